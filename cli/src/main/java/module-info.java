@@ -1,0 +1,5 @@
+/** The {@code aegis} command. */
+module io.aegis.cli {
+    requires io.aegis.training;
+    requires info.picocli;
+}

@@ -1,0 +1,4 @@
+/** From a file to pixels to model input: decoding, exact resizing, local descriptors. */
+module io.aegis.image {
+    requires java.desktop;
+}

@@ -1,0 +1,62 @@
+package io.aegis.kernels;
+
+import io.aegis.kernels.scalar.ScalarKernels;
+import java.lang.System.Logger.Level;
+import java.lang.reflect.InvocationTargetException;
+
+/**
+ * Chooses between implementations. The fast one is looked up reflectively, so that a program that was started without
+ * the incubating Vector API still runs, on the plain kernels, and is told which flag it lacks.
+ */
+public final class Backends {
+    private static final System.Logger LOG = System.getLogger(Backends.class.getName());
+
+    private Backends() {}
+
+    /** Plain Java with double accumulators: the oracle, and the fallback that always works. */
+    public static Kernels scalar() {
+        return Scalar.INSTANCE;
+    }
+
+    /** The fastest that works here, decided once. */
+    public static Kernels best() {
+        return Best.INSTANCE;
+    }
+
+    /** Why {@link #best} is not the vectorised implementation; null when it is. */
+    public static String fallbackReason() {
+        return Best.REASON;
+    }
+
+    private static final class Scalar {
+        static final Kernels INSTANCE = new ScalarKernels();
+    }
+
+    private static final class Best {
+        static final Kernels INSTANCE;
+        static final String REASON;
+
+        static {
+            Kernels found = null;
+            String reason = null;
+            if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+                reason = "the Vector API is missing: start java with --add-modules jdk.incubator.vector";
+            } else {
+                try {
+                    found = (Kernels) Class.forName("io.aegis.kernels.cpu.CpuKernels")
+                            .getDeclaredConstructor()
+                            .newInstance();
+                } catch (InvocationTargetException e) {
+                    reason = "the vectorised kernels failed to start: " + e.getCause();
+                } catch (ReflectiveOperationException | LinkageError e) {
+                    reason = "the vectorised kernels failed to load: " + e;
+                }
+            }
+            INSTANCE = found != null ? found : scalar();
+            REASON = reason;
+            if (reason != null) {
+                LOG.log(Level.WARNING, "using the plain kernels, many times slower; " + reason);
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package io.aegis.kernels;
+
+/** Pointwise work. All views of one call have one shape; sources may be expanded (stride 0). */
+public interface Elementwise {
+    /** Functions of two variables. */
+    enum Binary {
+        ADD,
+        SUBTRACT,
+        MULTIPLY,
+        DIVIDE
+    }
+
+    /** Writes one value everywhere. */
+    void fill(View y, double value);
+
+    /** y = x, between any strides and any dtypes. */
+    void copy(View x, View y);
+
+    /** y = a op b; y may be a or b. */
+    void binary(Binary op, View a, View b, View y);
+
+    /** y = scale x + shift; y may be x. */
+    void affine(View x, double scale, double shift, View y);
+
+    /** y += scale x. */
+    void addScaled(View x, double scale, View y);
+
+    /** y = f(x); y may be x. */
+    void activate(Activation f, View x, View y);
+
+    /** dx = dy f'(x); dx may be dy. */
+    void activateBackward(Activation f, View x, View dy, View dx);
+
+    /**
+     * Inverted dropout, y = x mask / (1 - p), with a mask that depends on the seed and on what an element is, never on
+     * where a batch happens to hold it: element e of sample b is dropped when {@link Philox#uniform} of (step,
+     * samples[b], site, e) is below p. The backward pass is the same call on dy.
+     *
+     * @param x [B, ...]
+     * @param samples I64 [B], the identity of each row
+     * @param site which dropout of the model this is
+     * @param y as x; may be x
+     */
+    void dropout(View x, double p, long seed, long step, View samples, long site, View y);
+
+    /** y[i] = x[index[i]] along the first dimension; index I64 [n], x [m, ...], y [n, ...]. */
+    void gather(View x, View index, View y);
+
+    /** x[index[i]] += y[i] along the first dimension; an index may repeat. */
+    void scatterAdd(View y, View index, View x);
+}

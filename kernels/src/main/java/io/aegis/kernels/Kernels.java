@@ -1,0 +1,47 @@
+package io.aegis.kernels;
+
+import java.util.List;
+
+/**
+ * One device's way to compute everything: a family of operations a method. A kernel takes its destination and never
+ * allocates what it returns; shapes and dtypes are the caller's promise, checked by {@code io.aegis.tensor} and asserted
+ * here. Destinations are overwritten unless a parameter says that they are added to, and never overlap a source unless
+ * a method allows it. A null view means "not wanted" where a method says so. All methods may be called from any thread.
+ * On a GPU a call is queued on the instance's stream and returns at once.
+ */
+public interface Kernels {
+    /** Short name for people: {@code scalar}, {@code cpu}. */
+    String name();
+
+    Device device();
+
+    Matmul matmul();
+
+    Attention attention();
+
+    Normalization normalization();
+
+    Convolution convolution();
+
+    Elementwise elementwise();
+
+    Reduction reduction();
+
+    Loss loss();
+
+    MutualInformation mutualInformation();
+
+    Optimizer optimizer();
+
+    /** What serves each family here, and why not something faster: one line a family, for {@code aegis doctor}. */
+    List<Choice> choices();
+
+    /**
+     * How one family is served.
+     *
+     * @param family the family's name
+     * @param implementation what computes it
+     * @param reason why this one, or what a faster one would need
+     */
+    record Choice(String family, String implementation, String reason) {}
+}

@@ -1,0 +1,50 @@
+package io.aegis.kernels;
+
+/** Normalisations over the last dimension (layer norm) or over all others (batch norm, channels last). */
+public interface Normalization {
+    /**
+     * y = (x - mean) rstd gamma + beta, per row, with the biased variance.
+     *
+     * @param x [..., D]
+     * @param gamma [D]
+     * @param beta [D]
+     * @param eps added to the variance
+     * @param y as x
+     * @param mean [rows], or null
+     * @param rstd [rows], or null
+     */
+    void layerNorm(View x, View gamma, View beta, double eps, View y, View mean, View rstd);
+
+    /** Overwrites each of dx [..., D], dgamma [D], dbeta [D] that is not null. */
+    void layerNormBackward(View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta);
+
+    /** Mean and biased variance of each channel: x [..., C] to mean [C] and variance [C]. */
+    void batchStatistics(View x, View mean, View variance);
+
+    /** y = act((x - mean) / sqrt(variance + eps) gamma + beta), channel by channel; y may be x. */
+    void batchNorm(View x, View gamma, View beta, View mean, View variance, double eps, Activation activation, View y);
+
+    /**
+     * Overwrites each of dx, dgamma, dbeta that is not null; the activation is not part of this.
+     *
+     * @param batch whether mean and variance are this x's own (training), so that dx flows through them as well
+     */
+    void batchNormBackward(
+            View x,
+            View gamma,
+            View mean,
+            View variance,
+            double eps,
+            boolean batch,
+            View dy,
+            View dx,
+            View dgamma,
+            View dbeta);
+
+    /**
+     * running = (1 - momentum) running + momentum batch, in place, with the unbiased variance as PyTorch does.
+     *
+     * @param rows how many rows each channel's statistics came from
+     */
+    void updateRunning(View mean, View variance, long rows, double momentum, View runningMean, View runningVariance);
+}

@@ -1,0 +1,34 @@
+package io.aegis.kernels;
+
+/** What happens to gradients and parameters after the backward pass. Views of one call have one shape and strides. */
+public interface Optimizer {
+    /**
+     * Constants of one Adam step (Kingma and Ba, arXiv 1412.6980).
+     *
+     * @param learningRate alpha
+     * @param beta1 decay of the first moment
+     * @param beta2 decay of the second moment
+     * @param eps added to the root of the corrected second moment
+     * @param weightDecay lambda
+     * @param decoupled subtract alpha lambda p directly (AdamW) rather than adding lambda p to the gradient (L2)
+     * @param step which step this is, from 1
+     */
+    record Adam(
+            double learningRate,
+            double beta1,
+            double beta2,
+            double eps,
+            double weightDecay,
+            boolean decoupled,
+            long step) {}
+
+    /** One Adam step: updates parameter, first and second moment in place. */
+    void adam(View parameter, View gradient, View first, View second, Adam constants);
+
+    /**
+     * Gradient modulation of ReGrad (Lin et al., "Suppress and Rebalance", arXiv 2402.19298, used by DADM), over one
+     * whole tensor: with p = (b . x) / (b . b + 1e-8), NaN taken as 0, out = p b if b . x > 0, else x - p b. out may
+     * be x, not b.
+     */
+    void modulate(View base, View x, View out);
+}

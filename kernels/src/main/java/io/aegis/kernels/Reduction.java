@@ -1,0 +1,27 @@
+package io.aegis.kernels;
+
+/** Sums and softmax. */
+public interface Reduction {
+    /**
+     * y = scale * (sum of x over every dimension where y has size 1 and x has not), overwriting y, or adding to it.
+     *
+     * @param x any shape
+     * @param y same rank, each size that of x or 1
+     */
+    void sum(View x, double scale, boolean accumulate, View y);
+
+    /** Softmax over the last dimension, rows shifted by their maximum; y may be x. */
+    void softmax(View x, View y);
+
+    /** dx = y (dy - sum(dy y)), row by row, from the softmax's result y; dx may be dy. */
+    void softmaxBackward(View y, View dy, View dx);
+
+    /**
+     * Rows divided by their Euclidean length, without any epsilon: x [..., D] to y as x, lengths [rows] kept for the
+     * backward pass unless null.
+     */
+    void normalizeRows(View x, View y, View lengths);
+
+    /** dx = (dy - y (dy . y)) / length; dx may be dy. */
+    void normalizeRowsBackward(View y, View lengths, View dy, View dx);
+}

@@ -1,0 +1,4 @@
+/** Parameters and blocks: linear, norms, attention, convolutions. */
+module io.aegis.layers {
+    requires transitive io.aegis.tensor;
+}

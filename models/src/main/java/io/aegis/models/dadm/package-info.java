@@ -1,0 +1,2 @@
+/** DADM (arXiv 2503.00429). */
+package io.aegis.models.dadm;

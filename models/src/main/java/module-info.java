@@ -1,0 +1,7 @@
+/** The published models, each reading like its paper. */
+module io.aegis.models {
+    requires transitive io.aegis.layers;
+    requires transitive io.aegis.weights;
+    requires transitive io.aegis.image;
+    requires io.aegis.tokenizer;
+}

@@ -1,0 +1,4 @@
+/** Optimisers, schedules, data sets and protocols, metrics, and runs that survive a crash. */
+module io.aegis.training {
+    requires transitive io.aegis.models;
+}
