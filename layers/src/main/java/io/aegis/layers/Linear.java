@@ -1,0 +1,39 @@
+package io.aegis.layers;
+
+import io.aegis.tensor.Ops;
+import io.aegis.tensor.Tensor;
+
+/** y = x W^T + b, over the last dimension. */
+public final class Linear {
+    private final Parameter weight;
+    private final Parameter bias;
+
+    /** PyTorch's default initialisation. */
+    public Linear(Parameters p, long in, long out, boolean bias) {
+        this(p, in, out, Init.fanIn(in), bias ? Init.fanIn(in) : null);
+    }
+
+    /** Declares {@code weight} [out, in] and, unless its initialisation is null, {@code bias} [out]. */
+    public Linear(Parameters p, long in, long out, Init weight, Init bias) {
+        this.weight = p.weight("weight", weight, out, in);
+        this.bias = bias == null ? null : p.weight("bias", bias, out);
+    }
+
+    /** Excludes weight and bias from training. */
+    public Linear frozen() {
+        weight.frozen();
+        if (bias != null) {
+            bias.frozen();
+        }
+        return this;
+    }
+
+    public Parameter weight() {
+        return weight;
+    }
+
+    /** x [..., in] to [..., out]. */
+    public Tensor of(Tensor x) {
+        return Ops.linear(x, weight.tensor(), bias == null ? null : bias.tensor());
+    }
+}

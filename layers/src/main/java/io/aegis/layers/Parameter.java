@@ -1,0 +1,107 @@
+package io.aegis.layers;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+import io.aegis.tensor.Tensor;
+import java.util.Arrays;
+
+/**
+ * A named tensor of a model that outlives every scope: a weight, or a buffer such as batch norm's running statistics.
+ * It has a shape from the start and memory once {@link Parameters} has filled it. Whoever writes into it calls {@link
+ * #changed}, so that a tape that read it refuses to go backward.
+ */
+public final class Parameter {
+    /** What it is for. */
+    public enum Kind {
+        /** Learned by gradients, unless frozen. */
+        WEIGHT,
+        /** Kept and saved, but never differentiated. */
+        BUFFER
+    }
+
+    private final String name;
+    private final Kind kind;
+    private final DType dtype;
+    private final long[] shape;
+    private final long[] strides;
+    private final Init init;
+    private boolean trainable;
+    private Tensor tensor;
+
+    Parameter(String name, Kind kind, DType dtype, long[] shape, long[] strides, Init init) {
+        this.name = name;
+        this.kind = kind;
+        this.dtype = dtype;
+        this.shape = shape.clone();
+        this.strides = strides.clone();
+        this.init = init;
+        this.trainable = kind == Kind.WEIGHT;
+    }
+
+    /** The name in the checkpoint. */
+    public String name() {
+        return name;
+    }
+
+    public Kind kind() {
+        return kind;
+    }
+
+    /** The dtype it insists on, or null for the model's own. */
+    DType dtype() {
+        return dtype;
+    }
+
+    public long[] shape() {
+        return shape.clone();
+    }
+
+    /** Strides in memory; convolution weights lie channels last. */
+    long[] strides() {
+        return strides.clone();
+    }
+
+    Init init() {
+        return init;
+    }
+
+    public boolean isTrainable() {
+        return trainable;
+    }
+
+    /** Excludes it from training; to be said before it is filled. */
+    public Parameter frozen() {
+        trainable = false;
+        return this;
+    }
+
+    /**
+     * The values.
+     *
+     * @throws IllegalStateException before the model was initialised or loaded
+     */
+    public Tensor tensor() {
+        if (tensor == null) {
+            throw new IllegalStateException(name + " has no values yet");
+        }
+        return tensor;
+    }
+
+    public View view() {
+        return tensor().view();
+    }
+
+    /** Says that the values were written in place. */
+    public void changed() {
+        tensor().changed();
+    }
+
+    void bind(View view) {
+        tensor = Tensor.wrap(view, trainable).named(name);
+    }
+
+    @Override
+    public String toString() {
+        return name + Arrays.toString(shape);
+    }
+}

@@ -1,0 +1,174 @@
+package io.aegis.layers;
+
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Buffer;
+import io.aegis.kernels.Convolution;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.function.Function;
+
+/**
+ * All parameters of a model, in the order of declaration, and the memory they live in. Blocks declare under a prefix
+ * ({@link #at}); then exactly one of {@link #initialize} and {@link #load} gives values.
+ */
+public final class Parameters implements AutoCloseable {
+    private final Map<String, Parameter> all;
+    private final String prefix;
+    private final Arena arena;
+
+    public Parameters() {
+        this(new LinkedHashMap<>(), "", Arena.ofShared());
+    }
+
+    private Parameters(Map<String, Parameter> all, String prefix, Arena arena) {
+        this.all = all;
+        this.prefix = prefix;
+        this.arena = arena;
+    }
+
+    /** The same parameters seen from below {@code name}, a dot between. */
+    public Parameters at(String name) {
+        return new Parameters(all, prefix + name + ".", arena);
+    }
+
+    /** Declares a weight. */
+    public Parameter weight(String name, Init init, long... shape) {
+        return declare(name, Parameter.Kind.WEIGHT, null, init, shape, View.rowMajor(shape));
+    }
+
+    /** Declares a convolution's weight [O, I, kh, kw], laid out channels last. */
+    public Parameter convolution(String name, Init init, long o, long i, long kh, long kw) {
+        return declare(
+                name,
+                Parameter.Kind.WEIGHT,
+                null,
+                init,
+                new long[] {o, i, kh, kw},
+                Convolution.channelsLast(o, i, kh, kw));
+    }
+
+    /** Declares a buffer of the model's dtype. */
+    public Parameter buffer(String name, Init init, long... shape) {
+        return declare(name, Parameter.Kind.BUFFER, null, init, shape, View.rowMajor(shape));
+    }
+
+    /** Declares a counter, an I64 scalar. */
+    public Parameter counter(String name) {
+        return declare(name, Parameter.Kind.BUFFER, DType.I64, Init.ZEROS, new long[0], new long[0]);
+    }
+
+    private Parameter declare(String name, Parameter.Kind kind, DType dtype, Init init, long[] shape, long[] strides) {
+        Parameter p = new Parameter(prefix + name, kind, dtype, shape, strides, init);
+        if (all.put(p.name(), p) != null) {
+            throw new IllegalStateException("two parameters are called " + p.name());
+        }
+        return p;
+    }
+
+    /** All of them, in order of declaration. */
+    public Collection<Parameter> all() {
+        return List.copyOf(all.values());
+    }
+
+    /** Those that training changes, in order. */
+    public List<Parameter> trainable() {
+        return all.values().stream().filter(Parameter::isTrainable).toList();
+    }
+
+    /** One by name, or null. */
+    public Parameter get(String name) {
+        return all.get(prefix + name);
+    }
+
+    /** Number of elements of all weights. */
+    public long count() {
+        return all.values().stream()
+                .filter(p -> p.kind() == Parameter.Kind.WEIGHT)
+                .mapToLong(p -> View.count(p.shape()))
+                .sum();
+    }
+
+    /** Fills everything from its declared initialisation; the same seed gives the same values. */
+    public void initialize(DType dtype, long seed) {
+        for (Parameter p : all.values()) {
+            View v = allocate(p, dtype);
+            p.init().fill(v, seed, p.name());
+            p.bind(v);
+        }
+    }
+
+    /**
+     * Fills everything from named tensors. All or nothing: every unknown, missing and misshapen tensor is listed in one
+     * message before anything is bound.
+     *
+     * @param where for messages: the file
+     * @param names what there is
+     * @param source a tensor by name; it must stay valid while the parameters are in use when {@code share} is set
+     * @param dtype what to compute in; others are converted
+     * @param share use memory of the source where dtype and layout allow it and nothing will write into it
+     * @throws IllegalArgumentException when names or shapes do not fit
+     */
+    public void load(
+            String where, Collection<String> names, Function<String, View> source, DType dtype, boolean share) {
+        check(where, names, source);
+        for (Parameter p : all.values()) {
+            View from = source.apply(p.name());
+            DType own = p.dtype() == null ? dtype : p.dtype();
+            boolean asIs = share
+                    && p.kind() == Parameter.Kind.WEIGHT
+                    && from.dtype() == own
+                    && Arrays.equals(from.strides(), p.strides())
+                    && from.segment().address() % own.bytes() == 0;
+            if (asIs) {
+                p.bind(from);
+            } else {
+                View v = allocate(p, dtype);
+                Backends.best().elementwise().copy(from, v);
+                p.bind(v);
+            }
+        }
+    }
+
+    private void check(String where, Collection<String> names, Function<String, View> source) {
+        List<String> problems = new ArrayList<>();
+        TreeSet<String> unknown = new TreeSet<>(names);
+        unknown.removeAll(all.keySet());
+        unknown.forEach(n -> problems.add(
+                "unknown tensor " + n + Arrays.toString(source.apply(n).shape())));
+        TreeSet<String> have = new TreeSet<>(names);
+        for (Parameter p : all.values()) {
+            if (!have.contains(p.name())) {
+                problems.add("missing tensor " + p);
+            } else if (!Arrays.equals(source.apply(p.name()).shape(), p.shape())) {
+                problems.add("tensor " + p.name() + " has shape "
+                        + Arrays.toString(source.apply(p.name()).shape()) + ", expected " + Arrays.toString(p.shape()));
+            }
+        }
+        if (!problems.isEmpty()) {
+            int shown = Math.min(20, problems.size());
+            String more = problems.size() > shown ? "; and " + (problems.size() - shown) + " more" : "";
+            throw new IllegalArgumentException(
+                    where + " does not fit the model: " + String.join("; ", problems.subList(0, shown)) + more);
+        }
+    }
+
+    private View allocate(Parameter p, DType dtype) {
+        DType own = p.dtype() == null ? dtype : p.dtype();
+        Buffer buffer = Buffer.allocate(arena, View.count(p.shape()) * own.bytes());
+        return View.of(buffer, own, 0, p.shape(), p.strides());
+    }
+
+    /** Frees the memory; the model is unusable afterwards. */
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

@@ -1,0 +1,85 @@
+package io.aegis.tensor;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.View;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What an {@link Op} sees while it is undone. */
+final class Backward {
+    private final Tape.Entry entry;
+    private final Adjoint[] dy;
+    private final GradientTable table;
+    private final Kernels kernels = Scope.current().kernels();
+    private final List<Storage> temporaries = new ArrayList<>();
+
+    Backward(Tape.Entry entry, Adjoint[] dy, GradientTable table) {
+        this.entry = entry;
+        this.dy = dy;
+        this.table = table;
+    }
+
+    Kernels k() {
+        return kernels;
+    }
+
+    int count() {
+        return entry.inputs().length;
+    }
+
+    /** The i-th thing that forward kept, in its order. */
+    View kept(int i) {
+        return entry.kept().get(i).view();
+    }
+
+    /** Gradient of output i, or null when the loss does not depend on it. */
+    View dyOrNull(int i) {
+        return dy[i] == null ? null : dy[i].view();
+    }
+
+    /** Gradient of the first output. */
+    View dy() {
+        return dy[0].view();
+    }
+
+    /** Shape of input i. */
+    long[] shape(int i) {
+        return entry.inputs()[i].shape();
+    }
+
+    boolean wants(int i) {
+        return i < entry.inputs().length && entry.inputs()[i] != null && table.wants(entry.inputs()[i]);
+    }
+
+    /**
+     * Uninitialised memory for the gradient of input i, laid out as the input is; null when nobody wants it. It is added
+     * to what other operations contribute.
+     */
+    View into(int i) {
+        return wants(i) ? table.fresh(entry.inputs()[i]) : null;
+    }
+
+    /** What is there of the gradient of input i so far (zeros at first), to be added to in place. */
+    View accumulate(int i) {
+        return table.accumulator(entry.inputs()[i]);
+    }
+
+    /** The gradient of input i is a view of the gradient of the first output. */
+    void pass(int i, View view) {
+        dy[0].storage().retain();
+        table.add(entry.inputs()[i], new Adjoint(view, dy[0].storage()));
+    }
+
+    /** Scratch memory until this operation is undone. */
+    View temporary(DType dtype, long... shape) {
+        Storage s = Storage.allocate(View.count(shape) * dtype.bytes());
+        temporaries.add(s);
+        return View.of(s.buffer(), dtype, shape);
+    }
+
+    void finish() {
+        table.settle();
+        temporaries.forEach(Storage::release);
+    }
+}

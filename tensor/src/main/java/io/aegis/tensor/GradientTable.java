@@ -1,0 +1,103 @@
+package io.aegis.tensor;
+
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.View;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** The gradients of one backward pass while they come together. */
+final class GradientTable {
+    private final Map<Tensor, Adjoint> gradients = new IdentityHashMap<>();
+    private final Set<Tensor> wanted;
+    private final Kernels kernels = Scope.current().kernels();
+    private final List<Map.Entry<Tensor, Adjoint>> pending = new ArrayList<>();
+
+    GradientTable(Set<Tensor> wanted) {
+        this.wanted = wanted;
+    }
+
+    boolean wants(Tensor tensor) {
+        return wanted.contains(tensor);
+    }
+
+    Adjoint take(Tensor tensor) {
+        return gradients.remove(tensor);
+    }
+
+    /** Memory that {@link #settle} will add to the gradient of {@code tensor}. */
+    View fresh(Tensor tensor) {
+        Adjoint a = allocate(tensor);
+        pending.add(Map.entry(tensor, a));
+        return a.view();
+    }
+
+    /** Adds a contribution, taking over its reference. */
+    void add(Tensor tensor, Adjoint more) {
+        Adjoint have = gradients.get(tensor);
+        if (have == null) {
+            gradients.put(tensor, more);
+            return;
+        }
+        Adjoint sum = exclusive(tensor, have);
+        kernels.elementwise().addScaled(more.view(), 1, sum.view());
+        more.release();
+    }
+
+    View accumulator(Tensor tensor) {
+        Adjoint have = gradients.get(tensor);
+        if (have == null) {
+            have = allocate(tensor);
+            kernels.elementwise().fill(have.view(), 0);
+            gradients.put(tensor, have);
+        }
+        return exclusive(tensor, have).view();
+    }
+
+    void settle() {
+        pending.forEach(p -> add(p.getKey(), p.getValue()));
+        pending.clear();
+    }
+
+    void releaseAll() {
+        settle();
+        gradients.values().forEach(Adjoint::release);
+        gradients.clear();
+    }
+
+    /** Gradients may share memory with others they were passed from: copied before the first write. */
+    private Adjoint exclusive(Tensor tensor, Adjoint have) {
+        if (!have.storage().isShared()) {
+            return have;
+        }
+        Adjoint own = allocate(tensor);
+        kernels.elementwise().copy(have.view(), own.view());
+        have.release();
+        gradients.put(tensor, own);
+        return own;
+    }
+
+    private static Adjoint allocate(Tensor like) {
+        Storage s = Storage.allocate(like.elements() * like.dtype().bytes());
+        return new Adjoint(denseLike(like, s), s);
+    }
+
+    /** The same order of dimensions in memory as the tensor has (weights may lie channels last), without holes. */
+    private static View denseLike(Tensor like, Storage s) {
+        View v = like.shapeView();
+        Integer[] order = new Integer[v.rank()];
+        for (int i = 0; i < order.length; i++) {
+            order[i] = i;
+        }
+        java.util.Arrays.sort(order, (a, b) -> Long.compare(v.stride(b), v.stride(a)));
+        long[] strides = new long[order.length];
+        long step = 1;
+        for (int i = order.length - 1; i >= 0; i--) {
+            strides[order[i]] = step;
+            step *= Math.max(v.size(order[i]), 1);
+        }
+        return View.of(s.buffer(), like.dtype(), 0, v.shape(), strides);
+    }
+}

@@ -1,0 +1,212 @@
+package io.aegis.tensor;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.Convolution.Geometry;
+import io.aegis.kernels.Elementwise;
+import java.util.Arrays;
+
+/**
+ * Makes tensors from tensors: the catalogue for model code. Each result belongs to the current {@link Scope} and is
+ * recorded by the current {@link Tape} when something it depends on requires a gradient. A negative dimension counts
+ * from the last. Wrong shapes are an {@link IllegalArgumentException} that names the operation and everything given.
+ */
+public final class Ops {
+    private Ops() {}
+
+    // Shape.
+
+    /** The same elements, row-major, under another shape; at most one size may be -1, meaning what is left. */
+    public static Tensor reshape(Tensor x, long... shape) {
+        long[] s = shape.clone();
+        for (int i = 0; i < s.length; i++) {
+            if (s[i] == -1) {
+                s[i] = 1;
+                s[i] = x.elements() / Math.max(1, Arrays.stream(s).reduce(1, (a, b) -> a * b));
+            }
+        }
+        return apply(new ShapeOp.Reshape(s), x)[0];
+    }
+
+    public static Tensor permute(Tensor x, int... order) {
+        return apply(new ShapeOp.Permute(order), x)[0];
+    }
+
+    /** Indices {@code from} (inclusive) to {@code to} (exclusive) of a dimension. */
+    public static Tensor slice(Tensor x, int dim, long from, long to) {
+        return apply(new ShapeOp.Slice(dim < 0 ? dim + x.rank() : dim, from, to), x)[0];
+    }
+
+    public static Tensor concat(int dim, Tensor... parts) {
+        return apply(new ShapeOp.Concat(dim < 0 ? dim + parts[0].rank() : dim), parts)[0];
+    }
+
+    /** Rows of x [M, ...] by index I64 [n]: [n, ...]. */
+    public static Tensor gather(Tensor x, Tensor index) {
+        return apply(new ShapeOp.Gather(), x, index)[0];
+    }
+
+    // Element by element.
+
+    public static Tensor add(Tensor a, Tensor b) {
+        return apply(new PointwiseOp.Binary(Elementwise.Binary.ADD), a, b)[0];
+    }
+
+    public static Tensor subtract(Tensor a, Tensor b) {
+        return apply(new PointwiseOp.Binary(Elementwise.Binary.SUBTRACT), a, b)[0];
+    }
+
+    public static Tensor multiply(Tensor a, Tensor b) {
+        return apply(new PointwiseOp.Binary(Elementwise.Binary.MULTIPLY), a, b)[0];
+    }
+
+    public static Tensor divide(Tensor a, Tensor b) {
+        return apply(new PointwiseOp.Binary(Elementwise.Binary.DIVIDE), a, b)[0];
+    }
+
+    /** scale x + shift. */
+    public static Tensor affine(Tensor x, double scale, double shift) {
+        return apply(new PointwiseOp.Affine(scale, shift), x)[0];
+    }
+
+    public static Tensor activate(Activation function, Tensor x) {
+        return apply(new PointwiseOp.Activate(function), x)[0];
+    }
+
+    /**
+     * Inverted dropout whose mask depends on seed, step, site and each row's identity only.
+     *
+     * @param samples I64 [B], one identity for each row of x [B, ...]
+     */
+    public static Tensor dropout(Tensor x, double p, long seed, long step, long site, Tensor samples) {
+        return apply(new PointwiseOp.Dropout(p, seed, step, site), x, samples)[0];
+    }
+
+    // Reductions.
+
+    /** Sum over dimensions, which stay with size 1. */
+    public static Tensor sum(Tensor x, int... dims) {
+        return apply(new ReductionOp.Sum(1, dims(x, dims)), x)[0];
+    }
+
+    /** Mean over dimensions, which stay with size 1. */
+    public static Tensor mean(Tensor x, int... dims) {
+        long n = 1;
+        for (int d : dims(x, dims)) {
+            n *= x.size(d);
+        }
+        return apply(new ReductionOp.Sum(1.0 / n, dims(x, dims)), x)[0];
+    }
+
+    /** Sum of all elements, shape [1]. */
+    public static Tensor total(Tensor x) {
+        return apply(new ReductionOp.Sum(1, 0), reshape(x, x.elements()))[0];
+    }
+
+    /** Softmax over the last dimension. */
+    public static Tensor softmax(Tensor x) {
+        return apply(new ReductionOp.Softmax(), x)[0];
+    }
+
+    /** Rows (last dimension) divided by their Euclidean length, without an epsilon. */
+    public static Tensor normalizeRows(Tensor x) {
+        return apply(new ReductionOp.NormalizeRows(), x)[0];
+    }
+
+    // Products.
+
+    /** [..., M, K] times [..., K, N]. */
+    public static Tensor matmul(Tensor a, Tensor b) {
+        return apply(new MatrixOp.Product(), a, b)[0];
+    }
+
+    /** x W^T + bias: x [..., in], W [out, in], bias [out] or null. */
+    public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+        return (bias == null ? apply(new MatrixOp.Linear(), x, weight) : apply(new MatrixOp.Linear(), x, weight, bias))
+                [0];
+    }
+
+    /** Multi-head self-attention over packed q|k|v rows [B, N, 3D]: [B, N, D]. */
+    public static Tensor selfAttention(Tensor qkv, int heads) {
+        return apply(new MatrixOp.SelfAttention(heads), qkv)[0];
+    }
+
+    // Normalisation.
+
+    /** Over the last dimension: x [..., D], gamma and beta [D]. */
+    public static Tensor layerNorm(Tensor x, Tensor gamma, Tensor beta, double eps) {
+        return apply(new NormOp.LayerNorm(eps), x, gamma, beta)[0];
+    }
+
+    /**
+     * What batch norm in training computes.
+     *
+     * @param y as x
+     * @param mean of each channel of this batch, [C]
+     * @param variance of each channel of this batch, biased, [C]
+     */
+    public record BatchNormed(Tensor y, Tensor mean, Tensor variance) {}
+
+    /** Batch norm with the batch's own statistics, channels last, and an activation. */
+    public static BatchNormed batchNormTraining(Tensor x, Tensor gamma, Tensor beta, double eps, Activation act) {
+        Tensor[] out = apply(new NormOp.BatchNorm(eps, true, act), x, gamma, beta);
+        return new BatchNormed(out[0], out[1], out[2]);
+    }
+
+    /** Batch norm with given statistics, channels last, and an activation. */
+    public static Tensor batchNorm(
+            Tensor x, Tensor gamma, Tensor beta, Tensor mean, Tensor variance, double eps, Activation act) {
+        return apply(new NormOp.BatchNorm(eps, false, act), x, gamma, beta, mean, variance)[0];
+    }
+
+    // Convolution.
+
+    /** Channels last: x [B, H, W, C], weight [O, C / groups, kh, kw], bias [O] or null. */
+    public static Tensor conv2d(Tensor x, Tensor weight, Tensor bias, Geometry geometry) {
+        Op op = new ConvolutionOp.Conv2d(geometry);
+        return (bias == null ? apply(op, x, weight) : apply(op, x, weight, bias))[0];
+    }
+
+    /** The plain kernel that computes the central-difference convolution with this one. */
+    public static Tensor centralDifference(Tensor weight, double theta) {
+        return apply(new ConvolutionOp.CentralDifference(theta), weight)[0];
+    }
+
+    // Losses.
+
+    /** Mean softmax cross-entropy of logits [B, C] against I64 classes [B]; shape [1]. */
+    public static Tensor crossEntropy(Tensor logits, Tensor target) {
+        return apply(new LossOp.CrossEntropy(), logits, target)[0];
+    }
+
+    /** Negative Euclidean distances of rows x [B, D] to constants p [C, D]: [B, C]. */
+    public static Tensor negativeDistance(Tensor x, Tensor p, boolean zeroAtZero) {
+        return apply(new LossOp.NegativeDistance(zeroAtZero), x, p)[0];
+    }
+
+    /** DADM's mutual-information loss between token batches a and b, [B, D]; shape [1]. */
+    public static Tensor mutualInformation(Tensor a, Tensor b, Tensor permuteA, Tensor permuteB) {
+        return apply(new LossOp.MutualInformation(), a, b, permuteA, permuteB)[0];
+    }
+
+    private static int[] dims(Tensor x, int... dims) {
+        return Arrays.stream(dims).map(d -> d < 0 ? d + x.rank() : d).toArray();
+    }
+
+    private static Tensor[] apply(Op op, Tensor... inputs) {
+        Tape tape = Tape.recording();
+        boolean tracked = false;
+        if (tape != null) {
+            for (Tensor t : inputs) {
+                tracked |= t.isTracked();
+            }
+        }
+        Forward f = new Forward(op, inputs, tracked);
+        try {
+            op.forward(f);
+        } catch (RuntimeException | Error e) {
+            f.abandon();
+            throw e;
+        }
+        return f.finish(tape);
+    }
+}

@@ -1,0 +1,119 @@
+package io.aegis.tensor;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+
+/** Operations that move or rename elements. */
+sealed interface ShapeOp extends Op {
+    /** Another shape for the same elements in row-major order; copies only when the strides leave no choice. */
+    record Reshape(long[] shape) implements ShapeOp {
+        @Override
+        public void forward(Forward f) {
+            View x = f.in(0);
+            f.require(View.count(shape) == x.elements(), "cannot become " + java.util.Arrays.toString(shape));
+            if (x.canReshape(shape)) {
+                f.alias(0, x.reshape(shape));
+            } else {
+                f.k().elementwise().copy(x, f.out(shape).reshape(x.shape()));
+            }
+        }
+
+        @Override
+        public void backward(Backward b) {
+            View dy = b.dy();
+            if (dy.canReshape(b.shape(0))) {
+                b.pass(0, dy.reshape(b.shape(0)));
+            } else {
+                b.k().elementwise().copy(dy, b.into(0).reshape(dy.shape()));
+            }
+        }
+    }
+
+    /** Dimensions in another order, without a copy. */
+    record Permute(int... order) implements ShapeOp {
+        @Override
+        public void forward(Forward f) {
+            f.alias(0, f.in(0).permute(order));
+        }
+
+        @Override
+        public void backward(Backward b) {
+            int[] inverse = new int[order.length];
+            for (int i = 0; i < order.length; i++) {
+                inverse[order[i]] = i;
+            }
+            b.pass(0, b.dy().permute(inverse));
+        }
+    }
+
+    /** Part of one dimension, without a copy. */
+    record Slice(int dim, long from, long to) implements ShapeOp {
+        @Override
+        public void forward(Forward f) {
+            f.require(dim < f.in(0).rank() && from >= 0 && from <= to && to <= f.in(0).size(dim), "no such slice");
+            f.alias(0, f.in(0).slice(dim, from, to));
+        }
+
+        @Override
+        public void backward(Backward b) {
+            b.k().elementwise().addScaled(b.dy(), 1, b.accumulate(0).slice(dim, from, to));
+        }
+    }
+
+    /** Inputs one behind the other along one dimension. */
+    record Concat(int dim) implements ShapeOp {
+        @Override
+        public void forward(Forward f) {
+            long[] shape = f.in(0).shape();
+            shape[dim] = 0;
+            for (int i = 0; i < f.count(); i++) {
+                long[] s = f.in(i).shape();
+                shape[dim] += s[dim];
+                s[dim] = shape[dim];
+                f.require(java.util.Arrays.equals(s, shape), "all sizes but that of dimension " + dim + " must agree");
+            }
+            View y = f.out(shape);
+            long at = 0;
+            for (int i = 0; i < f.count(); i++) {
+                long n = f.in(i).size(dim);
+                f.k().elementwise().copy(f.in(i), y.slice(dim, at, at + n));
+                at += n;
+            }
+        }
+
+        @Override
+        public void backward(Backward b) {
+            long at = 0;
+            for (int i = 0; i < b.count(); i++) {
+                long n = b.shape(i)[dim];
+                if (b.wants(i)) {
+                    b.pass(i, b.dy().slice(dim, at, at + n));
+                }
+                at += n;
+            }
+        }
+    }
+
+    /** Rows by index: y[i] = x[index[i]]; indices I64 as input 1. */
+    record Gather() implements ShapeOp {
+        @Override
+        public void forward(Forward f) {
+            View x = f.in(0);
+            View index = f.in(1);
+            f.require(index.dtype() == DType.I64 && index.rank() == 1, "the index must be I64 [n]");
+            long[] shape = x.shape();
+            shape[0] = index.size(0);
+            for (long i = 0; i < index.size(0); i++) {
+                long row = index.getLong(i);
+                f.require(row >= 0 && row < x.size(0), "no row " + row);
+            }
+            f.k().elementwise().gather(x, index, f.out(shape));
+            f.keepInput(1);
+        }
+
+        @Override
+        public void backward(Backward b) {
+            b.k().elementwise().scatterAdd(b.dy(), b.kept(0), b.accumulate(0));
+        }
+    }
+}
