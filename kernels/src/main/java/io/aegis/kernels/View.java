@@ -299,7 +299,10 @@ public final class View {
         };
     }
 
-    /** Writes a double at a buffer position, rounded to the dtype (to nearest even; integers truncate). Host only. */
+    /**
+     * Writes a double at a buffer position, rounded to the dtype: to nearest even (16-bit floats by way of float, as
+     * PyTorch does), integers towards zero, booleans to whether it is not zero. Host only.
+     */
     public void setAt(long position, double value) {
         MemorySegment m = buffer.memory();
         switch (dtype) {
@@ -310,7 +313,8 @@ public final class View {
             case I64 -> m.set(I64, position << 3, (long) value);
             case I32 -> m.set(I32, position << 2, (int) value);
             case I16 -> m.set(I16, position << 1, (short) value);
-            case I8, U8, BOOL -> m.set(ValueLayout.JAVA_BYTE, position, (byte) (long) value);
+            case I8, U8 -> m.set(ValueLayout.JAVA_BYTE, position, (byte) (long) value);
+            case BOOL -> m.set(ValueLayout.JAVA_BYTE, position, (byte) (value != 0 ? 1 : 0));
         }
     }
 
@@ -326,8 +330,25 @@ public final class View {
 
     /** Reads one integer element exactly (doubles hold only 53 bits). Host only. */
     public long getLong(long... at) {
-        long i = index(at);
-        return dtype == DType.I64 ? buffer.memory().get(I64, i << 3) : (long) getAt(i);
+        return getLongAt(index(at));
+    }
+
+    /** Reads the integer at a buffer position exactly; of a floating dtype, its integer part. Host only. */
+    public long getLongAt(long position) {
+        return dtype == DType.I64 ? buffer.memory().get(I64, position << 3) : (long) getAt(position);
+    }
+
+    /** Writes an integer at a buffer position, exactly, or its low bits where the dtype has fewer. Host only. */
+    public void setLongAt(long position, long value) {
+        MemorySegment m = buffer.memory();
+        switch (dtype) {
+            case I64 -> m.set(I64, position << 3, value);
+            case I32 -> m.set(I32, position << 2, (int) value);
+            case I16 -> m.set(I16, position << 1, (short) value);
+            case I8, U8 -> m.set(ValueLayout.JAVA_BYTE, position, (byte) value);
+            case BOOL -> m.set(ValueLayout.JAVA_BYTE, position, (byte) (value != 0 ? 1 : 0));
+            case F64, F32, F16, BF16 -> setAt(position, value);
+        }
     }
 
     /** Copies all elements, in row-major order, into a new array. Host only; at most 2^31 elements. */

@@ -2,9 +2,23 @@ package io.aegis.kernels.scalar;
 
 import io.aegis.kernels.*;
 import java.util.List;
+import java.util.stream.Stream;
 
-/** The plain implementation of every family. */
+/**
+ * The plain implementation of every family: any strides, any floating dtype, double accumulators, one thread. Each is the
+ * oracle that every other implementation is tested against.
+ */
 public final class ScalarKernels implements Kernels {
+    private final Matmul matmul = new ScalarMatmul();
+    private final Attention attention = new ScalarAttention();
+    private final Normalization normalization = new ScalarNormalization();
+    private final Convolution convolution = new ScalarConvolution();
+    private final Elementwise elementwise = new ScalarElementwise();
+    private final Reduction reduction = new ScalarReduction();
+    private final Loss loss = new ScalarLoss();
+    private final MutualInformation mutualInformation = new ScalarMutualInformation();
+    private final Optimizer optimizer = new ScalarOptimizer();
+
     @Override
     public String name() {
         return "scalar";
@@ -17,51 +31,62 @@ public final class ScalarKernels implements Kernels {
 
     @Override
     public Matmul matmul() {
-        throw new UnsupportedOperationException();
+        return matmul;
     }
 
     @Override
     public Attention attention() {
-        throw new UnsupportedOperationException();
+        return attention;
     }
 
     @Override
     public Normalization normalization() {
-        throw new UnsupportedOperationException();
+        return normalization;
     }
 
     @Override
     public Convolution convolution() {
-        throw new UnsupportedOperationException();
+        return convolution;
     }
 
     @Override
     public Elementwise elementwise() {
-        throw new UnsupportedOperationException();
+        return elementwise;
     }
 
     @Override
     public Reduction reduction() {
-        throw new UnsupportedOperationException();
+        return reduction;
     }
 
     @Override
     public Loss loss() {
-        throw new UnsupportedOperationException();
+        return loss;
     }
 
     @Override
     public MutualInformation mutualInformation() {
-        throw new UnsupportedOperationException();
+        return mutualInformation;
     }
 
     @Override
     public Optimizer optimizer() {
-        throw new UnsupportedOperationException();
+        return optimizer;
     }
 
     @Override
     public List<Choice> choices() {
-        return List.of();
+        return Stream.of(
+                        "matmul",
+                        "attention",
+                        "normalization",
+                        "convolution",
+                        "elementwise",
+                        "reduction",
+                        "loss",
+                        "mutual information",
+                        "optimizer")
+                .map(family -> new Choice(family, "plain Java", "double accumulators, one thread: the oracle"))
+                .toList();
     }
 }
