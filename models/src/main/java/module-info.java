@@ -4,4 +4,6 @@ module io.aegis.models {
     requires transitive io.aegis.weights;
     requires transitive io.aegis.image;
     requires io.aegis.tokenizer;
+
+    exports io.aegis.models.dadm;
 }

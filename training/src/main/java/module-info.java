@@ -1,4 +1,7 @@
 /** Optimisers, schedules, data sets and protocols, metrics, and runs that survive a crash. */
 module io.aegis.training {
     requires transitive io.aegis.models;
+
+    exports io.aegis.training;
+    exports io.aegis.training.dadm;
 }

@@ -3,6 +3,7 @@ package io.aegis.tensor;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +26,21 @@ final class GradientTable {
 
     Adjoint take(Tensor tensor) {
         return gradients.remove(tensor);
+    }
+
+    /** The finished gradient of a leaf, laid out in memory as the leaf is, or null. */
+    Adjoint takeLeaf(Tensor leaf) {
+        Adjoint have = gradients.remove(leaf);
+        if (have == null) {
+            return null;
+        }
+        if (Arrays.equals(denseStrides(leaf), have.view().strides())) {
+            return have;
+        }
+        Adjoint own = allocate(leaf);
+        kernels.elementwise().copy(have.view(), own.view());
+        have.release();
+        return own;
     }
 
     /** Memory that {@link #settle} will add to the gradient of {@code tensor}. */
@@ -81,23 +97,21 @@ final class GradientTable {
 
     private static Adjoint allocate(Tensor like) {
         Storage s = Storage.allocate(like.elements() * like.dtype().bytes());
-        return new Adjoint(denseLike(like, s), s);
+        return new Adjoint(View.of(s.buffer(), like.dtype(), 0, like.shape(), denseStrides(like)), s);
     }
 
     /** The same order of dimensions in memory as the tensor has (weights may lie channels last), without holes. */
-    private static View denseLike(Tensor like, Storage s) {
+    private static long[] denseStrides(Tensor like) {
         View v = like.shapeView();
         Integer[] order = new Integer[v.rank()];
-        for (int i = 0; i < order.length; i++) {
-            order[i] = i;
-        }
-        java.util.Arrays.sort(order, (a, b) -> Long.compare(v.stride(b), v.stride(a)));
+        Arrays.setAll(order, i -> i);
+        Arrays.sort(order, (a, b) -> Long.compare(v.stride(b), v.stride(a)));
         long[] strides = new long[order.length];
         long step = 1;
         for (int i = order.length - 1; i >= 0; i--) {
             strides[order[i]] = step;
             step *= Math.max(v.size(order[i]), 1);
         }
-        return View.of(s.buffer(), like.dtype(), 0, v.shape(), strides);
+        return strides;
     }
 }

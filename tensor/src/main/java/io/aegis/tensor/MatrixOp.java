@@ -3,6 +3,7 @@ package io.aegis.tensor;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.View;
+import java.util.Arrays;
 
 /** Products, and attention built from them. */
 sealed interface MatrixOp extends Op {
@@ -71,7 +72,7 @@ sealed interface MatrixOp extends Op {
 
         private static View rows(View x) {
             long n = x.size(-1);
-            long m = x.rank() == 1 ? 1 : View.count(java.util.Arrays.copyOf(x.shape(), x.rank() - 1));
+            long m = x.rank() == 1 ? 1 : View.count(Arrays.copyOf(x.shape(), x.rank() - 1));
             return x.canReshape(m, n) ? x.reshape(m, n) : null;
         }
 

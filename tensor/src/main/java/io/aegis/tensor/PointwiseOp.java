@@ -4,6 +4,7 @@ import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.View;
+import java.util.Arrays;
 
 /** Operations element by element. */
 sealed interface PointwiseOp extends Op {
@@ -37,7 +38,7 @@ sealed interface PointwiseOp extends Op {
                     for (int i = 0; i < 2; i++) {
                         if (b.wants(i)) {
                             View other = b.kept(1 - i).expand(dy.shape());
-                            boolean direct = java.util.Arrays.equals(b.shape(i), dy.shape());
+                            boolean direct = Arrays.equals(b.shape(i), dy.shape());
                             View g = direct ? b.into(i) : b.temporary(dy.dtype(), dy.shape());
                             e.binary(Elementwise.Binary.MULTIPLY, dy, other, g);
                             if (!direct) {
@@ -65,7 +66,7 @@ sealed interface PointwiseOp extends Op {
             if (!b.wants(i)) {
                 return;
             }
-            if (scale == 1 && g == b.dy() && java.util.Arrays.equals(b.shape(i), g.shape())) {
+            if (scale == 1 && g == b.dy() && Arrays.equals(b.shape(i), g.shape())) {
                 b.pass(i, g);
                 return;
             }

@@ -2,6 +2,7 @@ package io.aegis.tensor;
 
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
+import java.util.Arrays;
 
 /** Operations that move or rename elements. */
 sealed interface ShapeOp extends Op {
@@ -10,7 +11,7 @@ sealed interface ShapeOp extends Op {
         @Override
         public void forward(Forward f) {
             View x = f.in(0);
-            f.require(View.count(shape) == x.elements(), "cannot become " + java.util.Arrays.toString(shape));
+            f.require(View.count(shape) == x.elements(), "cannot become " + Arrays.toString(shape));
             if (x.canReshape(shape)) {
                 f.alias(0, x.reshape(shape));
             } else {
@@ -70,7 +71,7 @@ sealed interface ShapeOp extends Op {
                 long[] s = f.in(i).shape();
                 shape[dim] += s[dim];
                 s[dim] = shape[dim];
-                f.require(java.util.Arrays.equals(s, shape), "all sizes but that of dimension " + dim + " must agree");
+                f.require(Arrays.equals(s, shape), "all sizes but that of dimension " + dim + " must agree");
             }
             View y = f.out(shape);
             long at = 0;

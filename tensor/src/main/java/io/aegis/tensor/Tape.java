@@ -5,6 +5,7 @@ import io.aegis.kernels.View;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -108,7 +109,7 @@ public final class Tape implements AutoCloseable {
         wanted.addAll(leaves);
         int[] until = {-1};
         Map<Tensor, Integer> firstUse = markDependents(wanted, loss, until);
-        Map<Integer, List<Tensor>> completeAfter = new java.util.HashMap<>();
+        Map<Integer, List<Tensor>> completeAfter = new HashMap<>();
         firstUse.forEach((leaf, i) -> completeAfter.computeIfAbsent(i, x -> new ArrayList<>()).add(leaf));
         GradientTable table = new GradientTable(wanted);
         try {
@@ -116,7 +117,7 @@ public final class Tape implements AutoCloseable {
             for (int i = until[0]; i >= 0; i--) {
                 undo(entries.get(i), table);
                 for (Tensor leaf : completeAfter.getOrDefault(i, List.of())) {
-                    Adjoint gradient = table.take(leaf);
+                    Adjoint gradient = table.takeLeaf(leaf);
                     if (gradient != null) {
                         try {
                             sink.accept(leaf, Tensor.detached(gradient.storage(), gradient.view()));

@@ -1,0 +1,57 @@
+package io.aegis.models.dadm;
+
+import static io.aegis.kernels.Activation.QUICK_GELU;
+import static io.aegis.tensor.Ops.activate;
+import static io.aegis.tensor.Ops.concat;
+
+import io.aegis.layers.CentralDifferenceConv;
+import io.aegis.layers.Init;
+import io.aegis.layers.Linear;
+import io.aegis.layers.Parameters;
+import io.aegis.layers.Pass;
+import io.aegis.tensor.Ops;
+import io.aegis.tensor.Tensor;
+
+/**
+ * Bottleneck adapter around a central-difference convolution (DADM, section 3.2). Class token and patch grid go through
+ * the same convolution, the class token as a picture of one pixel. The last linear starts at zero, so that a fresh
+ * adapter adds nothing.
+ */
+final class CdcAdapter {
+    private static final double THETA = 0.7;
+    private static final double DROPOUT = 0.1;
+
+    private final int grid;
+    private final long site;
+    private final Linear down;
+    private final CentralDifferenceConv conv;
+    private final Linear up;
+
+    /** @param site which dropout of the model this is */
+    CdcAdapter(Parameters p, DadmConfig config, long site) {
+        this.grid = config.grid();
+        this.site = site;
+        int width = config.width();
+        int a = config.adapter();
+        conv = new CentralDifferenceConv(p.at("adapter_conv.conv"), a, THETA);
+        down = new Linear(p.at("adapter_down"), width, a, Init.xavierUniform(width, a), Init.ZEROS);
+        up = new Linear(p.at("adapter_up"), a, width, Init.ZEROS, Init.ZEROS);
+    }
+
+    /** z [B, N, D] to [B, N, D]. */
+    Tensor of(Tensor z, Pass pass) {
+        long b = z.size(0);
+        long n = z.size(1);
+        Tensor v = activate(QUICK_GELU, down.of(z)); //                                [B, N, a]
+        long a = v.size(2);
+        Tensor kernel = conv.kernel();
+        Tensor head = CentralDifferenceConv.of(v.slice(1, 0, 1).reshape(b, 1, 1, a), kernel);
+        Tensor map = CentralDifferenceConv.of(v.slice(1, 1, n).reshape(b, grid, grid, a), kernel);
+        v = concat(1, head.reshape(b, 1, a), map.reshape(b, n - 1, a));
+        v = activate(QUICK_GELU, v);
+        if (pass.dropout()) {
+            v = Ops.dropout(v, DROPOUT, pass.seed(), pass.step(), site, pass.samples());
+        }
+        return up.of(v);
+    }
+}

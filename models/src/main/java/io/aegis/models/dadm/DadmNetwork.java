@@ -1,0 +1,250 @@
+package io.aegis.models.dadm;
+
+import static io.aegis.tensor.Ops.concat;
+
+import io.aegis.kernels.Convolution.Geometry;
+import io.aegis.layers.Conv2d;
+import io.aegis.layers.Init;
+import io.aegis.layers.LayerNorm;
+import io.aegis.layers.Linear;
+import io.aegis.layers.Parameter;
+import io.aegis.layers.Parameters;
+import io.aegis.layers.Pass;
+import io.aegis.tensor.Ops;
+import io.aegis.tensor.Scope;
+import io.aegis.tensor.Tape;
+import io.aegis.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The graph of DADM (arXiv 2503.00429, figure 2). The three modalities share the encoder, so they travel through it as
+ * one batch [3B, N, D], modality after modality; patches of different modalities meet in the mutual-information masks
+ * only. Parameter names and their order are those of the published checkpoint.
+ */
+public final class DadmNetwork {
+    private static final double EPS = 1e-6;
+
+    private final DadmConfig config;
+    private final Parameter[] classTokens = new Parameter[Modality.COUNT];
+    private final Parameter[] positions = new Parameter[Modality.COUNT];
+    private final Conv2d[] patches = new Conv2d[Modality.COUNT];
+    private final List<EncoderLayer> encoder = new ArrayList<>();
+    private final LayerNorm finalNorm;
+    private final Linear head;
+    private final Linear[] domainHeads = new Linear[DadmConfig.DOMAINS];
+    private final MutualInformationMask[][] masks;
+    private final CdcAdapter[][] adapters;
+
+    /**
+     * What one pass gives.
+     *
+     * @param logits of the common head, [B, 2]
+     * @param features class tokens, one [B, D] a modality
+     * @param information mean information token of each modality, [B, 1, D], outside the tape
+     * @param mutualInformation loss of each pair, summed over layers, [1]; null when it was not asked for
+     */
+    public record Output(Tensor logits, Tensor[] features, Tensor[] information, Tensor[] mutualInformation) {}
+
+    /** Declares all parameters in {@code p}, in the published order. */
+    public DadmNetwork(Parameters p, DadmConfig config) {
+        this.config = config;
+        int d = config.width();
+        for (Modality m : Modality.values()) {
+            classTokens[m.ordinal()] = p.weight("class_token" + m.number(), Init.ZEROS, 1, 1, d);
+        }
+        for (Modality m : Modality.values()) {
+            positions[m.ordinal()] =
+                    p.weight("pos_embedding" + m.number(), new Init.Normal(0.02), 1, config.tokens(), d);
+        }
+        // Meant to stand in for missing pictures, and never read: they stay loadable.
+        p.weight("prior_m2", Init.ZEROS, 1, 3, config.image(), config.image());
+        p.weight("prior_m3", Init.ZEROS, 1, 3, config.image(), config.image());
+        Init patchInit = new Init.TruncatedNormal(Math.sqrt(1.0 / (3 * config.patch() * config.patch())));
+        Geometry stride = new Geometry(config.patch(), 0, 1);
+        for (Modality m : Modality.values()) {
+            patches[m.ordinal()] = new Conv2d(
+                            p.at("conv_proj" + m.number()), 3, d, config.patch(), stride, patchInit, Init.ZEROS)
+                    .frozen();
+        }
+        int l = config.layers();
+        for (int i = 1; i <= l; i++) {
+            encoder.add(new EncoderLayer(p.at("ViT_Encoder." + i), config, i == l));
+        }
+        finalNorm = new LayerNorm(p.at("ViT_Encoder." + (l + 1)), d, EPS);
+        head = new Linear(p.at("fc_all"), 3L * d, 2, false).frozen();
+        for (int j = 0; j < DadmConfig.DOMAINS; j++) {
+            domainHeads[j] = new Linear(p.at("fc_d" + (j + 1)), 3L * d, 2, false);
+        }
+        masks = new MutualInformationMask[Modality.Pair.ALL.size()][l];
+        for (int pair = 0; pair < masks.length; pair++) {
+            for (int i = 0; i < l; i++) {
+                String name = Modality.Pair.ALL.get(pair).module() + "." + i;
+                masks[pair][i] = new MutualInformationMask(p.at(name), config);
+            }
+        }
+        adapters = new CdcAdapter[Modality.COUNT][l];
+        for (Modality m : Modality.values()) {
+            for (int i = 0; i < l; i++) {
+                adapters[m.ordinal()][i] = new CdcAdapter(
+                        p.at("adapter_" + m.number() + "." + i), config, (long) i * Modality.COUNT + m.ordinal());
+            }
+        }
+    }
+
+    public DadmConfig config() {
+        return config;
+    }
+
+    /** Weight of the common head, [2, 3D]. */
+    public Parameter head() {
+        return head.weight();
+    }
+
+    /** Weight of one domain's head, [2, 3D]. */
+    public Parameter domainHead(int domain) {
+        return domainHeads[domain].weight();
+    }
+
+    /** Logits of one domain's head for some rows: features [B, D] a modality, rows I64 [n], to [n, 2]. */
+    public Tensor domainLogits(int domain, Tensor[] features, Tensor rows) {
+        return domainHeads[domain].of(Ops.gather(concat(1, features), rows));
+    }
+
+    /**
+     * Runs the graph. A probe sees {@code conv_proj{k}}, {@code layer{l}/ln_1/m{k}}, {@code self_attention}, {@code
+     * ln_2} and {@code mlp} likewise, {@code layer{l}/mim_{ab}/{0..3}}, {@code layer{l}/adapter_{k}} and {@code
+     * final_ln/m{k}}, k from 1 and l from 0.
+     *
+     * @param pictures one [B, 3, S, S] a modality, values (pixel - 127.5) / 128
+     * @param permutations for the mutual-information losses, or null to leave them out
+     */
+    public Output forward(Tensor[] pictures, Pass pass, Permutations permutations, Probe probe) {
+        int l = config.layers();
+        Tensor x = embed(pictures, probe); //                                          [3B, N, D]
+        long b = x.size(0) / Modality.COUNT;
+        Tensor[] information = new Tensor[Modality.COUNT];
+        Tensor[] losses = new Tensor[Modality.Pair.ALL.size()];
+        for (int i = 0; i < l; i++) {
+            try (Scope scope = Scope.open()) {
+                x = scope.keep(layer(i, x, b, pass, permutations, information, losses, probe));
+                for (int k = 0; k < information.length; k++) {
+                    scope.keep(information[k]);
+                    if (permutations != null) {
+                        scope.keep(losses[k]);
+                    }
+                }
+            }
+        }
+        x = finalNorm.of(x);
+        Tensor[] features = new Tensor[Modality.COUNT];
+        for (Modality m : Modality.values()) {
+            Tensor own = part(x, m, b);
+            probe.see("final_ln/m" + m.number(), own);
+            features[m.ordinal()] = own.slice(1, 0, 1).reshape(b, config.width());
+        }
+        return new Output(
+                head.of(concat(1, features)), features, information, permutations == null ? null : losses);
+    }
+
+    /** Patches, class tokens and positions of all modalities: [3B, N, D]. */
+    private Tensor embed(Tensor[] pictures, Probe probe) {
+        Tensor[] tokens = new Tensor[Modality.COUNT];
+        for (Modality m : Modality.values()) {
+            int k = m.ordinal();
+            long b = pictures[k].size(0);
+            Tensor map = patches[k].of(pictures[k].permute(0, 2, 3, 1)); //            [B, G, G, D]
+            probe.see("conv_proj" + m.number(), map.permute(0, 3, 1, 2));
+            Tensor flat = map.reshape(b, config.tokens() - 1L, config.width());
+            Tensor start = classTokens[k].tensor();
+            Tensor[] starts = new Tensor[(int) b];
+            java.util.Arrays.fill(starts, start);
+            tokens[k] = concat(1, concat(0, starts), flat).plus(positions[k].tensor());
+        }
+        return concat(0, tokens);
+    }
+
+    private Tensor layer(
+            int i,
+            Tensor x,
+            long b,
+            Pass pass,
+            Permutations permutations,
+            Tensor[] information,
+            Tensor[] losses,
+            Probe probe) {
+        EncoderLayer e = encoder.get(i);
+        String at = "layer" + i + "/";
+        Tensor u = e.norm1(x);
+        Tensor c = e.attention(u); //                                                  [3B, N, D]
+        seeAll(probe, at + "ln_1", u, b);
+        seeAll(probe, at + "self_attention", c, b);
+
+        Tensor[] z = new Tensor[Modality.COUNT];
+        Tensor[] tokens = new Tensor[Modality.COUNT];
+        for (int pair = 0; pair < masks.length; pair++) {
+            Modality first = Modality.Pair.ALL.get(pair).a();
+            Modality second = Modality.Pair.ALL.get(pair).b();
+            MutualInformationMask.Aligned out =
+                    masks[pair][i].align(part(c, first, b), part(c, second, b), pass);
+            String name = at + Modality.Pair.ALL.get(pair).module() + "/";
+            probe.see(name + 0, out.a());
+            probe.see(name + 1, out.b());
+            probe.see(name + 2, out.tokenA());
+            probe.see(name + 3, out.tokenB());
+            addTo(z, first, out.a());
+            addTo(z, second, out.b());
+            if (permutations != null) {
+                addTo(losses, pair, mutualInformation(out, i, pair, permutations));
+            }
+            Tape.withoutRecording(() -> {
+                addTo(tokens, first, out.tokenA());
+                addTo(tokens, second, out.tokenB());
+            });
+        }
+        Tensor[] adapted = new Tensor[Modality.COUNT];
+        for (Modality m : Modality.values()) {
+            int k = m.ordinal();
+            // Each modality meets two others: the mean of both views of it.
+            adapted[k] = adapters[k][i].of(z[k].times(0.5), pass);
+            probe.see(at + "adapter_" + m.number(), adapted[k]);
+            Tape.withoutRecording(() -> addTo(information, m, tokens[k].times(0.5 / config.layers())));
+        }
+        Tensor r = x.plus(c);
+        Tensor y = e.norm2(r);
+        Tensor mlp = e.mlp(y);
+        seeAll(probe, at + "ln_2", y, b);
+        seeAll(probe, at + "mlp", mlp, b);
+        return r.plus(mlp).plus(concat(0, adapted));
+    }
+
+    private Tensor mutualInformation(
+            MutualInformationMask.Aligned out, int layer, int pair, Permutations permutations) {
+        return Ops.mutualInformation(
+                out.tokenA().reshape(-1, config.width()),
+                out.tokenB().reshape(-1, config.width()),
+                permutations.of(layer, pair, 0),
+                permutations.of(layer, pair, 1));
+    }
+
+    private static void addTo(Tensor[] sums, Modality m, Tensor term) {
+        addTo(sums, m.ordinal(), term);
+    }
+
+    private static void addTo(Tensor[] sums, int i, Tensor term) {
+        sums[i] = sums[i] == null ? term : sums[i].plus(term);
+    }
+
+    /** The rows of one modality: [3B, N, D] to [B, N, D]. */
+    private static Tensor part(Tensor x, Modality m, long b) {
+        return x.slice(0, m.ordinal() * b, (m.ordinal() + 1) * b);
+    }
+
+    private static void seeAll(Probe probe, String name, Tensor x, long b) {
+        if (probe != Probe.NONE) {
+            for (Modality m : Modality.values()) {
+                probe.see(name + "/m" + m.number(), part(x, m, b));
+            }
+        }
+    }
+}

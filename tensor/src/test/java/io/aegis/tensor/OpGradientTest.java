@@ -1,0 +1,192 @@
+package io.aegis.tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Convolution.Geometry;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Philox;
+import io.aegis.kernels.View;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Every row of the table of operations against finite differences in double, on the scalar kernels. */
+@ExtendWith(NoLeaks.class)
+class OpGradientTest {
+    private record Case(String name, GradientCheck.Function function, long[]... shapes) {}
+
+    private static long[] s(long... shape) {
+        return shape;
+    }
+
+    @TestFactory
+    Stream<DynamicTest> everyOperation() {
+        long[] index = {2, 0, 2};
+        return Stream.of(
+                        new Case("reshape", x -> Ops.reshape(x.get(0), 3, -1), s(2, 6)),
+                        new Case(
+                                "reshape of a permuted view",
+                                x -> Ops.reshape(Ops.permute(x.get(0), 1, 0), 4, 3),
+                                s(2, 6)),
+                        new Case("permute", x -> Ops.permute(x.get(0), 2, 0, 1), s(2, 3, 4)),
+                        new Case("slice", x -> Ops.slice(x.get(0), -1, 1, 3), s(2, 3, 4)),
+                        new Case(
+                                "overlapping slices",
+                                x -> Ops.slice(x.get(0), 1, 0, 2).plus(Ops.slice(x.get(0), 1, 1, 3)),
+                                s(2, 3)),
+                        new Case("concat", x -> Ops.concat(1, x.get(0), x.get(1), x.get(0)), s(2, 3), s(2, 1)),
+                        new Case("gather", x -> Ops.gather(x.get(0), Tensor.of(index, 3)), s(3, 2)),
+                        new Case("add broadcast", x -> Ops.add(x.get(0), x.get(1)), s(2, 3, 4), s(3, 1)),
+                        new Case("add to itself", x -> Ops.add(x.get(0), x.get(0)), s(2, 3)),
+                        new Case("subtract broadcast", x -> Ops.subtract(x.get(0), x.get(1)), s(1, 4), s(3, 4)),
+                        new Case("multiply", x -> Ops.multiply(x.get(0), x.get(1)), s(2, 3), s(2, 3)),
+                        new Case("multiply broadcast", x -> Ops.multiply(x.get(0), x.get(1)), s(2, 3), s(1, 3)),
+                        new Case("square", x -> Ops.multiply(x.get(0), x.get(0)), s(2, 3)),
+                        new Case(
+                                "divide broadcast",
+                                x -> Ops.divide(x.get(0), Ops.affine(Ops.multiply(x.get(1), x.get(1)), 1, 1)),
+                                s(2, 3),
+                                s(2, 1)),
+                        new Case("affine", x -> Ops.affine(x.get(0), -2.5, 1), s(5)),
+                        new Case(
+                                "dropout",
+                                x -> Ops.dropout(x.get(0), 0.4, 7, 3, 1, Tensor.of(new long[] {11, 5}, 2)),
+                                s(2, 3, 4)),
+                        new Case("sum", x -> Ops.sum(x.get(0), 0, -1), s(2, 3, 4)),
+                        new Case("mean", x -> Ops.mean(x.get(0), 1), s(2, 3, 4)),
+                        new Case("softmax", x -> Ops.softmax(x.get(0)), s(3, 5)),
+                        new Case("normalize rows", x -> Ops.normalizeRows(x.get(0)), s(3, 5)),
+                        new Case("matmul", x -> Ops.matmul(x.get(0), x.get(1)), s(3, 4), s(4, 2)),
+                        new Case("batched matmul", x -> Ops.matmul(x.get(0), x.get(1)), s(2, 3, 4), s(2, 4, 2)),
+                        new Case("linear", x -> Ops.linear(x.get(0), x.get(1), x.get(2)), s(2, 3, 4), s(5, 4), s(5)),
+                        new Case("linear without bias", x -> Ops.linear(x.get(0), x.get(1), null), s(3, 4), s(2, 4)),
+                        new Case(
+                                "linear of strided rows",
+                                x -> Ops.linear(Ops.slice(x.get(0), 1, 1, 3), x.get(1), null),
+                                s(2, 4, 3),
+                                s(2, 3)),
+                        new Case("self-attention", x -> Ops.selfAttention(x.get(0), 2), s(2, 5, 18)),
+                        new Case(
+                                "layer norm",
+                                x -> Ops.layerNorm(x.get(0), x.get(1), x.get(2), 1e-6),
+                                s(2, 3, 5),
+                                s(5),
+                                s(5)),
+                        batchNorm(Activation.NONE),
+                        batchNorm(Activation.RELU),
+                        batchNorm(Activation.SIGMOID),
+                        new Case(
+                                "batch norm with running statistics",
+                                x -> Ops.batchNorm(
+                                        x.get(0),
+                                        x.get(1),
+                                        x.get(2),
+                                        Tensor.of(DType.F64, new double[] {0.1, -0.2}, 2),
+                                        Tensor.of(DType.F64, new double[] {0.7, 1.3}, 2),
+                                        1e-5,
+                                        Activation.SIGMOID),
+                                s(4, 2),
+                                s(2),
+                                s(2)),
+                        conv("convolution 3x3", Geometry.SAME_3X3, s(2, 4, 3, 2), s(3, 2, 3, 3), s(3)),
+                        conv("convolution 1x1", Geometry.POINTWISE, s(2, 3, 3, 2), s(4, 2, 1, 1), s(4)),
+                        conv("depthwise", Geometry.depthwise3x3(3), s(2, 3, 4, 3), s(3, 1, 3, 3), s(3)),
+                        conv("patches", new Geometry(2, 0, 1), s(1, 4, 6, 2), s(3, 2, 2, 2), s(3)),
+                        conv("strided with padding", new Geometry(2, 1, 1), s(1, 5, 4, 2), s(3, 2, 3, 3), s(3)),
+                        new Case("central difference", x -> Ops.centralDifference(x.get(0), 0.7), s(2, 2, 3, 3)),
+                        new Case(
+                                "cross-entropy",
+                                x -> Ops.crossEntropy(x.get(0), Tensor.of(new long[] {2, 0, 1}, 3)),
+                                s(3, 4)),
+                        new Case(
+                                "negative distance",
+                                x -> Ops.negativeDistance(x.get(0), constant(2, 4), true),
+                                s(3, 4)),
+                        new Case(
+                                "mutual information",
+                                x -> Ops.mutualInformation(
+                                        x.get(0),
+                                        x.get(1),
+                                        Tensor.of(new long[] {2, 0, 1}, 3),
+                                        Tensor.of(new long[] {0, 2, 1}, 3)),
+                                s(3, 4),
+                                s(3, 4)))
+                .map(c -> DynamicTest.dynamicTest(c.name, () -> check(c)));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> everyActivation() {
+        return Arrays.stream(Activation.values())
+                .map(a -> DynamicTest.dynamicTest(
+                        a.name(),
+                        () -> check(new Case(
+                                a.name(), x -> Ops.activate(a, positive(x.get(0), a)), s(2, 7)))));
+    }
+
+    private static Tensor positive(Tensor x, Activation a) {
+        return a == Activation.LOG || a == Activation.SQRT ? Ops.affine(Ops.multiply(x, x), 1, 0.5) : x;
+    }
+
+    private static Case batchNorm(Activation act) {
+        return new Case(
+                "batch norm " + act,
+                x -> Ops.batchNormTraining(x.get(0), x.get(1), x.get(2), 1e-5, act).y(),
+                s(2, 3, 2),
+                s(2),
+                s(2));
+    }
+
+    private static Case conv(String name, Geometry g, long[]... shapes) {
+        return new Case(name, x -> Ops.conv2d(x.get(0), x.get(1), x.get(2), g), shapes);
+    }
+
+    private static Tensor constant(long... shape) {
+        return random(99, shape);
+    }
+
+    private static Tensor random(long seed, long... shape) {
+        double[] v = new double[(int) View.count(shape)];
+        Arrays.setAll(v, i -> Philox.normal(seed, 0, 0, 0, i));
+        return Tensor.of(DType.F64, v, shape);
+    }
+
+    private static void check(Case c) {
+        try (Scope scope = Scope.open(Backends.scalar())) {
+            Tensor[] inputs = new Tensor[c.shapes.length];
+            for (int i = 0; i < inputs.length; i++) {
+                inputs[i] = random(i + 1, c.shapes[i]);
+            }
+            GradientCheck.check(c.name, c.function, inputs);
+        }
+    }
+
+    @Test
+    void aWrongGradientIsNamedWithOperationInputIndexAndBothValues() {
+        try (Scope scope = Scope.open(Backends.scalar())) {
+            Tensor x = random(1, 2, 3);
+            // Half of the dependence is hidden from the tape, so its gradient is half of the truth.
+            GradientCheck.Function broken = in -> Ops.multiply(in.get(0), in.get(0).detach());
+            assertThatThrownBy(() -> GradientCheck.check("broken square", broken, x))
+                    .isInstanceOf(AssertionError.class)
+                    .hasMessageMatching(
+                            "broken square: gradient of input 0 \\[2, 3] at \\[0, 0]: got .*, expected .*");
+        }
+    }
+
+    @Test
+    void theCheckerSeesEveryElement() {
+        try (Scope scope = Scope.open(Backends.scalar())) {
+            Tensor x = random(1, 4);
+            GradientCheck.Function lastOnly =
+                    in -> Ops.add(in.get(0), Ops.affine(Ops.slice(in.get(0), 0, 3, 4), 0, 0).detach());
+            GradientCheck.check("identity", lastOnly, x);
+            assertThat(x.toDoubles()).hasSize(4);
+        }
+    }
+}

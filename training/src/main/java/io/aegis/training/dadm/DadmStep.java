@@ -1,0 +1,147 @@
+package io.aegis.training.dadm;
+
+import io.aegis.layers.Parameter;
+import io.aegis.layers.Parameters;
+import io.aegis.layers.Pass;
+import io.aegis.models.dadm.DadmNetwork;
+import io.aegis.models.dadm.Hyperplanes;
+import io.aegis.models.dadm.Losses;
+import io.aegis.models.dadm.Permutations;
+import io.aegis.models.dadm.Probe;
+import io.aegis.models.dadm.Prototypes;
+import io.aegis.models.dadm.ReGrad;
+import io.aegis.models.dadm.Recipe;
+import io.aegis.tensor.Gradients;
+import io.aegis.tensor.Scope;
+import io.aegis.tensor.Tape;
+import io.aegis.tensor.Tensor;
+import io.aegis.training.Adam;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One training step of DADM: prototypes, forward, four losses, four backward passes, gradient modulation, Adam,
+ * alignment of the hyperplanes. The backward pass of the total loss comes last, and each parameter is updated as soon as
+ * its gradient is complete, so that the total gradients never exist all at once.
+ */
+public final class DadmStep {
+    private final DadmNetwork network;
+    private final Recipe recipe;
+    private final Adam adam;
+    private final long seed;
+    private final Map<Tensor, Parameter> trainable = new IdentityHashMap<>();
+    private final Map<Tensor, Parameter> modulated = new IdentityHashMap<>();
+    private Prototypes prototypes;
+
+    /**
+     * What a step tells.
+     *
+     * @param total the loss of the total
+     * @param modal the three modal losses
+     * @param information mu, mean information of each modality
+     * @param agreement of the hyperplanes, before they were aligned
+     */
+    public record Report(double total, double[] modal, double[] information, double agreement) {}
+
+    public DadmStep(DadmNetwork network, Parameters parameters, Recipe recipe, Adam adam, long seed) {
+        this.network = network;
+        this.recipe = recipe;
+        this.adam = adam;
+        this.seed = seed;
+        List<Parameter> all = parameters.trainable();
+        all.forEach(p -> trainable.put(p.tensor(), p));
+        ReGrad.modulated(all, recipe.regrad()).forEach(p -> modulated.put(p.tensor(), p));
+    }
+
+    /** Prototypes after the last step; null before the first. */
+    public Prototypes prototypes() {
+        return prototypes;
+    }
+
+    /** Continues from stored prototypes. */
+    public void restore(Prototypes stored) {
+        prototypes = stored;
+    }
+
+    /**
+     * Runs one step and updates the network.
+     *
+     * @param epoch from 0; prototypes have momentum from epoch 1 on
+     * @param step global number of this step, the counter of its randomness
+     * @throws ArithmeticException when a loss is not finite; nothing has been updated then
+     */
+    public Report run(Batch batch, long epoch, long step, double learningRate) {
+        return run(batch, epoch, step, learningRate, null);
+    }
+
+    /** As above, with given permutations rather than random ones. */
+    public Report run(Batch batch, long epoch, long step, double learningRate, Permutations given) {
+        try (Scope scope = Scope.open()) {
+            prototypes = nextPrototypes(batch, epoch);
+            Pass pass = recipe.trainingMode()
+                    ? Pass.training(seed, step, batch.samples())
+                    : new Pass(false, false, false, seed, step, batch.samples());
+            Permutations permutations = given != null ? given : Permutations.random(pass);
+            try (Tape tape = Tape.record()) {
+                return backward(tape, batch, pass, permutations, learningRate);
+            }
+        }
+    }
+
+    private Prototypes nextPrototypes(Batch batch, long epoch) {
+        try (Scope scope = Scope.open()) {
+            Tensor[] pictures = batch.pictures().clone();
+            if (recipe.compositeInfrared() && batch.prototypeInfrared() != null) {
+                pictures[2] = batch.prototypeInfrared();
+            }
+            Tensor[] features =
+                    network.forward(pictures, Pass.EVALUATION, null, Probe.NONE).features();
+            Prototypes fresh = Prototypes.ofBatch(
+                    features, batch.labels().prototype(), network.config().classes());
+            return epoch == 0 || prototypes == null ? fresh : fresh.withMomentum(prototypes, recipe);
+        }
+    }
+
+    private Report backward(Tape tape, Batch batch, Pass pass, Permutations permutations, double learningRate) {
+        DadmNetwork.Output out = network.forward(batch.pictures(), pass, permutations, Probe.NONE);
+        Losses losses = Losses.of(network, out, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
+        double[] information = new double[3];
+        double[] modal = new double[3];
+        for (int k = 0; k < 3; k++) {
+            information[k] = java.util.Arrays.stream(out.information()[k].toDoubles())
+                    .average()
+                    .orElseThrow();
+            modal[k] = finite(losses.modal()[k], "loss of modality " + (k + 1), pass.step());
+        }
+        double total = finite(losses.total(), "total loss", pass.step());
+        List<Gradients> modalGradients = new ArrayList<>();
+        try {
+            for (int k = 0; k < 3; k++) {
+                modalGradients.add(tape.gradients(losses.modal()[k], modulated.keySet()));
+            }
+            tape.backward(losses.total(), trainable.keySet(), (leaf, gradient) -> {
+                Parameter p = trainable.get(leaf);
+                if (modulated.containsKey(leaf)) {
+                    Tensor[] own = modalGradients.stream().map(g -> g.of(leaf)).toArray(Tensor[]::new);
+                    ReGrad.combine(p, gradient, own, information);
+                    modalGradients.forEach(g -> g.drop(leaf));
+                }
+                adam.update(p, gradient, learningRate);
+            });
+        } finally {
+            modalGradients.forEach(Gradients::close);
+        }
+        return new Report(total, modal, information, Hyperplanes.align(network));
+    }
+
+    private static double finite(Tensor loss, String what, long step) {
+        double value = loss.item();
+        if (!Double.isFinite(value)) {
+            throw new ArithmeticException(
+                    what + " is " + value + " at step " + step + "; a lower learning rate may help");
+        }
+        return value;
+    }
+}
