@@ -23,7 +23,7 @@ public enum Activation {
 
         @Override
         public double derivative(double x) {
-            return x > 0 ? 1 : 0;
+            return x <= 0 ? 0 : 1; // 1 at NaN, which then stays visible in the gradient
         }
     },
     /** The exact GELU, x Phi(x) with the error function. */

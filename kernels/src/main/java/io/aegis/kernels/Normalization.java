@@ -44,7 +44,7 @@ public interface Normalization {
     /**
      * running = (1 - momentum) running + momentum batch, in place, with the unbiased variance as PyTorch does.
      *
-     * @param rows how many rows each channel's statistics came from
+     * @param rows how many rows each channel's statistics came from, at least 2 (one has no unbiased variance)
      */
     void updateRunning(View mean, View variance, long rows, double momentum, View runningMean, View runningVariance);
 }

@@ -80,10 +80,17 @@ public final class View {
         return strides;
     }
 
-    /** Number of elements of a shape; 1 for rank 0. */
+    /**
+     * Number of elements of a shape; 1 for rank 0.
+     *
+     * @throws IllegalArgumentException when a size is negative
+     */
     public static long count(long... shape) {
         long n = 1;
         for (long s : shape) {
+            if (s < 0) {
+                throw new IllegalArgumentException("negative size: " + Arrays.toString(shape));
+            }
             n = Math.multiplyExact(n, s);
         }
         return n;
@@ -185,7 +192,11 @@ public final class View {
     public View permute(int... order) {
         long[] s = new long[shape.length];
         long[] t = new long[shape.length];
-        if (order.length != shape.length || Arrays.stream(order).distinct().count() != order.length) {
+        long named = Arrays.stream(order)
+                .filter(d -> d >= 0 && d < shape.length)
+                .distinct()
+                .count();
+        if (order.length != shape.length || named != shape.length) {
             throw new IllegalArgumentException("permutation " + Arrays.toString(order) + " of rank " + shape.length);
         }
         for (int i = 0; i < order.length; i++) {
@@ -229,13 +240,14 @@ public final class View {
         return count(to) == elements() && reshapedStrides(to) != null;
     }
 
-    /** A dimension of size 1 before dimension {@code dim}. */
+    /** A dimension of size 1 before dimension {@code dim}; a negative one counts from behind the last. */
     public View unsqueeze(int dim) {
+        int at = Objects.checkIndex(dim < 0 ? dim + shape.length + 1 : dim, shape.length + 1);
         long[] s = new long[shape.length + 1];
         long[] t = new long[shape.length + 1];
         for (int i = 0, j = 0; i < s.length; i++) {
-            s[i] = i == dim ? 1 : shape[j];
-            t[i] = i == dim ? 0 : strides[j++];
+            s[i] = i == at ? 1 : shape[j];
+            t[i] = i == at ? 0 : strides[j++];
         }
         return new View(buffer, dtype, offset, s, t);
     }
@@ -251,7 +263,7 @@ public final class View {
             long s = shape[i - lead];
             if (s == to[i]) {
                 t[i] = strides[i - lead];
-            } else if (s != 1) {
+            } else if (s != 1 || to[i] < 0) {
                 throw new IllegalArgumentException(
                         "cannot expand " + Arrays.toString(shape) + " to " + Arrays.toString(to));
             }
