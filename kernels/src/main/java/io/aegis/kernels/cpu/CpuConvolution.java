@@ -1,0 +1,158 @@
+package io.aegis.kernels.cpu;
+
+import io.aegis.kernels.Convolution;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Convolutions of floats, channels last. Dense ones are products with the matrix of patches (one row a place, [kh, kw, C]
+ * a row), which exists a block of rows at a time, in the cache of the thread that needs it:
+ *
+ * <pre>
+ *     y  = patches W^T        [rows, kh kw C] [kh kw C, O]
+ *     dW = dy^T patches       a range of columns a thread, so that no two add to one place
+ *     dx = fold(dy W)         a picture a thread, for the same reason
+ * </pre>
+ *
+ * Depthwise ones are {@link CpuDepthwise}. Other layouts and dtypes go to the plain kernels.
+ */
+final class CpuConvolution implements Convolution {
+    /** Rows of patches at a time: enough that packing the weights for them is a small part of the product. */
+    private static final long BLOCK = 256;
+
+    private static final int SLOT = 2;
+
+    private final Convolution plain;
+    private final Sgemm sgemm;
+
+    CpuConvolution(Convolution plain, Sgemm sgemm) {
+        this.plain = plain;
+        this.sgemm = sgemm;
+    }
+
+    @Override
+    public void forward(View x, View weight, View bias, Geometry geometry, View y) {
+        if (CpuDepthwise.fits(x, weight, geometry, y) && dense(bias)) {
+            CpuDepthwise.forward(x, weight, bias, geometry, y);
+            return;
+        }
+        if (!fits(x, weight, geometry, y) || !dense(bias)) {
+            plain.forward(x, weight, bias, geometry, y);
+            return;
+        }
+        Patches p = new Patches(x, weight, geometry, y);
+        MemorySegment w = weight.buffer().memory();
+        MemorySegment out = y.buffer().memory();
+        long o = weight.size(0);
+        int blocks = (int) ((p.rows() + BLOCK - 1) / BLOCK);
+        Workers.run(blocks, i -> {
+            long from = i * BLOCK;
+            long to = Math.min(p.rows(), from + BLOCK);
+            MemorySegment patches = Scratch.floats(SLOT, BLOCK * p.columns());
+            p.gather(from, to, 0, p.columns(), patches);
+            long at = y.offset() + from * o;
+            float beta = 0;
+            if (bias != null) {
+                for (long r = from; r < to; r++) {
+                    MemorySegment.copy(
+                            bias.buffer().memory(), bias.offset() << 2, out, (y.offset() + r * o) << 2, o << 2);
+                }
+                beta = 1;
+            }
+            sgemm.multiply(
+                    false, true, to - from, o, p.columns(), 1, patches, 0, p.columns(), w, weight.offset(),
+                    p.columns(), beta, out, at, o);
+        });
+    }
+
+    @Override
+    public void backwardInput(View dy, View weight, Geometry geometry, View dx) {
+        if (CpuDepthwise.fits(dx, weight, geometry, dy) && geometry.stride() == 1) {
+            CpuDepthwise.backwardInput(dy, weight, geometry, dx);
+            return;
+        }
+        if (!fits(dx, weight, geometry, dy)) {
+            plain.backwardInput(dy, weight, geometry, dx);
+            return;
+        }
+        Patches p = new Patches(dx, weight, geometry, dy);
+        MemorySegment w = weight.buffer().memory();
+        long o = weight.size(0);
+        Workers.run((int) dx.size(0), picture -> {
+            MemorySegment patches = Scratch.floats(SLOT, BLOCK * p.columns());
+            p.clear(picture);
+            long first = picture * p.rowsOfOne();
+            for (long from = first; from < first + p.rowsOfOne(); from += BLOCK) {
+                long to = Math.min(first + p.rowsOfOne(), from + BLOCK);
+                sgemm.multiply(
+                        false, false, to - from, p.columns(), o, 1, dy.buffer().memory(), dy.offset() + from * o, o, w,
+                        weight.offset(), p.columns(), 0, patches, 0, p.columns());
+                p.fold(from, to, patches);
+            }
+        });
+    }
+
+    @Override
+    public void backwardWeight(View x, View dy, Geometry geometry, View dweight, View dbias) {
+        if (dbias != null) {
+            if (dense(dbias) && dy.dtype() == DType.F32 && dy.isContiguous()) {
+                long o = dy.size(3);
+                Sums.columns(dy.buffer().memory(), dy.offset(), dy.elements() / Math.max(1, o), o, o, 1, false, dbias);
+            } else {
+                plain.backwardWeight(x, dy, geometry, null, dbias);
+            }
+        }
+        if (dweight == null) {
+            return;
+        }
+        if (CpuDepthwise.fits(x, dweight, geometry, dy)) {
+            CpuDepthwise.backwardWeight(x, dy, geometry, dweight);
+            return;
+        }
+        if (!fits(x, dweight, geometry, dy) || dy.elements() == 0) {
+            plain.backwardWeight(x, dy, geometry, dweight, null);
+            return;
+        }
+        Patches p = new Patches(x, dweight, geometry, dy);
+        long o = dweight.size(0);
+        Workers.ranges(p.columns(), Workers.count(), 16, (from, to) -> {
+            long width = to - from;
+            MemorySegment patches = Scratch.floats(SLOT, BLOCK * width);
+            for (long row = 0; row < p.rows(); row += BLOCK) {
+                long end = Math.min(p.rows(), row + BLOCK);
+                p.gather(row, end, from, to, patches);
+                sgemm.multiply(
+                        true, false, o, width, end - row, 1, dy.buffer().memory(), dy.offset() + row * o, o, patches, 0,
+                        width, row == 0 ? 0 : 1, dweight.buffer().memory(), dweight.offset() + from, p.columns());
+            }
+        });
+    }
+
+    @Override
+    public void centralDifference(View weight, double theta, View effective) {
+        plain.centralDifference(weight, theta, effective);
+    }
+
+    @Override
+    public void centralDifferenceBackward(View deffective, double theta, View dweight) {
+        plain.centralDifferenceBackward(deffective, theta, dweight);
+    }
+
+    private static boolean dense(View bias) {
+        return bias == null || bias.dtype() == DType.F32 && bias.isContiguous();
+    }
+
+    /** Dense, groups of 1, floats, y without gaps, weights [O, kh, kw, C] in memory. */
+    private static boolean fits(View x, View weight, Geometry geometry, View y) {
+        return x.dtype() == DType.F32
+                && weight.dtype() == DType.F32
+                && y.dtype() == DType.F32
+                && geometry.groups() == 1
+                && x.stride(3) == 1
+                && y.isContiguous()
+                && y.elements() > 0
+                && weight.elements() > 0
+                && weight.permute(0, 2, 3, 1).isContiguous();
+    }
+}

@@ -1,0 +1,238 @@
+package io.aegis.kernels.cpu;
+
+import static io.aegis.kernels.cpu.Lanes.bound;
+import static io.aegis.kernels.cpu.Lanes.broadcast;
+import static io.aegis.kernels.cpu.Lanes.get;
+import static io.aegis.kernels.cpu.Lanes.load;
+import static io.aegis.kernels.cpu.Lanes.set;
+import static io.aegis.kernels.cpu.Lanes.store;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Elementwise;
+import io.aegis.kernels.View;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Pointwise work on floats, row by row in vectors. What is not float32, or has no two neighbours side by side, or is
+ * small by nature (dropout, gather), goes to the plain kernels.
+ */
+final class CpuElementwise implements Elementwise {
+    private final Elementwise plain;
+
+    CpuElementwise(Elementwise plain) {
+        this.plain = plain;
+    }
+
+    @Override
+    public void fill(View y, double value) {
+        Rows rows = new Rows(y);
+        if (y.dtype() != DType.F32 || !rows.dense()) {
+            plain.fill(y, value);
+            return;
+        }
+        MemorySegment m = y.buffer().memory();
+        rows.forEach((at, n) -> fill(m, at[0], n, (float) value));
+    }
+
+    private static void fill(MemorySegment y, long iy, int n, float value) {
+        FloatVector v = broadcast(value);
+        int i = 0;
+        for (; i < bound(n); i += Lanes.N) {
+            store(v, y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, value);
+        }
+    }
+
+    @Override
+    public void copy(View x, View y) {
+        if (x.dtype() != y.dtype()) {
+            plain.copy(x, y);
+            return;
+        }
+        Rows rows = new Rows(x, y);
+        MemorySegment from = x.buffer().memory();
+        MemorySegment to = y.buffer().memory();
+        int size = x.dtype().bytes();
+        if (rows.dense()) {
+            rows.forEach((at, n) -> MemorySegment.copy(from, at[0] * size, to, at[1] * size, (long) n * size));
+        } else if (x.dtype() == DType.F32) {
+            long sx = rows.steps()[0];
+            long sy = rows.steps()[1];
+            rows.forEach((at, n) -> {
+                for (int i = 0; i < n; i++) {
+                    set(to, at[1] + i * sy, get(from, at[0] + i * sx));
+                }
+            });
+        } else {
+            plain.copy(x, y);
+        }
+    }
+
+    @Override
+    public void binary(Binary op, View a, View b, View y) {
+        Rows rows = floats(a, b, y);
+        if (rows == null) {
+            plain.binary(op, a, b, y);
+            return;
+        }
+        MemorySegment ma = a.buffer().memory();
+        MemorySegment mb = b.buffer().memory();
+        MemorySegment my = y.buffer().memory();
+        switch (op) {
+            case ADD -> rows.forEach((at, n) -> add(ma, at[0], mb, at[1], my, at[2], n));
+            case SUBTRACT -> rows.forEach((at, n) -> subtract(ma, at[0], mb, at[1], my, at[2], n));
+            case MULTIPLY -> rows.forEach((at, n) -> multiply(ma, at[0], mb, at[1], my, at[2], n));
+            case DIVIDE -> rows.forEach((at, n) -> divide(ma, at[0], mb, at[1], my, at[2], n));
+        }
+    }
+
+    private static void add(MemorySegment a, long ia, MemorySegment b, long ib, MemorySegment y, long iy, int n) {
+        int i = 0;
+        for (; i < bound(n); i += Lanes.N) {
+            store(load(a, ia + i).add(load(b, ib + i)), y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, get(a, ia + i) + get(b, ib + i));
+        }
+    }
+
+    private static void subtract(MemorySegment a, long ia, MemorySegment b, long ib, MemorySegment y, long iy, int n) {
+        int i = 0;
+        for (; i < bound(n); i += Lanes.N) {
+            store(load(a, ia + i).sub(load(b, ib + i)), y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, get(a, ia + i) - get(b, ib + i));
+        }
+    }
+
+    private static void multiply(MemorySegment a, long ia, MemorySegment b, long ib, MemorySegment y, long iy, int n) {
+        int i = 0;
+        for (; i < bound(n); i += Lanes.N) {
+            store(load(a, ia + i).mul(load(b, ib + i)), y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, get(a, ia + i) * get(b, ib + i));
+        }
+    }
+
+    private static void divide(MemorySegment a, long ia, MemorySegment b, long ib, MemorySegment y, long iy, int n) {
+        int i = 0;
+        for (; i < bound(n); i += Lanes.N) {
+            store(load(a, ia + i).div(load(b, ib + i)), y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, get(a, ia + i) / get(b, ib + i));
+        }
+    }
+
+    @Override
+    public void affine(View x, double scale, double shift, View y) {
+        Rows rows = floats(x, y);
+        if (rows == null) {
+            plain.affine(x, scale, shift, y);
+            return;
+        }
+        MemorySegment mx = x.buffer().memory();
+        MemorySegment my = y.buffer().memory();
+        rows.forEach((at, n) -> affine(mx, at[0], (float) scale, (float) shift, my, at[1], n));
+    }
+
+    private static void affine(MemorySegment x, long ix, float scale, float shift, MemorySegment y, long iy, int n) {
+        FloatVector s = broadcast(scale);
+        FloatVector t = broadcast(shift);
+        int i = 0;
+        for (; i < bound(n); i += Lanes.N) {
+            store(load(x, ix + i).fma(s, t), y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, Math.fma(get(x, ix + i), scale, shift));
+        }
+    }
+
+    @Override
+    public void addScaled(View x, double scale, View y) {
+        Rows rows = floats(x, y);
+        if (rows == null) {
+            plain.addScaled(x, scale, y);
+            return;
+        }
+        MemorySegment mx = x.buffer().memory();
+        MemorySegment my = y.buffer().memory();
+        rows.forEach((at, n) -> addScaled(mx, at[0], (float) scale, my, at[1], n));
+    }
+
+    private static void addScaled(MemorySegment x, long ix, float scale, MemorySegment y, long iy, int n) {
+        FloatVector s = broadcast(scale);
+        int i = 0;
+        for (; i < bound(n); i += Lanes.N) {
+            store(load(x, ix + i).fma(s, load(y, iy + i)), y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, Math.fma(get(x, ix + i), scale, get(y, iy + i)));
+        }
+    }
+
+    @Override
+    public void activate(Activation f, View x, View y) {
+        Rows rows = floats(x, y);
+        if (rows == null || !CpuActivation.covers(f)) {
+            plain.activate(f, x, y);
+            return;
+        }
+        MemorySegment mx = x.buffer().memory();
+        MemorySegment my = y.buffer().memory();
+        rows.forEach((at, n) -> CpuActivation.forward(f, mx, at[0], my, at[1], n));
+    }
+
+    @Override
+    public void activateBackward(Activation f, View x, View dy, View dx) {
+        Rows rows = floats(x, dy, dx);
+        if (rows == null || !CpuActivation.covers(f)) {
+            plain.activateBackward(f, x, dy, dx);
+            return;
+        }
+        MemorySegment mx = x.buffer().memory();
+        MemorySegment mdy = dy.buffer().memory();
+        MemorySegment mdx = dx.buffer().memory();
+        rows.forEach((at, n) -> CpuActivation.backward(f, mx, at[0], mdy, at[1], mdx, at[2], n));
+    }
+
+    @Override
+    public void dropout(View x, double p, long seed, long step, View samples, long site, View y) {
+        plain.dropout(x, p, seed, step, samples, site, y);
+    }
+
+    @Override
+    public void gather(View x, View index, View y) {
+        if (x.dtype() != y.dtype()) {
+            plain.gather(x, index, y);
+            return;
+        }
+        for (long i = 0; i < index.elements(); i++) {
+            copy(x.select(0, index.getLong(i)), y.select(0, i));
+        }
+    }
+
+    @Override
+    public void scatterAdd(View y, View index, View x) {
+        for (long i = 0; i < index.elements(); i++) {
+            addScaled(y.select(0, i), 1, x.select(0, index.getLong(i)));
+        }
+    }
+
+    /** The rows of views that are all float32 with dense rows, or null. */
+    private static Rows floats(View... views) {
+        for (View v : views) {
+            if (v.dtype() != DType.F32) {
+                return null;
+            }
+        }
+        Rows rows = new Rows(views);
+        return rows.dense() ? rows : null;
+    }
+}

@@ -1,0 +1,122 @@
+package io.aegis.kernels.cpu;
+
+import io.aegis.kernels.Attention;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Convolution;
+import io.aegis.kernels.Device;
+import io.aegis.kernels.Elementwise;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Loss;
+import io.aegis.kernels.Matmul;
+import io.aegis.kernels.MutualInformation;
+import io.aegis.kernels.Normalization;
+import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.Reduction;
+import java.util.List;
+
+/** The CPU for use: OpenBLAS for products, the Vector API for the rest, {@link Workers} for both. */
+public final class CpuKernels implements Kernels {
+    private final Kernels plain = Backends.scalar();
+    private final Sgemm sgemm;
+    private final String whyNotBlas;
+    private final Matmul matmul;
+    private final Attention attention;
+    private final Normalization normalization = new CpuNormalization(plain.normalization());
+    private final Convolution convolution;
+    private final Elementwise elementwise = new CpuElementwise(plain.elementwise());
+    private final Reduction reduction = new CpuReduction(plain.reduction(), elementwise);
+    private final Optimizer optimizer = new CpuOptimizer(plain.optimizer());
+
+    /** Takes OpenBLAS where it loads, and says why where it does not; {@code -Daegis.blas=none} leaves it out. */
+    public CpuKernels() {
+        Sgemm found;
+        String reason = null;
+        try {
+            if ("none".equals(System.getProperty("aegis.blas"))) {
+                throw new LinkageError("switched off by aegis.blas=none");
+            }
+            found = new OpenBlas();
+        } catch (LinkageError | RuntimeException e) {
+            found = new VectorGemm();
+            reason = "without OpenBLAS: " + e.getMessage();
+        }
+        sgemm = found;
+        whyNotBlas = reason;
+        matmul = new CpuMatmul(plain.matmul(), elementwise, sgemm);
+        attention = new CpuAttention(plain.attention(), sgemm);
+        convolution = new CpuConvolution(plain.convolution(), sgemm);
+    }
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public Device device() {
+        return Device.CPU;
+    }
+
+    @Override
+    public Matmul matmul() {
+        return matmul;
+    }
+
+    @Override
+    public Attention attention() {
+        return attention;
+    }
+
+    @Override
+    public Normalization normalization() {
+        return normalization;
+    }
+
+    @Override
+    public Convolution convolution() {
+        return convolution;
+    }
+
+    @Override
+    public Elementwise elementwise() {
+        return elementwise;
+    }
+
+    @Override
+    public Reduction reduction() {
+        return reduction;
+    }
+
+    @Override
+    public Loss loss() {
+        return plain.loss();
+    }
+
+    @Override
+    public MutualInformation mutualInformation() {
+        return plain.mutualInformation();
+    }
+
+    @Override
+    public Optimizer optimizer() {
+        return optimizer;
+    }
+
+    @Override
+    public List<Choice> choices() {
+        String vectors = "Vector API, " + Lanes.F.vectorBitSize() + " bits, " + Workers.count()
+                + (Workers.count() == 1 ? " thread" : " threads");
+        String products = whyNotBlas == null ? "float32; other dtypes by the plain kernels" : whyNotBlas;
+        String small = "microseconds a step in every model here";
+        return List.of(
+                new Choice("matmul", sgemm.description(), products),
+                new Choice("attention", sgemm.description() + " and " + vectors, "in blocks, no N x M matrix"),
+                new Choice("normalization", vectors, "float32; other dtypes by the plain kernels"),
+                new Choice("convolution", sgemm.description() + " and " + vectors, "channels last, by blocks of patches"),
+                new Choice("elementwise", vectors, "float32; other dtypes by the plain kernels"),
+                new Choice("reduction", vectors, "float32; other dtypes by the plain kernels"),
+                new Choice("loss", "plain Java", small),
+                new Choice("mutual information", "plain Java", small),
+                new Choice("optimizer", vectors, "float32; other dtypes by the plain kernels"));
+    }
+}

@@ -1,0 +1,473 @@
+package io.aegis.kernels.cpu;
+
+import static io.aegis.kernels.cpu.Lanes.broadcast;
+import static io.aegis.kernels.cpu.Lanes.get;
+import static io.aegis.kernels.cpu.Lanes.load;
+import static io.aegis.kernels.cpu.Lanes.set;
+import static io.aegis.kernels.cpu.Lanes.store;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Normalization;
+import io.aegis.kernels.View;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Layer norm by rows, batch norm by channels (channels last), floats; the formulas are those of {@link Normalization}. A
+ * row, or a range of channels, belongs to one thread. Sums move to double every few hundred elements.
+ */
+final class CpuNormalization implements Normalization {
+    private static final long GRAIN = 1 << 14;
+
+    private final Normalization plain;
+
+    CpuNormalization(Normalization plain) {
+        this.plain = plain;
+    }
+
+    @Override
+    public void layerNorm(View x, View gamma, View beta, double eps, View y, View mean, View rstd) {
+        if (!dense(gamma, beta, mean, rstd) || !dense(x, y)) {
+            plain.layerNorm(x, gamma, beta, eps, y, mean, rstd);
+            return;
+        }
+        int d = (int) x.size(-1);
+        MemorySegment in = x.buffer().memory();
+        MemorySegment out = y.buffer().memory();
+        MemorySegment g = gamma.buffer().memory();
+        MemorySegment b = beta.buffer().memory();
+        long rows = x.elements() / Math.max(1, d);
+        Workers.grains(rows, grain(d), (from, to) -> {
+            for (long r = from; r < to; r++) {
+                long ix = x.offset() + r * d;
+                double m = Sums.row(in, ix, d) / d;
+                double variance = squares(in, ix, (float) m, d) / d;
+                double s = 1 / Math.sqrt(variance + eps);
+                scaleRow(in, ix, (float) m, (float) s, g, gamma.offset(), b, beta.offset(), out, y.offset() + r * d, d);
+                if (mean != null) {
+                    set(mean.buffer().memory(), mean.offset() + r, (float) m);
+                }
+                if (rstd != null) {
+                    set(rstd.buffer().memory(), rstd.offset() + r, (float) s);
+                }
+            }
+        });
+    }
+
+    private static double squares(MemorySegment x, long ix, float mean, int n) {
+        FloatVector m = broadcast(mean);
+        double sum = 0;
+        for (int start = 0; start < n; start += 256) {
+            int end = Math.min(n, start + 256);
+            FloatVector s = broadcast(0);
+            int i = start;
+            for (; i <= end - Lanes.N; i += Lanes.N) {
+                FloatVector v = load(x, ix + i).sub(m);
+                s = v.fma(v, s);
+            }
+            sum += s.reduceLanes(VectorOperators.ADD);
+            for (; i < end; i++) {
+                float v = get(x, ix + i) - mean;
+                sum += v * v;
+            }
+        }
+        return sum;
+    }
+
+    private static void scaleRow(
+            MemorySegment x,
+            long ix,
+            float mean,
+            float rstd,
+            MemorySegment gamma,
+            long ig,
+            MemorySegment beta,
+            long ib,
+            MemorySegment y,
+            long iy,
+            int n) {
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            FloatVector h = load(x, ix + i, in).sub(mean).mul(rstd);
+            store(h.fma(load(gamma, ig + i, in), load(beta, ib + i, in)), y, iy + i, in);
+        }
+    }
+
+    @Override
+    public void layerNormBackward(View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta) {
+        if (!dense(gamma, mean, rstd, dgamma, dbeta) || !dense(x, dy, dx)) {
+            plain.layerNormBackward(x, gamma, mean, rstd, dy, dx, dgamma, dbeta);
+            return;
+        }
+        int d = (int) x.size(-1);
+        long rows = x.elements() / Math.max(1, d);
+        MemorySegment in = x.buffer().memory();
+        MemorySegment grad = dy.buffer().memory();
+        MemorySegment m = mean.buffer().memory();
+        MemorySegment s = rstd.buffer().memory();
+        if (dx != null) {
+            Workers.grains(rows, grain(d), (from, to) -> {
+                for (long r = from; r < to; r++) {
+                    rowBackward(
+                            in, x.offset() + r * d, grad, dy.offset() + r * d, gamma, get(m, mean.offset() + r),
+                            get(s, rstd.offset() + r), dx.buffer().memory(), dx.offset() + r * d, d);
+                }
+            });
+        }
+        if (dbeta != null) {
+            Sums.columns(grad, dy.offset(), rows, d, d, 1, false, dbeta);
+        }
+        if (dgamma != null) {
+            Workers.grains(d, columnGrain(rows), (from, to) -> {
+                int n = (int) (to - from);
+                double[] sums = new double[n];
+                float[] block = new float[n];
+                for (long r = 0; r < rows; r++) {
+                    normalisedRow(
+                            in, x.offset() + r * d + from, get(m, mean.offset() + r), get(s, rstd.offset() + r), grad,
+                            dy.offset() + r * d + from, block, n);
+                    if (r % Sums.BLOCK == Sums.BLOCK - 1 || r == rows - 1) {
+                        Sums.flush(block, sums, n);
+                    }
+                }
+                write(sums, dgamma, from);
+            });
+        }
+    }
+
+    /** dx = rstd (g - mean(g) - h mean(g h)), g = dy gamma. */
+    private static void rowBackward(
+            MemorySegment x,
+            long ix,
+            MemorySegment dy,
+            long idy,
+            View gamma,
+            float mean,
+            float rstd,
+            MemorySegment dx,
+            long idx,
+            int n) {
+        MemorySegment w = gamma.buffer().memory();
+        FloatVector sumG = broadcast(0);
+        FloatVector sumGh = broadcast(0);
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            FloatVector g = load(dy, idy + i, in).mul(load(w, gamma.offset() + i, in));
+            FloatVector h = load(x, ix + i, in).sub(mean).mul(rstd);
+            sumG = sumG.add(g);
+            sumGh = g.fma(h, sumGh);
+        }
+        float meanG = sumG.reduceLanes(VectorOperators.ADD) / n;
+        float meanGh = sumGh.reduceLanes(VectorOperators.ADD) / n;
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            FloatVector g = load(dy, idy + i, in).mul(load(w, gamma.offset() + i, in));
+            FloatVector h = load(x, ix + i, in).sub(mean).mul(rstd);
+            store(g.sub(meanG).sub(h.mul(meanGh)).mul(rstd), dx, idx + i, in);
+        }
+    }
+
+    private static void normalisedRow(
+            MemorySegment x, long ix, float mean, float rstd, MemorySegment dy, long idy, float[] sums, int n) {
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            FloatVector h = load(x, ix + i, in).sub(mean).mul(rstd);
+            FloatVector s = FloatVector.fromArray(Lanes.F, sums, i, in);
+            h.fma(load(dy, idy + i, in), s).intoArray(sums, i, in);
+        }
+    }
+
+    @Override
+    public void batchStatistics(View x, View mean, View variance) {
+        if (!dense(x) || !dense(mean, variance) || x.elements() == 0) {
+            plain.batchStatistics(x, mean, variance);
+            return;
+        }
+        int c = (int) x.size(-1);
+        long rows = x.elements() / c;
+        MemorySegment in = x.buffer().memory();
+        Sums.columns(in, x.offset(), rows, c, c, 1.0 / rows, false, mean);
+        MemorySegment m = mean.buffer().memory();
+        Workers.grains(c, columnGrain(rows), (from, to) -> {
+            int n = (int) (to - from);
+            double[] sums = new double[n];
+            float[] block = new float[n];
+            for (long r = 0; r < rows; r++) {
+                squaresRow(in, x.offset() + r * c + from, m, mean.offset() + from, block, n);
+                if (r % Sums.BLOCK == Sums.BLOCK - 1 || r == rows - 1) {
+                    Sums.flush(block, sums, n);
+                }
+            }
+            for (int i = 0; i < n; i++) {
+                sums[i] /= rows;
+            }
+            write(sums, variance, from);
+        });
+    }
+
+    private static void squaresRow(MemorySegment x, long ix, MemorySegment mean, long im, float[] sums, int n) {
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            FloatVector v = load(x, ix + i, in).sub(load(mean, im + i, in));
+            v.fma(v, FloatVector.fromArray(Lanes.F, sums, i, in)).intoArray(sums, i, in);
+        }
+    }
+
+    @Override
+    public void batchNorm(
+            View x, View gamma, View beta, View mean, View variance, double eps, Activation activation, View y) {
+        if (!dense(x, y) || !dense(gamma, beta, mean, variance)) {
+            plain.batchNorm(x, gamma, beta, mean, variance, eps, activation, y);
+            return;
+        }
+        int c = (int) x.size(-1);
+        MemorySegment scale = scale(gamma, variance, eps);
+        MemorySegment in = x.buffer().memory();
+        MemorySegment out = y.buffer().memory();
+        MemorySegment m = mean.buffer().memory();
+        MemorySegment b = beta.buffer().memory();
+        Workers.grains(x.elements() / Math.max(1, c), grain(c), (from, to) -> {
+            for (long r = from; r < to; r++) {
+                long ix = x.offset() + r * c;
+                long iy = y.offset() + r * c;
+                switch (activation) {
+                    case RELU -> reluRow(in, ix, m, mean.offset(), scale, b, beta.offset(), out, iy, c);
+                    case SIGMOID -> sigmoidRow(in, ix, m, mean.offset(), scale, b, beta.offset(), out, iy, c);
+                    default -> {
+                        normRow(in, ix, m, mean.offset(), scale, b, beta.offset(), out, iy, c);
+                        if (CpuActivation.covers(activation)) {
+                            CpuActivation.forward(activation, out, iy, out, iy, c);
+                        } else if (activation != Activation.NONE) {
+                            for (int i = 0; i < c; i++) {
+                                set(out, iy + i, (float) activation.value(get(out, iy + i)));
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    private static FloatVector normed(
+            MemorySegment x,
+            long ix,
+            MemorySegment mean,
+            long im,
+            MemorySegment scale,
+            MemorySegment beta,
+            long ib,
+            int i,
+            VectorMask<Float> in) {
+        FloatVector v = load(x, ix + i, in).sub(load(mean, im + i, in));
+        return v.fma(load(scale, i, in), load(beta, ib + i, in));
+    }
+
+    private static void normRow(
+            MemorySegment x,
+            long ix,
+            MemorySegment mean,
+            long im,
+            MemorySegment scale,
+            MemorySegment beta,
+            long ib,
+            MemorySegment y,
+            long iy,
+            int n) {
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            store(normed(x, ix, mean, im, scale, beta, ib, i, in), y, iy + i, in);
+        }
+    }
+
+    private static void reluRow(
+            MemorySegment x,
+            long ix,
+            MemorySegment mean,
+            long im,
+            MemorySegment scale,
+            MemorySegment beta,
+            long ib,
+            MemorySegment y,
+            long iy,
+            int n) {
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            store(CpuActivation.relu(normed(x, ix, mean, im, scale, beta, ib, i, in)), y, iy + i, in);
+        }
+    }
+
+    private static void sigmoidRow(
+            MemorySegment x,
+            long ix,
+            MemorySegment mean,
+            long im,
+            MemorySegment scale,
+            MemorySegment beta,
+            long ib,
+            MemorySegment y,
+            long iy,
+            int n) {
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            store(CpuActivation.sigmoid(normed(x, ix, mean, im, scale, beta, ib, i, in)), y, iy + i, in);
+        }
+    }
+
+    /** gamma / sqrt(variance + eps), in scratch memory of the caller's thread, where all threads may read it. */
+    private static MemorySegment scale(View gamma, View variance, double eps) {
+        int c = (int) gamma.elements();
+        MemorySegment scale = Scratch.floats(5, c);
+        for (int i = 0; i < c; i++) {
+            double v = get(variance.buffer().memory(), variance.offset() + i);
+            set(scale, i, (float) (get(gamma.buffer().memory(), gamma.offset() + i) / Math.sqrt(v + eps)));
+        }
+        return scale;
+    }
+
+    @Override
+    public void batchNormBackward(
+            View x,
+            View gamma,
+            View mean,
+            View variance,
+            double eps,
+            boolean batch,
+            View dy,
+            View dx,
+            View dgamma,
+            View dbeta) {
+        if (!dense(x, dy, dx) || !dense(gamma, mean, variance, dgamma, dbeta) || x.elements() == 0) {
+            plain.batchNormBackward(x, gamma, mean, variance, eps, batch, dy, dx, dgamma, dbeta);
+            return;
+        }
+        int c = (int) x.size(-1);
+        long rows = x.elements() / c;
+        boolean sums = batch && dx != null || dgamma != null || dbeta != null;
+        Workers.grains(c, columnGrain(rows), (from, to) -> {
+            int n = (int) (to - from);
+            Channels k = new Channels(n);
+            for (int i = 0; i < n; i++) {
+                double v = get(variance.buffer().memory(), variance.offset() + from + i);
+                k.rstd[i] = (float) (1 / Math.sqrt(v + eps));
+                k.mean[i] = get(mean.buffer().memory(), mean.offset() + from + i);
+                k.scale[i] = get(gamma.buffer().memory(), gamma.offset() + from + i) * k.rstd[i];
+            }
+            if (sums) {
+                k.sum(x, dy, rows, c, from);
+                if (dgamma != null) {
+                    write(k.gh, dgamma, from);
+                }
+                if (dbeta != null) {
+                    write(k.g, dbeta, from);
+                }
+            }
+            if (dx != null) {
+                k.flow(x, dy, rows, c, from, batch, dx);
+            }
+        });
+    }
+
+    /** The backward pass of a range of channels. */
+    private static final class Channels {
+        private final int n;
+        private final float[] mean;
+        private final float[] rstd;
+        private final float[] scale;
+        private final double[] g; // sum of dy
+        private final double[] gh; // sum of dy h
+
+        Channels(int n) {
+            this.n = n;
+            mean = new float[n];
+            rstd = new float[n];
+            scale = new float[n];
+            g = new double[n];
+            gh = new double[n];
+        }
+
+        void sum(View x, View dy, long rows, int c, long from) {
+            MemorySegment in = x.buffer().memory();
+            MemorySegment grad = dy.buffer().memory();
+            float[] blockG = new float[n];
+            float[] blockGh = new float[n];
+            for (long r = 0; r < rows; r++) {
+                long ix = x.offset() + r * c + from;
+                long idy = dy.offset() + r * c + from;
+                for (int i = 0; i < n; i += Lanes.N) {
+                    VectorMask<Float> m = Lanes.F.indexInRange(i, n);
+                    FloatVector d = load(grad, idy + i, m);
+                    FloatVector h = load(in, ix + i, m)
+                            .sub(FloatVector.fromArray(Lanes.F, mean, i, m))
+                            .mul(FloatVector.fromArray(Lanes.F, rstd, i, m));
+                    d.add(FloatVector.fromArray(Lanes.F, blockG, i, m)).intoArray(blockG, i, m);
+                    d.fma(h, FloatVector.fromArray(Lanes.F, blockGh, i, m)).intoArray(blockGh, i, m);
+                }
+                if (r % Sums.BLOCK == Sums.BLOCK - 1 || r == rows - 1) {
+                    Sums.flush(blockG, g, n);
+                    Sums.flush(blockGh, gh, n);
+                }
+            }
+        }
+
+        /** dx = scale (dy - mean(dy) - h mean(dy h)), the means left out for constant statistics. */
+        void flow(View x, View dy, long rows, int c, long from, boolean batch, View dx) {
+            MemorySegment in = x.buffer().memory();
+            MemorySegment grad = dy.buffer().memory();
+            MemorySegment out = dx.buffer().memory();
+            float[] meanG = new float[n];
+            float[] slope = new float[n]; // of h, times rstd, so that it multiplies x - mean
+            if (batch) {
+                for (int i = 0; i < n; i++) {
+                    meanG[i] = (float) (g[i] / rows);
+                    slope[i] = (float) (gh[i] / rows * rstd[i]);
+                }
+            }
+            for (long r = 0; r < rows; r++) {
+                long ix = x.offset() + r * c + from;
+                long idy = dy.offset() + r * c + from;
+                long idx = dx.offset() + r * c + from;
+                for (int i = 0; i < n; i += Lanes.N) {
+                    VectorMask<Float> m = Lanes.F.indexInRange(i, n);
+                    FloatVector d = load(grad, idy + i, m).sub(FloatVector.fromArray(Lanes.F, meanG, i, m));
+                    FloatVector v = load(in, ix + i, m).sub(FloatVector.fromArray(Lanes.F, mean, i, m));
+                    FloatVector s = FloatVector.fromArray(Lanes.F, slope, i, m);
+                    store(d.sub(v.mul(s)).mul(FloatVector.fromArray(Lanes.F, scale, i, m)), out, idx + i, m);
+                }
+            }
+        }
+    }
+
+    @Override
+    public void updateRunning(
+            View mean, View variance, long rows, double momentum, View runningMean, View runningVariance) {
+        plain.updateRunning(mean, variance, rows, momentum, runningMean, runningVariance);
+    }
+
+    private static void write(double[] from, View to, long offset) {
+        for (int i = 0; i < from.length; i++) {
+            set(to.buffer().memory(), to.offset() + offset + i, (float) from[i]);
+        }
+    }
+
+    /** Whether all that are not null are dense and float32. */
+    private static boolean dense(View... views) {
+        for (View v : views) {
+            if (v != null && (v.dtype() != DType.F32 || !v.isContiguous())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static long grain(int rowLength) {
+        return Math.max(1, GRAIN / Math.max(1, rowLength));
+    }
+
+    /** Channels that one thread takes at least: whole vectors, and enough work. */
+    private static long columnGrain(long rows) {
+        return Math.max(4L * Lanes.N, GRAIN / Math.max(1, rows));
+    }
+}

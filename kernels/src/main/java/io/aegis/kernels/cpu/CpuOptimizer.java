@@ -1,0 +1,141 @@
+package io.aegis.kernels.cpu;
+
+import static io.aegis.kernels.cpu.Lanes.broadcast;
+import static io.aegis.kernels.cpu.Lanes.load;
+import static io.aegis.kernels.cpu.Lanes.store;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.View;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+/** Adam and ReGrad's modulation over floats; tensors without holes, in whatever order their dimensions lie. */
+final class CpuOptimizer implements Optimizer {
+    private static final int CHUNK = 1 << 14;
+
+    private final Optimizer plain;
+
+    CpuOptimizer(Optimizer plain) {
+        this.plain = plain;
+    }
+
+    @Override
+    public void adam(View parameter, View gradient, View first, View second, Adam k) {
+        if (!flat(parameter, gradient, first, second)) {
+            plain.adam(parameter, gradient, first, second, k);
+            return;
+        }
+        MemorySegment p = parameter.buffer().memory();
+        MemorySegment g = gradient.buffer().memory();
+        MemorySegment m = first.buffer().memory();
+        MemorySegment v = second.buffer().memory();
+        long n = parameter.elements();
+        Workers.grains(n, CHUNK, (from, to) -> {
+            for (long at = from; at < to; at += CHUNK) {
+                int length = (int) Math.min(CHUNK, to - at);
+                step(
+                        p, parameter.offset() + at, g, gradient.offset() + at, m, first.offset() + at, v,
+                        second.offset() + at, k, length);
+            }
+        });
+    }
+
+    private static void step(
+            MemorySegment p,
+            long ip,
+            MemorySegment g,
+            long ig,
+            MemorySegment m,
+            long im,
+            MemorySegment v,
+            long iv,
+            Adam k,
+            int n) {
+        double correction1 = 1 - Math.pow(k.beta1(), k.step());
+        double correction2 = 1 - Math.pow(k.beta2(), k.step());
+        FloatVector decay = broadcast((float) (k.decoupled() ? 0 : k.weightDecay()));
+        float shrink = (float) (k.decoupled() ? 1 - k.learningRate() * k.weightDecay() : 1);
+        float beta1 = (float) k.beta1();
+        float beta2 = (float) k.beta2();
+        float rest1 = (float) (1 - k.beta1());
+        float rest2 = (float) (1 - k.beta2());
+        // alpha m^ / (sqrt(v^) + eps) = (alpha / c1) m / (sqrt(v) / sqrt(c2) + eps)
+        float rate = (float) (k.learningRate() / correction1);
+        float root = (float) (1 / Math.sqrt(correction2));
+        float eps = (float) k.eps();
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            FloatVector w = load(p, ip + i, in);
+            FloatVector d = w.fma(decay, load(g, ig + i, in));
+            FloatVector m1 = load(m, im + i, in).mul(beta1).add(d.mul(rest1));
+            FloatVector v1 = load(v, iv + i, in).mul(beta2).add(d.mul(d).mul(rest2));
+            FloatVector move = m1.mul(rate).div(v1.sqrt().mul(root).add(eps));
+            store(w.mul(shrink).sub(move), p, ip + i, in);
+            store(m1, m, im + i, in);
+            store(v1, v, iv + i, in);
+        }
+    }
+
+    @Override
+    public void modulate(View base, View x, View out) {
+        if (!flat(base, x, out)) {
+            plain.modulate(base, x, out);
+            return;
+        }
+        MemorySegment b = base.buffer().memory();
+        MemorySegment mx = x.buffer().memory();
+        MemorySegment y = out.buffer().memory();
+        long n = base.elements();
+        int chunks = (int) ((n + CHUNK - 1) / CHUNK);
+        double[] along = new double[chunks];
+        double[] square = new double[chunks];
+        Workers.run(chunks, i -> {
+            long at = (long) i * CHUNK;
+            int length = (int) Math.min(CHUNK, n - at);
+            along[i] = Sums.dot(b, base.offset() + at, mx, x.offset() + at, length);
+            square[i] = Sums.dot(b, base.offset() + at, b, base.offset() + at, length);
+        });
+        double dot = java.util.Arrays.stream(along).sum();
+        double ratio = dot / (java.util.Arrays.stream(square).sum() + 1e-8);
+        float p = Double.isNaN(ratio) ? 0 : (float) ratio;
+        boolean aligned = dot > 0;
+        Workers.run(chunks, i -> {
+            long at = (long) i * CHUNK;
+            int length = (int) Math.min(CHUNK, n - at);
+            if (aligned) {
+                scaled(b, base.offset() + at, p, y, out.offset() + at, length);
+            } else {
+                without(b, base.offset() + at, p, mx, x.offset() + at, y, out.offset() + at, length);
+            }
+        });
+    }
+
+    private static void scaled(MemorySegment b, long ib, float p, MemorySegment y, long iy, int n) {
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            store(load(b, ib + i, in).mul(p), y, iy + i, in);
+        }
+    }
+
+    private static void without(
+            MemorySegment b, long ib, float p, MemorySegment x, long ix, MemorySegment y, long iy, int n) {
+        for (int i = 0; i < n; i += Lanes.N) {
+            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
+            store(load(x, ix + i, in).sub(load(b, ib + i, in).mul(p)), y, iy + i, in);
+        }
+    }
+
+    /** Floats without holes, all with the strides of the first. */
+    private static boolean flat(View... views) {
+        long n = views[0].elements();
+        for (View v : views) {
+            boolean holes = n > 0 && v.segment().byteSize() != n * Float.BYTES;
+            if (v.dtype() != DType.F32 || holes || !java.util.Arrays.equals(v.strides(), views[0].strides())) {
+                return false;
+            }
+        }
+        return true;
+    }
+}

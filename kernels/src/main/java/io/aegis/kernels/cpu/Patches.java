@@ -1,0 +1,110 @@
+package io.aegis.kernels.cpu;
+
+import io.aegis.kernels.Convolution.Geometry;
+import io.aegis.kernels.View;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The matrix of patches of a picture [B, H, W, C] under a convolution: row (b, i, j) is the patch that becomes y[b, i, j],
+ * column (tap, c) in the order of the weights' memory. It is never whole: blocks of it are gathered, or folded back.
+ */
+final class Patches {
+    private final MemorySegment memory;
+    private final View x;
+    private final int channels;
+    private final int kw;
+    private final int taps;
+    private final int stride;
+    private final int padding;
+    private final long height;
+    private final long width;
+    private final long outHeight;
+    private final long outWidth;
+
+    Patches(View x, View weight, Geometry geometry, View y) {
+        this.x = x;
+        memory = x.buffer().memory();
+        channels = (int) x.size(3);
+        kw = (int) weight.size(3);
+        taps = (int) (weight.size(2) * kw);
+        stride = geometry.stride();
+        padding = geometry.padding();
+        height = x.size(1);
+        width = x.size(2);
+        outHeight = y.size(1);
+        outWidth = y.size(2);
+    }
+
+    long rows() {
+        return x.size(0) * rowsOfOne();
+    }
+
+    long rowsOfOne() {
+        return outHeight * outWidth;
+    }
+
+    long columns() {
+        return (long) taps * channels;
+    }
+
+    /** Copies rows {@code from..to}, columns {@code left..right}, densely into {@code into}; outside the picture is 0. */
+    void gather(long from, long to, long left, long right, MemorySegment into) {
+        long at = 0;
+        for (long row = from; row < to; row++) {
+            for (long column = left; column < right; ) {
+                int tap = (int) (column / channels);
+                int c = (int) (column % channels);
+                long n = Math.min(channels - c, right - column);
+                long source = place(row, tap);
+                if (source < 0) {
+                    into.asSlice(at << 2, n << 2).fill((byte) 0);
+                } else {
+                    MemorySegment.copy(memory, (source + c) << 2, into, at << 2, n << 2);
+                }
+                at += n;
+                column += n;
+            }
+        }
+    }
+
+    /** Adds rows {@code from..to}, all columns, to the places that they came from. */
+    void fold(long from, long to, MemorySegment patches) {
+        for (long row = from; row < to; row++) {
+            for (int tap = 0; tap < taps; tap++) {
+                long target = place(row, tap);
+                if (target >= 0) {
+                    add(patches, ((row - from) * taps + tap) * channels, memory, target, channels);
+                }
+            }
+        }
+    }
+
+    /** Writes zeros over one picture. */
+    void clear(long picture) {
+        for (long i = 0; i < height; i++) {
+            for (long j = 0; j < width; j++) {
+                memory.asSlice(x.index(picture, i, j) << 2, (long) channels << 2).fill((byte) 0);
+            }
+        }
+    }
+
+    /** Where the first channel of a tap of a row lies; -1 in the padding. */
+    private long place(long row, int tap) {
+        long i = row / outWidth % outHeight * stride + tap / kw - padding;
+        long j = row % outWidth * stride + tap % kw - padding;
+        if (i < 0 || j < 0 || i >= height || j >= width) {
+            return -1;
+        }
+        return x.index(row / rowsOfOne(), i, j);
+    }
+
+    private static void add(MemorySegment a, long ia, MemorySegment y, long iy, int n) {
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            Lanes.store(Lanes.load(a, ia + i).add(Lanes.load(y, iy + i)), y, iy + i);
+        }
+        for (; i < n; i++) {
+            Lanes.set(y, iy + i, Lanes.get(a, ia + i) + Lanes.get(y, iy + i));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+package io.aegis.kernels.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Working memory of one thread, kept between calls. One use at a time a slot: whoever nests takes another slot. */
+final class Scratch {
+    private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[8]);
+    private static final long ALIGNMENT = 64;
+
+    private Scratch() {}
+
+    /** At least this many floats, with whatever was in them. */
+    static MemorySegment floats(int slot, long count) {
+        MemorySegment[] slots = SLOTS.get();
+        if (slots[slot] == null || slots[slot].byteSize() < count * Float.BYTES) {
+            slots[slot] = Arena.ofAuto().allocate(Math.max(count, 1024) * Float.BYTES, ALIGNMENT);
+        }
+        return slots[slot];
+    }
+}

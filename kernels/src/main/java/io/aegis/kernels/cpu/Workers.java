@@ -1,0 +1,147 @@
+package io.aegis.kernels.cpu;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntConsumer;
+
+/**
+ * The one pool of threads that computes. A job is cut into tasks whose number and borders do not depend on who runs them,
+ * so that results do not depend on timing; threads, the caller among them, take the next task as they become free. A
+ * caller that finds the pool at work for somebody else does its job alone: nothing waits, nothing is oversubscribed.
+ *
+ * <p>The system property {@code aegis.threads} sets the number of threads; by default it is what the container allows.
+ */
+final class Workers {
+    private static final Workers INSTANCE = new Workers(wanted());
+    private static final int SPINS = 2000;
+
+    private final int threads;
+    private final Thread[] helpers;
+    private final ReentrantLock busy = new ReentrantLock();
+    private volatile Job job;
+
+    private Workers(int threads) {
+        this.threads = threads;
+        helpers = new Thread[threads - 1];
+        for (int i = 0; i < helpers.length; i++) {
+            helpers[i] = Thread.ofPlatform().daemon().name("aegis-worker-" + (i + 1)).start(this::help);
+        }
+    }
+
+    /** Number of threads, the caller included. */
+    static int count() {
+        return INSTANCE.threads;
+    }
+
+    /** Runs tasks 0 to {@code tasks - 1}, each once, and returns when all are done; the first failure is rethrown. */
+    static void run(int tasks, IntConsumer task) {
+        INSTANCE.execute(tasks, task);
+    }
+
+    /** Cuts 0..n into at most {@code tasks} ranges of about the same size, each a multiple of {@code unit} but the last. */
+    static void ranges(long n, int tasks, long unit, Range body) {
+        long units = (n + unit - 1) / unit;
+        int parts = (int) Math.max(1, Math.min(tasks, units));
+        run(parts, i -> body.run(units * i / parts * unit, Math.min(n, units * (i + 1) / parts * unit)));
+    }
+
+    /** As {@link #ranges}, with no range much smaller than {@code grain}. */
+    static void grains(long n, long grain, Range body) {
+        ranges(n, (int) Math.min(4L * count(), Math.max(1, n / Math.max(1, grain))), 1, body);
+    }
+
+    /** Work on {@code from} (inclusive) to {@code to} (exclusive). */
+    @FunctionalInterface
+    interface Range {
+        void run(long from, long to);
+    }
+
+    private static int wanted() {
+        int available = Runtime.getRuntime().availableProcessors();
+        int given = Integer.getInteger("aegis.threads", available);
+        return Math.max(1, given);
+    }
+
+    private void execute(int tasks, IntConsumer task) {
+        if (tasks <= 1 || helpers.length == 0 || busy.isHeldByCurrentThread() || !busy.tryLock()) {
+            for (int i = 0; i < tasks; i++) {
+                task.accept(i);
+            }
+            return;
+        }
+        try {
+            Job own = new Job(tasks, task);
+            job = own;
+            for (Thread helper : helpers) {
+                LockSupport.unpark(helper);
+            }
+            own.work();
+            own.await();
+        } finally {
+            job = null;
+            busy.unlock();
+        }
+    }
+
+    private void help() {
+        Job done = null;
+        while (true) {
+            Job next = job;
+            for (int i = 0; (next == null || next == done) && i < SPINS; i++) {
+                Thread.onSpinWait();
+                next = job;
+            }
+            if (next == null || next == done) {
+                LockSupport.park(this);
+            } else {
+                next.work();
+                done = next;
+            }
+        }
+    }
+
+    private static final class Job {
+        private final int tasks;
+        private final IntConsumer task;
+        private final AtomicInteger next = new AtomicInteger();
+        private final AtomicInteger finished = new AtomicInteger();
+        private volatile Throwable failure;
+
+        Job(int tasks, IntConsumer task) {
+            this.tasks = tasks;
+            this.task = task;
+        }
+
+        void work() {
+            for (int i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
+                try {
+                    if (failure == null) {
+                        task.accept(i);
+                    }
+                } catch (Throwable t) {
+                    failure = t;
+                } finally {
+                    finished.incrementAndGet();
+                }
+            }
+        }
+
+        /** Waits for the tasks that others still run; they are short, and about to end. */
+        void await() {
+            for (int spins = 0; finished.get() < tasks; spins++) {
+                if (spins < SPINS) {
+                    Thread.onSpinWait();
+                } else {
+                    Thread.yield();
+                }
+            }
+            switch (failure) {
+                case null -> {}
+                case RuntimeException e -> throw e;
+                case Error e -> throw e;
+                case Throwable t -> throw new IllegalStateException(t);
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+package io.aegis.kernels.cpu;
+
+import static io.aegis.kernels.cpu.Twin.garbage;
+import static io.aegis.kernels.cpu.Twin.random;
+import static io.aegis.kernels.cpu.Twin.to;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Matmul;
+import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.TestViews;
+import io.aegis.kernels.View;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CpuMatmulTest {
+    private static final Matmul WITHOUT_BLAS =
+            new CpuMatmul(Backends.scalar().matmul(), Twin.fast().elementwise(), new VectorGemm());
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 1, 1", "1, 72, 13", "1, 65, 577", "13, 1, 64", "64, 13, 1", "63, 64, 65", "127, 72, 129", "197, 64, 197",
+        "2, 3, 0", "0, 4, 5", "5, 0, 4", "577, 33, 17", "3, 729, 100", "129, 128, 127",
+    })
+    void everyLayout(int m, int n, int k) {
+        View[] as = {random(1, m, k), random(1, k, m).transpose(0, 1), TestViews.strided(1, DType.F32, m, k)};
+        View[] bs = {random(2, k, n), random(2, n, k).transpose(0, 1), random(2, 1, n).expand(k, n)};
+        View bias = random(3, n);
+        for (View a : as) {
+            for (View b : bs) {
+                both("plain", a, b, garbage(m, n), Epilogue.NONE);
+                both("bias", a, b, garbage(m, n), Epilogue.bias(bias));
+                both("gelu", a, b, garbage(m, n), new Epilogue(bias, Activation.GELU, false));
+                both("added", a, b, random(4, m, n), Epilogue.ACCUMULATE);
+                both("gap", a, b, garbage(m, n + 7).slice(1, 3, 3 + n), Epilogue.bias(bias));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void batches(int heads) {
+        View a = random(1, 2, heads, 65, 72).permute(0, 1, 2, 3);
+        View b = random(2, 2, heads, 33, 72).transpose(-1, -2);
+        both("batched", a, b, garbage(2, heads, 65, 33), Epilogue.NONE);
+    }
+
+    @Test
+    void otherTypesGoToThePlainKernels() {
+        View a = TestViews.random(1, DType.BF16, 5, 6);
+        View b = TestViews.random(2, DType.F32, 6, 7);
+        both("mixed", a, b, garbage(5, 7), Epilogue.NONE);
+        both("column by column", random(1, 5, 6), b, garbage(7, 5).transpose(0, 1), Epilogue.NONE);
+    }
+
+    private static void both(String what, View a, View b, View c, Epilogue e) {
+        Twin.compare("OpenBLAS " + what, to(c), (k, d) -> k.matmul().multiply(a, b, d[0], e));
+        Twin.compare("Vector API " + what, to(c), (k, d) -> {
+            Matmul matmul = k.name().equals("cpu") ? WITHOUT_BLAS : k.matmul();
+            matmul.multiply(a, b, d[0], e);
+        });
+    }
+}
