@@ -150,11 +150,10 @@ final class CpuActivation {
         return x.mul(Lanes.sigmoid(x.mul(1.702f)));
     }
 
-    /** s (1 + 1.702 x (1 - s)). */
+    /** s(z) + z s'(z), z = 1.702 x, s the sigmoid. */
     private static FloatVector quickGeluSlope(FloatVector x, FloatVector g) {
-        FloatVector s = Lanes.sigmoid(x.mul(1.702f));
-        FloatVector rest = x.mul(1.702f).mul(Lanes.broadcast(1f).sub(s));
-        return g.mul(s).mul(rest.add(1f));
+        FloatVector z = x.mul(1.702f);
+        return g.mul(z.fma(sigmoidSlope(z), Lanes.sigmoid(z)));
     }
 
     static FloatVector sigmoid(FloatVector x) {
@@ -162,8 +161,14 @@ final class CpuActivation {
     }
 
     private static FloatVector sigmoidSlope(FloatVector x, FloatVector g) {
-        FloatVector s = Lanes.sigmoid(x);
-        return g.mul(s.mul(Lanes.broadcast(1f).sub(s)));
+        return g.mul(sigmoidSlope(x));
+    }
+
+    /** e / (1 + e)^2, e = exp(-|x|): s (1 - s) without the cancellation near s = 1. */
+    private static FloatVector sigmoidSlope(FloatVector x) {
+        FloatVector e = Lanes.exp(x.abs().neg());
+        FloatVector root = e.add(1f);
+        return e.div(root.mul(root));
     }
 
     private static FloatVector exp(FloatVector x) {

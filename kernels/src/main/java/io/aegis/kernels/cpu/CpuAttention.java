@@ -74,8 +74,22 @@ final class CpuAttention implements Attention {
                 }
             }
             sgemm.multiply(
-                    false, false, n, d, m, 1, s, 0, KEYS, v.buffer().memory(), v.index(from), row(v),
-                    from == 0 ? 0 : 1, o, out.offset(), row(out));
+                    false,
+                    false,
+                    n,
+                    d,
+                    m,
+                    1,
+                    s,
+                    0,
+                    KEYS,
+                    v.buffer().memory(),
+                    v.index(from),
+                    row(v),
+                    from == 0 ? 0 : 1,
+                    o,
+                    out.offset(),
+                    row(out));
         }
         for (int r = 0; r < n; r++) {
             scale(o, out.index(r), 1 / sum[r], d);
@@ -124,7 +138,11 @@ final class CpuAttention implements Attention {
             int n = (int) Math.min(QUERIES, q.size(0) - start);
             for (int r = 0; r < n; r++) {
                 delta[r] = (float) Sums.dot(
-                        dout.buffer().memory(), dout.index(start + r), out.buffer().memory(), out.index(start + r), d);
+                        dout.buffer().memory(),
+                        dout.index(start + r),
+                        out.buffer().memory(),
+                        out.index(start + r),
+                        d);
             }
             for (long from = 0; from < k.size(0); from += KEYS) {
                 int m = (int) Math.min(KEYS, k.size(0) - from);
@@ -137,14 +155,56 @@ final class CpuAttention implements Attention {
                 }
                 float add = start == 0 ? 0 : 1;
                 sgemm.multiply(
-                        true, false, m, d, n, 1, p, 0, KEYS, dout.buffer().memory(), dout.index(start), row(dout), add,
-                        dv.buffer().memory(), dv.index(from), row(dv));
+                        true,
+                        false,
+                        m,
+                        d,
+                        n,
+                        1,
+                        p,
+                        0,
+                        KEYS,
+                        dout.buffer().memory(),
+                        dout.index(start),
+                        row(dout),
+                        add,
+                        dv.buffer().memory(),
+                        dv.index(from),
+                        row(dv));
                 sgemm.multiply(
-                        true, false, m, d, n, scale, ds, 0, KEYS, q.buffer().memory(), q.index(start), row(q), add,
-                        dk.buffer().memory(), dk.index(from), row(dk));
+                        true,
+                        false,
+                        m,
+                        d,
+                        n,
+                        scale,
+                        ds,
+                        0,
+                        KEYS,
+                        q.buffer().memory(),
+                        q.index(start),
+                        row(q),
+                        add,
+                        dk.buffer().memory(),
+                        dk.index(from),
+                        row(dk));
                 sgemm.multiply(
-                        false, false, n, d, m, scale, ds, 0, KEYS, k.buffer().memory(), k.index(from), row(k),
-                        from == 0 ? 0 : 1, dq.buffer().memory(), dq.index(start), row(dq));
+                        false,
+                        false,
+                        n,
+                        d,
+                        m,
+                        scale,
+                        ds,
+                        0,
+                        KEYS,
+                        k.buffer().memory(),
+                        k.index(from),
+                        row(k),
+                        from == 0 ? 0 : 1,
+                        dq.buffer().memory(),
+                        dq.index(start),
+                        row(dq));
             }
         }
     }
@@ -165,8 +225,22 @@ final class CpuAttention implements Attention {
             long offset,
             long ldc) {
         sgemm.multiply(
-                transposeA, transposeB, m, n, k, alpha, a.buffer().memory(), a.index(rowA), row(a),
-                b.buffer().memory(), b.index(rowB), row(b), beta, c, offset, ldc);
+                transposeA,
+                transposeB,
+                m,
+                n,
+                k,
+                alpha,
+                a.buffer().memory(),
+                a.index(rowA),
+                row(a),
+                b.buffer().memory(),
+                b.index(rowB),
+                row(b),
+                beta,
+                c,
+                offset,
+                ldc);
     }
 
     private static float max(MemorySegment s, long is, int n) {

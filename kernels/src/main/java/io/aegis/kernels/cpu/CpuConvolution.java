@@ -61,8 +61,22 @@ final class CpuConvolution implements Convolution {
                 beta = 1;
             }
             sgemm.multiply(
-                    false, true, to - from, o, p.columns(), 1, patches, 0, p.columns(), w, weight.offset(),
-                    p.columns(), beta, out, at, o);
+                    false,
+                    true,
+                    to - from,
+                    o,
+                    p.columns(),
+                    1,
+                    patches,
+                    0,
+                    p.columns(),
+                    w,
+                    weight.offset(),
+                    p.columns(),
+                    beta,
+                    out,
+                    at,
+                    o);
         });
     }
 
@@ -86,8 +100,22 @@ final class CpuConvolution implements Convolution {
             for (long from = first; from < first + p.rowsOfOne(); from += BLOCK) {
                 long to = Math.min(first + p.rowsOfOne(), from + BLOCK);
                 sgemm.multiply(
-                        false, false, to - from, p.columns(), o, 1, dy.buffer().memory(), dy.offset() + from * o, o, w,
-                        weight.offset(), p.columns(), 0, patches, 0, p.columns());
+                        false,
+                        false,
+                        to - from,
+                        p.columns(),
+                        o,
+                        1,
+                        dy.buffer().memory(),
+                        dy.offset() + from * o,
+                        o,
+                        w,
+                        weight.offset(),
+                        p.columns(),
+                        0,
+                        patches,
+                        0,
+                        p.columns());
                 p.fold(from, to, patches);
             }
         });
@@ -123,8 +151,22 @@ final class CpuConvolution implements Convolution {
                 long end = Math.min(p.rows(), row + BLOCK);
                 p.gather(row, end, from, to, patches);
                 sgemm.multiply(
-                        true, false, o, width, end - row, 1, dy.buffer().memory(), dy.offset() + row * o, o, patches, 0,
-                        width, row == 0 ? 0 : 1, dweight.buffer().memory(), dweight.offset() + from, p.columns());
+                        true,
+                        false,
+                        o,
+                        width,
+                        end - row,
+                        1,
+                        dy.buffer().memory(),
+                        dy.offset() + row * o,
+                        o,
+                        patches,
+                        0,
+                        width,
+                        row == 0 ? 0 : 1,
+                        dweight.buffer().memory(),
+                        dweight.offset() + from,
+                        p.columns());
             }
         });
     }

@@ -112,7 +112,8 @@ public final class CpuKernels implements Kernels {
                 new Choice("matmul", sgemm.description(), products),
                 new Choice("attention", sgemm.description() + " and " + vectors, "in blocks, no N x M matrix"),
                 new Choice("normalization", vectors, "float32; other dtypes by the plain kernels"),
-                new Choice("convolution", sgemm.description() + " and " + vectors, "channels last, by blocks of patches"),
+                new Choice(
+                        "convolution", sgemm.description() + " and " + vectors, "channels last, by blocks of patches"),
                 new Choice("elementwise", vectors, "float32; other dtypes by the plain kernels"),
                 new Choice("reduction", vectors, "float32; other dtypes by the plain kernels"),
                 new Choice("loss", "plain Java", small),

@@ -46,7 +46,9 @@ final class CpuMatmul implements Matmul {
         boolean biased = epilogue.bias() != null;
         if (!floats
                 || c.size(-1) > 1 && c.stride(-1) != 1
-                || biased && (epilogue.bias().dtype() != DType.F32 || !epilogue.bias().isContiguous())) {
+                || biased
+                        && (epilogue.bias().dtype() != DType.F32
+                                || !epilogue.bias().isContiguous())) {
             plain.multiply(a, b, c, epilogue);
             return;
         }
@@ -105,7 +107,8 @@ final class CpuMatmul implements Matmul {
         if (k == 0) {
             if (beta == 0) {
                 for (long r = row; r < rowEnd; r++) {
-                    c.asSlice((offset + r * ldc + column) << 2, (columnEnd - column) << 2).fill((byte) 0);
+                    c.asSlice((offset + r * ldc + column) << 2, (columnEnd - column) << 2)
+                            .fill((byte) 0);
                 }
             }
             return;

@@ -112,8 +112,16 @@ final class CpuNormalization implements Normalization {
             Workers.grains(rows, grain(d), (from, to) -> {
                 for (long r = from; r < to; r++) {
                     rowBackward(
-                            in, x.offset() + r * d, grad, dy.offset() + r * d, gamma, get(m, mean.offset() + r),
-                            get(s, rstd.offset() + r), dx.buffer().memory(), dx.offset() + r * d, d);
+                            in,
+                            x.offset() + r * d,
+                            grad,
+                            dy.offset() + r * d,
+                            gamma,
+                            get(m, mean.offset() + r),
+                            get(s, rstd.offset() + r),
+                            dx.buffer().memory(),
+                            dx.offset() + r * d,
+                            d);
                 }
             });
         }
@@ -127,8 +135,14 @@ final class CpuNormalization implements Normalization {
                 float[] block = new float[n];
                 for (long r = 0; r < rows; r++) {
                     normalisedRow(
-                            in, x.offset() + r * d + from, get(m, mean.offset() + r), get(s, rstd.offset() + r), grad,
-                            dy.offset() + r * d + from, block, n);
+                            in,
+                            x.offset() + r * d + from,
+                            get(m, mean.offset() + r),
+                            get(s, rstd.offset() + r),
+                            grad,
+                            dy.offset() + r * d + from,
+                            block,
+                            n);
                     if (r % Sums.BLOCK == Sums.BLOCK - 1 || r == rows - 1) {
                         Sums.flush(block, sums, n);
                     }

@@ -36,8 +36,16 @@ final class CpuOptimizer implements Optimizer {
             for (long at = from; at < to; at += CHUNK) {
                 int length = (int) Math.min(CHUNK, to - at);
                 step(
-                        p, parameter.offset() + at, g, gradient.offset() + at, m, first.offset() + at, v,
-                        second.offset() + at, k, length);
+                        p,
+                        parameter.offset() + at,
+                        g,
+                        gradient.offset() + at,
+                        m,
+                        first.offset() + at,
+                        v,
+                        second.offset() + at,
+                        k,
+                        length);
             }
         });
     }

@@ -93,8 +93,7 @@ final class CpuReduction implements Reduction {
         }
         for (long o = 0; o < outer; o++) {
             View target = out.select(0, o).select(0, 0);
-            Sums.columns(
-                    x.buffer().memory(), in.index(o), middle, inner, in.stride(1), scale, accumulate, target);
+            Sums.columns(x.buffer().memory(), in.index(o), middle, inner, in.stride(1), scale, accumulate, target);
         }
     }
 

@@ -37,12 +37,24 @@ final class OpenBlas implements Sgemm {
         sgemm = linker.downcallHandle(
                 library.findOrThrow("cblas_sgemm"),
                 FunctionDescriptor.ofVoid(
-                        JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_FLOAT, ADDRESS, JAVA_INT,
-                        ADDRESS, JAVA_INT, JAVA_FLOAT, ADDRESS, JAVA_INT));
+                        JAVA_INT,
+                        JAVA_INT,
+                        JAVA_INT,
+                        JAVA_INT,
+                        JAVA_INT,
+                        JAVA_INT,
+                        JAVA_FLOAT,
+                        ADDRESS,
+                        JAVA_INT,
+                        ADDRESS,
+                        JAVA_INT,
+                        JAVA_FLOAT,
+                        ADDRESS,
+                        JAVA_INT));
         MethodHandle setThreads = linker.downcallHandle(
                 library.findOrThrow("openblas_set_num_threads"), FunctionDescriptor.ofVoid(JAVA_INT));
-        MethodHandle core = linker.downcallHandle(
-                library.findOrThrow("openblas_get_corename"), FunctionDescriptor.of(ADDRESS));
+        MethodHandle core =
+                linker.downcallHandle(library.findOrThrow("openblas_get_corename"), FunctionDescriptor.of(ADDRESS));
         try {
             setThreads.invokeExact(1);
             String name = ((MemorySegment) core.invokeExact()).reinterpret(64).getString(0);
@@ -58,7 +70,9 @@ final class OpenBlas implements Sgemm {
             throw new UnsatisfiedLinkError("JavaCPP has no OpenBLAS for " + Loader.getPlatform());
         }
         try (Stream<Path> files = Files.list(Path.of(folder).getParent())) {
-            return files.filter(f -> f.getFileName().toString().matches("(lib)?openblas(\\.so\\.0|\\.0\\.dylib|\\.dll)"))
+            return files.filter(f -> f.getFileName()
+                            .toString()
+                            .matches("(lib)?openblas(_nolapack)?(\\.so\\.0|\\.0\\.dylib|\\.dll)"))
                     .findFirst()
                     .orElseThrow(() -> new UnsatisfiedLinkError("no OpenBLAS library beside " + folder));
         } catch (IOException e) {

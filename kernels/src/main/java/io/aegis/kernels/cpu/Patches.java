@@ -83,7 +83,8 @@ final class Patches {
     void clear(long picture) {
         for (long i = 0; i < height; i++) {
             for (long j = 0; j < width; j++) {
-                memory.asSlice(x.index(picture, i, j) << 2, (long) channels << 2).fill((byte) 0);
+                memory.asSlice(x.index(picture, i, j) << 2, (long) channels << 2)
+                        .fill((byte) 0);
             }
         }
     }

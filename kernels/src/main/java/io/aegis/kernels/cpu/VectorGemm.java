@@ -9,7 +9,7 @@ import jdk.incubator.vector.FloatVector;
  */
 final class VectorGemm implements Sgemm {
     private static final int PANEL = 2 * Lanes.N;
-    private static final int SLOT = 0;
+    private static final int SLOT = 3;
 
     @Override
     public void multiply(
@@ -60,7 +60,14 @@ final class VectorGemm implements Sgemm {
 
     /** Up to four rows times one panel; missing rows repeat the last, and are not stored by the caller. */
     private static void rows(
-            MemorySegment a, long at, long rowA, long stepA, int height, int k, MemorySegment panel, MemorySegment tile) {
+            MemorySegment a,
+            long at,
+            long rowA,
+            long stepA,
+            int height,
+            int k,
+            MemorySegment panel,
+            MemorySegment tile) {
         long a0 = at;
         long a1 = at + Math.min(1, height - 1) * rowA;
         long a2 = at + Math.min(2, height - 1) * rowA;

@@ -25,7 +25,8 @@ final class Workers {
         this.threads = threads;
         helpers = new Thread[threads - 1];
         for (int i = 0; i < helpers.length; i++) {
-            helpers[i] = Thread.ofPlatform().daemon().name("aegis-worker-" + (i + 1)).start(this::help);
+            helpers[i] =
+                    Thread.ofPlatform().daemon().name("aegis-worker-" + (i + 1)).start(this::help);
         }
     }
 

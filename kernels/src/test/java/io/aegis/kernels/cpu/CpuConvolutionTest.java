@@ -32,8 +32,7 @@ class CpuConvolutionTest {
         "1, 4, 4, 4, 6, 3, 3, 1, 2, 2",
         "0, 3, 3, 2, 2, 3, 3, 1, 1, 1",
     })
-    void forwardAndBackward(
-            int b, int h, int w, int c, int o, int kh, int kw, int stride, int padding, int groups) {
+    void forwardAndBackward(int b, int h, int w, int c, int o, int kh, int kw, int stride, int padding, int groups) {
         Geometry g = new Geometry(stride, padding, groups);
         View x = random(1, b, h, w, c);
         View weight = channelsLast(random(2, o, c / groups, kh, kw));
@@ -46,16 +45,16 @@ class CpuConvolutionTest {
         Twin.compare("forward", to(y), (k, d) -> of(k).forward(x, weight, bias, g, d[0]));
         Twin.compare("no bias", to(y), (k, d) -> of(k).forward(x, weight, null, g, d[0]));
         Twin.compare("gaps in x", to(y), (k, d) -> of(k).forward(wide, weight, bias, g, d[0]));
-        Twin.compare("as PyTorch stores it", to(y), (k, d) ->
-                of(k).forward(x, random(2, o, c / groups, kh, kw), bias, g, d[0]));
+        Twin.compare("as PyTorch stores it", to(y), (k, d) -> of(k).forward(
+                        x, random(2, o, c / groups, kh, kw), bias, g, d[0]));
         Twin.compare("dx", to(dx), (k, d) -> of(k).backwardInput(dy, weight, g, d[0]));
         Twin.compare("dw", to(dweight, garbage(o)), (k, d) -> of(k).backwardWeight(x, dy, g, d[0], d[1]));
         Twin.compare("dw alone", to(dweight), (k, d) -> of(k).backwardWeight(x, dy, g, d[0], null));
         Twin.compare("dw gaps", to(dweight), (k, d) -> of(k).backwardWeight(wide, dy, g, d[0], null));
-        Twin.compare("dw without BLAS", to(dweight), (k, d) ->
-                (k.name().equals("cpu") ? WITHOUT_BLAS : of(k)).backwardWeight(x, dy, g, d[0], null));
-        Twin.compare("forward without BLAS", to(y), (k, d) ->
-                (k.name().equals("cpu") ? WITHOUT_BLAS : of(k)).forward(x, weight, bias, g, d[0]));
+        Twin.compare("dw without BLAS", to(dweight), (k, d) -> (k.name().equals("cpu") ? WITHOUT_BLAS : of(k))
+                .backwardWeight(x, dy, g, d[0], null));
+        Twin.compare("forward without BLAS", to(y), (k, d) -> (k.name().equals("cpu") ? WITHOUT_BLAS : of(k))
+                .forward(x, weight, bias, g, d[0]));
     }
 
     @Test

@@ -69,8 +69,25 @@ class CpuElementwiseTest {
 
     @Test
     void exponentialAtItsBorders() {
-        double[] at = {Double.NaN, 200, 88.72, 88.8, 0, -0.0, -87, -87.4, -200, 1e-10, Float.POSITIVE_INFINITY,
-            Float.NEGATIVE_INFINITY, 1, -1, 43.5, -43.5, 60};
+        double[] at = {
+            Double.NaN,
+            200,
+            88.72,
+            88.8,
+            0,
+            -0.0,
+            -87,
+            -87.4,
+            -200,
+            1e-10,
+            Float.POSITIVE_INFINITY,
+            Float.NEGATIVE_INFINITY,
+            1,
+            -1,
+            43.5,
+            -43.5,
+            60
+        };
         View x = TestViews.of(DType.F32, new long[] {at.length}, at);
         View y = garbage(at.length);
         Twin.fast().elementwise().activate(Activation.EXP, x, y);
@@ -107,7 +124,8 @@ class CpuElementwiseTest {
         Twin.compare("affine", to(garbage(n)), (k, d) -> k.elementwise().affine(x, 1.7, -0.3, d[0]));
         Twin.compare("added", to(random(2, n)), (k, d) -> k.elementwise().addScaled(x, -0.7, d[0]));
         Twin.compare("copy", to(garbage(n)), (k, d) -> k.elementwise().copy(x, d[0]));
-        Twin.compare("widened", to(TestViews.garbage(DType.F64, n)), (k, d) -> k.elementwise().copy(x, d[0]));
+        Twin.compare("widened", to(TestViews.garbage(DType.F64, n)), (k, d) -> k.elementwise()
+                .copy(x, d[0]));
         View gap = garbage(n, 2).select(1, 1);
         Twin.compare("into a gap", to(gap), (k, d) -> k.elementwise().copy(x, d[0]));
         Twin.compare("filled gap", to(gap), (k, d) -> k.elementwise().fill(d[0], 2));
@@ -121,7 +139,8 @@ class CpuElementwiseTest {
         View half = TestViews.random(1, DType.F16, 7, 9);
         Twin.compare("f16", to(garbage(7, 9)), (k, d) -> k.elementwise().copy(half, d[0]));
         View ids = TestViews.indices(3, 1, 2);
-        Twin.compare("ids", to(TestViews.garbage(DType.I64, 3)), (k, d) -> k.elementwise().copy(ids, d[0]));
+        Twin.compare("ids", to(TestViews.garbage(DType.I64, 3)), (k, d) -> k.elementwise()
+                .copy(ids, d[0]));
     }
 
     @Test
@@ -132,7 +151,6 @@ class CpuElementwiseTest {
         View y = random(2, 3, 33);
         Twin.compare("scatter", to(random(3, 5, 33)), (k, d) -> k.elementwise().scatterAdd(y, index, d[0]));
         View samples = TestViews.indices(7, 9, 11, 2, 5);
-        Twin.compare(
-                "dropout", to(garbage(5, 33)), (k, d) -> k.elementwise().dropout(x, 0.3, 1, 2, samples, 3, d[0]));
+        Twin.compare("dropout", to(garbage(5, 33)), (k, d) -> k.elementwise().dropout(x, 0.3, 1, 2, samples, 3, d[0]));
     }
 }

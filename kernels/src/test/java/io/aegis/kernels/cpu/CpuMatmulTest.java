@@ -22,12 +22,26 @@ class CpuMatmulTest {
 
     @ParameterizedTest
     @CsvSource({
-        "1, 1, 1", "1, 72, 13", "1, 65, 577", "13, 1, 64", "64, 13, 1", "63, 64, 65", "127, 72, 129", "197, 64, 197",
-        "2, 3, 0", "0, 4, 5", "5, 0, 4", "577, 33, 17", "3, 729, 100", "129, 128, 127",
+        "1, 1, 1",
+        "1, 72, 13",
+        "1, 65, 577",
+        "13, 1, 64",
+        "64, 13, 1",
+        "63, 64, 65",
+        "127, 72, 129",
+        "197, 64, 197",
+        "2, 3, 0",
+        "0, 4, 5",
+        "5, 0, 4",
+        "577, 33, 17",
+        "3, 729, 100",
+        "129, 128, 127",
     })
     void everyLayout(int m, int n, int k) {
         View[] as = {random(1, m, k), random(1, k, m).transpose(0, 1), TestViews.strided(1, DType.F32, m, k)};
-        View[] bs = {random(2, k, n), random(2, n, k).transpose(0, 1), random(2, 1, n).expand(k, n)};
+        View[] bs = {
+            random(2, k, n), random(2, n, k).transpose(0, 1), random(2, 1, n).expand(k, n)
+        };
         View bias = random(3, n);
         for (View a : as) {
             for (View b : bs) {

@@ -23,17 +23,16 @@ class CpuNormalizationTest {
         View dy = random(4, rows, width);
         View mean = garbage(rows);
         View rstd = garbage(rows);
-        Twin.compare("forward", to(garbage(rows, width), mean, rstd), (k, d) ->
-                k.normalization().layerNorm(x, gamma, beta, 1e-6, d[0], d[1], d[2]));
+        Twin.compare("forward", to(garbage(rows, width), mean, rstd), (k, d) -> k.normalization()
+                .layerNorm(x, gamma, beta, 1e-6, d[0], d[1], d[2]));
         Twin.fast().normalization().layerNorm(x, gamma, beta, EPS, garbage(rows, width), mean, rstd);
-        Twin.compare(
-                "backward", to(garbage(rows, width), garbage(width), garbage(width)), (k, d) -> k.normalization()
-                        .layerNormBackward(x, gamma, mean, rstd, dy, d[0], d[1], d[2]));
+        Twin.compare("backward", to(garbage(rows, width), garbage(width), garbage(width)), (k, d) -> k.normalization()
+                .layerNormBackward(x, gamma, mean, rstd, dy, d[0], d[1], d[2]));
         Twin.compare("dx alone", to(garbage(rows, width)), (k, d) -> k.normalization()
                 .layerNormBackward(x, gamma, mean, rstd, dy, d[0], null, null));
         View gaps = TestViews.strided(5, DType.F32, rows, width);
-        Twin.compare("gaps", to(garbage(rows, width)), (k, d) ->
-                k.normalization().layerNorm(gaps, gamma, beta, EPS, d[0], null, null));
+        Twin.compare("gaps", to(garbage(rows, width)), (k, d) -> k.normalization()
+                .layerNorm(gaps, gamma, beta, EPS, d[0], null, null));
     }
 
     @ParameterizedTest
@@ -47,23 +46,25 @@ class CpuNormalizationTest {
         View dy = random(4, rows, channels);
         View mean = garbage(channels);
         View variance = garbage(channels);
-        Twin.compare("statistics", to(mean, variance), (k, d) -> k.normalization().batchStatistics(x, d[0], d[1]));
+        Twin.compare(
+                "statistics", to(mean, variance), (k, d) -> k.normalization().batchStatistics(x, d[0], d[1]));
         Twin.fast().normalization().batchStatistics(x, mean, variance);
         for (Activation f : Activation.values()) {
             if (f != Activation.LOG && f != Activation.SQRT) {
-                Twin.compare("forward " + f, to(garbage(rows, channels)), (k, d) ->
-                        k.normalization().batchNorm(x, gamma, beta, mean, variance, EPS, f, d[0]));
+                Twin.compare("forward " + f, to(garbage(rows, channels)), (k, d) -> k.normalization()
+                        .batchNorm(x, gamma, beta, mean, variance, EPS, f, d[0]));
             }
         }
         for (boolean batch : new boolean[] {true, false}) {
             Twin.compare(
-                    "backward", to(garbage(rows, channels), garbage(channels), garbage(channels)), (k, d) ->
-                            k.normalization()
-                                    .batchNormBackward(x, gamma, mean, variance, EPS, batch, dy, d[0], d[1], d[2]));
+                    "backward",
+                    to(garbage(rows, channels), garbage(channels), garbage(channels)),
+                    (k, d) -> k.normalization()
+                            .batchNormBackward(x, gamma, mean, variance, EPS, batch, dy, d[0], d[1], d[2]));
             Twin.compare("dx alone", to(garbage(rows, channels)), (k, d) -> k.normalization()
                     .batchNormBackward(x, gamma, mean, variance, EPS, batch, dy, d[0], null, null));
         }
-        Twin.compare("running", to(random(6, channels), random(7, channels)), (k, d) ->
-                k.normalization().updateRunning(mean, variance, rows, 0.1, d[0], d[1]));
+        Twin.compare("running", to(random(6, channels), random(7, channels)), (k, d) -> k.normalization()
+                .updateRunning(mean, variance, rows, 0.1, d[0], d[1]));
     }
 }

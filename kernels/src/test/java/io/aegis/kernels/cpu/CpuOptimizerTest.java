@@ -20,8 +20,8 @@ class CpuOptimizerTest {
         for (boolean decoupled : new boolean[] {false, true}) {
             for (long step : new long[] {1, 2, 1000}) {
                 Optimizer.Adam c = new Optimizer.Adam(1e-3, 0.9, 0.999, 1e-8, 5e-2, decoupled, step);
-                Twin.compare("adam", to(random(1, n), random(3, n), second), (k, d) ->
-                        k.optimizer().adam(d[0], g, d[1], d[2], c));
+                Twin.compare("adam", to(random(1, n), random(3, n), second), (k, d) -> k.optimizer()
+                        .adam(d[0], g, d[1], d[2], c));
             }
         }
     }

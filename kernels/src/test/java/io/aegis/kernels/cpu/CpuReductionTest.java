@@ -22,7 +22,8 @@ class CpuReductionTest {
         for (long[] shape : shapes) {
             for (View from : to(x, strided, sliced)) {
                 Twin.compare("sum", to(garbage(shape)), (k, d) -> k.reduction().sum(from, 0.5, false, d[0]));
-                Twin.compare("added", to(random(4, shape)), (k, d) -> k.reduction().sum(from, -1, true, d[0]));
+                Twin.compare(
+                        "added", to(random(4, shape)), (k, d) -> k.reduction().sum(from, -1, true, d[0]));
             }
         }
     }
@@ -39,7 +40,7 @@ class CpuReductionTest {
         View lengths = garbage(7);
         Twin.compare("unit", to(garbage(7, n), lengths), (k, d) -> k.reduction().normalizeRows(x, d[0], d[1]));
         Twin.fast().reduction().normalizeRows(x, y, lengths);
-        Twin.compare("unit slope", to(garbage(7, n)), (k, d) ->
-                k.reduction().normalizeRowsBackward(y, lengths, dy, d[0]));
+        Twin.compare(
+                "unit slope", to(garbage(7, n)), (k, d) -> k.reduction().normalizeRowsBackward(y, lengths, dy, d[0]));
     }
 }
