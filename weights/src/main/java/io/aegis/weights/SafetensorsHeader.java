@@ -102,7 +102,11 @@ record SafetensorsHeader(Map<String, Entry> entries, List<String> names, Map<Str
                 if (name.equals(METADATA)) {
                     metadata = metadata();
                 } else {
-                    entries.put(name, entry(name));
+                    try {
+                        entries.put(name, entry(name));
+                    } catch (JacksonException e) {
+                        throw Json.invalid(file, "the header is, at tensor " + name + ", ", e);
+                    }
                 }
             }
             if (json.nextToken() != null) {

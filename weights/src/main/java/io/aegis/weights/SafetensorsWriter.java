@@ -50,8 +50,7 @@ public final class SafetensorsWriter {
                 .toList();
     }
 
-    private static void write(WritableByteChannel channel, ByteBuffer header, List<StoredTensor> tensors)
-            throws IOException {
+    static void write(WritableByteChannel channel, ByteBuffer header, List<StoredTensor> tensors) throws IOException {
         AtomicFile.writeFully(channel, header);
         for (StoredTensor tensor : tensors) {
             write(channel, tensor.bytes());
@@ -66,7 +65,7 @@ public final class SafetensorsWriter {
     }
 
     /** Length and JSON, ready to be written. */
-    private static ByteBuffer header(Map<String, String> metadata, List<StoredTensor> tensors) {
+    static ByteBuffer header(Map<String, String> metadata, List<StoredTensor> tensors) {
         ByteArrayOutputStream text = new ByteArrayOutputStream();
         try (JsonGenerator json = Json.FACTORY.createGenerator(text)) {
             json.writeStartObject();
