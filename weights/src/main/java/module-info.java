@@ -2,4 +2,6 @@
 module io.aegis.weights {
     requires transitive io.aegis.tensor;
     requires transitive com.fasterxml.jackson.databind;
+
+    exports io.aegis.weights;
 }
