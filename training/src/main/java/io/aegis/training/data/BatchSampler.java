@@ -78,9 +78,7 @@ public final class BatchSampler {
                     .add(i);
         }
         Collection<List<Integer>> lists = cells.values();
-        return lists.stream()
-                .map(c -> c.stream().mapToInt(i -> i).toArray())
-                .toList();
+        return lists.stream().map(c -> c.stream().mapToInt(i -> i).toArray()).toList();
     }
 
     /** Batches in an epoch. */

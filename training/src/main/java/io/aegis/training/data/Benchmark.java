@@ -102,9 +102,8 @@ enum Benchmark {
                         .anyMatch(name.strip()::equalsIgnoreCase))
                 .findFirst()
                 .orElseThrow(() -> {
-                    List<String> names = Arrays.stream(values())
-                            .map(Benchmark::domain)
-                            .toList();
+                    List<String> names =
+                            Arrays.stream(values()).map(Benchmark::domain).toList();
                     return new DataException("data set '" + name + "'; expected one of " + String.join(", ", names)
                             + Suggestion.of(name, names));
                 });
@@ -167,8 +166,8 @@ enum Benchmark {
     /** Without the folder in its place, the rule would take the colour picture for depth and infrared as well. */
     private Path colourPicture(Path path, String where) {
         if (path.getNameCount() < 2 || !ancestor(path, 1).equals(colour)) {
-            throw new DataException(
-                    where + ": '" + path + "' lies in no folder '" + colour + "', as the pictures of " + domain() + " do");
+            throw new DataException(where + ": '" + path + "' lies in no folder '" + colour + "', as the pictures of "
+                    + domain() + " do");
         }
         return path;
     }

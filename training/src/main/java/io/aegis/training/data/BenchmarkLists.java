@@ -32,8 +32,8 @@ final class BenchmarkLists {
                 .flatMap(n -> Stream.of(root.resolve(folder).resolve(n), root.resolve(n)))
                 .filter(Files::isRegularFile)
                 .findFirst()
-                .orElseThrow(() -> new DataException(
-                        root + ": no list " + String.join(" or ", names) + ", neither in " + folder + " nor in the root"));
+                .orElseThrow(() -> new DataException(root + ": no list " + String.join(" or ", names) + ", neither in "
+                        + folder + " nor in the root"));
     }
 
     /** All samples of one list. */
@@ -41,8 +41,7 @@ final class BenchmarkLists {
         List<Sample> samples = new ArrayList<>(list.lines().size());
         for (ListFile.Line line : list.lines()) {
             Benchmark benchmark = set.apply(list, line);
-            Sample sample = benchmark.sample(
-                    folders.computeIfAbsent(benchmark, b -> b.folder(root)), list, line);
+            Sample sample = benchmark.sample(folders.computeIfAbsent(benchmark, b -> b.folder(root)), list, line);
             String where = list.file().getFileName() + " line " + line.number();
             pictures.check(where + " rgb", sample.rgb());
             pictures.check(where + " depth", sample.depth());

@@ -49,7 +49,8 @@ final class Csv {
                 cells.add(quote ? quoted() : plain());
             } while (comma());
             endOfLine();
-            boolean blank = cells.size() == 1 && !quoted && cells.getFirst().text().isEmpty();
+            boolean blank =
+                    cells.size() == 1 && !quoted && cells.getFirst().text().isEmpty();
             if (!blank) {
                 rows.add(new Row(cells));
             }
@@ -80,8 +81,9 @@ final class Csv {
                 if (at == text.length() || text.charAt(at) != '"') {
                     skipBlanks();
                     if (at < text.length() && ",\r\n".indexOf(text.charAt(at)) < 0) {
-                        throw new DataException(file + ", line " + line + ": '" + text.charAt(at)
-                                + "' after the closing quote of '" + cell + "'; expected a comma or the end of the line");
+                        throw new DataException(
+                                file + ", line " + line + ": '" + text.charAt(at) + "' after the closing quote of '"
+                                        + cell + "'; expected a comma or the end of the line");
                     }
                     return new Cell(first, cell.toString());
                 }

@@ -31,8 +31,8 @@ public record Domains(List<String> names) {
     public int position(Sample sample) {
         int position = names.indexOf(sample.domain());
         if (position < 0) {
-            throw new DataException(sample.id() + ": domain '" + sample.domain() + "' is not among the training domains "
-                    + String.join(", ", names));
+            throw new DataException(sample.id() + ": domain '" + sample.domain()
+                    + "' is not among the training domains " + String.join(", ", names));
         }
         return position;
     }

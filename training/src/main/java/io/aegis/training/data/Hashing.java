@@ -17,7 +17,7 @@ final class Hashing {
         }
     }
 
-    /** 64 bits that follow the seed and the words, unsigned order is random. */
+    /** 64 bits that follow the seed and the words. */
     static long of(long seed, String... words) {
         MessageDigest sha = sha256();
         sha.update(ByteBuffer.allocate(Long.BYTES).putLong(seed).flip());

@@ -27,18 +27,22 @@ public record HoldOut(Split train, Split development) {
         if (!(share > 0 && share < 1)) {
             throw new DataException("development share " + share + "; expected a number between 0 and 1");
         }
-        Set<String> held = new HashSet<>();
+        Set<Subject> held = new HashSet<>();
         for (List<Subject> stratum : strata(all).values()) {
-            stratum.sort(Comparator.<Subject>comparingLong(s -> Hashing.of(seed, s.domain(), s.name()) ^ Long.MIN_VALUE)
-                    .thenComparing(Subject::name));
+            List<Subject> drawn = stratum.stream()
+                    .map(s -> new Ranked(s, Hashing.of(seed, s.domain(), s.name())))
+                    .sorted(Comparator.comparingLong(Ranked::rank)
+                            .thenComparing(r -> r.subject().name()))
+                    .map(Ranked::subject)
+                    .toList();
             int n = stratum.size();
             int count = n == 1 ? 0 : Math.clamp(Math.round(share * n), 1, n - 1);
-            stratum.subList(0, count).forEach(s -> held.add(s.key()));
+            held.addAll(drawn.subList(0, count));
         }
         List<Sample> train = new ArrayList<>();
         List<Sample> development = new ArrayList<>();
         for (Sample s : all.samples()) {
-            (held.contains(Subject.of(s).key()) ? development : train).add(s);
+            (held.contains(Subject.of(s)) ? development : train).add(s);
         }
         return new HoldOut(
                 bothLabels(new Split("train", train), all), bothLabels(new Split("development", development), all));
@@ -48,11 +52,9 @@ public record HoldOut(Split train, Split development) {
         static Subject of(Sample s) {
             return new Subject(s.domain(), s.subject());
         }
-
-        String key() {
-            return domain + '\0' + name;
-        }
     }
+
+    private record Ranked(Subject subject, long rank) {}
 
     /** Subjects by domain and by the labels that they have. */
     private static Map<String, List<Subject>> strata(Split all) {

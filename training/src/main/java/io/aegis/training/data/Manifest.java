@@ -43,8 +43,24 @@ public final class Manifest {
 
         /** Other people's names for them, to suggest the right one. */
         static final Map<String, Column> ALIASES = Map.of(
-                "color", RGB, "colour", RGB, "image", RGB, "infrared", IR, "nir", IR, "bbox", BOX, "class", LABEL, "type",
-                ATTACK, "dataset", DOMAIN);
+                "color",
+                RGB,
+                "colour",
+                RGB,
+                "image",
+                RGB,
+                "infrared",
+                IR,
+                "nir",
+                IR,
+                "bbox",
+                BOX,
+                "class",
+                LABEL,
+                "type",
+                ATTACK,
+                "dataset",
+                DOMAIN);
 
         @Override
         public String toString() {
@@ -109,7 +125,10 @@ public final class Manifest {
                 .toList();
         if (!absent.isEmpty()) {
             throw new DataException(where(row.line()) + ": no column " + String.join(", ", absent)
-                    + "; the columns are " + String.join(", ", columns.keySet().stream().map(Column::toString).toList())
+                    + "; the columns are "
+                    + String.join(
+                            ", ",
+                            columns.keySet().stream().map(Column::toString).toList())
                     + ", required are rgb, depth, ir and label");
         }
     }
@@ -133,11 +152,12 @@ public final class Manifest {
                 .map(c -> text(row, c))
                 .filter(t -> !t.isEmpty())
                 .findFirst()
-                .orElseThrow(() -> new DataException(where(row.line())
-                        + ": rgb, depth and ir are all empty; expected at least one picture"));
+                .orElseThrow(() -> new DataException(
+                        where(row.line()) + ": rgb, depth and ir are all empty; expected at least one picture"));
         String domain = text(row, Column.DOMAIN);
         if (domain.isEmpty() && columns.containsKey(Column.DOMAIN)) {
-            throw new DataException(where(row, Column.DOMAIN) + ": is empty; expected the name of a data set or camera");
+            throw new DataException(
+                    where(row, Column.DOMAIN) + ": is empty; expected the name of a data set or camera");
         }
         String subject = text(row, Column.SUBJECT);
         return new Sample(
@@ -154,9 +174,8 @@ public final class Manifest {
 
     private Label label(String text) {
         return Label.parse(text)
-                .orElseThrow(() -> new DataException(
-                        "'" + text + "' is no label; expected " + Label.EXPECTED
-                                + Suggestion.of(text, List.of("bonafide", "live", "real", "attack", "spoof", "fake"))));
+                .orElseThrow(() -> new DataException("'" + text + "' is no label; expected " + Label.EXPECTED
+                        + Suggestion.of(text, List.of("bonafide", "live", "real", "attack", "spoof", "fake"))));
     }
 
     private static String attack(String text, Label label) {

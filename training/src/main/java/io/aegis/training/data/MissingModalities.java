@@ -30,7 +30,8 @@ public final class MissingModalities {
             }
         }
         if (missing.size() == Modality.COUNT) {
-            throw new DataException("missing modalities '" + text + "': all three are missing; at least one must be left");
+            throw new DataException(
+                    "missing modalities '" + text + "': all three are missing; at least one must be left");
         }
         return Collections.unmodifiableSet(missing);
     }

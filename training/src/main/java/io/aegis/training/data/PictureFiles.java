@@ -17,7 +17,8 @@ final class PictureFiles {
         if (!Files.isReadable(picture) || Files.isDirectory(picture)) {
             count++;
             if (missing.size() < SHOWN) {
-                missing.add(where + ": " + picture + (Files.isDirectory(picture) ? " (a folder)" : unreadable(picture)));
+                missing.add(
+                        where + ": " + picture + (Files.isDirectory(picture) ? " (a folder)" : unreadable(picture)));
             }
         }
     }

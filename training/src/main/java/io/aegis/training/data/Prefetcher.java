@@ -43,13 +43,13 @@ public final class Prefetcher<T> implements Iterator<Prefetcher.Loaded<T>>, Auto
      *
      * @param threads that load, at least 1
      * @param depth batches ahead, at least 1; fewer than threads leaves some idle
-     * @param discard frees a batch that nobody takes because of {@link #close}
+     * @param discard frees a batch that nobody takes, most often because of {@link #close}; throws nothing
      */
     public Prefetcher(
             Iterator<BatchPlan> plans, Loader<T> loader, int threads, int depth, Consumer<? super T> discard) {
         if (threads < 1 || depth < 1) {
-            throw new DataException("loading on " + threads + " threads, " + depth
-                    + " batches ahead; expected at least one of each");
+            throw new DataException(
+                    "loading on " + threads + " threads, " + depth + " batches ahead; expected at least one of each");
         }
         this.plans = plans;
         this.loader = loader;
@@ -58,7 +58,12 @@ public final class Prefetcher<T> implements Iterator<Prefetcher.Loaded<T>>, Auto
         this.threads = Executors.newFixedThreadPool(
                 Math.min(threads, depth),
                 Thread.ofPlatform().daemon().name("aegis-loader-", 0).factory());
-        refill();
+        try {
+            refill();
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
     }
 
     @Override
@@ -88,7 +93,14 @@ public final class Prefetcher<T> implements Iterator<Prefetcher.Loaded<T>>, Auto
         synchronized (this) {
             requireOpen();
             slots.poll();
-            refill();
+            try {
+                refill();
+            } catch (RuntimeException | Error e) {
+                if (value != null) {
+                    discard.accept(value);
+                }
+                throw e;
+            }
         }
         if (failure != null) {
             throw failed(head.plan(), failure);
@@ -136,7 +148,8 @@ public final class Prefetcher<T> implements Iterator<Prefetcher.Loaded<T>>, Auto
             case DataException e -> new DataException(e.getMessage(), e);
             default ->
                 new DataException(
-                        "epoch " + plan.position().epoch() + ", step " + plan.position().step() + ", first sample "
+                        "epoch " + plan.position().epoch() + ", step "
+                                + plan.position().step() + ", first sample "
                                 + plan.rows().getFirst().sample().describe() + ": "
                                 + (failure.getMessage() == null
                                         ? failure.getClass().getSimpleName()

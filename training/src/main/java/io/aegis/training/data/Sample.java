@@ -69,7 +69,8 @@ public record Sample(
      * @throws DataException when no picture is left
      */
     public Sample without(Set<Modality> missing) {
-        if (Arrays.stream(Modality.values()).allMatch(m -> missing.contains(m) || picture(m).isEmpty())) {
+        if (Arrays.stream(Modality.values())
+                .allMatch(m -> missing.contains(m) || picture(m).isEmpty())) {
             throw new DataException(id + ": no picture is left without " + MissingModalities.describe(missing));
         }
         return new Sample(

@@ -29,8 +29,8 @@ final class TextFile {
                 throw new DataException(file + ": is a folder; expected a text file");
             }
             if (Files.size(file) > LIMIT) {
-                throw new DataException(file + ": has " + Files.size(file) + " bytes; expected a text file of at most "
-                        + LIMIT);
+                throw new DataException(
+                        file + ": has " + Files.size(file) + " bytes; expected a text file of at most " + LIMIT);
             }
             bytes = Files.readAllBytes(file);
         } catch (NoSuchFileException e) {
@@ -42,8 +42,8 @@ final class TextFile {
         CharBuffer out = CharBuffer.allocate(bytes.length);
         CoderResult result = StandardCharsets.UTF_8.newDecoder().decode(in, out, true);
         if (result.isError()) {
-            throw new DataException(file + ", line " + lineOf(bytes, in.position())
-                    + ": is not UTF-8; save the file in that encoding");
+            throw new DataException(
+                    file + ", line " + lineOf(bytes, in.position()) + ": is not UTF-8; save the file in that encoding");
         }
         String text = out.flip().toString();
         text = !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK ? text.substring(1) : text;
