@@ -3,12 +3,13 @@ package io.aegis.training.data;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
+import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
@@ -36,6 +37,7 @@ public final class Prefetcher<T> implements Iterator<Prefetcher.Loaded<T>>, Auto
     private final int depth;
     private final ExecutorService threads;
     private final Deque<Slot<T>> slots = new ArrayDeque<>();
+    private final List<Thread> started = new CopyOnWriteArrayList<>();
     private boolean closed;
 
     /**
@@ -55,15 +57,22 @@ public final class Prefetcher<T> implements Iterator<Prefetcher.Loaded<T>>, Auto
         this.loader = loader;
         this.discard = discard;
         this.depth = depth;
-        this.threads = Executors.newFixedThreadPool(
-                Math.min(threads, depth),
-                Thread.ofPlatform().daemon().name("aegis-loader-", 0).factory());
+        this.threads = Executors.newFixedThreadPool(Math.min(threads, depth), this::thread);
         try {
             refill();
         } catch (RuntimeException | Error e) {
             close();
             throw e;
         }
+    }
+
+    private Thread thread(Runnable work) {
+        Thread thread = Thread.ofPlatform()
+                .daemon()
+                .name("aegis-loader-" + started.size())
+                .unstarted(work);
+        started.add(thread);
+        return thread;
     }
 
     @Override
@@ -179,13 +188,13 @@ public final class Prefetcher<T> implements Iterator<Prefetcher.Loaded<T>>, Auto
             }
         }
         boolean interrupted = false;
-        while (true) {
-            try {
-                if (threads.awaitTermination(1, TimeUnit.MINUTES)) {
-                    break;
+        for (Thread thread : started) {
+            while (thread.isAlive()) {
+                try {
+                    thread.join();
+                } catch (InterruptedException e) {
+                    interrupted = true;
                 }
-            } catch (InterruptedException e) {
-                interrupted = true;
             }
         }
         if (interrupted) {

@@ -150,7 +150,7 @@ class BatchSamplerTest {
                                 .index()]++;
             }
             double error = Math.sqrt(epochs * (1.0 / n) * (1 - 1.0 / n));
-            assertThat(counts).allMatch(c -> Math.abs(c - epochs / n) <= 5 * error);
+            assertThat(IntStream.of(counts)).allMatch(c -> Math.abs(c - epochs / n) <= 5 * error);
         }
     }
 
@@ -159,10 +159,8 @@ class BatchSamplerTest {
     void known() {
         BatchSampler sampler =
                 new BatchSampler(Samples.split(Samples.domain("a", 10, 0)), BatchSampler.Options.training(10), 42);
-        assertThat(indices(epoch(sampler, 0))).containsExactly(KNOWN);
+        assertThat(indices(epoch(sampler, 0))).containsExactly(6, 1, 8, 3, 4, 0, 5, 9, 7, 2);
     }
-
-    private static final Integer[] KNOWN = {-1};
 
     @Test
     void evaluationIsInOrder() {
