@@ -57,7 +57,7 @@ public final class SafetensorsWriter {
         }
     }
 
-    private static void write(WritableByteChannel channel, MemorySegment bytes) throws IOException {
+    static void write(WritableByteChannel channel, MemorySegment bytes) throws IOException {
         for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
             long length = Math.min(CHUNK, bytes.byteSize() - at);
             AtomicFile.writeFully(channel, bytes.asSlice(at, length).asByteBuffer());

@@ -384,7 +384,7 @@ class PyTorchArchiveTest {
         Path file = folder.resolve("m.pt");
         Random random = new Random(5);
         int refused = 0;
-        for (int i = 0; i < 1500; i++) {
+        for (int i = 0; i < 500; i++) {
             byte[] bytes = whole.clone();
             for (int k = 0; k < 2; k++) {
                 bytes[4 + random.nextInt(bytes.length - 4)] = (byte) random.nextInt(256);
@@ -399,6 +399,6 @@ class PyTorchArchiveTest {
                 refused++;
             }
         }
-        assertThat(refused).isGreaterThan(100);
+        assertThat(refused).isGreaterThan(50);
     }
 }

@@ -6,9 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.aegis.kernels.Buffer;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -53,8 +57,7 @@ class SafetensorsRoundTripTest {
     void whatIsWrittenIsReadBack(
             @ForAll("tensors") List<StoredTensor> tensors, @ForAll("metadata") Map<String, String> metadata)
             throws Exception {
-        Path file = scratch.resolve("a.safetensors");
-        SafetensorsWriter.write(file, metadata, tensors);
+        Path file = Files.write(scratch.resolve("a.safetensors"), bytes(metadata, tensors));
         try (Safetensors st = Safetensors.open(file)) {
             assertThat(st.names())
                     .isEqualTo(tensors.stream().map(t -> t.info().name()).toList());
@@ -70,9 +73,9 @@ class SafetensorsRoundTripTest {
     }
 
     @Property(tries = 100)
-    void alignedTensorsAreAligned(@ForAll("tensors") List<StoredTensor> tensors) {
-        Path file = scratch.resolve("b.safetensors");
-        SafetensorsWriter.write(file, Map.of("k", "v"), SafetensorsWriter.aligned(tensors));
+    void alignedTensorsAreAligned(@ForAll("tensors") List<StoredTensor> tensors) throws Exception {
+        Path file = Files.write(
+                scratch.resolve("b.safetensors"), bytes(Map.of("k", "v"), SafetensorsWriter.aligned(tensors)));
         try (Safetensors st = Safetensors.open(file)) {
             assertThat(st.names()).hasSize(tensors.size());
             for (String name : st.names()) {
@@ -90,8 +93,7 @@ class SafetensorsRoundTripTest {
             @ForAll long seed)
             throws Exception {
         Path file = scratch.resolve("c.safetensors");
-        SafetensorsWriter.write(file, metadata, tensors);
-        byte[] bytes = Files.readAllBytes(file);
+        byte[] bytes = bytes(metadata, tensors);
         Random random = new Random(seed);
         int header = (int) (bytes.length - dataBytes(tensors));
         for (int i = 0; i < 3; i++) {
@@ -134,7 +136,7 @@ class SafetensorsRoundTripTest {
         }
         String json = "{\"__metadata__\":{\"k\\u0001\\n\\\"\\\\/\":\"é\u007f\"},"
                 + "\"t\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}}";
-        int padding = -json.getBytes(java.nio.charset.StandardCharsets.UTF_8).length & 7;
+        int padding = -json.getBytes(StandardCharsets.UTF_8).length & 7;
         assertThat(file).hasBinaryContent(Forge.safetensors(json + " ".repeat(padding), 8));
     }
 
@@ -190,21 +192,25 @@ class SafetensorsRoundTripTest {
         assertThat(file).doesNotExist();
     }
 
-    private static byte[] copied(Safetensors st) throws Exception {
-        Path copy = scratch.resolve("copy");
-        SafetensorsWriter.write(copy, st);
-        return Files.readAllBytes(copy);
+    /** What the writer writes, without waiting for a disk. */
+    private static byte[] bytes(Map<String, String> metadata, List<StoredTensor> tensors) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        SafetensorsWriter.write(Channels.newChannel(out), SafetensorsWriter.header(metadata, tensors), tensors);
+        return out.toByteArray();
     }
 
-    private static byte[] rebuilt(Safetensors st) throws Exception {
-        Path copy = scratch.resolve("rebuilt");
-        SafetensorsWriter.write(
-                copy,
+    private static byte[] copied(Safetensors st) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        SafetensorsWriter.write(Channels.newChannel(out), st.file());
+        return out.toByteArray();
+    }
+
+    private static byte[] rebuilt(Safetensors st) throws IOException {
+        return bytes(
                 st.metadata(),
                 st.names().stream()
                         .map(n -> new StoredTensor(st.info(n), st.bytes(n)))
                         .toList());
-        return Files.readAllBytes(copy);
     }
 
     private static long dataBytes(List<StoredTensor> tensors) {
