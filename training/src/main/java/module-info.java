@@ -4,4 +4,6 @@ module io.aegis.training {
 
     exports io.aegis.training;
     exports io.aegis.training.dadm;
+    exports io.aegis.training.metrics;
+    exports io.aegis.training.report;
 }
