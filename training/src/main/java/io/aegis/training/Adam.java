@@ -47,9 +47,7 @@ public final class Adam implements AutoCloseable {
         this.constants = constants;
         for (Parameter p : parameters) {
             View v = p.view();
-            states.put(
-                    p.name(),
-                    new State(like(v), like(v), View.allocate(arena, io.aegis.kernels.DType.I64, 1)));
+            states.put(p.name(), new State(like(v), like(v), View.allocate(arena, io.aegis.kernels.DType.I64, 1)));
         }
     }
 
@@ -66,13 +64,7 @@ public final class Adam implements AutoCloseable {
         long step = s.steps.getLong(0) + 1;
         s.steps.set(step, 0);
         Optimizer.Adam c = new Optimizer.Adam(
-                learningRate,
-                constants.beta1,
-                constants.beta2,
-                constants.eps,
-                constants.weightDecay,
-                false,
-                step);
+                learningRate, constants.beta1, constants.beta2, constants.eps, constants.weightDecay, false, step);
         Scope.current().kernels().optimizer().adam(p.view(), gradient.view(), s.first, s.second, c);
         p.changed();
     }

@@ -80,7 +80,8 @@ public record Evaluation(
     /** What a person reads, a row a metric: its name and its value. */
     public List<List<String>> rows() {
         List<List<String>> rows = new ArrayList<>();
-        rows.add(List.of("samples", bpcer.total() + " bona fide, " + apcer.pooled().total() + " attacks"));
+        rows.add(List.of(
+                "samples", bpcer.total() + " bona fide, " + apcer.pooled().total() + " attacks"));
         rows.add(List.of("threshold", threshold.toString()));
         rows.add(List.of("AUC", Numbers.rate(auc)));
         rows.add(List.of("EER", Numbers.rate(eer)));
@@ -89,8 +90,7 @@ public record Evaluation(
         rows.add(List.of("BPCER", bpcer.toString()));
         rows.add(List.of("APCER, maximum", Numbers.rate(apcer.maximum()) + " (" + apcer.worstAttack() + ")"));
         apcer.byAttack().forEach((attack, rate) -> rows.add(List.of("APCER, " + attack, rate.toString())));
-        tprAtFpr.forEach(
-                (fpr, tpr) -> rows.add(List.of("TPR at FPR <= " + Numbers.level(fpr), Numbers.rate(tpr))));
+        tprAtFpr.forEach((fpr, tpr) -> rows.add(List.of("TPR at FPR <= " + Numbers.level(fpr), Numbers.rate(tpr))));
         rows.add(List.of("accuracy", Numbers.rate(accuracy())));
         return rows;
     }

@@ -10,7 +10,9 @@ final class TextTable {
         int width = rows.stream().mapToInt(r -> r.getFirst().length()).max().orElse(0);
         StringBuilder text = new StringBuilder(title);
         for (List<String> row : rows) {
-            text.append("\n  ").append(row.get(0)).append(" ".repeat(width - row.get(0).length() + 2));
+            text.append("\n  ")
+                    .append(row.get(0))
+                    .append(" ".repeat(width - row.get(0).length() + 2));
             text.append(row.get(1));
         }
         return text.toString();

@@ -45,9 +45,7 @@ class EvaluationTest {
 
     @Test
     void printsATable() {
-        assertThat(Evaluation.of(TEST, HALF))
-                .hasToString(
-                        """
+        assertThat(Evaluation.of(TEST, HALF)).hasToString("""
                         wmca (test)
                           samples              4 bona fide, 5 attacks
                           threshold            0.500000, given

@@ -22,8 +22,8 @@ class PaperProtocolTest {
     @Test
     void accuracyAndHterDisagreeAtTies() {
         // Vertices (FPR, TPR): (0, 1/2) at 0.6 and (1/2, 1) at 0.4 both miss the diagonal by 1/2; (0, 0) by 1.
-        PaperProtocol p = PaperProtocol.of(Scores.of(
-                "t", Split.TEST, new double[] {.6, .4, .4, .1}, new boolean[] {true, true, false, false}));
+        PaperProtocol p = PaperProtocol.of(
+                Scores.of("t", Split.TEST, new double[] {.6, .4, .4, .1}, new boolean[] {true, true, false, false}));
         assertThat(p.threshold()).isEqualTo(.6);
         assertThat(p.hter()).isEqualTo(.25);
         // The bona fide sample on the threshold is accepted by the ROC and wrong in accuracy.
@@ -43,18 +43,16 @@ class PaperProtocolTest {
     @Test
     void verticesOnAStraightLineAreDropped() {
         // One bona fide on top, then attacks: the corner at 0.9 is kept although it continues the origin's step.
-        PaperProtocol p = PaperProtocol.of(Scores.of(
-                "t",
-                Split.TEST,
-                new double[] {.9, .8, .7, .6, .5, .4},
-                new boolean[] {true, true, true, true, false, false}));
+        PaperProtocol p =
+                PaperProtocol.of(Scores.of("t", Split.TEST, new double[] {.9, .8, .7, .6, .5, .4}, new boolean[] {
+                    true, true, true, true, false, false
+                }));
         assertThat(p.threshold()).isEqualTo(.6);
         // Alternating pairs make a diagonal whose inner vertices turn; whole ties make one that does not.
-        PaperProtocol tied = PaperProtocol.of(Scores.of(
-                "t",
-                Split.TEST,
-                new double[] {.9, .9, .5, .5, .1, .1},
-                new boolean[] {true, false, true, false, true, false}));
+        PaperProtocol tied =
+                PaperProtocol.of(Scores.of("t", Split.TEST, new double[] {.9, .9, .5, .5, .1, .1}, new boolean[] {
+                    true, false, true, false, true, false
+                }));
         // Kept are the origin, 0.9 and 0.1; 0.5 lies on the line between and is gone.
         assertThat(tied.threshold()).isEqualTo(.9);
         assertThat(tied.hter()).isCloseTo(.5, within(1e-15));
@@ -62,11 +60,9 @@ class PaperProtocolTest {
 
     @Test
     void saysWhatItIs() {
-        PaperProtocol p = PaperProtocol.of(
-                Scores.of("wmca", Split.TEST, new double[] {.75, .25}, new boolean[] {true, false}));
-        assertThat(p)
-                .hasToString(
-                        """
+        PaperProtocol p =
+                PaperProtocol.of(Scores.of("wmca", Split.TEST, new double[] {.75, .25}, new boolean[] {true, false}));
+        assertThat(p).hasToString("""
                         wmca, paper's protocol (threshold chosen on the measured set itself)
                           threshold  0.750000
                           AUC        1.0000

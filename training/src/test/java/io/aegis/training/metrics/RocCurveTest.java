@@ -9,10 +9,9 @@ import org.junit.jupiter.api.Test;
 class RocCurveTest {
     /** Bona fide 0.9 0.8 0.5 0.4, attacks 0.8 0.4 0.3 0.1 0.1: by hand, with ties across and inside the classes. */
     static final Scores TIES = Scores.of(
-            "ties",
-            Split.DEVELOPMENT,
-            new double[] {0.3, 0.9, 0.1, 0.8, 0.8, 0.5, 0.4, 0.1, 0.4},
-            new boolean[] {false, true, false, true, false, true, true, false, false});
+            "ties", Split.DEVELOPMENT, new double[] {0.3, 0.9, 0.1, 0.8, 0.8, 0.5, 0.4, 0.1, 0.4}, new boolean[] {
+                false, true, false, true, false, true, true, false, false
+            });
 
     @Test
     void verticesAreDistinctScoresAndTheOrigin() {

@@ -101,8 +101,8 @@ class RocPropertiesTest {
                 scores.name(),
                 scores.split(),
                 scores.samples().stream()
-                        .map(s -> new Sample(
-                                s.id(), map.applyAsDouble(s.score()), s.bonaFide(), s.attack(), s.domain()))
+                        .map(s ->
+                                new Sample(s.id(), map.applyAsDouble(s.score()), s.bonaFide(), s.attack(), s.domain()))
                         .toList());
     }
 }

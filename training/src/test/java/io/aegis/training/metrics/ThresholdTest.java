@@ -43,8 +43,7 @@ class ThresholdTest {
     void neighbouringDoublesLeaveNoMiddle() {
         double low = .5;
         double high = Math.nextUp(low);
-        Scores dev = Scores.of(
-                "dev", Split.DEVELOPMENT, new double[] {high, low}, new boolean[] {true, false});
+        Scores dev = Scores.of("dev", Split.DEVELOPMENT, new double[] {high, low}, new boolean[] {true, false});
         Threshold t = Threshold.select(dev, new ThresholdRule.EqualErrorRate());
         assertThat(t.accepts(high)).isTrue();
         assertThat(t.accepts(low)).isFalse();
