@@ -2,7 +2,6 @@ package io.aegis.training.report;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.OptionalDouble;
 
 /**
@@ -17,8 +16,8 @@ import java.util.OptionalDouble;
  */
 public record Histogram(String title, String xLabel, List<Group> groups, int bins, OptionalDouble threshold)
         implements Chart {
-    private static final int WIDTH = 680;
-    private static final int HEIGHT = 340;
+    private static final int WIDTH = 560;
+    private static final int HEIGHT = 330;
 
     /** Named values; those that are not finite are left out. */
     public static final class Group {
@@ -104,19 +103,12 @@ public record Histogram(String title, String xLabel, List<Group> groups, int bin
             }
         }
         plot.svg()
-                .element(
-                        "path",
-                        "d",
-                        outline,
-                        "class",
-                        Palette.fill(n),
-                        "fill",
-                        Palette.series(n),
-                        "fill-opacity",
-                        "0.22",
-                        "stroke",
-                        "none");
-        plot.path(outline, n);
+                .element("path")
+                .set("d", outline.toString())
+                .fill(n)
+                .set("fill-opacity", groups.size() > 2 ? 0.08 : 0.22)
+                .end();
+        plot.path(outline.toString(), n);
     }
 
     private static void mark(Plot plot, Axis x, double threshold) {
@@ -125,26 +117,14 @@ public record Histogram(String title, String xLabel, List<Group> groups, int bin
         }
         double at = plot.x(threshold);
         plot.svg()
-                .element(
-                        "line",
-                        "x1",
-                        at,
-                        "y1",
-                        plot.top(),
-                        "x2",
-                        at,
-                        "y2",
-                        plot.bottom(),
-                        "class",
-                        "mark",
-                        "stroke",
-                        Palette.light("ink"),
-                        "stroke-dasharray",
-                        "5 4",
-                        "stroke-width",
-                        1.2);
+                .line(at, plot.top(), at, plot.bottom())
+                .stroke("mark")
+                .set("stroke-dasharray", "5 4")
+                .set("stroke-width", 1.2)
+                .end();
         boolean leftHalf = x.fraction(threshold) < 0.5;
-        String text = String.format(Locale.ROOT, "threshold %s", Ticks.number(threshold));
-        plot.svg().text(text, leftHalf ? at + 6 : at - 6, plot.top() + 12, 11, leftHalf ? "start" : "end", "ink");
+        plot.svg()
+                .text(leftHalf ? at + 6 : at - 6, plot.top() + 12, 11, leftHalf ? "start" : "end", "ink")
+                .end("threshold " + Ticks.number(threshold));
     }
 }

@@ -68,7 +68,7 @@ public final class HtmlReport {
     }
 
     /**
-     * A table; cells that begin with a digit or a sign are set right.
+     * A table; a column of nothing but numbers, with or without a unit, is set right.
      *
      * @param header a cell a column; a table of blank headers has no header row
      * @param rows each with as many cells
@@ -92,9 +92,9 @@ public final class HtmlReport {
                         "row " + (r + 1) + " of a table has " + row.size() + " cells, its header " + header.size());
             }
             table.append("<tr>");
-            for (String cell : row) {
-                table.append(numeric(cell) ? "<td class=\"number\">" : "<td>");
-                table.append(Escape.text(cell)).append("</td>");
+            for (int c = 0; c < row.size(); c++) {
+                table.append(numeric(rows, c) ? "<td class=\"number\">" : "<td>");
+                table.append(Escape.text(row.get(c))).append("</td>");
             }
             table.append("</tr>\n");
         }
@@ -188,6 +188,6 @@ public final class HtmlReport {
     }
 
     private static boolean numeric(String cell) {
-        return cell.matches("[-+]?[0-9].*");
+        return cell.matches("[-+]?[0-9][0-9.,e+-]*( ?[%a-zA-Z/]{1,5})?");
     }
 }

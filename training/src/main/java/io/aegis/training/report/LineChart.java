@@ -13,8 +13,8 @@ import java.util.List;
  */
 public record LineChart(String title, String xLabel, String yLabel, List<Series> series, boolean logarithmic)
         implements Chart {
-    private static final int WIDTH = 680;
-    private static final int HEIGHT = 380;
+    private static final int WIDTH = 560;
+    private static final int HEIGHT = 330;
 
     /** Copies the list. */
     public LineChart {
@@ -68,11 +68,8 @@ public record LineChart(String title, String xLabel, String yLabel, List<Series>
         if (shown > 0) {
             plot.path(line.path(), n);
             // A dot at the end makes single points visible and says the last value.
-            plot.dot(
-                    s.x(last),
-                    s.y(last),
-                    n,
-                    s.name() + ": " + Ticks.number(s.y(last)) + " at " + Ticks.number(s.x(last)));
+            String hint = s.name() + ": " + Ticks.number(s.y(last)) + " at " + Ticks.number(s.x(last));
+            plot.dot(s.x(last), s.y(last), 3, n, hint);
         }
     }
 

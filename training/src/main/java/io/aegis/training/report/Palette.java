@@ -21,6 +21,7 @@ final class Palette {
         {"muted", "#566170", "#9aa6b6"},
         {"grid", "#e4e8ee", "#2a323d"},
         {"axis", "#9aa5b4", "#5b6675"},
+        {"mark", "#1c2430", "#e6eaf0"},
     };
 
     private Palette() {}
@@ -49,7 +50,7 @@ final class Palette {
         return "f" + n % LIGHT.length;
     }
 
-    /** The light colour of a role: surface, ink, muted, grid or axis. */
+    /** The light colour of a role: surface, ink, muted, grid, axis or mark. */
     static String light(String role) {
         for (String[] r : ROLES) {
             if (r[0].equals(role)) {
@@ -63,10 +64,9 @@ final class Palette {
     static String darkStyle() {
         StringBuilder css = new StringBuilder("@media (prefers-color-scheme:dark){");
         for (String[] r : ROLES) {
-            boolean line = r[0].equals("grid") || r[0].equals("axis");
+            boolean line = r[0].equals("grid") || r[0].equals("axis") || r[0].equals("mark");
             rule(css, r[0], line ? "stroke" : "fill", r[2]);
         }
-        rule(css, "mark", "stroke", "#e6eaf0");
         for (int n = 0; n < DARK.length; n++) {
             rule(css, stroke(n), "stroke", DARK[n]);
             rule(css, fill(n), "fill", DARK[n]);

@@ -5,6 +5,7 @@ import java.util.List;
 /** The frame of a chart: title, legend, grid, axes; and the way from values to pixels. */
 final class Plot {
     private static final int TICK = 11;
+    private static final int TITLE = 15;
     private static final int LABEL = 12;
     private static final int LEGEND_ROW = 20;
 
@@ -39,32 +40,21 @@ final class Plot {
         left = 16 + LABEL + 8 + widest + 8;
         right = frame.width - 20.0;
         bottom = frame.height - 48.0;
-        svg.element(
-                "rect",
-                "width",
-                frame.width,
-                "height",
-                frame.height,
-                "rx",
-                6,
-                "class",
-                "surface",
-                "fill",
-                Palette.light("surface"));
-        svg.text(frame.title, left, 26, 15, "start", "ink", "font-weight", 600);
+        svg.element("rect")
+                .set("width", frame.width)
+                .set("height", frame.height)
+                .set("rx", 6)
+                .fill("surface")
+                .end();
+        svg.text(left, 26, TITLE, "start", "ink").set("font-weight", 600).end(frame.title);
         top = legend(frame.legend, 44);
         grid();
-        svg.text(frame.xLabel, (left + right) / 2, frame.height - 12, LABEL, "middle", "muted");
+        svg.text((left + right) / 2, frame.height - 12, LABEL, "middle", "muted")
+                .end(frame.xLabel);
         double middle = (top + bottom) / 2;
-        svg.text(
-                frame.yLabel,
-                20,
-                middle,
-                LABEL,
-                "middle",
-                "muted",
-                "transform",
-                "rotate(-90 20 " + Svg.coordinate(middle) + ")");
+        svg.text(20, middle, LABEL, "middle", "muted")
+                .set("transform", "rotate(-90 20 " + Svg.coordinate(middle) + ")")
+                .end(frame.yLabel);
     }
 
     Svg svg() {
@@ -96,47 +86,32 @@ final class Plot {
     }
 
     /** A line through pixels, given as an SVG path. */
-    void path(CharSequence d, int series) {
-        svg.element(
-                "path",
-                "d",
-                d,
-                "class",
-                Palette.stroke(series),
-                "stroke",
-                Palette.series(series),
-                "stroke-dasharray",
-                Palette.dashes(series),
-                "fill",
-                "none",
-                "stroke-width",
-                1.8,
-                "stroke-linejoin",
-                "round",
-                "stroke-linecap",
-                "round");
+    void path(String d, int series) {
+        svg.element("path")
+                .set("d", d)
+                .set("fill", "none")
+                .stroke(series)
+                .set("stroke-dasharray", Palette.dashes(series))
+                .set("stroke-width", 1.8)
+                .set("stroke-linejoin", "round")
+                .set("stroke-linecap", "round")
+                .end();
     }
 
     /** A dot at a value; under the pointer it says what it is. */
-    void dot(double atX, double atY, int series, String hint) {
-        svg.hinted(
-                "circle",
-                hint,
-                "cx",
-                x(atX),
-                "cy",
-                y(atY),
-                "r",
-                4.0,
-                "class",
-                Palette.fill(series),
-                "fill",
-                Palette.series(series));
+    void dot(double atX, double atY, double radius, int series, String hint) {
+        svg.element("circle")
+                .set("cx", x(atX))
+                .set("cy", y(atY))
+                .set("r", radius)
+                .fill(series)
+                .hint(hint);
     }
 
     /** What stands where there is nothing to draw. */
     void empty() {
-        svg.text("no data", (left + right) / 2, (top + bottom) / 2, LABEL, "middle", "muted");
+        svg.text((left + right) / 2, (top + bottom) / 2, LABEL, "middle", "muted")
+                .end("no data");
     }
 
     private double legend(List<String> names, double y0) {
@@ -152,27 +127,12 @@ final class Plot {
                 atX = left;
                 atY += LEGEND_ROW;
             }
-            svg.element(
-                    "line",
-                    "x1",
-                    atX,
-                    "y1",
-                    atY - 4,
-                    "x2",
-                    atX + 18,
-                    "y2",
-                    atY - 4,
-                    "class",
-                    Palette.stroke(i),
-                    "stroke",
-                    Palette.series(i),
-                    "stroke-width",
-                    3,
-                    "stroke-dasharray",
-                    Palette.dashes(i),
-                    "stroke-linecap",
-                    Palette.dashes(i).equals("none") ? "round" : "butt");
-            svg.text(name, atX + 24, atY, LABEL, "start", "ink");
+            svg.line(atX, atY - 4, atX + 18, atY - 4)
+                    .stroke(i)
+                    .set("stroke-width", 3)
+                    .set("stroke-dasharray", Palette.dashes(i))
+                    .end();
+            svg.text(atX + 24, atY, LABEL, "start", "ink").end(name);
             atX += needed;
         }
         return atY + 14;
@@ -180,17 +140,15 @@ final class Plot {
 
     private void grid() {
         for (Tick t : y.ticks()) {
-            line(left, y(t.value()), right, y(t.value()), "grid");
-            svg.text(t.label(), left - 8, y(t.value()) + 4, TICK, "end", "muted");
+            double at = y(t.value());
+            svg.line(left, at, right, at).stroke("grid").end();
+            svg.text(left - 8, at + 4, TICK, "end", "muted").end(t.label());
         }
         for (Tick t : x.ticks()) {
-            line(x(t.value()), bottom, x(t.value()), bottom + 5, "axis");
-            svg.text(t.label(), x(t.value()), bottom + 18, TICK, "middle", "muted");
+            double at = x(t.value());
+            svg.line(at, bottom, at, bottom + 5).stroke("axis").end();
+            svg.text(at, bottom + 18, TICK, "middle", "muted").end(t.label());
         }
-        line(left, bottom, right, bottom, "axis");
-    }
-
-    private void line(double x1, double y1, double x2, double y2, String role) {
-        svg.element("line", "x1", x1, "y1", y1, "x2", x2, "y2", y2, "class", role, "stroke", Palette.light(role));
+        svg.line(left, bottom, right, bottom).stroke("axis").end();
     }
 }

@@ -14,7 +14,8 @@ import java.util.OptionalDouble;
  *     then steps, since no threshold lies between two vertices
  */
 public record RocChart(String title, List<Curve> curves, boolean logarithmic) implements Chart {
-    private static final int SIZE = 500;
+    private static final int WIDTH = 560;
+    private static final int HEIGHT = 500;
     private static final double LEAST = 1e-4;
 
     /**
@@ -38,7 +39,7 @@ public record RocChart(String title, List<Curve> curves, boolean logarithmic) im
                 .toList();
         Axis x = logarithmic ? Axis.logarithmic(least(), 1, 6) : Axis.linear(0, 1, 5);
         Plot plot = new Plot(
-                new Plot.Frame(SIZE, SIZE, title, "attacks accepted (FPR)", "bona fide accepted (TPR)", legend),
+                new Plot.Frame(WIDTH, HEIGHT, title, "attacks accepted (FPR)", "bona fide accepted (TPR)", legend),
                 x,
                 Axis.linear(0, 1, 5));
         chance(plot, x);
@@ -80,7 +81,7 @@ public record RocChart(String title, List<Curve> curves, boolean logarithmic) im
         double tpr = c.roc.tpr(at);
         String hint = String.format(
                 Locale.ROOT, "%s at threshold %s: FPR %.4f, TPR %.4f", c.name, Ticks.number(threshold), fpr, tpr);
-        plot.dot(Math.max(fpr, low), tpr, n, hint);
+        plot.dot(Math.max(fpr, low), tpr, 5, n, hint);
     }
 
     private void chance(Plot plot, Axis x) {
@@ -91,18 +92,12 @@ public record RocChart(String title, List<Curve> curves, boolean logarithmic) im
             line.to(plot.x(fpr), plot.y(fpr));
         }
         plot.svg()
-                .element(
-                        "path",
-                        "d",
-                        line.path(),
-                        "class",
-                        "axis",
-                        "stroke",
-                        Palette.light("axis"),
-                        "fill",
-                        "none",
-                        "stroke-dasharray",
-                        "4 4");
+                .element("path")
+                .set("d", line.path())
+                .set("fill", "none")
+                .stroke("axis")
+                .set("stroke-dasharray", "4 4")
+                .end();
     }
 
     /** The decade below the smallest false positive rate that any curve can have. */

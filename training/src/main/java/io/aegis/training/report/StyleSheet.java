@@ -37,6 +37,7 @@ final class StyleSheet {
             .aegis-chart { max-width: 100%; height: auto; border: 1px solid var(--line); border-radius: 8px; display: block; }
             .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 16px;
               margin: 16px 0; align-items: start; }
+            figure .aegis-chart { width: min(100%, 680px); }
             .charts .aegis-chart { width: 100%; }
             .pictures { display: flex; flex-wrap: wrap; gap: 16px; margin: 16px 0; }
             .pictures figure { margin: 0; max-width: 100%; }

@@ -10,7 +10,7 @@ import java.util.Locale;
 final class Ticks {
     private static final int[] ONE_TWO_FIVE = {1, 2, 5};
     private static final int[] ALL_DIGITS = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-    private static final int FEWEST = 3;
+    private static final int FEWEST = 2;
 
     private Ticks() {}
 
@@ -35,7 +35,7 @@ final class Ticks {
         int decades = (int) Math.ceil(Math.log10(high / low) + 1e-9);
         int stride = Math.max(1, (int) Math.ceil(decades / (double) (wanted + 1)));
         List<Tick> powers = logarithmic(low, high, stride, new int[] {1});
-        if (powers.size() >= FEWEST) {
+        if (powers.size() > FEWEST) {
             return powers;
         }
         List<Tick> some = logarithmic(low, high, 1, ONE_TWO_FIVE);
