@@ -5,4 +5,6 @@ module io.aegis.training {
     exports io.aegis.training;
     exports io.aegis.training.dadm;
     exports io.aegis.training.data;
+    exports io.aegis.training.metrics;
+    exports io.aegis.training.report;
 }
