@@ -4,8 +4,8 @@ package io.aegis.image;
 public record Box(int x, int y, int width, int height) {
     public Box {
         if (width < 1 || height < 1) {
-            throw new ImageException("box " + x + "," + y + "," + width + "," + height
-                    + ": width and height must be at least 1");
+            throw new ImageException(
+                    "box " + x + "," + y + "," + width + "," + height + ": width and height must be at least 1");
         }
     }
 
@@ -34,8 +34,8 @@ public record Box(int x, int y, int width, int height) {
     /** Fails, naming box and picture, unless all of the box lies in a picture of this size. */
     public void requireInside(int pictureWidth, int pictureHeight) {
         if (x < 0 || y < 0 || (long) x + width > pictureWidth || (long) y + height > pictureHeight) {
-            throw new ImageException("box " + this + " does not lie inside the picture, which is " + pictureWidth + "x"
-                    + pictureHeight);
+            throw new ImageException(
+                    "box " + this + " does not lie inside the picture, which is " + pictureWidth + "x" + pictureHeight);
         }
     }
 
@@ -46,8 +46,8 @@ public record Box(int x, int y, int width, int height) {
         long right = Math.min((long) x + width, pictureWidth);
         long bottom = Math.min((long) y + height, pictureHeight);
         if (left >= right || top >= bottom) {
-            throw new ImageException("box " + this + " lies wholly outside the picture, which is " + pictureWidth + "x"
-                    + pictureHeight);
+            throw new ImageException(
+                    "box " + this + " lies wholly outside the picture, which is " + pictureWidth + "x" + pictureHeight);
         }
         return new Box((int) left, (int) top, (int) (right - left), (int) (bottom - top));
     }

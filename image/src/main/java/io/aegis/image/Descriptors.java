@@ -7,8 +7,8 @@ final class Descriptors {
     /** The samples of a gray picture of 8 bits; anything else is refused. */
     static byte[] gray(Image image) {
         if (image.channels() != 1) {
-            throw new ImageException("a local descriptor needs a gray picture, not one with " + image.channels()
-                    + " channels");
+            throw new ImageException(
+                    "a local descriptor needs a gray picture, not one with " + image.channels() + " channels");
         }
         return image.bytes();
     }

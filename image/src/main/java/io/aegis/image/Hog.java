@@ -74,8 +74,8 @@ public record Hog(int orientations, int cell, int block) {
         int blockRows = rows - block + 1;
         int blockColumns = columns - block + 1;
         if (blockRows < 1 || blockColumns < 1) {
-            throw new ImageException("HOG needs at least " + block * cell + "x" + block * cell + " pixels, the picture is "
-                    + gray.width() + "x" + gray.height());
+            throw new ImageException("HOG needs at least " + block * cell + "x" + block * cell
+                    + " pixels, the picture is " + gray.width() + "x" + gray.height());
         }
         double[] histograms = histograms(gray);
         int line = block * orientations;

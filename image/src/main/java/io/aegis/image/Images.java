@@ -58,11 +58,13 @@ public final class Images {
             }
             return options.upright() ? image.oriented(header.orientation()) : image;
         } catch (IOException | IndexOutOfBoundsException | IllegalArgumentException | IllegalStateException e) {
-            throw new ImageException(name + ": the " + header.format() + " data are damaged or truncated ("
-                    + reason(e) + ")", e);
+            throw new ImageException(
+                    name + ": the " + header.format() + " data are damaged or truncated (" + reason(e) + ")", e);
         } catch (OutOfMemoryError e) {
-            throw new ImageException(name + ": decoding " + header.width() + "x" + header.height()
-                    + " pixels needs more memory than the JVM has left", e);
+            throw new ImageException(
+                    name + ": decoding " + header.width() + "x" + header.height()
+                            + " pixels needs more memory than the JVM has left",
+                    e);
         }
     }
 
@@ -71,7 +73,9 @@ public final class Images {
         while (t.getCause() != null) {
             t = t.getCause();
         }
-        return t.getMessage() == null ? t.getClass().getSimpleName() : t.getMessage().strip();
+        return t.getMessage() == null
+                ? t.getClass().getSimpleName()
+                : t.getMessage().strip();
     }
 
     private static void limitBytes(long bytes, String name, ReadOptions options) {
@@ -82,9 +86,8 @@ public final class Images {
 
     private static void limitPixels(Header header, String name, ReadOptions options) {
         if (header.width() < 1 || header.height() < 1) {
-            throw new ImageException(
-                    name + ": the " + header.format() + " header says " + header.width() + "x" + header.height()
-                            + " pixels");
+            throw new ImageException(name + ": the " + header.format() + " header says " + header.width() + "x"
+                    + header.height() + " pixels");
         }
         if ((long) header.width() * header.height() > options.maxPixels()) {
             throw new ImageException(name + ": " + header.width() + "x" + header.height() + " is "

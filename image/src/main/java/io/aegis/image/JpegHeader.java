@@ -103,8 +103,8 @@ record JpegHeader(
                 throw in.broken("the JPEG has more than 8 bits a sample, which is not supported");
             }
             if (raster.getNumBands() != components) {
-                throw in.broken("the JPEG header says " + components + " components and the data hold "
-                        + raster.getNumBands());
+                throw in.broken(
+                        "the JPEG header says " + components + " components and the data hold " + raster.getNumBands());
             }
             return JpegColour.toImage(Rasters.samples(raster, components), raster.getWidth(), raster.getHeight(), this);
         } finally {

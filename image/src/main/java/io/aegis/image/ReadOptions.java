@@ -14,7 +14,8 @@ public record ReadOptions(long maxPixels, long maxBytes, boolean upright) {
 
     public ReadOptions {
         if (maxPixels < 1 || maxBytes < 1) {
-            throw new ImageException("limits of " + maxPixels + " pixels and " + maxBytes + " bytes let nothing through");
+            throw new ImageException(
+                    "limits of " + maxPixels + " pixels and " + maxBytes + " bytes let nothing through");
         }
     }
 
