@@ -6,7 +6,7 @@ package io.aegis.image;
  * {@code orientations} bins of 0..180 degrees of its cell.
  *
  * @param orientations bins of a histogram
- * @param cell side of a cell in pixels
+ * @param cell side of a cell in pixels, at least 2
  * @param block side of a normalised block in cells
  */
 public record Hog(int orientations, int cell, int block) {
@@ -17,9 +17,9 @@ public record Hog(int orientations, int cell, int block) {
     private static final double CEILING = 0.2;
 
     public Hog {
-        if (orientations < 1 || cell < 1 || block < 1) {
+        if (orientations < 1 || cell < 2 || block < 1) {
             throw new ImageException("HOG with " + orientations + " orientations, cells of " + cell
-                    + " pixels and blocks of " + block + " cells: all must be at least 1");
+                    + " pixels and blocks of " + block + " cells: expected at least 1, 2 and 1");
         }
     }
 
@@ -145,7 +145,7 @@ public record Hog(int orientations, int cell, int block) {
 
     /** Row, column, row, column, ... of a bin's line within a cell. */
     private int[] line(int orientation) {
-        int radius = Math.max(cell / 2 - 1, 0);
+        int radius = cell / 2 - 1;
         double middle = Math.PI * (orientation + 0.5) / orientations;
         double dr = radius * Math.sin(middle);
         double dc = radius * Math.cos(middle);
