@@ -57,7 +57,10 @@ public final class Images {
                         + " and the data hold " + image.width() + "x" + image.height());
             }
             return options.upright() ? image.oriented(header.orientation()) : image;
-        } catch (IOException | IndexOutOfBoundsException | IllegalArgumentException | IllegalStateException e) {
+        } catch (ImageException e) {
+            throw e;
+        } catch (IOException | RuntimeException e) {
+            // The decoders meet damaged data with exceptions of every kind.
             throw new ImageException(
                     name + ": the " + header.format() + " data are damaged or truncated (" + reason(e) + ")", e);
         } catch (OutOfMemoryError e) {

@@ -11,7 +11,7 @@ public final class Savp {
     public enum Scaling {
         /** As computed, cut at 255: a picture's absolute texture energy stays. */
         RAW,
-        /** Its greatest value becomes 255. */
+        /** Its greatest value becomes 255, the others in proportion, rounded. */
         MINMAX
     }
 
@@ -42,7 +42,7 @@ public final class Savp {
                 greatest = Math.max(greatest, v);
             }
             for (int i = 0; i < picture.length && greatest > 0; i++) {
-                picture[i] = picture[i] * 255 / greatest;
+                picture[i] = Math.rint(picture[i] * 255 / greatest);
             }
         }
         return Descriptors.truncated(picture, gray.width(), gray.height());
