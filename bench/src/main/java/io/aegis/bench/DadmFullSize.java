@@ -28,9 +28,9 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.IdentityHashMap;
 
 /**
  * DADM at its published size (224 pixels, width 768, 12 layers), float32: the forward pass of one sample and of eight, a
@@ -64,8 +64,10 @@ public final class DadmFullSize {
                     for (int backwards : new int[] {1, 4}) {
                         try (Scope scope = Scope.open()) {
                             Batch batch = batch(4);
-                            report("step, batch 4, " + backwards + " backward", times, () ->
-                                    step(network, parameters, adam, batch, backwards));
+                            report(
+                                    "step, batch 4, " + backwards + " backward",
+                                    times,
+                                    () -> step(network, parameters, adam, batch, backwards));
                         }
                     }
                 }
@@ -79,7 +81,8 @@ public final class DadmFullSize {
                 }
             }
         }
-        System.out.printf("pool peak %,d MB, peak resident (VmHWM) %s%n", Pool.host().peakBytes() >> 20, resident());
+        System.out.printf(
+                "pool peak %,d MB, peak resident (VmHWM) %s%n", Pool.host().peakBytes() >> 20, resident());
     }
 
     private static void forward(DadmNetwork network, Tensor[] x) {
