@@ -4,4 +4,5 @@ module io.aegis.training {
 
     exports io.aegis.training;
     exports io.aegis.training.dadm;
+    exports io.aegis.training.synthetic;
 }
