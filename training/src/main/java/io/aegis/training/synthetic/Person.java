@@ -11,6 +11,7 @@ import static io.aegis.training.synthetic.Curves.mix;
  * @param noseWidth half width of the nostrils
  * @param eyes distance of an eye from the middle
  * @param eyeSize scale of the eyes
+ * @param gaze how far the eyes look to the right
  * @param brow darkness of the brows, 0..1
  * @param mouth half width of the mouth
  * @param lips thickness of the lips
@@ -36,6 +37,7 @@ record Person(
         float noseWidth,
         float eyes,
         float eyeSize,
+        float gaze,
         float brow,
         float mouth,
         float lips,
@@ -86,6 +88,7 @@ record Person(
                 d.between(0.13, 0.18),
                 d.between(0.28, 0.32),
                 d.between(0.9, 1.12),
+                0.012f * d.normal(),
                 d.between(0.35, 0.95),
                 d.between(0.22, 0.29),
                 d.between(0.85, 1.3),

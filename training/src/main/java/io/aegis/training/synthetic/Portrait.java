@@ -128,9 +128,9 @@ final class Portrait {
             beard = Math.max(beard, 0.8f * person.beard() * bump(x, y - 0.51f, 0.30f, 0.075f));
             s.paint(i, 0.85f * cover * beard, person.hair(), mix(s.infrared[i], person.hairInfrared() + 0.1f, 0.6f));
         }
-        eye(i, cover, x < 0 ? -ex : ex, y, x < 0);
+        eye(i, cover, x < 0 ? -ex : ex, y);
         float brow = bump(ex + 0.01f, y + 0.205f - 0.5f * ex * ex + 0.12f * ex, 0.20f, 0.062f);
-        float darker = Math.min(1, 1.5f * brow * (person.brow() + 0.3f * person.cosmetics()));
+        float darker = Math.min(1, 1.8f * brow * (person.brow() + 0.3f * person.cosmetics()));
         s.paint(i, cover * darker, person.hair(), mix(s.infrared[i], person.hairInfrared(), 0.7f));
         // nostrils
         float nostril = bump(side - 0.5f * person.noseWidth(), y - 0.435f, 0.055f, 0.038f);
@@ -138,8 +138,8 @@ final class Portrait {
         mouth(i, cover, x, y);
     }
 
-    /** One eye; x runs away from the nose. */
-    private void eye(int i, float cover, float x, float y, boolean left) {
+    /** One eye, around the origin. */
+    private void eye(int i, float cover, float x, float y) {
         float size = person.eyeSize();
         float open = 0.078f * size * (1 - x * x / (0.15f * 0.15f * size * size));
         float white = step(-edge, edge, open - Math.abs(y - 0.005f)) * cover;
@@ -147,13 +147,13 @@ final class Portrait {
             float lash = bump(x, (y + open) * 0.8f, 0.19f, 0.045f) * (0.85f + 0.15f * person.cosmetics());
             float shadow = 0.5f * person.cosmetics() * bump(x, y + 0.10f, 0.22f, 0.085f);
             s.paint(i, 0.5f * cover * shadow, BLACK, s.infrared[i]);
-            s.paint(i, white, 0.50f, 0.46f, 0.43f, 0.42f);
-            float turned = left ? -x : x;
-            float iris = disc(turned - 0.01f, y - 0.002f, 0.064f, 0.064f, edge) * white;
-            s.paint(i, iris, person.iris(), 0.30f);
-            s.paint(i, disc(turned - 0.01f, y - 0.002f, 0.03f, 0.03f, edge) * white, BLACK, 0.06f);
+            s.paint(i, white, 0.42f, 0.39f, 0.37f, 0.42f);
+            float ix = x - person.gaze();
+            float iy = y - 0.004f;
+            s.paint(i, disc(ix, iy, 0.074f, 0.074f, edge) * white, person.iris(), 0.30f);
+            s.paint(i, disc(ix, iy, 0.036f, 0.036f, edge) * white, BLACK, 0.06f);
             s.paint(i, Math.min(1, cover * lash), BLACK, 0.2f);
-            s.gloss[i] = mix(s.gloss[i], 0.5f, white);
+            s.gloss[i] = mix(s.gloss[i], 0.1f, white);
         }
         // crease of the upper lid
         s.open[i] *= 1 - 0.25f * bump(x, y + 0.115f, 0.18f, 0.035f);
