@@ -33,10 +33,10 @@ final class Head {
     Head(Person person, Draws d, int size) {
         this.person = person;
         this.size = size;
-        float scale = d.between(0.60, 0.70) * size / 2;
+        float scale = d.between(0.70, 0.76) * size / 2;
         pixel = 1 / scale;
-        centreX = size / 2f * (1 + 0.05f * d.normal());
-        centreY = size / 2f * (0.90f + 0.035f * d.normal());
+        centreX = size / 2f * (1 + 0.022f * d.normal());
+        centreY = size / 2f * (0.91f + 0.022f * d.normal());
         float roll = 0.06f * d.normal();
         cos = 1 - roll * roll / 2;
         sin = roll;

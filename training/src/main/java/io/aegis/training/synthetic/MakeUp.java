@@ -12,7 +12,7 @@ final class MakeUp {
         Person person = p.head.person;
         float strength = d.between(0.6, 1);
         float light = d.between(-0.02, 0.10) * strength;
-        float mineral = d.between(0.18, 0.30) * strength;
+        float mineral = d.between(0.30, 0.45) * strength;
         float red = d.between(0.3, 0.8) * strength;
         Surface s = p.surface;
         for (int i = 0; i < s.z.length; i++) {

@@ -11,7 +11,7 @@ final class Masks {
     /** A print cut out along the face and bent around it, from ear to ear. */
     static void paper(Presentation p, Draws d) {
         Picture photo = p.photograph(d);
-        Presentation.Ink ink = Presentation.Ink.draw(d);
+        Presentation.Ink ink = Presentation.Ink.draw(d, 0.7, p.head.person);
         float reach = d.between(0.84, 0.95);
         float bend = d.between(0.45, 0.75);
         float lean = 0.08f * d.normal();
@@ -34,7 +34,7 @@ final class Masks {
     static void rigid(Presentation p, Draws d) {
         float reach = d.between(0.90, 0.99);
         float tone = d.between(0.92, 1.06);
-        float ir = d.between(0.24, 0.36);
+        float ir = d.between(0.20, 0.30);
         float shine = d.between(0.08, 0.22);
         float thick = d.between(0.01, 0.04);
         float smooth = d.between(0.3, 0.8);
@@ -45,7 +45,7 @@ final class Masks {
     static void flexible(Presentation p, Draws d) {
         float reach = d.between(0.92, 1.0);
         float tone = d.between(0.95, 1.05);
-        float ir = d.between(0.33, 0.42);
+        float ir = d.between(0.28, 0.37);
         float shine = d.between(0.05, 0.16);
         float thick = d.between(0.01, 0.03);
         float smooth = d.between(0.1, 0.5);
@@ -100,7 +100,8 @@ final class Masks {
     /** 1 on the face within {@code reach} of its outline and below the hairline. */
     private static float outline(Presentation p, int i, float reach, float top) {
         float radius = (float) Math.sqrt(p.head.radius[i]);
-        return step(-p.edge, p.edge, (reach - radius) * p.head.person.width())
+        return (1 - p.surface.hair[i])
+                * step(-p.edge, p.edge, (reach - radius) * p.head.person.width())
                 * step(-p.edge, p.edge, p.head.faceY[i] - top);
     }
 }

@@ -12,9 +12,8 @@ final class Patches {
         Picture photo = p.photograph(d);
         float shiftX = 0.05f * d.normal() / p.head.pixel;
         float shiftY = 0.04f * d.normal() / p.head.pixel;
-        float tone = d.between(0.9, 1.1);
-        float ir = d.between(0.66, 0.82);
-        float z = Head.DEEP + d.between(0.05, 0.12);
+        Presentation.Ink ink = Presentation.Ink.draw(d, 0.5, p.head.person);
+        float z = Head.DEEP + d.between(0.08, 0.16);
         float frame = d.between(0.02, 0.12);
         Surface s = p.surface;
         Person person = p.head.person;
@@ -32,13 +31,7 @@ final class Patches {
             }
             float column = i % s.size + shiftX;
             float row = i / s.size + shiftY;
-            s.paint(
-                    i,
-                    disc,
-                    photo.sample(photo.red, column, row) * tone,
-                    photo.sample(photo.green, column, row) * tone,
-                    photo.sample(photo.blue, column, row) * tone,
-                    ir);
+            ink.lay(s, i, disc, photo, column, row);
             s.paint(i, rim, frame, frame, frame, 0.15f);
             s.solid(i, cover, z, 0.1f);
             s.alter(i, cover);
@@ -57,11 +50,11 @@ final class Patches {
 
     private static void strip(Presentation p, Draws d, float x0, float y0, float halfX, float halfY) {
         Picture photo = p.photograph(d);
-        Presentation.Ink ink = Presentation.Ink.draw(d);
+        Presentation.Ink ink = Presentation.Ink.draw(d, 0.8, p.head.person);
         float shiftX = 0.035f * d.normal() / p.head.pixel;
         float shiftY = 0.025f * d.normal() / p.head.pixel;
         float turn = 0.05f * d.normal();
-        float off = d.between(0.03, 0.09);
+        float off = d.between(0.07, 0.14);
         float middle = Head.DEEP * (float) Math.sqrt(1 - y0 * y0 * (0.45f + 0.55f * y0 * y0));
         Surface s = p.surface;
         for (int i = 0; i < s.z.length; i++) {

@@ -43,15 +43,27 @@ final class Presentation {
                 .shade(surface, head.pixel);
     }
 
-    /** What a printer puts on paper, and how the paper looks in infrared. */
-    record Ink(float lift, float fade, float warm, boolean toner, float paper) {
-        static Ink draw(Draws d) {
+    /**
+     * What a printer puts on paper, and how the paper looks in infrared.
+     *
+     * @param lift light that the darkest ink returns
+     * @param fade brightness of the paper
+     * @param warm shift of white towards red
+     * @param toner true for black that holds carbon
+     * @param paper infrared reflectance of the bare paper
+     * @param bright grey above which no black is used
+     */
+    record Ink(float lift, float fade, float warm, boolean toner, float paper, float bright) {
+        static Ink draw(Draws d, double toner, Person person) {
+            float[] skin = person.skin();
+            float bright = 0.75f * (0.3f * skin[0] + 0.55f * skin[1] + 0.15f * skin[2]);
             return new Ink(
                     d.between(0.004, 0.02),
                     d.between(0.84, 0.98),
                     0.03f * d.normal(),
-                    d.chance(0.6),
-                    d.between(0.68, 0.80));
+                    d.chance(toner),
+                    d.between(0.52, 0.64),
+                    bright);
         }
 
         /** Lays the photograph's colour at a place of the picture over pixel i, as print. */
@@ -60,8 +72,9 @@ final class Presentation {
             float g = photo.sample(photo.green, column, row);
             float b = photo.sample(photo.blue, column, row);
             float grey = 0.3f * r + 0.55f * g + 0.15f * b;
-            // toner holds carbon and is seen in infrared nearly as in the visible; dye inks are clear there
-            float ir = toner ? mix(0.10f, paper, Math.min(1, 1.45f * (float) Math.sqrt(grey))) : paper * (0.93f + 0.07f * grey);
+            // printers make colours of dyes, clear in infrared, and what is darker than skin of carbon, if they have it
+            float dark = Math.max(0, 1 - grey / bright);
+            float ir = toner ? paper * (1 - 0.75f * dark) : 1.15f * paper;
             s.paint(i, cover, tone(r, grey) * (1 + warm), tone(g, grey), tone(b, grey) * (1 - warm), ir);
         }
 
