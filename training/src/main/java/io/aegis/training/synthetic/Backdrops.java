@@ -37,7 +37,7 @@ final class Backdrops {
                     float pane = slab(x - 0.6f - 0.4f * shiftX, y + 0.1f, 0.55f, 0.8f, 0.05f);
                     v = 0.22f + 0.05f * grain.at(2 * x, 2 * y) + 0.75f * pane;
                     blue *= 1 + 0.25f * pane;
-                    r = 0.3f + 0.6f * pane;
+                    r = 0.35f + 0.3f * pane;
                     z -= 0.8f * pane;
                 }
                 case CURTAIN -> {
@@ -50,8 +50,8 @@ final class Backdrops {
                     float lamp = bump(x - shiftX, y - 0.6f * shiftY, 0.3f, 0.3f) + bump(x + shiftY, y + 0.7f, 0.2f, 0.2f);
                     v = 0.045f + 0.02f * grain.at(3 * x, 3 * y) + 0.5f * lamp;
                     blue *= 1 - 0.4f * lamp;
-                    r *= 0.5f;
-                    z -= 0.5f;
+                    r *= 0.8f;
+                    z -= 0.2f;
                 }
             }
             v *= tone;

@@ -81,8 +81,8 @@ public record Domain(String name, Colour colour, Depth depth, Infrared infrared,
     public static final Domain DAYLIGHT = new Domain(
             "daylight",
             new Colour(0.94, 1.0, 1.10, 1.12, 0.38, -0.6, -0.3, 0.014, 0.2, 1.12),
-            new Depth(0.80, 0.26, 0.014, 48, 0.10, 0.3, false),
-            new Infrared(0.80, 0.18, 0.35, 0.10, 0.022, 0.3),
+            new Depth(0.80, 0.26, 0.011, 48, 0.10, 0.3, false),
+            new Infrared(0.82, 0.09, 0.48, 0.15, 0.020, 0.3),
             Backdrop.WINDOW);
 
     /** A terminal under warm lamps; a soft camera, and depth maps that were cleaned and cut out. */
@@ -90,15 +90,15 @@ public record Domain(String name, Colour colour, Depth depth, Infrared infrared,
             "kiosk",
             new Colour(1.12, 1.0, 0.84, 0.95, 0.48, 0.25, -0.35, 0.020, 1.0, 0.92),
             new Depth(0.92, 0.36, 0.006, 96, 0.01, 1.0, true),
-            new Infrared(1.12, 0.03, 0.65, 0.35, 0.012, 0.8),
+            new Infrared(1.10, 0.03, 0.57, 0.30, 0.012, 0.8),
             Backdrop.CURTAIN);
 
     /** A dim room: a noisy, soft colour picture beside a strong infrared lamp. */
     public static final Domain NIGHT = new Domain(
             "night",
             new Colour(1.05, 0.98, 0.96, 0.70, 0.42, 0.35, -0.15, 0.034, 0.8, 1.05),
-            new Depth(0.74, 0.33, 0.016, 128, 0.05, 0.8, false),
-            new Infrared(1.25, 0.01, 0.8, 0.45, 0.026, 0.6),
+            new Depth(0.74, 0.33, 0.013, 128, 0.05, 0.8, false),
+            new Infrared(1.20, 0.02, 0.60, 0.38, 0.024, 0.6),
             Backdrop.NIGHT);
 
     private static final List<Domain> STANDARD = List.of(OFFICE, DAYLIGHT, KIOSK, NIGHT);

@@ -11,7 +11,7 @@ final class MakeUp {
     static void apply(Presentation p, Draws d) {
         Person person = p.head.person;
         float strength = d.between(0.6, 1);
-        float light = d.between(-0.02, 0.10) * strength;
+        float light = d.between(0, 0.12) * strength;
         float mineral = d.between(0.30, 0.45) * strength;
         float red = d.between(0.3, 0.8) * strength;
         Surface s = p.surface;
@@ -28,10 +28,10 @@ final class MakeUp {
             float kohl = Math.min(1, 1.4f * bump(side, y + 0.03f, 0.25f, 0.17f)) * (1 - eye);
             float lips = disc(x, y - 0.635f, 1.05f * person.mouth(), 0.10f * person.lips(), p.edge);
             float contour = bump(Math.abs(x) - 0.52f, y - 0.38f, 0.18f, 0.34f);
-            float tone = (1 + light) * (1 - 0.22f * contour * strength);
+            float tone = (1 + light) * (1 - 0.35f * contour * strength);
             float base = face * (1 - eye);
             s.paint(i, base, s.red[i] * tone, s.green[i] * tone, s.blue[i] * tone, s.infrared[i] * (1 + mineral));
-            s.paint(i, face * 0.55f * kohl * strength, 0.03f, 0.025f, 0.028f, 0.12f);
+            s.paint(i, face * 0.65f * kohl * strength, 0.03f, 0.025f, 0.028f, 0.12f);
             s.paint(
                     i,
                     face * 0.55f * lips * red,

@@ -11,7 +11,7 @@ final class Masks {
     /** A print cut out along the face and bent around it, from ear to ear. */
     static void paper(Presentation p, Draws d) {
         Picture photo = p.photograph(d);
-        Presentation.Ink ink = Presentation.Ink.draw(d, 0.7, p.head.person);
+        Presentation.Ink ink = Presentation.Ink.draw(d, 0.8, p.head.person);
         float reach = d.between(0.84, 0.95);
         float bend = d.between(0.45, 0.75);
         float lean = 0.08f * d.normal();
@@ -33,9 +33,9 @@ final class Masks {
     /** A painted cast of a face; the wearer looks through holes. */
     static void rigid(Presentation p, Draws d) {
         float reach = d.between(0.90, 0.99);
-        float tone = d.between(0.92, 1.06);
+        float tone = d.between(0.82, 0.98);
         float ir = d.between(0.20, 0.30);
-        float shine = d.between(0.08, 0.22);
+        float shine = d.between(0.12, 0.28);
         float thick = d.between(0.01, 0.04);
         float smooth = d.between(0.3, 0.8);
         cover(p, reach, tone, smooth, ir, 0.5f, shine, thick, 1);
@@ -44,8 +44,8 @@ final class Masks {
     /** Silicone, pigmented like skin. */
     static void flexible(Presentation p, Draws d) {
         float reach = d.between(0.92, 1.0);
-        float tone = d.between(0.95, 1.05);
-        float ir = d.between(0.28, 0.37);
+        float tone = d.between(0.90, 1.0);
+        float ir = d.between(0.26, 0.35);
         float shine = d.between(0.05, 0.16);
         float thick = d.between(0.01, 0.03);
         float smooth = d.between(0.1, 0.5);

@@ -54,7 +54,7 @@ final class Patches {
         float shiftX = 0.035f * d.normal() / p.head.pixel;
         float shiftY = 0.025f * d.normal() / p.head.pixel;
         float turn = 0.05f * d.normal();
-        float off = d.between(0.07, 0.14);
+        float off = d.between(0.10, 0.18);
         float middle = Head.DEEP * (float) Math.sqrt(1 - y0 * y0 * (0.45f + 0.55f * y0 * y0));
         Surface s = p.surface;
         for (int i = 0; i < s.z.length; i++) {

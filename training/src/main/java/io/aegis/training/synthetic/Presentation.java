@@ -58,11 +58,11 @@ final class Presentation {
             float[] skin = person.skin();
             float bright = 0.75f * (0.3f * skin[0] + 0.55f * skin[1] + 0.15f * skin[2]);
             return new Ink(
-                    d.between(0.004, 0.02),
-                    d.between(0.84, 0.98),
+                    d.between(0.006, 0.03),
+                    d.between(0.80, 0.96),
                     0.03f * d.normal(),
                     d.chance(toner),
-                    d.between(0.52, 0.64),
+                    person.skinInfrared() * d.between(0.94, 1.12),
                     bright);
         }
 
@@ -74,12 +74,12 @@ final class Presentation {
             float grey = 0.3f * r + 0.55f * g + 0.15f * b;
             // printers make colours of dyes, clear in infrared, and what is darker than skin of carbon, if they have it
             float dark = Math.max(0, 1 - grey / bright);
-            float ir = toner ? paper * (1 - 0.75f * dark) : 1.15f * paper;
+            float ir = toner ? paper * (1 - 0.75f * dark) : 1.25f * paper;
             s.paint(i, cover, tone(r, grey) * (1 + warm), tone(g, grey), tone(b, grey) * (1 - warm), ir);
         }
 
         private float tone(float v, float grey) {
-            return lift + fade * mix(v, grey, 0.06f);
+            return lift + fade * mix(v, grey, 0.14f);
         }
     }
 }

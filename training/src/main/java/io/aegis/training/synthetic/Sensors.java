@@ -34,7 +34,7 @@ final class Sensors {
         blur = d.between(0, 1.1);
         near = 0.03f * d.normal();
         steepness = 1 + 0.12f * d.normal();
-        lamp = 1 + 0.13f * d.normal();
+        lamp = 1 + 0.10f * d.normal();
         stray = 0.02f + 0.02f * d.normal();
         grain = d.between(0.7, 1.4);
     }

@@ -10,7 +10,7 @@ final class Sheets {
 
     static void print(Presentation p, Draws d) {
         Picture photo = p.photograph(d);
-        Presentation.Ink ink = Presentation.Ink.draw(d, 0.7, p.head.person);
+        Presentation.Ink ink = Presentation.Ink.draw(d, 0.8, p.head.person);
         Frame frame = new Frame(d, p);
         float bend = 0.16f * d.normal();
         float shine = d.between(0.0, 0.06);
@@ -30,9 +30,9 @@ final class Sheets {
         Picture photo = p.photograph(d);
         Frame frame = new Frame(d, p);
         float backlight = d.between(0.85, 1.08);
-        float cool = d.between(-0.02, 0.06);
-        float veil = d.between(0.004, 0.022);
-        float moire = d.between(0.0, 0.05);
+        float cool = d.between(0, 0.08);
+        float veil = d.between(0.006, 0.03);
+        float moire = d.between(0.01, 0.08);
         float turnsX = d.between(3, 11);
         float turnsY = d.between(-5, 5);
         float glareX = d.between(-0.9, 0.9);
