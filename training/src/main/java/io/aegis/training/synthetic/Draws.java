@@ -18,7 +18,8 @@ final class Draws {
         NOISE_DEPTH,
         NOISE_INFRARED,
         ATTACK,
-        GRAIN
+        GRAIN,
+        LAMP
     }
 
     private final long seed;

@@ -11,7 +11,7 @@ final class Masks {
     /** A print cut out along the face and bent around it, from ear to ear. */
     static void paper(Presentation p, Draws d) {
         Picture photo = p.photograph(d);
-        Presentation.Ink ink = Presentation.Ink.draw(d, 0.8, p.head.person);
+        Presentation.Ink ink = Presentation.Ink.draw(d, 1, p.head.person);
         float reach = d.between(0.84, 0.95);
         float bend = d.between(0.45, 0.75);
         float lean = 0.08f * d.normal();
@@ -38,23 +38,24 @@ final class Masks {
         float shine = d.between(0.12, 0.28);
         float thick = d.between(0.01, 0.04);
         float smooth = d.between(0.3, 0.8);
-        cover(p, reach, tone, smooth, ir, 0.5f, shine, thick, 1);
+        cover(p, reach, tone, d.between(0.91, 0.99), smooth, ir, 0.5f, shine, thick, 1);
     }
 
     /** Silicone, pigmented like skin. */
     static void flexible(Presentation p, Draws d) {
         float reach = d.between(0.92, 1.0);
         float tone = d.between(0.90, 1.0);
-        float ir = d.between(0.26, 0.35);
+        float ir = d.between(0.29, 0.38);
         float shine = d.between(0.05, 0.16);
         float thick = d.between(0.01, 0.03);
         float smooth = d.between(0.1, 0.5);
-        cover(p, reach, tone, smooth, ir, 0.75f, shine, thick, d.between(0.80, 0.95));
+        cover(p, reach, tone, d.between(0.95, 1), smooth, ir, 0.75f, shine, thick, d.between(0.80, 0.95));
     }
 
     /**
      * A mask with relief.
      *
+     * @param pale how much of the red of blood is there, 1 as in life
      * @param smooth how much of the skin's mottling is gone, 0..1
      * @param ir its infrared reflectance
      * @param detail how much of brows, lips and lashes is seen in infrared, 0..1
@@ -64,6 +65,7 @@ final class Masks {
             Presentation p,
             float reach,
             float tone,
+            float pale,
             float smooth,
             float ir,
             float detail,
@@ -83,9 +85,9 @@ final class Masks {
                 // mottling is the difference between a pixel and plain skin, where that is small
                 float bare = 1 - step(0.12f, 0.35f, Math.abs(s.green[i] / skin[1] - 1));
                 float plain = smooth * bare;
-                float r = mix(s.red[i], skin[0], plain) * tone;
+                float r = mix(s.red[i], skin[0], plain) * tone * pale;
                 float g = mix(s.green[i], skin[1], plain) * tone;
-                float b = mix(s.blue[i], skin[2], plain) * tone;
+                float b = mix(s.blue[i], skin[2], plain) * tone * (2 - pale);
                 float drawn = mix(1, s.infrared[i] / person.skinInfrared(), detail);
                 s.paint(i, cover, r, g, b, ir * drawn);
                 float relief = p.head.radius[i] < 1 ? Portrait.relief(person, x, y) : 0;

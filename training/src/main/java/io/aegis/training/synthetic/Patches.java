@@ -2,6 +2,7 @@ package io.aegis.training.synthetic;
 
 import static io.aegis.training.synthetic.Curves.mix;
 import static io.aegis.training.synthetic.Curves.slab;
+import static io.aegis.training.synthetic.Curves.step;
 
 /** Attacks on part of the face: something printed before the eyes or the mouth. */
 final class Patches {
@@ -12,7 +13,7 @@ final class Patches {
         Picture photo = p.photograph(d);
         float shiftX = 0.05f * d.normal() / p.head.pixel;
         float shiftY = 0.04f * d.normal() / p.head.pixel;
-        Presentation.Ink ink = Presentation.Ink.draw(d, 0.5, p.head.person);
+        Presentation.Ink ink = Presentation.Ink.draw(d, 1, p.head.person);
         float z = Head.DEEP + d.between(0.08, 0.16);
         float frame = d.between(0.02, 0.12);
         Surface s = p.surface;
@@ -50,7 +51,7 @@ final class Patches {
 
     private static void strip(Presentation p, Draws d, float x0, float y0, float halfX, float halfY) {
         Picture photo = p.photograph(d);
-        Presentation.Ink ink = Presentation.Ink.draw(d, 0.8, p.head.person);
+        Presentation.Ink ink = Presentation.Ink.draw(d, 1, p.head.person);
         float shiftX = 0.035f * d.normal() / p.head.pixel;
         float shiftY = 0.025f * d.normal() / p.head.pixel;
         float turn = 0.05f * d.normal();
@@ -60,7 +61,8 @@ final class Patches {
         for (int i = 0; i < s.z.length; i++) {
             float x = p.head.faceX[i] - x0;
             float y = p.head.faceY[i] - y0;
-            float cover = slab(x + turn * y, y - turn * x, halfX, halfY, p.edge);
+            float cover = slab(x + turn * y, y - turn * x, halfX, halfY, p.edge)
+                    * (1 - step(0.97f, 1.03f, p.head.radius[i]));
             if (cover <= 0) {
                 continue;
             }

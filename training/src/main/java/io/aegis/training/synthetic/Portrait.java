@@ -173,7 +173,7 @@ final class Portrait {
                 skin[0] * (0.80f - 0.1f * paint) + 0.08f * paint,
                 skin[1] * (0.56f - 0.4f * paint),
                 skin[2] * (0.62f - 0.3f * paint),
-                s.infrared[i] * 0.96f);
+                s.infrared[i] * 0.88f);
         s.gloss[i] += 0.1f * lip;
         float line = bump(x, y - 0.630f + 0.4f * bow, 1.05f * half, 0.024f);
         s.paint(i, Math.min(1, 0.9f * cover * line), BLACK, 0.25f);

@@ -56,7 +56,7 @@ final class Presentation {
     record Ink(float lift, float fade, float warm, boolean toner, float paper, float bright) {
         static Ink draw(Draws d, double toner, Person person) {
             float[] skin = person.skin();
-            float bright = 0.75f * (0.3f * skin[0] + 0.55f * skin[1] + 0.15f * skin[2]);
+            float bright = 0.85f * (0.3f * skin[0] + 0.55f * skin[1] + 0.15f * skin[2]);
             return new Ink(
                     d.between(0.006, 0.03),
                     d.between(0.80, 0.96),
@@ -72,9 +72,9 @@ final class Presentation {
             float g = photo.sample(photo.green, column, row);
             float b = photo.sample(photo.blue, column, row);
             float grey = 0.3f * r + 0.55f * g + 0.15f * b;
-            // printers make colours of dyes, clear in infrared, and what is darker than skin of carbon, if they have it
-            float dark = Math.max(0, 1 - grey / bright);
-            float ir = toner ? paper * (1 - 0.75f * dark) : 1.25f * paper;
+            // dyes are clear in infrared; printers that have black, of carbon, mix it into what is darker than skin
+            float shade = Math.min(1.05f, (float) Math.sqrt(grey / bright));
+            float ir = toner ? paper * (0.1f + 0.9f * shade) : 1.25f * paper;
             s.paint(i, cover, tone(r, grey) * (1 + warm), tone(g, grey), tone(b, grey) * (1 - warm), ir);
         }
 

@@ -107,6 +107,8 @@ final class Sensors {
     byte[] infrared(Surface s, float pixel) {
         Domain.Infrared c = domain.infrared();
         float[] v = new float[size * size];
+        // projectors light a scene unevenly, in a pattern of their own
+        Grain uneven = new Grain(new Draws(seed, Draws.Site.LAMP));
         float around = Math.max(0, (float) c.ambient() + stray);
         for (int row = 0, i = 0; row < size; row++) {
             for (int column = 0; column < size; column++, i++) {
@@ -117,7 +119,8 @@ final class Sensors {
                 float u = 2f * column / size - 1;
                 float w = 2f * row / size - 1;
                 float rim = 1 - (float) c.vignette() * 0.5f * (u * u + w * w);
-                float beam = rim / (away * away);
+                float patchy = 1 + 0.13f * uneven.at(4.5f * u + 16, 4.5f * w + 16);
+                float beam = patchy * rim / (away * away);
                 float hollow = 0.5f + 0.5f * s.open[i];
                 float mirror = Light.power16(Light.power16(facing)) * s.gloss[i] * 0.5f;
                 v[i] = s.infrared[i] * hollow * (beam * facing * lamp + around) + mirror * beam;

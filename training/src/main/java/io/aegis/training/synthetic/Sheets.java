@@ -10,7 +10,7 @@ final class Sheets {
 
     static void print(Presentation p, Draws d) {
         Picture photo = p.photograph(d);
-        Presentation.Ink ink = Presentation.Ink.draw(d, 0.8, p.head.person);
+        Presentation.Ink ink = Presentation.Ink.draw(d, 0.85, p.head.person);
         Frame frame = new Frame(d, p);
         float bend = 0.16f * d.normal();
         float shine = d.between(0.0, 0.06);
