@@ -73,7 +73,7 @@ public record Domain(String name, Colour colour, Depth depth, Infrared infrared,
     public static final Domain OFFICE = new Domain(
             "office",
             new Colour(0.97, 1.04, 0.98, 1.0, 0.55, 0.1, -0.55, 0.012, 0.4, 1.0),
-            new Depth(0.86, 0.30, 0.008, 256, 0.02, 0.6, false),
+            new Depth(0.88, 0.38, 0.008, 256, 0.02, 0.6, false),
             new Infrared(0.95, 0.05, 0.40, 0.25, 0.026, 1.2),
             Backdrop.SHELVES);
 
@@ -81,7 +81,7 @@ public record Domain(String name, Colour colour, Depth depth, Infrared infrared,
     public static final Domain DAYLIGHT = new Domain(
             "daylight",
             new Colour(0.94, 1.0, 1.10, 1.12, 0.38, -0.6, -0.3, 0.014, 0.2, 1.12),
-            new Depth(0.80, 0.26, 0.011, 48, 0.10, 0.3, false),
+            new Depth(0.84, 0.34, 0.009, 64, 0.06, 0.3, false),
             new Infrared(0.82, 0.09, 0.38, 0.15, 0.034, 0.9),
             Backdrop.WINDOW);
 
@@ -89,7 +89,7 @@ public record Domain(String name, Colour colour, Depth depth, Infrared infrared,
     public static final Domain KIOSK = new Domain(
             "kiosk",
             new Colour(1.12, 1.0, 0.84, 0.95, 0.48, 0.25, -0.35, 0.020, 1.0, 0.92),
-            new Depth(0.92, 0.36, 0.006, 96, 0.01, 1.0, true),
+            new Depth(0.92, 0.42, 0.006, 96, 0.01, 1.0, true),
             new Infrared(1.10, 0.03, 0.46, 0.30, 0.022, 1.6),
             Backdrop.CURTAIN);
 
@@ -97,7 +97,7 @@ public record Domain(String name, Colour colour, Depth depth, Infrared infrared,
     public static final Domain NIGHT = new Domain(
             "night",
             new Colour(1.05, 0.98, 0.96, 0.70, 0.42, 0.35, -0.15, 0.034, 0.8, 1.05),
-            new Depth(0.74, 0.33, 0.013, 128, 0.05, 0.8, false),
+            new Depth(0.80, 0.40, 0.011, 128, 0.05, 0.8, false),
             new Infrared(1.20, 0.02, 0.48, 0.38, 0.038, 1.2),
             Backdrop.NIGHT);
 

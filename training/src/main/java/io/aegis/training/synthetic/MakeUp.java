@@ -10,9 +10,9 @@ final class MakeUp {
 
     static void apply(Presentation p, Draws d) {
         Person person = p.head.person;
-        float strength = d.between(0.6, 1);
+        float strength = d.between(0.7, 1);
         float light = d.between(0, 0.12) * strength;
-        float mineral = d.between(0.30, 0.45) * strength;
+        float mineral = d.between(0.38, 0.52) * strength;
         float red = d.between(0.3, 0.8) * strength;
         Surface s = p.surface;
         for (int i = 0; i < s.z.length; i++) {

@@ -18,7 +18,7 @@ final class Masks {
         float ridge = d.between(0, 0.07);
         Surface s = p.surface;
         for (int i = 0; i < s.z.length; i++) {
-            float cover = outline(p, i, reach, -0.62f);
+            float cover = outline(p, i, reach, -0.62f) * (1 - eyeHole(p, i));
             if (cover > 0) {
                 float x = p.head.faceX[i];
                 float y = p.head.faceY[i];
@@ -78,9 +78,7 @@ final class Masks {
         for (int i = 0; i < s.z.length; i++) {
             float x = p.head.faceX[i];
             float y = p.head.faceY[i];
-            float cover = outline(p, i, reach, -0.66f);
-            float eye = disc(Math.abs(x) - person.eyes(), y, 0.165f, 0.085f, p.edge);
-            cover *= 1 - eye;
+            float cover = outline(p, i, reach, -0.66f) * (1 - eyeHole(p, i));
             if (cover > 0) {
                 // mottling is the difference between a pixel and plain skin, where that is small
                 float bare = 1 - step(0.12f, 0.35f, Math.abs(s.green[i] / skin[1] - 1));
@@ -97,6 +95,11 @@ final class Masks {
                 s.alter(i, cover);
             }
         }
+    }
+
+    /** 1 where the wearer looks through. */
+    private static float eyeHole(Presentation p, int i) {
+        return disc(Math.abs(p.head.faceX[i]) - p.head.person.eyes(), p.head.faceY[i], 0.165f, 0.085f, p.edge);
     }
 
     /** 1 on the face within {@code reach} of its outline and below the hairline. */

@@ -147,7 +147,7 @@ final class Portrait {
             float lash = bump(x, (y + open) * 0.8f, 0.19f, 0.045f) * (0.85f + 0.15f * person.cosmetics());
             float shadow = 0.5f * person.cosmetics() * bump(x, y + 0.10f, 0.22f, 0.085f);
             s.paint(i, 0.5f * cover * shadow, BLACK, s.infrared[i]);
-            s.paint(i, white, 0.42f, 0.39f, 0.37f, 0.42f);
+            s.paint(i, white, 0.42f, 0.39f, 0.37f, 0.48f);
             float ix = x - person.gaze();
             float iy = y - 0.004f;
             s.paint(i, disc(ix, iy, 0.074f, 0.074f, edge) * white, person.iris(), 0.30f);

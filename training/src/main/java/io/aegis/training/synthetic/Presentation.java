@@ -62,7 +62,7 @@ final class Presentation {
                     d.between(0.80, 0.96),
                     0.03f * d.normal(),
                     d.chance(toner),
-                    person.skinInfrared() * d.between(0.94, 1.12),
+                    person.skinInfrared() * d.between(0.86, 1.02),
                     bright);
         }
 

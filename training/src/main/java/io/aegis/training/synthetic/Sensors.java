@@ -119,7 +119,7 @@ final class Sensors {
                 float u = 2f * column / size - 1;
                 float w = 2f * row / size - 1;
                 float rim = 1 - (float) c.vignette() * 0.5f * (u * u + w * w);
-                float patchy = 1 + 0.13f * uneven.at(4.5f * u + 16, 4.5f * w + 16);
+                float patchy = 1 + 0.17f * uneven.at(4.5f * u + 16, 4.5f * w + 16);
                 float beam = patchy * rim / (away * away);
                 float hollow = 0.5f + 0.5f * s.open[i];
                 float mirror = Light.power16(Light.power16(facing)) * s.gloss[i] * 0.5f;
