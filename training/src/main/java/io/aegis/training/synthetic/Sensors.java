@@ -114,14 +114,14 @@ final class Sensors {
             for (int column = 0; column < size; column++, i++) {
                 float gx = s.slope(i, 1, column == 0, column == size - 1) / pixel;
                 float gy = s.slope(i, size, row == 0, row == size - 1) / pixel;
-                float facing = 1 / (float) Math.sqrt(1 + 0.6f * (gx * gx + gy * gy));
+                float facing = 1 / (float) Math.sqrt(1 + 0.4f * (gx * gx + gy * gy));
                 float away = 1 + (float) c.falloff() * Math.max(0, 1 - s.z[i]) * 0.5f;
                 float u = 2f * column / size - 1;
                 float w = 2f * row / size - 1;
                 float rim = 1 - (float) c.vignette() * 0.5f * (u * u + w * w);
-                float patchy = 1 + 0.17f * uneven.at(4.5f * u + 16, 4.5f * w + 16);
+                float patchy = 1 + 0.19f * uneven.at(4.5f * u + 16, 4.5f * w + 16);
                 float beam = patchy * rim / (away * away);
-                float hollow = 0.5f + 0.5f * s.open[i];
+                float hollow = 0.75f + 0.25f * s.open[i];
                 float mirror = Light.power16(Light.power16(facing)) * s.gloss[i] * 0.5f;
                 v[i] = s.infrared[i] * hollow * (beam * facing * lamp + around) + mirror * beam;
                 v[i] *= (float) c.gain();
