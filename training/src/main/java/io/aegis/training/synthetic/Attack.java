@@ -13,7 +13,7 @@ public enum Attack {
     PRINT(
             "hides: ink shows a real face; only contrast and a light frozen at the time of the photograph differ",
             "shows: a sheet is flat, however it is tilted or bent",
-            "partly hides: toner absorbs infrared like the visible picture, while dye inks leave the paper blank"),
+            "partly hides: carbon in the ink shows a face, but the light does not fade behind it; pure dyes show nothing"),
     /** A photograph on a screen. */
     REPLAY(
             "hides: a good screen shows a good picture; moire and a veil of reflected light are faint",
@@ -22,8 +22,8 @@ public enum Attack {
     /** A printed face cut out and bent around the head. */
     PAPER_MASK(
             "hides: the print is of a real face, with real hair and neck around it",
-            "partly shows: paper bends one way only, so nose and eye sockets are missing",
-            "partly hides: as for a print, and the paper follows the light of the lamp"),
+            "shows: paper bends one way only, so nose and brows are missing",
+            "mostly hides: carbon shows the face, and the wearer's eyes look through"),
     /** A hard mask of resin, cast or printed in 3D from a face. */
     RIGID_MASK(
             "hides: paint has the colour of skin; it is a little smoother and glossier",
@@ -37,18 +37,18 @@ public enum Attack {
     /** Glasses with printed eyes in place of lenses. */
     GLASSES(
             "partly shows: the frame is that of ordinary glasses, the eyes in it do not fit",
-            "partly shows: two flat discs stand before the eye sockets",
-            "shows: the discs are opaque in infrared and return much of it"),
+            "shows: two flat discs stand before the eye sockets",
+            "mostly hides: eyes printed with carbon are dark in infrared as well"),
     /** A strip of printed paper over the eyes. */
     PARTIAL_EYE(
             "hides: the strip shows real eyes; its edges and tone differ a little",
-            "partly shows: brows and eye sockets are bridged by a strip",
-            "partly shows: paper returns more infrared than skin, and dye ink shows no eyes"),
+            "shows: brows and eye sockets are bridged by a strip",
+            "mostly hides: paper returns about as much infrared as skin, and carbon shows the eyes"),
     /** A printed patch over mouth and chin. */
     PARTIAL_MOUTH(
             "hides: the patch shows a real mouth; its edges and tone differ a little",
-            "partly shows: lips and chin are bridged by a patch",
-            "partly shows: paper returns more infrared than skin"),
+            "shows: lips and chin are bridged by a patch",
+            "mostly hides: paper returns about as much infrared as skin, and carbon shows the mouth"),
     /** Heavy make-up that changes who is seen. */
     MAKEUP(
             "partly shows: contours and lips are stronger, as they are in many people who hide nothing",

@@ -28,20 +28,18 @@ record Light(float x, float y, float z, float ambient) {
     /**
      * Light that leaves every pixel towards the camera, linear.
      *
-     * @param pixel half heights of the head a pixel, by which heights become slopes
+     * @param slopes of the surface
      */
-    Picture shade(Surface s, float pixel) {
-        int size = s.size;
-        Picture out = new Picture(size);
+    Picture shade(Surface s, Slopes slopes) {
+        Picture out = new Picture(s.size);
         float hx = x;
         float hy = y;
         float hz = z + 1;
         float hn = 1 / (float) Math.sqrt(hx * hx + hy * hy + hz * hz);
-        for (int row = 0, i = 0; row < size; row++) {
-            for (int column = 0; column < size; column++, i++) {
+        for (int i = 0; i < s.z.length; i++) {
                 float own = s.glow[i];
-                float gx = s.slope(i, 1, column == 0, column == size - 1) / pixel;
-                float gy = s.slope(i, size, row == 0, row == size - 1) / pixel;
+                float gx = slopes.x()[i];
+                float gy = slopes.y()[i];
                 float n = 1 / (float) Math.sqrt(gx * gx + gy * gy + 1);
                 float lambert = (z - x * gx - y * gy) * n;
                 float lamp = Math.max(0, (lambert + WRAP) / (1 + WRAP));
@@ -52,7 +50,6 @@ record Light(float x, float y, float z, float ambient) {
                 out.red[i] = s.red[i] * light + shine;
                 out.green[i] = s.green[i] * light + shine;
                 out.blue[i] = s.blue[i] * light + shine;
-            }
         }
         return out;
     }

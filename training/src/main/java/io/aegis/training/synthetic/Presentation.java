@@ -11,6 +11,8 @@ final class Presentation {
     final Surface surface;
     final Grain grain;
     final float edge;
+    /** The head as the camera sees it, also when it is in a picture of a picture. */
+    Box face;
 
     Presentation(long seed, Domain domain, int size) {
         head = new Head(
@@ -18,6 +20,7 @@ final class Presentation {
         surface = new Surface(size);
         grain = new Grain(new Draws(seed, Draws.Site.GRAIN));
         edge = 0.6f * head.pixel;
+        face = head.box();
         Backdrops.paint(domain.backdrop(), surface, new Draws(seed, Draws.Site.BACKDROP), grain);
         Portrait.paint(head, surface, grain);
     }
@@ -40,7 +43,7 @@ final class Presentation {
     /** A photograph of the surface as it is now, taken earlier in some other light; what prints and screens show. */
     Picture photograph(Draws d) {
         return Light.towards(0.35f * d.normal(), -0.3f + 0.2f * d.normal(), d.between(0.45, 0.7))
-                .shade(surface, head.pixel);
+                .shade(surface, Slopes.of(surface, head.pixel));
     }
 
     /**

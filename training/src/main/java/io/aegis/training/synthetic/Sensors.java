@@ -40,9 +40,9 @@ final class Sensors {
     }
 
     /** Red, green, blue of every pixel, row by row, gamma-coded. */
-    byte[] colour(Surface s, Light light, float pixel) {
+    byte[] colour(Surface s, Light light, Slopes slopes) {
         Domain.Colour c = domain.colour();
-        Picture p = light.shade(s, pixel);
+        Picture p = light.shade(s, slopes);
         double passes = c.blur() + blur;
         Blur.apply(p.red, size, passes, spare);
         Blur.apply(p.green, size, passes, spare);
@@ -76,7 +76,7 @@ final class Sensors {
     }
 
     /** Nearness of every pixel: bright is near, 0 is no answer. */
-    byte[] depth(Surface s, float pixel) {
+    byte[] depth(Surface s, Slopes slopes) {
         Domain.Depth c = domain.depth();
         float[] v = new float[size * size];
         float slope = (float) c.slope() * steepness;
@@ -88,23 +88,21 @@ final class Sensors {
         float noise = (float) c.noise() * grain;
         int levels = c.levels() - 1;
         byte[] out = new byte[v.length];
-        for (int row = 0, i = 0; row < size; row++) {
-            for (int column = 0; column < size; column++, i++) {
+        for (int i = 0; i < v.length; i++) {
                 float far = 1.5f - v[i];
                 float value = v[i] + noise * far * d.normal();
-                float gx = s.slope(i, 1, column == 0, column == size - 1) / pixel;
-                float gy = s.slope(i, size, row == 0, row == size - 1) / pixel;
+                float gx = slopes.x()[i];
+                float gy = slopes.y()[i];
                 float steep = clamp((gx * gx + gy * gy - 4) * 0.05f, 0, 1);
                 float lost = (float) c.holes() * (0.05f + 3 * steep + 4 * s.hair[i]);
                 boolean hole = d.unit() < lost || c.cutOut() && s.behind[i] > 0.5f;
                 out[i] = hole ? 0 : grey(Math.round(clamp(value, 0.01f, 1) * levels) / (float) levels);
-            }
         }
         return out;
     }
 
     /** Infrared light of a lamp beside the lens, returned by every pixel. */
-    byte[] infrared(Surface s, float pixel) {
+    byte[] infrared(Surface s, Slopes slopes) {
         Domain.Infrared c = domain.infrared();
         float[] v = new float[size * size];
         // projectors light a scene unevenly, in a pattern of their own
@@ -112,8 +110,8 @@ final class Sensors {
         float around = Math.max(0, (float) c.ambient() + stray);
         for (int row = 0, i = 0; row < size; row++) {
             for (int column = 0; column < size; column++, i++) {
-                float gx = s.slope(i, 1, column == 0, column == size - 1) / pixel;
-                float gy = s.slope(i, size, row == 0, row == size - 1) / pixel;
+                float gx = slopes.x()[i];
+                float gy = slopes.y()[i];
                 float facing = 1 / (float) Math.sqrt(1 + 0.4f * (gx * gx + gy * gy));
                 float away = 1 + (float) c.falloff() * Math.max(0, 1 - s.z[i]) * 0.5f;
                 float u = 2f * column / size - 1;

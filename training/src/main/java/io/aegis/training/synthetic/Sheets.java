@@ -62,6 +62,9 @@ final class Sheets {
 
     /** Where the sheet lies: in the place of the face, a little tilted, mostly filling the picture. */
     private static final class Frame {
+        /** How far the sheet runs when its edges are outside the picture. */
+        private static final float BEYOND = 1.2f;
+
         private final int size;
         private final float zoom;
         private final float shiftX;
@@ -78,11 +81,26 @@ final class Sheets {
             shiftX = 0.03f * d.normal();
             shiftY = 0.03f * d.normal();
             boolean edges = d.chance(0.25);
-            halfX = edges ? d.between(0.86, 1.0) : 1.2f;
-            halfY = edges ? d.between(0.88, 1.0) : 1.2f;
+            halfX = edges ? d.between(0.86, 1.0) : BEYOND;
+            halfY = edges ? d.between(0.88, 1.0) : BEYOND;
             tiltX = 0.16f * d.normal();
             tiltY = 0.16f * d.normal();
             near = d.between(0.35, 0.75);
+            p.face = shown(p.face);
+        }
+
+        /** Where the sheet shows what was in a box of the photograph. */
+        private Box shown(Box box) {
+            int left = pixel(box.x(), shiftX);
+            int top = pixel(box.y(), shiftY);
+            int right = pixel(box.x() + box.width(), shiftX);
+            int bottom = pixel(box.y() + box.height(), shiftY);
+            return new Box(left, top, Math.max(1, right - left), Math.max(1, bottom - top));
+        }
+
+        private int pixel(int border, float shift) {
+            float u = (2f * border / size - 1) * zoom + shift;
+            return Math.clamp(Math.round((u + 1) * size / 2), 0, size);
         }
 
         float u(int i) {

@@ -67,18 +67,4 @@ final class Surface {
     void alter(int i, float cover) {
         altered[i] = Math.max(altered[i], cover);
     }
-
-    /** The smaller of the two one-sided slopes along a row or column: what is beyond an edge does not bend the surface. */
-    float slope(int i, int step, boolean first, boolean last) {
-        float back = first ? 0 : z[i] - z[i - step];
-        float ahead = last ? 0 : z[i + step] - z[i];
-        if (first) {
-            return ahead;
-        }
-        if (last) {
-            return back;
-        }
-        float big = Math.max(Math.abs(back), Math.abs(ahead));
-        return big < 0.12f ? 0.5f * (back + ahead) : Math.abs(back) < Math.abs(ahead) ? back : ahead;
-    }
 }

@@ -36,16 +36,16 @@ public final class SyntheticFaces {
         Presentation p = new Presentation(seed, domain, size);
         p.attack(attack, new Draws(seed, Draws.Site.ATTACK));
         Surface s = p.surface;
-        float pixel = p.head.pixel;
+        Slopes slopes = Slopes.of(s, p.head.pixel);
         Light light = Light.in(domain.colour(), new Draws(seed, Draws.Site.LIGHT));
         Sensors sensors = new Sensors(domain, seed, size);
         return new SyntheticFace(
-                sensors.colour(s, light, pixel),
-                sensors.depth(s, pixel),
-                sensors.infrared(s, pixel),
+                sensors.colour(s, light, slopes),
+                sensors.depth(s, slopes),
+                sensors.infrared(s, slopes),
                 attack,
                 domain,
-                p.head.box(),
+                p.face,
                 altered(s, sensors.spread()),
                 seed);
     }
