@@ -26,8 +26,10 @@ final class Backdrops {
             switch (kind) {
                 case SHELVES -> {
                     float board = slab(0, y * 2.2f + shiftY - (float) Math.round(y * 2.2f + shiftY), 1, 0.06f, 0.04f);
-                    float book = 0.5f + 0.5f * grain.at((float) Math.floor(7 * (x + shiftX)), (float)
-                            Math.round(y * 2.2f + shiftY));
+                    float book = 0.5f
+                            + 0.5f
+                                    * grain.at((float) Math.floor(7 * (x + shiftX)), (float)
+                                            Math.round(y * 2.2f + shiftY));
                     v = board > 0.5f ? 0.35f : 0.10f + 0.30f * book;
                     blue *= 0.9f + 0.4f * grain.at((float) Math.floor(7 * (x + shiftX)) + 9, 3);
                     r *= 0.6f + 0.7f * book;
@@ -47,7 +49,8 @@ final class Backdrops {
                     z += 0.06f * fold;
                 }
                 default -> {
-                    float lamp = bump(x - shiftX, y - 0.6f * shiftY, 0.3f, 0.3f) + bump(x + shiftY, y + 0.7f, 0.2f, 0.2f);
+                    float lamp =
+                            bump(x - shiftX, y - 0.6f * shiftY, 0.3f, 0.3f) + bump(x + shiftY, y + 0.7f, 0.2f, 0.2f);
                     v = 0.045f + 0.02f * grain.at(3 * x, 3 * y) + 0.5f * lamp;
                     blue *= 1 - 0.4f * lamp;
                     r *= 0.8f;

@@ -12,8 +12,9 @@ public record Box(int x, int y, int width, int height) {
     /** @throws IllegalArgumentException for a corner below zero or an empty box */
     public Box {
         if (x < 0 || y < 0 || width < 1 || height < 1) {
-            throw new IllegalArgumentException("a box needs a corner at or above 0 and a width and height of at least 1,"
-                    + " given x " + x + ", y " + y + ", width " + width + ", height " + height);
+            throw new IllegalArgumentException(
+                    "a box needs a corner at or above 0 and a width and height of at least 1," + " given x " + x
+                            + ", y " + y + ", width " + width + ", height " + height);
         }
     }
 

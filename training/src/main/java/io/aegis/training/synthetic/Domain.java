@@ -45,7 +45,8 @@ public record Domain(String name, Colour colour, Depth depth, Infrared infrared,
      * @param blur passes of a 1-2-1 filter at 64 pixels
      * @param cutOut true where the background is cut away (0)
      */
-    public record Depth(double near, double slope, double noise, int levels, double holes, double blur, boolean cutOut) {}
+    public record Depth(
+            double near, double slope, double noise, int levels, double holes, double blur, boolean cutOut) {}
 
     /**
      * @param gain of the lamp and sensor

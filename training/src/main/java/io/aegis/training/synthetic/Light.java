@@ -37,19 +37,19 @@ record Light(float x, float y, float z, float ambient) {
         float hz = z + 1;
         float hn = 1 / (float) Math.sqrt(hx * hx + hy * hy + hz * hz);
         for (int i = 0; i < s.z.length; i++) {
-                float own = s.glow[i];
-                float gx = slopes.x()[i];
-                float gy = slopes.y()[i];
-                float n = 1 / (float) Math.sqrt(gx * gx + gy * gy + 1);
-                float lambert = (z - x * gx - y * gy) * n;
-                float lamp = Math.max(0, (lambert + WRAP) / (1 + WRAP));
-                float light = s.open[i] * (ambient + (1 - ambient) * 1.25f * lamp);
-                float mirror = (hz - hx * gx - hy * gy) * n * hn;
-                float shine = mirror <= 0 ? 0 : s.gloss[i] * (1 - ambient) * power16(mirror);
-                light = own + (1 - own) * light;
-                out.red[i] = s.red[i] * light + shine;
-                out.green[i] = s.green[i] * light + shine;
-                out.blue[i] = s.blue[i] * light + shine;
+            float own = s.glow[i];
+            float gx = slopes.x()[i];
+            float gy = slopes.y()[i];
+            float n = 1 / (float) Math.sqrt(gx * gx + gy * gy + 1);
+            float lambert = (z - x * gx - y * gy) * n;
+            float lamp = Math.max(0, (lambert + WRAP) / (1 + WRAP));
+            float light = s.open[i] * (ambient + (1 - ambient) * 1.25f * lamp);
+            float mirror = (hz - hx * gx - hy * gy) * n * hn;
+            float shine = mirror <= 0 ? 0 : s.gloss[i] * (1 - ambient) * power16(mirror);
+            light = own + (1 - own) * light;
+            out.red[i] = s.red[i] * light + shine;
+            out.green[i] = s.green[i] * light + shine;
+            out.blue[i] = s.blue[i] * light + shine;
         }
         return out;
     }

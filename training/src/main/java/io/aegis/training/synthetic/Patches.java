@@ -61,8 +61,8 @@ final class Patches {
         for (int i = 0; i < s.z.length; i++) {
             float x = p.head.faceX[i] - x0;
             float y = p.head.faceY[i] - y0;
-            float cover = slab(x + turn * y, y - turn * x, halfX, halfY, p.edge)
-                    * (1 - step(0.97f, 1.03f, p.head.radius[i]));
+            float cover =
+                    slab(x + turn * y, y - turn * x, halfX, halfY, p.edge) * (1 - step(0.97f, 1.03f, p.head.radius[i]));
             if (cover <= 0) {
                 continue;
             }

@@ -66,14 +66,15 @@ record Person(
         {0.160f, 0.050f, 0.020f},
         {0.300f, 0.290f, 0.280f}
     };
-    private static final float[][] IRIS = {{0.05f, 0.025f, 0.012f}, {0.10f, 0.055f, 0.02f}, {0.07f, 0.12f, 0.18f}, {
-        0.08f, 0.11f, 0.05f
-    }};
+    private static final float[][] IRIS = {
+        {0.05f, 0.025f, 0.012f}, {0.10f, 0.055f, 0.02f}, {0.07f, 0.12f, 0.18f}, {0.08f, 0.11f, 0.05f}
+    };
 
     static Person draw(Draws d) {
         float melanin = d.unit();
         float ruddy = d.between(-0.06, 0.06);
-        float[] skin = melanin < 0.6f ? mixed(FAIR, BROWN, melanin / 0.6f) : mixed(BROWN, DARK, (melanin - 0.6f) / 0.4f);
+        float[] skin =
+                melanin < 0.6f ? mixed(FAIR, BROWN, melanin / 0.6f) : mixed(BROWN, DARK, (melanin - 0.6f) / 0.4f);
         skin[0] *= 1 + ruddy;
         skin[2] *= 1 - ruddy;
         boolean longHair = d.chance(0.4);

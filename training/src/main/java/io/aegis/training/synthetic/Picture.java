@@ -24,7 +24,6 @@ final class Picture {
         int x0 = Math.min((int) x, size - 2);
         int y0 = Math.min((int) y, size - 2);
         int i = y0 * size + x0;
-        return mix(
-                mix(plane[i], plane[i + 1], x - x0), mix(plane[i + size], plane[i + size + 1], x - x0), y - y0);
+        return mix(mix(plane[i], plane[i + 1], x - x0), mix(plane[i + size], plane[i + size + 1], x - x0), y - y0);
     }
 }

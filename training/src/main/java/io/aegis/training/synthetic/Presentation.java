@@ -15,8 +15,7 @@ final class Presentation {
     Box face;
 
     Presentation(long seed, Domain domain, int size) {
-        head = new Head(
-                Person.draw(new Draws(seed, Draws.Site.PERSON)), new Draws(seed, Draws.Site.POSE), size);
+        head = new Head(Person.draw(new Draws(seed, Draws.Site.PERSON)), new Draws(seed, Draws.Site.POSE), size);
         surface = new Surface(size);
         grain = new Grain(new Draws(seed, Draws.Site.GRAIN));
         edge = 0.6f * head.pixel;

@@ -66,7 +66,8 @@ final class Sensors {
     /** How many pixels away a change of the surface can be seen: one by its slope, the rest by blur. */
     int spread() {
         double passes = Math.max(
-                Math.max(domain.colour().blur() + blur, domain.depth().blur()), domain.infrared().blur() + 0.4 * blur);
+                Math.max(domain.colour().blur() + blur, domain.depth().blur()),
+                domain.infrared().blur() + 0.4 * blur);
         return 1 + (int) Math.ceil(passes * size * size / 4096);
     }
 
@@ -89,14 +90,14 @@ final class Sensors {
         int levels = c.levels() - 1;
         byte[] out = new byte[v.length];
         for (int i = 0; i < v.length; i++) {
-                float far = 1.5f - v[i];
-                float value = v[i] + noise * far * d.normal();
-                float gx = slopes.x()[i];
-                float gy = slopes.y()[i];
-                float steep = clamp((gx * gx + gy * gy - 4) * 0.05f, 0, 1);
-                float lost = (float) c.holes() * (0.05f + 3 * steep + 4 * s.hair[i]);
-                boolean hole = d.unit() < lost || c.cutOut() && s.behind[i] > 0.5f;
-                out[i] = hole ? 0 : grey(Math.round(clamp(value, 0.01f, 1) * levels) / (float) levels);
+            float far = 1.5f - v[i];
+            float value = v[i] + noise * far * d.normal();
+            float gx = slopes.x()[i];
+            float gy = slopes.y()[i];
+            float steep = clamp((gx * gx + gy * gy - 4) * 0.05f, 0, 1);
+            float lost = (float) c.holes() * (0.05f + 3 * steep + 4 * s.hair[i]);
+            boolean hole = d.unit() < lost || c.cutOut() && s.behind[i] > 0.5f;
+            out[i] = hole ? 0 : grey(Math.round(clamp(value, 0.01f, 1) * levels) / (float) levels);
         }
         return out;
     }
