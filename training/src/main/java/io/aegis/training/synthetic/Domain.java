@@ -89,9 +89,9 @@ public record Domain(String name, Colour colour, Depth depth, Infrared infrared,
     /** A terminal under warm lamps; a soft camera, and depth maps that were cleaned and cut out. */
     public static final Domain KIOSK = new Domain(
             "kiosk",
-            new Colour(1.12, 1.0, 0.84, 0.95, 0.48, 0.25, -0.35, 0.020, 1.0, 0.92),
-            new Depth(0.92, 0.42, 0.006, 96, 0.01, 1.0, true),
-            new Infrared(1.10, 0.03, 0.46, 0.30, 0.022, 1.6),
+            new Colour(1.12, 1.0, 0.84, 0.95, 0.48, 0.25, -0.35, 0.020, 0.7, 0.92),
+            new Depth(0.89, 0.37, 0.009, 96, 0.03, 0.7, true),
+            new Infrared(1.10, 0.03, 0.46, 0.30, 0.024, 1.4),
             Backdrop.CURTAIN);
 
     /** A dim room: a noisy, soft colour picture beside a strong infrared lamp. */

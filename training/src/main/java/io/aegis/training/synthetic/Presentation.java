@@ -60,8 +60,8 @@ final class Presentation {
             float[] skin = person.skin();
             float bright = 0.85f * (0.3f * skin[0] + 0.55f * skin[1] + 0.15f * skin[2]);
             return new Ink(
-                    d.between(0.006, 0.03),
-                    d.between(0.80, 0.96),
+                    d.between(0.010, 0.036),
+                    d.between(0.74, 0.92),
                     0.03f * d.normal(),
                     d.chance(toner),
                     person.skinInfrared() * d.between(0.86, 1.02),

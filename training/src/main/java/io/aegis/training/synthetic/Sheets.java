@@ -31,7 +31,7 @@ final class Sheets {
         Frame frame = new Frame(d, p);
         float backlight = d.between(0.85, 1.08);
         float cool = d.between(0, 0.08);
-        float veil = d.between(0.006, 0.03);
+        float veil = d.between(0.012, 0.04);
         float moire = d.between(0.01, 0.08);
         float turnsX = d.between(3, 11);
         float turnsY = d.between(-5, 5);

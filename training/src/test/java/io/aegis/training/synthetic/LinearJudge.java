@@ -12,7 +12,7 @@ final class LinearJudge {
     /** The pictures that a judge may look at. */
     record Sight(boolean rgb, boolean depth, boolean infrared) {}
 
-    private static final double RIDGE = 0.05;
+    private static final double RIDGE = 0.005;
     private static final int CLASSES = Attack.values().length;
 
     private final Sight sight;
