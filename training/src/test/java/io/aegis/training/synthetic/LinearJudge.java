@@ -114,22 +114,6 @@ final class LinearJudge {
         return z[0] - top - Math.log(sum);
     }
 
-    /** The share of pairs of a bona fide face and an attack that the judge puts in the right order. */
-    double auc(List<SyntheticFace> faces) {
-        double[] scores = faces.stream().mapToDouble(this::score).toArray();
-        double right = 0;
-        long pairs = 0;
-        for (int i = 0; i < scores.length; i++) {
-            for (int j = 0; j < scores.length; j++) {
-                if (faces.get(i).attack().isBonaFide() && !faces.get(j).attack().isBonaFide()) {
-                    right += scores[i] > scores[j] ? 1 : scores[i] == scores[j] ? 0.5 : 0;
-                    pairs++;
-                }
-            }
-        }
-        return right / pairs;
-    }
-
     private void standardise(double[] x) {
         for (int j = 0; j < x.length; j++) {
             x[j] = (x[j] - mean[j]) * scale[j];
