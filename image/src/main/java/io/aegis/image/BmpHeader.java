@@ -3,7 +3,6 @@ package io.aegis.image;
 import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
 import java.io.IOException;
-import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 
 /** Windows bitmap, uncompressed or run-length encoded; the JDK decodes. */
@@ -29,6 +28,13 @@ record BmpHeader(int width, int height) implements Header {
                 throw in.truncated(end);
             }
         }
+        if (compression == 1 || compression == 2) {
+            // The JDK's reader leaves black what run lengths do not reach.
+            long end = in.u32le(10) + in.u32le(34);
+            if (end > in.size()) {
+                throw in.truncated(end);
+            }
+        }
         return new BmpHeader((int) width, (int) Math.min(height, Integer.MAX_VALUE));
     }
 
@@ -39,7 +45,7 @@ record BmpHeader(int width, int height) implements Header {
 
     @Override
     public Image decode(Bytes in) throws IOException {
-        ImageReader reader = ImageIO.getImageReadersByFormatName("bmp").next();
+        ImageReader reader = Rasters.jdkReader("bmp");
         try {
             reader.setInput(Rasters.stream(in), true, true);
             BufferedImage picture = reader.read(0);

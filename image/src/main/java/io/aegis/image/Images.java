@@ -12,6 +12,9 @@ import java.nio.file.Path;
  * <p>Gray stays gray, of 8 or 16 bits; fewer bits are stretched to 8. Palettes become RGB. CMYK becomes RGB by Pillow's
  * formula. Colour profiles and gamma are ignored, as Pillow and OpenCV do. Opacity is kept as a fourth channel beside
  * colour and dropped beside gray; {@link Image#rgb} drops it.
+ *
+ * <p>PNG, BMP, JPEG and lossless WebP give Pillow's samples. Lossy WebP does not quite: chroma is repeated where libwebp
+ * interpolates it, and the loop filter rounds apart in places.
  */
 public final class Images {
     private Images() {}

@@ -21,11 +21,19 @@ import javax.imageio.spi.ImageReaderSpi;
 record JpegHeader(
         int width, int height, int components, String ids, boolean jfif, int adobe, int orientation, long scan)
         implements Header {
+    private static final JPEGImageReaderSpi PROVIDER = provider();
     private static final int APP0 = 0xe0;
     private static final int APP1 = 0xe1;
     private static final int APP14 = 0xee;
     private static final int START_OF_SCAN = 0xda;
     private static final int END_OF_IMAGE = 0xd9;
+
+    /** A provider that knows the JDK's own decoder, to which its readers hand the repaired stream. */
+    private static JPEGImageReaderSpi provider() {
+        JPEGImageReaderSpi provider = new JPEGImageReaderSpi();
+        provider.onRegistration(IIORegistry.getDefaultInstance(), ImageReaderSpi.class);
+        return provider;
+    }
 
     @Override
     public String format() {
@@ -87,10 +95,7 @@ record JpegHeader(
     @Override
     public Image decode(Bytes in) throws IOException {
         requireEnd(in);
-        JPEGImageReaderSpi provider = new JPEGImageReaderSpi();
-        // Finds the JDK's own decoder, to which this one hands the repaired stream.
-        provider.onRegistration(IIORegistry.getDefaultInstance(), ImageReaderSpi.class);
-        ImageReader reader = provider.createReaderInstance(null);
+        ImageReader reader = PROVIDER.createReaderInstance(null);
         try {
             boolean[] premature = new boolean[1];
             reader.addIIOReadWarningListener((source, warning) -> premature[0] |= warning.contains("remature end"));

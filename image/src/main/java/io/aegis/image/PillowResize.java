@@ -6,6 +6,9 @@ import java.util.Arrays;
  * Resizing as Pillow does it (Resample.c), bit for bit: separable, antialiased when shrinking (the filter widens by the
  * scale), horizontally first, rounded to 8 bits between the passes, weights in fixed point of 22 bits. A pass that
  * changes nothing is left out.
+ *
+ * <p>Pillow 12.3 begins vertically where a picture is more than a hundred times as high as wide and is made lower; the
+ * versions that the published models were trained with do not, and neither does this.
  */
 public final class PillowResize {
     private static final int PRECISION = 32 - 8 - 2;

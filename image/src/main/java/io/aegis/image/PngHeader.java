@@ -4,7 +4,6 @@ import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.IOException;
 import java.util.zip.CRC32;
-import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 
 /**
@@ -34,7 +33,7 @@ record PngHeader(int width, int height, int bits, int colourType) implements Hea
     @Override
     public Image decode(Bytes in) throws IOException {
         verifyChunks(in);
-        ImageReader reader = ImageIO.getImageReadersByFormatName("png").next();
+        ImageReader reader = Rasters.jdkReader("png");
         try {
             reader.setInput(Rasters.stream(in), true, true);
             var picture = reader.read(0);

@@ -7,6 +7,9 @@ import java.awt.image.IndexColorModel;
 import java.awt.image.PixelInterleavedSampleModel;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
+import java.util.Iterator;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
@@ -16,6 +19,18 @@ final class Rasters {
 
     static ImageInputStream stream(Bytes in) {
         return new MemoryCacheImageInputStream(new ByteArrayInputStream(in.data()));
+    }
+
+    /** The JDK's own reader, whatever plugins an application has beside it. */
+    static ImageReader jdkReader(String format) {
+        Iterator<ImageReader> readers = ImageIO.getImageReadersByFormatName(format);
+        while (readers.hasNext()) {
+            ImageReader reader = readers.next();
+            if (reader.getClass().getModule().equals(ImageIO.class.getModule())) {
+                return reader;
+            }
+        }
+        throw new IllegalStateException("this JDK has no reader for " + format);
     }
 
     /** The first {@code channels} bands, of 8 or 16 bits. */
@@ -98,11 +113,14 @@ final class Rasters {
         return true;
     }
 
-    /** RGB, with opacity as a fourth channel when there is any. */
+    /** RGB, with opacity as a fourth channel when there is any, or gray. */
     static Image colour(BufferedImage picture) {
         Raster raster = picture.getRaster();
         if (picture.getColorModel().getComponentSize(0) == 8 && raster.getNumBands() >= 3) {
             return bands(raster, raster.getNumBands());
+        }
+        if (raster.getNumBands() == 1 && raster.getTransferType() == DataBuffer.TYPE_BYTE) {
+            return bands(raster, 1);
         }
         // Packed pixels of fewer bits, such as a BMP's 5-6-5.
         int w = picture.getWidth();

@@ -1,14 +1,20 @@
 package io.aegis.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.SplittableRandom;
+import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,6 +25,17 @@ class DecodeTest {
     private static byte[] written(BufferedImage image, String format) throws IOException {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         assertThat(ImageIO.write(image, format, out)).isTrue();
+        return out.toByteArray();
+    }
+
+    private static byte[] written(BufferedImage image, ImageWriter writer, ImageWriteParam how) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (ImageOutputStream to = ImageIO.createImageOutputStream(out)) {
+            writer.setOutput(to);
+            writer.write(null, new IIOImage(image, null, null), how);
+        } finally {
+            writer.dispose();
+        }
         return out.toByteArray();
     }
 
@@ -51,6 +68,42 @@ class DecodeTest {
         Image image = Images.read(written(source, format), "a." + format);
         assertThat(image.toString()).isEqualTo("13x7, 3 channels of 8 bits");
         sameColours(image, source);
+    }
+
+    @Test
+    void interlacedPng() throws IOException {
+        BufferedImage source = buffered(13, 7, BufferedImage.TYPE_INT_RGB);
+        ImageWriter writer = ImageIO.getImageWritersByFormatName("png").next();
+        ImageWriteParam how = writer.getDefaultWriteParam();
+        how.setProgressiveMode(ImageWriteParam.MODE_DEFAULT);
+        sameColours(Images.read(written(source, writer, how), "a.png"), source);
+    }
+
+    @Test
+    void grayBitmapIsNotBent() throws IOException {
+        BufferedImage source = new BufferedImage(16, 16, BufferedImage.TYPE_BYTE_GRAY);
+        for (int i = 0; i < 256; i++) {
+            source.getRaster().setSample(i % 16, i / 16, 0, i);
+        }
+        Image image = Images.read(written(source, "bmp"), "a.bmp");
+        for (int i = 0; i < 256; i++) {
+            assertThat(image.at(i / 16, i % 16, 0)).isEqualTo(i);
+        }
+    }
+
+    @Test
+    void runLengthBitmapWholeAndCut() throws IOException {
+        BufferedImage source = new BufferedImage(40, 30, BufferedImage.TYPE_BYTE_INDEXED);
+        source.setRGB(5, 6, 0xff0000);
+        ImageWriter writer = ImageIO.getImageWritersByFormatName("bmp").next();
+        ImageWriteParam how = writer.getDefaultWriteParam();
+        how.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
+        how.setCompressionType("BI_RLE8");
+        byte[] file = written(source, writer, how);
+        sameColours(Images.read(file, "a.bmp").rgb(), source);
+        assertThatThrownBy(() -> Images.read(Arrays.copyOf(file, file.length - 20), "a.bmp"))
+                .isInstanceOf(ImageException.class)
+                .hasMessageContaining("truncated");
     }
 
     @Test
@@ -171,11 +224,26 @@ class DecodeTest {
         assertThat(worst(ours.channels() == 1 ? ours : ours.rgb(), expected)).isZero();
     }
 
-    /** libwebp smooths chroma when it enlarges it and this decoder does not. */
+    /** Without colour only details of the loop filter are left between this decoder and libwebp; they do not add up. */
     @Test
     void lossyWebp() {
+        Image ours = Images.read(TestPictures.resource("tall.webp"), "tall.webp");
+        Image expected = expected("tall.webp");
+        assertThat(worst(ours, expected)).isLessThanOrEqualTo(8);
+        double sum = 0;
+        for (int i = 0; i < ours.bytes().length; i++) {
+            sum += Math.abs((ours.bytes()[i] & 0xff) - (expected.bytes()[i] & 0xff));
+        }
+        assertThat(sum / ours.bytes().length).isLessThan(0.5);
+    }
+
+    /** With colour there is also chroma: libwebp smooths it when it enlarges it, and this decoder repeats it. */
+    @Test
+    void lossyWebpWithColour() {
         Image ours = Images.read(TestPictures.resource("lossy.webp"), "lossy.webp");
-        assertThat(worst(ours, expected("lossy.webp"))).isBetween(0, 40);
+        Image expected = expected("lossy.webp");
+        assertThat(worst(ours, expected)).isLessThanOrEqualTo(40);
+        assertThat(worst(PillowGray.of(ours), PillowGray.of(expected))).isLessThanOrEqualTo(12);
     }
 
     private static Image expected(String name) {

@@ -93,7 +93,8 @@ final class Forward {
 
     /** An error of the caller, with the operation and all its inputs. */
     IllegalArgumentException wrong(String what) {
-        StringBuilder s = new StringBuilder(op.toString()).append(": ").append(what).append("; given");
+        StringBuilder s =
+                new StringBuilder(op.toString()).append(": ").append(what).append("; given");
         for (Tensor t : inputs) {
             s.append(' ').append(t == null ? "nothing" : t).append(',');
         }

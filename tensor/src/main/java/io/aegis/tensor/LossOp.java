@@ -44,8 +44,7 @@ sealed interface LossOp extends Op {
 
         @Override
         public void backward(Backward b) {
-            b.k().loss()
-                    .negativeDistanceBackward(b.kept(0), b.kept(1), b.kept(2), b.dy(), zeroAtZero, b.into(0));
+            b.k().loss().negativeDistanceBackward(b.kept(0), b.kept(1), b.kept(2), b.dy(), zeroAtZero, b.into(0));
         }
     }
 

@@ -11,7 +11,8 @@ sealed interface NormOp extends Op {
         @Override
         public void forward(Forward f) {
             View x = f.in(0);
-            f.require(f.in(1).elements() == x.size(-1) && f.in(2).elements() == x.size(-1), "gamma and beta must be [D]");
+            f.require(
+                    f.in(1).elements() == x.size(-1) && f.in(2).elements() == x.size(-1), "gamma and beta must be [D]");
             long rows = x.elements() / Math.max(1, x.size(-1));
             View mean = f.temporary(accumulator(x), rows);
             View rstd = f.temporary(accumulator(x), rows);
@@ -76,15 +77,13 @@ sealed interface NormOp extends Op {
                 if (activation == Activation.RELU) {
                     z = b.kept(5); // max(z, 0) is positive where z is: as good as z for this derivative
                 } else {
-                    b.k().normalization()
-                            .batchNorm(x, gamma, b.kept(2), mean, variance, eps, Activation.NONE, dz);
+                    b.k().normalization().batchNorm(x, gamma, b.kept(2), mean, variance, eps, Activation.NONE, dz);
                 }
                 b.k().elementwise().activateBackward(activation, z, dy, dz);
                 dy = dz;
             }
             b.k().normalization()
-                    .batchNormBackward(
-                            x, gamma, mean, variance, eps, batch, dy, b.into(0), b.into(1), b.into(2));
+                    .batchNormBackward(x, gamma, mean, variance, eps, batch, dy, b.into(0), b.into(1), b.into(2));
         }
     }
 

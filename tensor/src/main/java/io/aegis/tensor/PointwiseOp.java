@@ -52,7 +52,8 @@ sealed interface PointwiseOp extends Op {
                     e.binary(Elementwise.Binary.DIVIDE, dy, b.kept(1).expand(dy.shape()), quotient);
                     if (b.wants(1)) {
                         View g = b.temporary(dy.dtype(), dy.shape());
-                        e.binary(Elementwise.Binary.MULTIPLY, quotient, b.kept(0).expand(dy.shape()), g);
+                        e.binary(
+                                Elementwise.Binary.MULTIPLY, quotient, b.kept(0).expand(dy.shape()), g);
                         e.binary(Elementwise.Binary.DIVIDE, g, b.kept(1).expand(dy.shape()), g);
                         unbroadcast(b, 1, g, -1);
                     }
@@ -106,8 +107,13 @@ sealed interface PointwiseOp extends Op {
     record Dropout(double p, long seed, long step, long site) implements PointwiseOp {
         @Override
         public void forward(Forward f) {
-            f.require(f.in(1).dtype() == DType.I64 && f.in(1).elements() == f.in(0).size(0), "one I64 identity a row");
-            f.k().elementwise().dropout(f.in(0), p, seed, step, f.in(1), site, f.out(f.in(0).shape()));
+            f.require(
+                    f.in(1).dtype() == DType.I64
+                            && f.in(1).elements() == f.in(0).size(0),
+                    "one I64 identity a row");
+            f.k().elementwise()
+                    .dropout(
+                            f.in(0), p, seed, step, f.in(1), site, f.out(f.in(0).shape()));
             f.keepInput(1);
         }
 

@@ -50,7 +50,8 @@ public final class Scope implements AutoCloseable {
     public static Scope current() {
         Scope scope = CURRENT.get();
         if (scope == null) {
-            throw new IllegalStateException("tensors are made inside a scope: try (Scope scope = Scope.open()) { ... }");
+            throw new IllegalStateException(
+                    "tensors are made inside a scope: try (Scope scope = Scope.open()) { ... }");
         }
         return scope;
     }

@@ -51,7 +51,12 @@ sealed interface ShapeOp extends Op {
     record Slice(int dim, long from, long to) implements ShapeOp {
         @Override
         public void forward(Forward f) {
-            f.require(dim < f.in(0).rank() && from >= 0 && from <= to && to <= f.in(0).size(dim), "no such slice");
+            f.require(
+                    dim < f.in(0).rank()
+                            && from >= 0
+                            && from <= to
+                            && to <= f.in(0).size(dim),
+                    "no such slice");
             f.alias(0, f.in(0).slice(dim, from, to));
         }
 

@@ -110,7 +110,8 @@ public final class Tape implements AutoCloseable {
         int[] until = {-1};
         Map<Tensor, Integer> firstUse = markDependents(wanted, loss, until);
         Map<Integer, List<Tensor>> completeAfter = new HashMap<>();
-        firstUse.forEach((leaf, i) -> completeAfter.computeIfAbsent(i, x -> new ArrayList<>()).add(leaf));
+        firstUse.forEach((leaf, i) ->
+                completeAfter.computeIfAbsent(i, x -> new ArrayList<>()).add(leaf));
         GradientTable table = new GradientTable(wanted);
         try {
             table.add(loss, one(loss.dtype(), loss.shape()));
@@ -179,8 +180,9 @@ public final class Tape implements AutoCloseable {
         try {
             for (Kept k : e.kept) {
                 if (k.isChanged()) {
-                    throw new IllegalStateException(e.op.title() + ": something it read has been changed in place since; "
-                            + "go backward before updating parameters");
+                    throw new IllegalStateException(
+                            e.op.title() + ": something it read has been changed in place since; "
+                                    + "go backward before updating parameters");
                 }
             }
             Backward b = new Backward(e, dy, table);

@@ -125,8 +125,7 @@ class OpGradientTest {
         return Arrays.stream(Activation.values())
                 .map(a -> DynamicTest.dynamicTest(
                         a.name(),
-                        () -> check(new Case(
-                                a.name(), x -> Ops.activate(a, positive(x.get(0), a)), s(2, 7)))));
+                        () -> check(new Case(a.name(), x -> Ops.activate(a, positive(x.get(0), a)), s(2, 7)))));
     }
 
     private static Tensor positive(Tensor x, Activation a) {
@@ -136,7 +135,8 @@ class OpGradientTest {
     private static Case batchNorm(Activation act) {
         return new Case(
                 "batch norm " + act,
-                x -> Ops.batchNormTraining(x.get(0), x.get(1), x.get(2), 1e-5, act).y(),
+                x -> Ops.batchNormTraining(x.get(0), x.get(1), x.get(2), 1e-5, act)
+                        .y(),
                 s(2, 3, 2),
                 s(2),
                 s(2));
@@ -171,11 +171,11 @@ class OpGradientTest {
         try (Scope scope = Scope.open(Backends.scalar())) {
             Tensor x = random(1, 2, 3);
             // Half of the dependence is hidden from the tape, so its gradient is half of the truth.
-            GradientCheck.Function broken = in -> Ops.multiply(in.get(0), in.get(0).detach());
+            GradientCheck.Function broken =
+                    in -> Ops.multiply(in.get(0), in.get(0).detach());
             assertThatThrownBy(() -> GradientCheck.check("broken square", broken, x))
                     .isInstanceOf(AssertionError.class)
-                    .hasMessageMatching(
-                            "broken square: gradient of input 0 \\[2, 3] at \\[0, 0]: got .*, expected .*");
+                    .hasMessageMatching("broken square: gradient of input 0 \\[2, 3] at \\[0, 0]: got .*, expected .*");
         }
     }
 
@@ -183,8 +183,8 @@ class OpGradientTest {
     void theCheckerSeesEveryElement() {
         try (Scope scope = Scope.open(Backends.scalar())) {
             Tensor x = random(1, 4);
-            GradientCheck.Function lastOnly =
-                    in -> Ops.add(in.get(0), Ops.affine(Ops.slice(in.get(0), 0, 3, 4), 0, 0).detach());
+            GradientCheck.Function lastOnly = in -> Ops.add(
+                    in.get(0), Ops.affine(Ops.slice(in.get(0), 0, 3, 4), 0, 0).detach());
             GradientCheck.check("identity", lastOnly, x);
             assertThat(x.toDoubles()).hasSize(4);
         }

@@ -19,7 +19,7 @@ import java.util.List;
  * modalities is made the same in both domains. Sums, not means, as published: with three domains a third of the sum, with
  * two the sum. A class that some domain of the batch lacks contributes nothing, nor does a batch of one domain.
  */
-final class AngleLoss {
+public final class AngleLoss {
     private static final double TAU_LIVE = 1.0;
     private static final double TAU_ATTACK = 0.85;
     private static final int[][] MODALITY_PAIRS = {{0, 1}, {0, 2}, {1, 2}};
@@ -27,7 +27,7 @@ final class AngleLoss {
     private AngleLoss() {}
 
     /** Features [B, D], one a modality; the loss, shape [1], or null where it is a plain zero. */
-    static Tensor of(Tensor[] features, Labels labels) {
+    public static Tensor of(Tensor[] features, Labels labels) {
         int[] present = java.util.stream.IntStream.range(0, DadmConfig.DOMAINS)
                 .filter(d -> labels.rowsOf(d).length > 0)
                 .toArray();
@@ -70,7 +70,8 @@ final class AngleLoss {
                     terms.add(total(multiply(off, off)));
                 }
                 for (int[] st : MODALITY_PAIRS) {
-                    terms.add(margin(products(rows[p][st[0]], rows[p][st[1]]), products(rows[q][st[0]], rows[q][st[1]])));
+                    terms.add(
+                            margin(products(rows[p][st[0]], rows[p][st[1]]), products(rows[q][st[0]], rows[q][st[1]])));
                 }
             }
         }
@@ -89,8 +90,8 @@ final class AngleLoss {
         double shift = (mean(u) * u.elements() + mean(v) * v.elements()) / (u.elements() + v.elements());
         Tensor a = affine(u, 1, -shift);
         Tensor b = affine(v, 1, -shift);
-        Tensor squares = add(
-                affine(total(multiply(a, a)), v.elements(), 0), affine(total(multiply(b, b)), u.elements(), 0));
+        Tensor squares =
+                add(affine(total(multiply(a, a)), v.elements(), 0), affine(total(multiply(b, b)), u.elements(), 0));
         return add(squares, affine(multiply(total(a), total(b)), -2, 0));
     }
 

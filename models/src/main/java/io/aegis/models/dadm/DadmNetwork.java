@@ -143,8 +143,7 @@ public final class DadmNetwork {
             probe.see("final_ln/m" + m.number(), own);
             features[m.ordinal()] = own.slice(1, 0, 1).reshape(b, config.width());
         }
-        return new Output(
-                head.of(concat(1, features)), features, information, permutations == null ? null : losses);
+        return new Output(head.of(concat(1, features)), features, information, permutations == null ? null : losses);
     }
 
     /** Patches, class tokens and positions of all modalities: [3B, N, D]. */
@@ -185,8 +184,7 @@ public final class DadmNetwork {
         for (int pair = 0; pair < masks.length; pair++) {
             Modality first = Modality.Pair.ALL.get(pair).a();
             Modality second = Modality.Pair.ALL.get(pair).b();
-            MutualInformationMask.Aligned out =
-                    masks[pair][i].align(part(c, first, b), part(c, second, b), pass);
+            MutualInformationMask.Aligned out = masks[pair][i].align(part(c, first, b), part(c, second, b), pass);
             String name = at + Modality.Pair.ALL.get(pair).module() + "/";
             probe.see(name + 0, out.a());
             probe.see(name + 1, out.b());

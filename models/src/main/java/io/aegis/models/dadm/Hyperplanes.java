@@ -1,7 +1,6 @@
 package io.aegis.models.dadm;
 
 import io.aegis.kernels.View;
-import io.aegis.layers.Parameter;
 
 /**
  * Alignment of the domains' decision hyperplanes after each step (DADM, section 3.3): each head's rows turn a little
@@ -14,13 +13,33 @@ public final class Hyperplanes {
 
     private Hyperplanes() {}
 
-    /** Updates all heads in place; the mean agreement (sum of the rows' cosines) of the three pairs. */
+    /** Updates all heads of a network in place; the mean agreement (sum of the rows' cosines) of the three pairs. */
     public static double align(DadmNetwork network) {
-        int n = DadmConfig.DOMAINS;
+        View[] heads = new View[DadmConfig.DOMAINS];
+        for (int j = 0; j < heads.length; j++) {
+            heads[j] = network.domainHead(j).view();
+        }
+        double agreement = align(heads, network.head().view());
+        for (int j = 0; j < heads.length; j++) {
+            network.domainHead(j).changed();
+        }
+        network.head().changed();
+        return agreement;
+    }
+
+    /**
+     * Updates the domains' heads and the common one in place.
+     *
+     * @param heads one [2, 3D] a domain
+     * @param common [2, 3D], overwritten
+     * @return the mean agreement of all pairs, before
+     */
+    public static double align(View[] heads, View common) {
+        int n = heads.length;
         double[][][] w = new double[n][][];
         double[][][] beta = new double[n][][];
         for (int j = 0; j < n; j++) {
-            w[j] = rows(network.domainHead(j).view());
+            w[j] = rows(heads[j]);
             beta[j] = new double[w[j].length][];
             for (int r = 0; r < w[j].length; r++) {
                 beta[j][r] = scaled(w[j][r], 1 / (length(w[j][r]) + EPS));
@@ -32,35 +51,41 @@ public final class Hyperplanes {
             double least = Double.POSITIVE_INFINITY;
             for (int i = 0; i < n; i++) {
                 double a = i == j ? 0 : agreement(beta[j], beta[i]);
-                agreement += i > j ? a / n : 0;
+                agreement += i > j ? a / (n * (n - 1) / 2) : 0;
                 if (i != j && (far < 0 || a < least)) {
                     far = i;
                     least = a;
                 }
             }
-            turn(network.domainHead(j), w[j], beta[j], beta[far]);
+            turn(heads[j], w[j], beta[j], beta[far]);
         }
-        average(network);
+        average(heads, common);
         return agreement;
     }
 
-    /** The common head becomes the mean of the domains' heads. */
+    /** The common head of a network becomes the mean of its domains' heads. */
     public static void average(DadmNetwork network) {
-        View all = network.head().view();
-        for (long r = 0; r < all.size(0); r++) {
-            for (long c = 0; c < all.size(1); c++) {
-                double sum = 0;
-                for (int j = 0; j < DadmConfig.DOMAINS; j++) {
-                    sum += network.domainHead(j).view().get(r, c);
-                }
-                all.set(sum / DadmConfig.DOMAINS, r, c);
-            }
+        View[] heads = new View[DadmConfig.DOMAINS];
+        for (int j = 0; j < heads.length; j++) {
+            heads[j] = network.domainHead(j).view();
         }
+        average(heads, network.head().view());
         network.head().changed();
     }
 
-    private static void turn(Parameter head, double[][] w, double[][] own, double[][] other) {
-        View v = head.view();
+    private static void average(View[] heads, View common) {
+        for (long r = 0; r < common.size(0); r++) {
+            for (long c = 0; c < common.size(1); c++) {
+                double sum = 0;
+                for (View head : heads) {
+                    sum += head.get(r, c);
+                }
+                common.set(sum / heads.length, r, c);
+            }
+        }
+    }
+
+    private static void turn(View head, double[][] w, double[][] own, double[][] other) {
         for (int r = 0; r < w.length; r++) {
             double[] mixed = new double[w[r].length];
             for (int c = 0; c < mixed.length; c++) {
@@ -68,10 +93,9 @@ public final class Hyperplanes {
             }
             double scale = length(w[r]) / (length(mixed) + EPS);
             for (int c = 0; c < mixed.length; c++) {
-                v.set(mixed[c] * scale, r, c);
+                head.set(mixed[c] * scale, r, c);
             }
         }
-        head.changed();
     }
 
     private static double agreement(double[][] a, double[][] b) {

@@ -12,8 +12,8 @@ import java.util.stream.IntStream;
 public record Labels(long[] live, long[] prototype, long[] domain) {
     public Labels {
         if (live.length != prototype.length || live.length != domain.length) {
-            throw new IllegalArgumentException("labels of different lengths: " + live.length + ", " + prototype.length
-                    + ", " + domain.length);
+            throw new IllegalArgumentException(
+                    "labels of different lengths: " + live.length + ", " + prototype.length + ", " + domain.length);
         }
     }
 
@@ -28,9 +28,6 @@ public record Labels(long[] live, long[] prototype, long[] domain) {
     }
 
     private long[] rows(java.util.function.IntPredicate which) {
-        return IntStream.range(0, live.length)
-                .filter(which)
-                .asLongStream()
-                .toArray();
+        return IntStream.range(0, live.length).filter(which).asLongStream().toArray();
     }
 }

@@ -24,8 +24,8 @@ public interface Permutations {
             long site = 1L << 20 | (layer * 3L + pair) * 2 + argument;
             long[] order = IntStream.range(0, batch)
                     .boxed()
-                    .sorted(Comparator.comparingInt(
-                            i -> Philox.bits(pass.seed(), pass.step(), pass.samples().view().getLong(i), site, 0)))
+                    .sorted(Comparator.comparingInt(i -> Philox.bits(
+                            pass.seed(), pass.step(), pass.samples().view().getLong(i), site, 0)))
                     .mapToLong(i -> i)
                     .toArray();
             return Tensor.of(order, batch);

@@ -72,7 +72,8 @@ public final class Prototypes {
             for (int i = 0; i < mixed[k].length; i++) {
                 int c = i / width;
                 boolean keep = !present[c] && recipe.keepAbsentPrototypes();
-                mixed[k][i] = keep ? previous.values[k][i] : FRESH * values[k][i] + (1 - FRESH) * previous.values[from][i];
+                mixed[k][i] =
+                        keep ? previous.values[k][i] : FRESH * values[k][i] + (1 - FRESH) * previous.values[from][i];
                 known[c] = present[c] || previous.present[c];
             }
         }

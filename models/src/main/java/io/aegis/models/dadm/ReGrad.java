@@ -40,8 +40,7 @@ public final class ReGrad {
 
     /** The modality that a parameter follows, from 0, by the first number in its name's first part; -1 for none. */
     static int owner(Parameter p) {
-        java.util.regex.Matcher number =
-                java.util.regex.Pattern.compile("\\d+").matcher(topLevel(p));
+        java.util.regex.Matcher number = java.util.regex.Pattern.compile("\\d+").matcher(topLevel(p));
         if (!number.find()) {
             return -1;
         }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
@@ -41,26 +42,18 @@ public final class Manifest {
         static final List<String> NAMES =
                 Stream.of(values()).map(Column::toString).toList();
 
-        /** Other people's names for them, to suggest the right one. */
-        static final Map<String, Column> ALIASES = Map.of(
-                "color",
-                RGB,
-                "colour",
-                RGB,
-                "image",
-                RGB,
-                "infrared",
-                IR,
-                "nir",
-                IR,
-                "bbox",
-                BOX,
-                "class",
-                LABEL,
-                "type",
-                ATTACK,
-                "dataset",
-                DOMAIN);
+        /** The column that other people call so, to suggest the right name. */
+        static Optional<Column> alias(String name) {
+            return switch (name.toLowerCase(Locale.ROOT)) {
+                case "color", "colour", "image" -> Optional.of(RGB);
+                case "infrared", "nir" -> Optional.of(IR);
+                case "class" -> Optional.of(LABEL);
+                case "dataset" -> Optional.of(DOMAIN);
+                case "type" -> Optional.of(ATTACK);
+                case "bbox" -> Optional.of(BOX);
+                default -> Optional.empty();
+            };
+        }
 
         @Override
         public String toString() {
@@ -137,8 +130,9 @@ public final class Manifest {
         if (given.indexOf(';') >= 0 || given.indexOf('\t') >= 0) {
             return "; columns are separated by commas here";
         }
-        Column alias = Column.ALIASES.get(given.toLowerCase(Locale.ROOT));
-        return alias != null ? "; did you mean '" + alias + "'?" : Suggestion.of(given, Column.NAMES);
+        return Column.alias(given)
+                .map(c -> "; did you mean '" + c + "'?")
+                .orElseGet(() -> Suggestion.of(given, Column.NAMES));
     }
 
     private Sample sample(Csv.Row row) {

@@ -56,6 +56,16 @@ class RocCurveTest {
     }
 
     @Test
+    void ofTwoVerticesAsNearTheOneWithFewerErrorsIsTheOperatingPoint() {
+        // (FPR, FNR) is (1/2, 1) at 0.9 and (1/2, 0) at 0.5: both miss balance by one half.
+        RocCurve roc = RocCurve.of(Scores.of("t", Split.TEST, new double[] {.9, .9, .5, .5, .1, .1}, new boolean[] {
+            false, false, true, true, false, false
+        }));
+        assertThat(roc.equalError().point().threshold()).isEqualTo(.5);
+        assertThat(roc.equalError().rate()).isEqualTo(.5);
+    }
+
+    @Test
     void allScoresEqualIsAGuess() {
         RocCurve roc = RocCurve.of(
                 Scores.of("same", Split.TEST, new double[] {.5, .5, .5}, new boolean[] {true, false, false}));
