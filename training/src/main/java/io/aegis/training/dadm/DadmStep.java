@@ -80,7 +80,8 @@ public final class DadmStep {
 
     /** As above, with given permutations rather than random ones. */
     public Report run(Batch batch, long epoch, long step, double learningRate, Permutations given) {
-        return differentiate(batch, epoch, step, given, (p, gradient) -> adam.update(p, gradient, learningRate), () -> {});
+        return differentiate(
+                batch, epoch, step, given, (p, gradient) -> adam.update(p, gradient, learningRate), () -> {});
     }
 
     /**
@@ -122,12 +123,7 @@ public final class DadmStep {
      * @param end finishes the update after the last gradient; null when there is no update yet
      */
     private Report differentiate(
-            Batch batch,
-            long epoch,
-            long step,
-            Permutations given,
-            BiConsumer<Parameter, Tensor> sink,
-            Runnable end) {
+            Batch batch, long epoch, long step, Permutations given, BiConsumer<Parameter, Tensor> sink, Runnable end) {
         try (Scope scope = Scope.open()) {
             prototypes = nextPrototypes(batch, epoch);
             Pass pass = recipe.trainingMode()
