@@ -30,6 +30,11 @@ public final class Prototypes {
         return new Prototypes(values.clone(), all, classes, width);
     }
 
+    /** From stored values as above, and which classes have been seen. */
+    public static Prototypes of(double[][] values, boolean[] present, int width) {
+        return new Prototypes(values.clone(), present.clone(), present.length, width);
+    }
+
     /** Class means over one batch: features [B, D] a modality; an absent class is 0. */
     public static Prototypes ofBatch(Tensor[] features, long[] prototypeClass, int classes) {
         int width = (int) features[0].size(1);
@@ -78,6 +83,16 @@ public final class Prototypes {
     /** One modality's, as [classes, D] in the current scope. */
     public Tensor tensor(int modality, DType dtype) {
         return Tensor.of(dtype, values[modality], classes, width);
+    }
+
+    /** Which classes have been seen so far, [classes]. */
+    public boolean[] present() {
+        return present.clone();
+    }
+
+    /** Channels of a prototype. */
+    public int width() {
+        return width;
     }
 
     /** One modality's values, [classes, D] row by row. */

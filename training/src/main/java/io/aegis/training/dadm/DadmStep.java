@@ -16,10 +16,12 @@ import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import io.aegis.training.Adam;
+import io.aegis.training.GradientSums;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 
 /**
  * One training step of DADM: prototypes, forward, four losses, four backward passes, gradient modulation, Adam,
@@ -41,7 +43,7 @@ public final class DadmStep {
      * @param total the loss of the total
      * @param modal the three modal losses
      * @param information mu, mean information of each modality
-     * @param agreement of the hyperplanes, before they were aligned
+     * @param agreement of the hyperplanes, before they were aligned; NaN for a micro-batch that only adds its gradients
      */
     public record Report(double total, double[] modal, double[] information, double agreement) {}
 
@@ -78,15 +80,65 @@ public final class DadmStep {
 
     /** As above, with given permutations rather than random ones. */
     public Report run(Batch batch, long epoch, long step, double learningRate, Permutations given) {
+        return differentiate(
+                batch, epoch, step, given, (p, gradient) -> adam.update(p, gradient, learningRate), () -> {});
+    }
+
+    /**
+     * As {@link #run(Batch, long, long, double)} for the last of several micro-batches: the update takes the mean of its gradients and of those that were
+     * accumulated, and leaves {@code sums} empty. Parameters are updated, and hyperplanes aligned, once.
+     */
+    public Report runAccumulated(Batch batch, long epoch, long step, double learningRate, GradientSums sums) {
+        BiConsumer<Parameter, Tensor> update = (p, gradient) -> adam.update(p, gradient, learningRate);
+        return differentiate(
+                batch,
+                epoch,
+                step,
+                null,
+                (p, gradient) -> {
+                    sums.complete(p, gradient);
+                    update.accept(p, gradient);
+                },
+                () -> sums.drain(update));
+    }
+
+    /**
+     * Adds the gradients of a micro-batch to those of the others before it; {@link #runAccumulated} with the last one
+     * updates the network. This is not a larger batch: the angle and prototype losses
+     * couple the rows of a batch, and batch norm and ReGrad see each micro-batch by itself.
+     *
+     * @param step global number of this micro-batch, the counter of its randomness
+     * @throws ArithmeticException when a loss is not finite
+     */
+    public Report accumulate(Batch batch, long epoch, long step, GradientSums sums) {
+        Report report = differentiate(batch, epoch, step, null, sums::add, null);
+        sums.endBatch();
+        return report;
+    }
+
+    /**
+     * Prototypes, forward, losses, backward.
+     *
+     * @param sink takes each parameter's gradient when it is complete
+     * @param end finishes the update after the last gradient; null when there is no update yet
+     */
+    private Report differentiate(
+            Batch batch, long epoch, long step, Permutations given, BiConsumer<Parameter, Tensor> sink, Runnable end) {
         try (Scope scope = Scope.open()) {
             prototypes = nextPrototypes(batch, epoch);
             Pass pass = recipe.trainingMode()
                     ? Pass.training(seed, step, batch.samples())
                     : new Pass(false, false, false, seed, step, batch.samples());
             Permutations permutations = given != null ? given : Permutations.random(pass);
+            Report losses;
             try (Tape tape = Tape.record()) {
-                return backward(tape, batch, pass, permutations, learningRate);
+                losses = backward(tape, batch, pass, permutations, sink);
             }
+            if (end == null) {
+                return losses;
+            }
+            end.run();
+            return new Report(losses.total, losses.modal, losses.information, Hyperplanes.align(network));
         }
     }
 
@@ -104,7 +156,8 @@ public final class DadmStep {
         }
     }
 
-    private Report backward(Tape tape, Batch batch, Pass pass, Permutations permutations, double learningRate) {
+    private Report backward(
+            Tape tape, Batch batch, Pass pass, Permutations permutations, BiConsumer<Parameter, Tensor> sink) {
         DadmNetwork.Output out = network.forward(batch.pictures(), pass, permutations, Probe.NONE);
         Losses losses = Losses.of(network, out, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
         double[] information = new double[3];
@@ -128,12 +181,12 @@ public final class DadmStep {
                     ReGrad.combine(p, gradient, own, information);
                     modalGradients.forEach(g -> g.drop(leaf));
                 }
-                adam.update(p, gradient, learningRate);
+                sink.accept(p, gradient);
             });
         } finally {
             modalGradients.forEach(Gradients::close);
         }
-        return new Report(total, modal, information, Hyperplanes.align(network));
+        return new Report(total, modal, information, Double.NaN);
     }
 
     private static double finite(Tensor loss, String what, long step) {
