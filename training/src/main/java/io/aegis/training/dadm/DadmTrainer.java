@@ -18,7 +18,6 @@ import io.aegis.training.metrics.Split;
 import io.aegis.training.metrics.Threshold;
 import io.aegis.training.report.ProgressBar;
 import io.aegis.weights.WeightsException;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -250,10 +249,6 @@ public final class DadmTrainer {
             RunCharts.scores(scores, threshold).write(folder.file("scores.svg"));
             return new Outcome(
                     folder.best(), state.log(), state.best().orElseThrow(), Evaluation.of(scores, threshold));
-        } catch (IOException e) {
-            throw new TrainingException(
-                    options.run().out() + ": the run has ended and its model is saved, but its pictures are not: " + e,
-                    e);
         }
     }
 

@@ -1,5 +1,7 @@
 package io.aegis.training.synthetic;
 
+import io.aegis.image.Box;
+
 /**
  * A person's head placed in a picture: for every pixel, where it falls on the head. Lengths are in half heights of the
  * head, x to the right, y down, z towards the camera.

@@ -2,6 +2,8 @@ package io.aegis.training.synthetic;
 
 import static io.aegis.training.synthetic.Curves.mix;
 
+import io.aegis.image.Box;
+
 /**
  * A person before the camera, and what an attack does to the surface that the camera sees. The person is painted first;
  * each attack then alters the surface where it covers it and leaves the rest alone.

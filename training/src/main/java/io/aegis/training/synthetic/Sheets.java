@@ -4,6 +4,8 @@ import static io.aegis.training.synthetic.Curves.bump;
 import static io.aegis.training.synthetic.Curves.sine;
 import static io.aegis.training.synthetic.Curves.slab;
 
+import io.aegis.image.Box;
+
 /** Flat attacks: the whole face on a sheet of paper or on a screen. */
 final class Sheets {
     private Sheets() {}

@@ -1,11 +1,14 @@
 package io.aegis.training.synthetic;
 
+import io.aegis.image.Box;
+import io.aegis.image.Image;
+import io.aegis.image.Png;
 import io.aegis.kernels.Philox;
+import io.aegis.weights.AtomicFile;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -92,7 +95,7 @@ public final class SyntheticDataset {
      * Draws every sample and writes it as three PNG files, {@code <domain>/<index>-rgb.png}, {@code -depth.png} and
      * {@code -ir.png}, with {@code manifest.csv} beside them: {@code rgb,depth,ir,label,domain,attack,box}, where label is
      * {@code bonafide} or {@code attack}, attack is the type in lower case (empty for bona fide) and box is {@code x y width
-     * height} of the attacked pixels (empty for bona fide). The manifest comes last, so that a directory with a manifest is
+     * height} of the head, whatever is presented: a box that told an attack by being there would give the answer away. The manifest comes last, so that a directory with a manifest is
      * complete.
      *
      * @throws FileAlreadyExistsException if the directory holds a manifest already; nothing is changed
@@ -111,19 +114,17 @@ public final class SyntheticDataset {
             SyntheticFace face = get(i);
             String stem = String.format(Locale.ROOT, "%s/%06d", face.domain().name(), i);
             int side = face.size();
-            PngFile.write(directory.resolve(stem + "-rgb.png"), face.rgb(), side, side);
-            PngFile.write(directory.resolve(stem + "-depth.png"), face.depth(), side, side);
-            PngFile.write(directory.resolve(stem + "-ir.png"), face.infrared(), side, side);
+            Png.write(directory.resolve(stem + "-rgb.png"), Image.of(side, side, 3, face.rgb()));
+            Png.write(directory.resolve(stem + "-depth.png"), Image.of(side, side, 1, face.depth()));
+            Png.write(directory.resolve(stem + "-ir.png"), Image.of(side, side, 1, face.infrared()));
             csv.append(row(stem, face)).append('\n');
         }
-        Path beside = directory.resolve("manifest.csv.part");
-        Files.writeString(beside, csv);
-        Files.move(beside, manifest, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.write(manifest, csv.toString());
     }
 
     private static String row(String stem, SyntheticFace face) {
         boolean bonaFide = face.attack().isBonaFide();
-        Box box = face.attacked();
+        Box box = face.face();
         return String.join(
                 ",",
                 stem + "-rgb.png",
@@ -132,7 +133,7 @@ public final class SyntheticDataset {
                 bonaFide ? "bonafide" : "attack",
                 face.domain().name(),
                 bonaFide ? "" : face.attack().name().toLowerCase(Locale.ROOT),
-                box == null ? "" : box.x() + " " + box.y() + " " + box.width() + " " + box.height());
+                box.x() + " " + box.y() + " " + box.width() + " " + box.height());
     }
 
     private int place(int index) {

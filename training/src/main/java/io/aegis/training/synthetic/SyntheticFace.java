@@ -1,5 +1,7 @@
 package io.aegis.training.synthetic;
 
+import io.aegis.image.Box;
+
 /**
  * One sample: three square pictures of the same scene, row by row from the top, and what they show. The arrays belong to
  * the caller; two samples are equal only when they are the same.

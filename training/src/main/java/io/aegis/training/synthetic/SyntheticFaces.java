@@ -1,5 +1,7 @@
 package io.aegis.training.synthetic;
 
+import io.aegis.image.Box;
+
 /**
  * Draws faces. The picture depends on the seed, the attack, the domain and the size alone, to the last bit, on any
  * machine and thread. With one seed, another attack shows the same person in the same place and light, with the same

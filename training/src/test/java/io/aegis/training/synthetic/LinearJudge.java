@@ -1,5 +1,6 @@
 package io.aegis.training.synthetic;
 
+import io.aegis.image.Box;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.DoubleConsumer;

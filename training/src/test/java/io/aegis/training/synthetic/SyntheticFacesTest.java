@@ -3,6 +3,7 @@ package io.aegis.training.synthetic;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aegis.image.Box;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
