@@ -43,6 +43,11 @@ public final class DadmTrainer {
      */
     public record Outcome(Path model, List<EpochLog> log, EpochLog best, Evaluation development) {}
 
+    private static final String LOWER = "a lower learning rate may help";
+    private static final String OFFICIAL =
+            "the official recipe has no gradient where a class has a single sample in a batch: larger batches help, or the"
+                    + " intended recipe";
+
     private final DadmTrainingOptions options;
     private final DadmTrainingData data;
     private final RunFolder folder;
@@ -228,8 +233,8 @@ public final class DadmTrainer {
             learner.requireFinite(folder.last());
         } catch (WeightsException e) {
             throw new TrainingException(
-                    "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage()
-                            + "; a lower learning rate may help" + kept(),
+                    "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage() + "; "
+                            + (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL) + kept(),
                     e);
         }
     }
