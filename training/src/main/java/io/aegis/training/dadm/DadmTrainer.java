@@ -45,8 +45,8 @@ public final class DadmTrainer {
 
     private static final String LOWER = "a lower learning rate may help";
     private static final String OFFICIAL =
-            "the official recipe has no gradient where a class has a single sample in a batch: larger batches help, or the"
-                    + " intended recipe";
+            "the official recipe breaks where the samples of a class in a batch are all alike, as a single one is:"
+                    + " larger batches help, or the intended recipe";
 
     private final DadmTrainingOptions options;
     private final DadmTrainingData data;
