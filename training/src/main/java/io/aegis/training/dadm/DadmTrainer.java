@@ -42,6 +42,11 @@ public final class DadmTrainer {
      */
     public record Outcome(Path model, List<EpochLog> log, EpochLog best, Evaluation development) {}
 
+    private static final String LOWER = "a lower learning rate may help";
+    private static final String OFFICIAL =
+            "the official recipe breaks where the samples of a class in a batch are all alike, as a single one is:"
+                    + " larger batches help, or the intended recipe";
+
     private final DadmTrainingOptions options;
     private final DadmTrainingData data;
     private final RunFolder folder;
@@ -227,8 +232,8 @@ public final class DadmTrainer {
             learner.requireFinite(folder.last());
         } catch (WeightsException e) {
             throw new TrainingException(
-                    "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage()
-                            + "; a lower learning rate may help" + kept(),
+                    "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage() + "; "
+                            + (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL) + kept(),
                     e);
         }
     }
