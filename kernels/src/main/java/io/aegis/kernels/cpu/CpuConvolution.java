@@ -1,7 +1,9 @@
 package io.aegis.kernels.cpu;
 
+import io.aegis.kernels.Buffer;
 import io.aegis.kernels.Convolution;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 
@@ -22,17 +24,24 @@ final class CpuConvolution implements Convolution {
     private static final long BLOCK = 256;
 
     private static final int SLOT = 2;
+    private static final int GRADIENT = 5;
+    private static final int PICTURE = 6;
+    private static final int WEIGHT = 7;
 
     private final Convolution plain;
+    private final Elementwise elementwise;
     private final Sgemm sgemm;
 
-    CpuConvolution(Convolution plain, Sgemm sgemm) {
+    CpuConvolution(Convolution plain, Elementwise elementwise, Sgemm sgemm) {
         this.plain = plain;
+        this.elementwise = elementwise;
         this.sgemm = sgemm;
     }
 
     @Override
-    public void forward(View x, View weight, View bias, Geometry geometry, View y) {
+    public void forward(View picture, View kernel, View bias, Geometry geometry, View y) {
+        View x = channelsLast(picture);
+        View weight = taps(kernel, true);
         if (CpuDepthwise.fits(x, weight, geometry, y) && dense(bias)) {
             CpuDepthwise.forward(x, weight, bias, geometry, y);
             return;
@@ -81,7 +90,9 @@ final class CpuConvolution implements Convolution {
     }
 
     @Override
-    public void backwardInput(View dy, View weight, Geometry geometry, View dx) {
+    public void backwardInput(View gradient, View kernel, Geometry geometry, View dx) {
+        View dy = dense(gradient, GRADIENT);
+        View weight = taps(kernel, true);
         if (CpuDepthwise.fits(dx, weight, geometry, dy) && geometry.stride() == 1) {
             CpuDepthwise.backwardInput(dy, weight, geometry, dx);
             return;
@@ -122,7 +133,9 @@ final class CpuConvolution implements Convolution {
     }
 
     @Override
-    public void backwardWeight(View x, View dy, Geometry geometry, View dweight, View dbias) {
+    public void backwardWeight(View picture, View gradient, Geometry geometry, View dkernel, View dbias) {
+        View x = channelsLast(picture);
+        View dy = dense(gradient, GRADIENT);
         if (dbias != null) {
             if (dense(dbias) && dy.dtype() == DType.F32 && dy.isContiguous()) {
                 long o = dy.size(3);
@@ -131,17 +144,23 @@ final class CpuConvolution implements Convolution {
                 plain.backwardWeight(x, dy, geometry, null, dbias);
             }
         }
-        if (dweight == null) {
+        if (dkernel == null) {
             return;
         }
+        View dweight = taps(dkernel, false);
         if (CpuDepthwise.fits(x, dweight, geometry, dy)) {
             CpuDepthwise.backwardWeight(x, dy, geometry, dweight);
-            return;
-        }
-        if (!fits(x, dweight, geometry, dy) || dy.elements() == 0) {
+        } else if (fits(x, dweight, geometry, dy)) {
+            backwardPatches(x, dy, geometry, dweight);
+        } else {
             plain.backwardWeight(x, dy, geometry, dweight, null);
-            return;
         }
+        if (dweight != dkernel) {
+            elementwise.copy(dweight, dkernel);
+        }
+    }
+
+    private void backwardPatches(View x, View dy, Geometry geometry, View dweight) {
         Patches p = new Patches(x, dweight, geometry, dy);
         long o = dweight.size(0);
         Workers.ranges(p.columns(), Workers.count(), 16, (from, to) -> {
@@ -179,6 +198,35 @@ final class CpuConvolution implements Convolution {
     @Override
     public void centralDifferenceBackward(View deffective, double theta, View dweight) {
         plain.centralDifferenceBackward(deffective, theta, dweight);
+    }
+
+    /** A picture whose channels are neighbours: itself, or a copy in scratch memory. */
+    private View channelsLast(View x) {
+        return x.stride(3) == 1 ? x : dense(x, PICTURE);
+    }
+
+    private View dense(View x, int slot) {
+        if (x.dtype() != DType.F32 || x.isContiguous()) {
+            return x;
+        }
+        View copy = View.of(Buffer.host(Scratch.floats(slot, x.elements())), DType.F32, x.shape());
+        elementwise.copy(x, copy);
+        return copy;
+    }
+
+    /** A weight in the order of memory that the loops want: itself, or scratch memory, filled if {@code read}. */
+    private View taps(View w, boolean read) {
+        long[] strides = Convolution.channelsLast(w.size(0), w.size(1), w.size(2), w.size(3));
+        boolean ordered = w.permute(0, 2, 3, 1).isContiguous()
+                || w.size(1) == 1 && w.permute(2, 3, 1, 0).isContiguous();
+        if (w.dtype() != DType.F32 || ordered) {
+            return w;
+        }
+        View copy = View.of(Buffer.host(Scratch.floats(WEIGHT, w.elements())), DType.F32, 0, w.shape(), strides);
+        if (read) {
+            elementwise.copy(w, copy);
+        }
+        return copy;
     }
 
     private static boolean dense(View bias) {

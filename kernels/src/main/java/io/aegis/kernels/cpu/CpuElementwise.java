@@ -10,13 +10,14 @@ import static io.aegis.kernels.cpu.Lanes.store;
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
+import io.aegis.kernels.Philox;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 /**
  * Pointwise work on floats, row by row in vectors. What is not float32, or has no two neighbours side by side, or is
- * small by nature (dropout, gather), goes to the plain kernels.
+ * done once a step, goes to the plain kernels.
  */
 final class CpuElementwise implements Elementwise {
     private final Elementwise plain;
@@ -204,7 +205,56 @@ final class CpuElementwise implements Elementwise {
 
     @Override
     public void dropout(View x, double p, long seed, long step, View samples, long site, View y) {
-        plain.dropout(x, p, seed, step, samples, site, y);
+        boolean floats = x.dtype() == DType.F32 && y.dtype() == DType.F32;
+        if (!floats || !x.isContiguous() || !y.isContiguous() || x.elements() == 0) {
+            plain.dropout(x, p, seed, step, samples, site, y);
+            return;
+        }
+        long n = x.elements() / x.size(0);
+        MemorySegment from = x.buffer().memory();
+        MemorySegment to = y.buffer().memory();
+        Workers.grains(x.size(0), Math.max(1, 4096 / n), (first, last) -> {
+            for (long b = first; b < last; b++) {
+                dropRow(
+                        from,
+                        x.offset() + b * n,
+                        (float) p,
+                        seed,
+                        step,
+                        samples.getLong(b),
+                        site,
+                        to,
+                        y.offset() + b * n,
+                        n);
+            }
+        });
+    }
+
+    /** Four elements share one block of random words. */
+    private static void dropRow(
+            MemorySegment x,
+            long ix,
+            float p,
+            long seed,
+            long step,
+            long sample,
+            long site,
+            MemorySegment y,
+            long iy,
+            long n) {
+        float scale = (float) (1 / (1 - (double) p));
+        int[] words = new int[4];
+        for (long e = 0; e < n; e += 4) {
+            words[0] = (int) step;
+            words[1] = (int) sample;
+            words[2] = (int) site;
+            words[3] = (int) (e >>> 2);
+            Philox.block(seed, words);
+            for (int k = 0; k < 4 && e + k < n; k++) {
+                float value = Philox.toUnit(words[k]) < p ? 0 : get(x, ix + e + k) * scale;
+                set(y, iy + e + k, value);
+            }
+        }
     }
 
     @Override

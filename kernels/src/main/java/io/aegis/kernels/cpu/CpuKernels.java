@@ -44,7 +44,7 @@ public final class CpuKernels implements Kernels {
         whyNotBlas = reason;
         matmul = new CpuMatmul(plain.matmul(), elementwise, sgemm);
         attention = new CpuAttention(plain.attention(), sgemm);
-        convolution = new CpuConvolution(plain.convolution(), sgemm);
+        convolution = new CpuConvolution(plain.convolution(), elementwise, sgemm);
     }
 
     @Override

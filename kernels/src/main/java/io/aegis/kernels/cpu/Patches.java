@@ -3,6 +3,7 @@ package io.aegis.kernels.cpu;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
 
 /**
  * The matrix of patches of a picture [B, H, W, C] under a convolution: row (b, i, j) is the patch that becomes y[b, i, j],
@@ -57,9 +58,9 @@ final class Patches {
                 long n = Math.min(channels - c, right - column);
                 long source = place(row, tap);
                 if (source < 0) {
-                    into.asSlice(at << 2, n << 2).fill((byte) 0);
+                    clear(into, at, (int) n);
                 } else {
-                    MemorySegment.copy(memory, (source + c) << 2, into, at << 2, n << 2);
+                    copy(memory, source + c, into, at, (int) n);
                 }
                 at += n;
                 column += n;
@@ -97,6 +98,28 @@ final class Patches {
             return -1;
         }
         return x.index(row / rowsOfOne(), i, j);
+    }
+
+    /** Short rows: a bulk copy would cost more to start than to do. */
+    private static void copy(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            Lanes.store(Lanes.load(x, ix + i), y, iy + i);
+        }
+        for (; i < n; i++) {
+            Lanes.set(y, iy + i, Lanes.get(x, ix + i));
+        }
+    }
+
+    private static void clear(MemorySegment y, long iy, int n) {
+        FloatVector zero = Lanes.broadcast(0);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            Lanes.store(zero, y, iy + i);
+        }
+        for (; i < n; i++) {
+            Lanes.set(y, iy + i, 0);
+        }
     }
 
     private static void add(MemorySegment a, long ia, MemorySegment y, long iy, int n) {

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class CpuConvolutionTest {
     private static final Convolution WITHOUT_BLAS =
-            new CpuConvolution(Backends.scalar().convolution(), new VectorGemm());
+            new CpuConvolution(Backends.scalar().convolution(), Twin.fast().elementwise(), new VectorGemm());
 
     @ParameterizedTest(name = "B{0} H{1} W{2} C{3} O{4} {5}x{6} stride {7} padding {8} groups {9}")
     @CsvSource({
@@ -47,6 +47,10 @@ class CpuConvolutionTest {
         Twin.compare("gaps in x", to(y), (k, d) -> of(k).forward(wide, weight, bias, g, d[0]));
         Twin.compare("as PyTorch stores it", to(y), (k, d) -> of(k).forward(
                         x, random(2, o, c / groups, kh, kw), bias, g, d[0]));
+        Twin.compare("channels first", to(y), (k, d) -> of(k).forward(
+                        random(1, b, c, h, w).permute(0, 2, 3, 1), weight, bias, g, d[0]));
+        Twin.compare("dw as PyTorch stores it", to(garbage(o, c / groups, kh, kw)), (k, d) -> of(k).backwardWeight(
+                        x, dy, g, d[0], null));
         Twin.compare("dx", to(dx), (k, d) -> of(k).backwardInput(dy, weight, g, d[0]));
         Twin.compare("dw", to(dweight, garbage(o)), (k, d) -> of(k).backwardWeight(x, dy, g, d[0], d[1]));
         Twin.compare("dw alone", to(dweight), (k, d) -> of(k).backwardWeight(x, dy, g, d[0], null));
