@@ -64,7 +64,8 @@ class ResumeTest {
                 "log.csv",
                 "curves.svg",
                 "roc.svg",
-                "scores.svg")) {
+                "scores.svg",
+                "report.html")) {
             assertThat(run.resolve(file)).as(file).hasSameBinaryContentAs(other.resolve(file));
         }
     }
