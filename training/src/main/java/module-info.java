@@ -7,4 +7,5 @@ module io.aegis.training {
     exports io.aegis.training.data;
     exports io.aegis.training.metrics;
     exports io.aegis.training.report;
+    exports io.aegis.training.synthetic;
 }

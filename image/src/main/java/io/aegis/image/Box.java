@@ -9,9 +9,9 @@ public record Box(int x, int y, int width, int height) {
         }
     }
 
-    /** A box from {@code x,y,w,h}, four whole numbers. */
+    /** A box from {@code x,y,w,h}, {@code x;y;w;h} or {@code x y w h}, four whole numbers. */
     public static Box parse(String text) {
-        String[] parts = text.strip().split("\\s*,\\s*", -1);
+        String[] parts = text.strip().split("\\s*[,;]\\s*|\\s+", -1);
         if (parts.length == 4) {
             try {
                 return new Box(number(parts[0]), number(parts[1]), number(parts[2]), number(parts[3]));
@@ -29,6 +29,11 @@ public record Box(int x, int y, int width, int height) {
     private static ImageException expected(String text, Throwable cause) {
         return new ImageException(
                 "box '" + text + "': expected x,y,w,h, four whole numbers of pixels such as 40,30,200,240", cause);
+    }
+
+    /** Whether the pixel at this column and row lies in the box. */
+    public boolean contains(int column, int row) {
+        return column >= x && column - x < width && row >= y && row - y < height;
     }
 
     /** Fails, naming box and picture, unless all of the box lies in a picture of this size. */

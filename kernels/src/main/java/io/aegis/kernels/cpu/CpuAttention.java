@@ -265,7 +265,7 @@ final class CpuAttention implements Attention {
             Lanes.store(e, s, is + i, in);
             sum = sum.add(e, in);
         }
-        return sum.reduceLanes(VectorOperators.ADD);
+        return Lanes.sum(sum);
     }
 
     /** ds = p (ds - delta). */

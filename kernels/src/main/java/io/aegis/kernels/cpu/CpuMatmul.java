@@ -8,7 +8,6 @@ import io.aegis.kernels.Matmul;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Matrix products of floats: cut along the longer side of C, each part a single-threaded {@link Sgemm}, bias and
@@ -174,7 +173,7 @@ final class CpuMatmul implements Matmul {
         for (; i <= n - Lanes.N; i += Lanes.N) {
             s0 = Lanes.load(a, ia + i).fma(Lanes.load(b, ib + i), s0);
         }
-        float sum = s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+        float sum = Lanes.sum(s0.add(s1).add(s2.add(s3)));
         for (; i < n; i++) {
             sum += Lanes.get(a, ia + i) * Lanes.get(b, ib + i);
         }

@@ -13,7 +13,6 @@ import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Layer norm by rows, batch norm by channels (channels last), floats; the formulas are those of {@link Normalization}. A
@@ -68,7 +67,7 @@ final class CpuNormalization implements Normalization {
                 FloatVector v = load(x, ix + i).sub(m);
                 s = v.fma(v, s);
             }
-            sum += s.reduceLanes(VectorOperators.ADD);
+            sum += Lanes.sum(s);
             for (; i < end; i++) {
                 float v = get(x, ix + i) - mean;
                 sum += v * v;
@@ -174,8 +173,8 @@ final class CpuNormalization implements Normalization {
             sumG = sumG.add(g);
             sumGh = g.fma(h, sumGh);
         }
-        float meanG = sumG.reduceLanes(VectorOperators.ADD) / n;
-        float meanGh = sumGh.reduceLanes(VectorOperators.ADD) / n;
+        float meanG = Lanes.sum(sumG) / n;
+        float meanGh = Lanes.sum(sumGh) / n;
         for (int i = 0; i < n; i += Lanes.N) {
             VectorMask<Float> in = Lanes.F.indexInRange(i, n);
             FloatVector g = load(dy, idy + i, in).mul(load(w, gamma.offset() + i, in));

@@ -135,7 +135,7 @@ final class CpuReduction implements Reduction {
             Lanes.store(e, y, iy + i, in);
             sum = sum.add(e, in);
         }
-        float total = sum.reduceLanes(VectorOperators.ADD);
+        float total = Lanes.sum(sum);
         for (int i = 0; i < n; i += Lanes.N) {
             VectorMask<Float> in = Lanes.F.indexInRange(i, n);
             Lanes.store(Lanes.load(y, iy + i, in).div(total), y, iy + i, in);

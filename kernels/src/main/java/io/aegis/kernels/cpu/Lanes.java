@@ -66,6 +66,20 @@ final class Lanes {
         return FloatVector.broadcast(F, value);
     }
 
+    /**
+     * The sum of all lanes, from the first to the last. The API's own reduction adds in one order while interpreted and in
+     * another once compiled, and a run that is resumed must not depend on how warm the program is.
+     */
+    static float sum(FloatVector v) {
+        float[] lanes = new float[N];
+        v.intoArray(lanes, 0);
+        float sum = 0;
+        for (float x : lanes) {
+            sum += x;
+        }
+        return sum;
+    }
+
     /** The largest multiple of the width that is at most n. */
     static int bound(int n) {
         return n - n % N;

@@ -4,7 +4,6 @@ import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Sums of floats. Down the columns of a matrix: 64 rows at a time in float, those in double, so that the error does not
@@ -73,7 +72,7 @@ final class Sums {
             for (; i <= end - Lanes.N; i += Lanes.N) {
                 s = s.add(Lanes.load(x, ix + i));
             }
-            sum += s.reduceLanes(VectorOperators.ADD);
+            sum += Lanes.sum(s);
             for (; i < end; i++) {
                 sum += Lanes.get(x, ix + i);
             }
@@ -91,7 +90,7 @@ final class Sums {
             for (; i <= end - Lanes.N; i += Lanes.N) {
                 s = Lanes.load(a, ia + i).fma(Lanes.load(b, ib + i), s);
             }
-            sum += s.reduceLanes(VectorOperators.ADD);
+            sum += Lanes.sum(s);
             for (; i < end; i++) {
                 sum += Lanes.get(a, ia + i) * Lanes.get(b, ib + i);
             }

@@ -18,7 +18,6 @@ import io.aegis.training.metrics.Split;
 import io.aegis.training.metrics.Threshold;
 import io.aegis.training.report.ProgressBar;
 import io.aegis.weights.WeightsException;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -257,10 +256,6 @@ public final class DadmTrainer {
             RunCharts.scores(scores, threshold).write(folder.file("scores.svg"));
             RunReport.of(options, state.log(), epoch, scores, on).write(folder.file("report.html"));
             return new Outcome(folder.best(), state.log(), epoch, on);
-        } catch (IOException e) {
-            throw new TrainingException(
-                    options.run().out() + ": the run has ended and its model is saved, but its pictures are not: " + e,
-                    e);
         }
     }
 

@@ -1,6 +1,5 @@
 package io.aegis.training.dadm;
 
-import io.aegis.image.Box;
 import io.aegis.image.DadmPictures;
 import io.aegis.image.Image;
 import io.aegis.image.Images;
@@ -31,13 +30,8 @@ final class PictureFileSource implements SampleSource {
         if (sample.box() == null) {
             return image;
         }
-        Box box = new Box(
-                sample.box().x(),
-                sample.box().y(),
-                sample.box().width(),
-                sample.box().height());
         try {
-            return image.crop(box);
+            return image.crop(sample.box());
         } catch (RuntimeException e) {
             throw new DataException(file + ": " + e.getMessage(), e);
         }

@@ -1,5 +1,7 @@
 package io.aegis.training.data;
 
+import io.aegis.image.Box;
+import io.aegis.image.ImageException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -163,7 +165,19 @@ public final class Manifest {
                 domain.isEmpty() ? name : domain,
                 at(row, Column.ATTACK, t -> attack(t, label)),
                 subject.isEmpty() ? id : subject,
-                at(row, Column.BOX, t -> t.isEmpty() ? null : Box.parse(t)));
+                at(row, Column.BOX, Manifest::box));
+    }
+
+    private static Box box(String text) {
+        try {
+            Box box = text.isEmpty() ? null : Box.parse(text);
+            if (box != null && (box.x() < 0 || box.y() < 0)) {
+                throw new DataException("box " + box + ": x and y must be at least 0");
+            }
+            return box;
+        } catch (ImageException e) {
+            throw new DataException(e.getMessage(), e);
+        }
     }
 
     private Label label(String text) {

@@ -1,5 +1,6 @@
 package io.aegis.training.data;
 
+import io.aegis.image.Box;
 import io.aegis.models.dadm.Modality;
 import java.nio.file.Path;
 import java.util.Arrays;

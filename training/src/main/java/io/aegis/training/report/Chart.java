@@ -1,6 +1,6 @@
 package io.aegis.training.report;
 
-import java.io.IOException;
+import io.aegis.weights.AtomicFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
@@ -18,9 +18,9 @@ public sealed interface Chart permits LineChart, RocChart, Histogram {
     /**
      * Writes the chart to a file, whole or not at all.
      *
-     * @throws IOException when it cannot be written; what stood there before is then still there
+     * @throws io.aegis.weights.WeightsException when it cannot be written; what stood there before is then still there
      */
-    default void write(Path file) throws IOException {
-        WholeFile.write(file, svg().getBytes(StandardCharsets.UTF_8));
+    default void write(Path file) {
+        AtomicFile.write(file, svg().getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -1,6 +1,6 @@
 package io.aegis.training.report;
 
-import java.io.IOException;
+import io.aegis.weights.AtomicFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -153,10 +153,10 @@ public final class HtmlReport {
     /**
      * Writes the page to a file, whole or not at all.
      *
-     * @throws IOException when it cannot be written; what stood there before is then still there
+     * @throws io.aegis.weights.WeightsException when it cannot be written; what stood there before is then still there
      */
-    public void write(Path file) throws IOException {
-        WholeFile.write(file, html().getBytes(StandardCharsets.UTF_8));
+    public void write(Path file) {
+        AtomicFile.write(file, html().getBytes(StandardCharsets.UTF_8));
     }
 
     private String contents() {

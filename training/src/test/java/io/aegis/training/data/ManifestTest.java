@@ -3,6 +3,7 @@ package io.aegis.training.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aegis.image.Box;
 import io.aegis.models.dadm.Modality;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -210,20 +211,15 @@ class ManifestTest {
     void wrongBoxes() {
         refuses(
                 HEADER + "a.png,,,1,d,,1;2;3\n",
-                ", line 2, column box: '1;2;3' is no box; expected four whole numbers x, y, width, height, such as"
-                        + " 40;32;120;150");
+                ", line 2, column box: box '1;2;3': expected x,y,w,h, four whole numbers of pixels such as 40,30,200,240");
         refuses(
                 HEADER + "a.png,,,1,d,,1;2;3;4.5\n",
-                ", line 2, column box: '1;2;3;4.5' is no box; expected four whole numbers x, y, width, height, such as"
-                        + " 40;32;120;150");
+                ", line 2, column box: box '1;2;3;4.5': expected x,y,w,h, four whole numbers of pixels such as"
+                        + " 40,30,200,240");
         refuses(
                 HEADER + "a.png,,,1,d,,1;2;0;4\n",
-                ", line 2, column box: a box at 1,2 of 0 by 4 is none; x and y are at least 0, width and height at"
-                        + " least 1");
-        refuses(
-                HEADER + "a.png,,,1,d,,-1;2;3;4\n",
-                ", line 2, column box: a box at -1,2 of 3 by 4 is none; x and y are at least 0, width and height at"
-                        + " least 1");
+                ", line 2, column box: box 1,2,0,4: width and height must be at least 1");
+        refuses(HEADER + "a.png,,,1,d,,-1;2;3;4\n", ", line 2, column box: box -1,2,3,4: x and y must be at least 0");
     }
 
     @Test
