@@ -73,8 +73,9 @@ class KillTest {
     private static Process start(List<String> prefix, Path out, int reads) throws IOException {
         List<String> command = new ArrayList<>(prefix);
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        command.addAll(List.of(java.toString(), "-Xmx512m", "--add-modules", "jdk.incubator.vector"));
-        command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", classPath()));
+        command.addAll(List.of(java.toString(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"));
+        command.addAll(List.of(
+                "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-cp", classPath()));
         command.addAll(List.of(KilledRun.class.getName(), out.toString(), Integer.toString(reads)));
         return new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
