@@ -85,8 +85,9 @@ public final class DadmStep {
     }
 
     /**
-     * As {@link #run(Batch, long, long, double)} for the last of several micro-batches: the update takes the mean of its gradients and of those that were
-     * accumulated, and leaves {@code sums} empty. Parameters are updated, and hyperplanes aligned, once.
+     * As {@link #run(Batch, long, long, double)} for the last of several micro-batches: the update takes the mean of its
+     * gradients and of those that were accumulated, and leaves {@code sums} empty. Parameters are updated, and hyperplanes
+     * aligned, once.
      */
     public Report runAccumulated(Batch batch, long epoch, long step, double learningRate, GradientSums sums) {
         BiConsumer<Parameter, Tensor> update = (p, gradient) -> adam.update(p, gradient, learningRate);
@@ -104,8 +105,8 @@ public final class DadmStep {
 
     /**
      * Adds the gradients of a micro-batch to those of the others before it; {@link #runAccumulated} with the last one
-     * updates the network. This is not a larger batch: the angle and prototype losses
-     * couple the rows of a batch, and batch norm and ReGrad see each micro-batch by itself.
+     * updates the network. This is not a larger batch: the angle and prototype losses couple the rows of a batch, and batch
+     * norm and ReGrad see each micro-batch by itself.
      *
      * @param step global number of this micro-batch, the counter of its randomness
      * @throws ArithmeticException when a loss is not finite

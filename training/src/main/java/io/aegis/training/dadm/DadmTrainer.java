@@ -249,11 +249,13 @@ public final class DadmTrainer {
             Threshold threshold = DadmEvaluator.threshold(best.threshold().orElseThrow());
             Scores scores = DadmEvaluator.of(best, data.source(), options.run().loaders())
                     .scores(data.development(), Split.DEVELOPMENT, unused);
+            Evaluation on = Evaluation.of(scores, threshold);
+            EpochLog epoch = state.best().orElseThrow();
             RunCharts.losses(state.log()).write(folder.file("curves.svg"));
             RunCharts.roc(scores, threshold).write(folder.file("roc.svg"));
             RunCharts.scores(scores, threshold).write(folder.file("scores.svg"));
-            return new Outcome(
-                    folder.best(), state.log(), state.best().orElseThrow(), Evaluation.of(scores, threshold));
+            RunReport.of(options, state.log(), epoch, scores, on).write(folder.file("report.html"));
+            return new Outcome(folder.best(), state.log(), epoch, on);
         }
     }
 

@@ -10,6 +10,7 @@ import io.aegis.training.data.Balance;
 import io.aegis.training.data.RandomMissing;
 import io.aegis.training.metrics.ThresholdRule;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
@@ -101,10 +102,10 @@ public record DadmTrainingOptions(
             Balance balance, Augmentation augmentation, Optional<RandomMissing> missing, Set<Modality> modalities) {
         /** Copies the set. */
         public Input {
-            modalities = Set.copyOf(modalities);
             if (modalities.isEmpty()) {
                 throw new TrainingException("no modality is to be used; expected at least one of rgb, depth and ir");
             }
+            modalities = Collections.unmodifiableSet(EnumSet.copyOf(modalities));
         }
 
         /** The modalities that are not in use. */

@@ -2,16 +2,20 @@ package io.aegis.training.dadm;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicInteger;
 
-/** A run in a process of its own: {@code OUT MILLISECONDS-A-SAMPLE}. Resumes when there is something to resume. */
+/** A run in a process of its own: {@code OUT READS}. Resumes when there is something to resume; hangs after READS reads. */
 final class KilledRun {
     private KilledRun() {}
 
     public static void main(String[] arguments) {
         Path out = Path.of(arguments[0]);
-        long pause = Long.parseLong(arguments[1]);
+        int reads = Integer.parseInt(arguments[1]);
+        AtomicInteger count = new AtomicInteger();
         DadmTrainingData data = TinyFaces.data(sample -> {
-            Thread.sleep(pause);
+            if (count.incrementAndGet() > reads) {
+                Thread.sleep(Long.MAX_VALUE);
+            }
             return TinyFaces.draw(sample);
         });
         try {

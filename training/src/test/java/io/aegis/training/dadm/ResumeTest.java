@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,17 +22,28 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** A run that stopped and went on is the run that did not stop. */
 class ResumeTest {
+    /** A run that nothing happened to. */
+    @TempDir
+    static Path straight;
+
+    private static DadmTrainer.Outcome outcome;
+
     @TempDir
     Path folder;
+
+    @BeforeAll
+    static void run() {
+        outcome = DadmTrainer.train(TinyFaces.options(straight), TinyFaces.data(TinyFaces::draw), TinyFaces.SILENT);
+    }
 
     @ParameterizedTest
     @CsvSource({"intended, 4, 2, 19", "intended, 5, 1, 43", "official, 18, 1, 36"})
     void aRunThatFailsAndGoesOnWritesTheSameBytes(String recipe, int batch, int accumulation, int reads)
             throws IOException {
-        Path straight = folder.resolve("straight");
+        Path whole = folder.resolve("whole");
         Path broken = folder.resolve("broken");
         DadmTrainingData data = TinyFaces.data(TinyFaces::draw);
-        DadmTrainer.train(options(straight, recipe, batch, accumulation), data, TinyFaces.SILENT);
+        DadmTrainer.train(options(whole, recipe, batch, accumulation), data, TinyFaces.SILENT);
 
         assertThatThrownBy(() -> DadmTrainer.train(
                         options(broken, recipe, batch, accumulation),
@@ -41,7 +53,7 @@ class ResumeTest {
                 .hasMessageContaining("the disk went away");
         DadmTrainer.resume(broken, data, TinyFaces.SILENT);
 
-        assertSameRun(broken, straight);
+        assertSameRun(broken, whole);
     }
 
     private static DadmTrainingOptions options(Path out, String recipe, int batch, int accumulation) {
@@ -64,7 +76,8 @@ class ResumeTest {
                 "log.csv",
                 "curves.svg",
                 "roc.svg",
-                "scores.svg")) {
+                "scores.svg",
+                "report.html")) {
             assertThat(run.resolve(file)).as(file).hasSameBinaryContentAs(other.resolve(file));
         }
     }
@@ -81,31 +94,27 @@ class ResumeTest {
 
     @Test
     void threadsThatLoadDoNotMatter() throws IOException {
-        Path one = folder.resolve("one");
         Path four = folder.resolve("four");
-        DadmTrainingData data = TinyFaces.data(TinyFaces::draw);
         DadmTrainer.train(
-                TinyFaces.options(one).withRun(new DadmTrainingOptions.Run(one, 0, 1)), data, TinyFaces.SILENT);
-        DadmTrainer.train(
-                TinyFaces.options(four).withRun(new DadmTrainingOptions.Run(four, 2, 4)), data, TinyFaces.SILENT);
+                TinyFaces.options(four).withRun(new DadmTrainingOptions.Run(four, 0, 4)),
+                TinyFaces.data(TinyFaces::draw),
+                TinyFaces.SILENT);
 
-        assertSameRun(four, one);
+        assertSameRun(four, straight);
     }
 
     @Test
     void aRunThatEndedIsNotTrainedFurther() throws IOException {
-        Path out = folder.resolve("run");
-        DadmTrainingData data = TinyFaces.data(TinyFaces::draw);
-        DadmTrainer.Outcome first = DadmTrainer.train(TinyFaces.options(out), data, TinyFaces.SILENT);
-        byte[] last = Files.readAllBytes(out.resolve("last.safetensors"));
-        Files.delete(out.resolve("roc.svg"));
+        byte[] last = Files.readAllBytes(straight.resolve("last.safetensors"));
+        Files.delete(straight.resolve("roc.svg"));
 
-        DadmTrainer.Outcome again = DadmTrainer.resume(TinyFaces.options(out), data, TinyFaces.SILENT);
+        DadmTrainer.Outcome again =
+                DadmTrainer.resume(TinyFaces.options(straight), TinyFaces.data(TinyFaces::draw), TinyFaces.SILENT);
 
-        assertThat(again.log()).isEqualTo(first.log());
-        assertThat(again.development()).isEqualTo(first.development());
-        assertThat(out.resolve("last.safetensors")).hasBinaryContent(last);
-        assertThat(out.resolve("roc.svg")).exists();
+        assertThat(again.log()).isEqualTo(outcome.log());
+        assertThat(again.development()).isEqualTo(outcome.development());
+        assertThat(straight.resolve("last.safetensors")).hasBinaryContent(last);
+        assertThat(straight.resolve("roc.svg")).exists();
     }
 
     @Test
@@ -140,14 +149,15 @@ class ResumeTest {
                 .hasMessage(folder + ": holds no run to resume; there is no run.json");
 
         Path out = folder.resolve("run");
-        DadmTrainer.train(TinyFaces.options(out), data, TinyFaces.SILENT);
-        byte[] last = Files.readAllBytes(out.resolve("last.safetensors"));
+        Files.createDirectory(out);
+        Files.copy(straight.resolve("run.json"), out.resolve("run.json"));
+        byte[] last = Files.readAllBytes(straight.resolve("last.safetensors"));
         Files.write(out.resolve("last.safetensors"), java.util.Arrays.copyOf(last, last.length / 2));
         assertThatThrownBy(() -> DadmTrainer.resume(out, data, TinyFaces.SILENT))
                 .isInstanceOf(WeightsException.class)
                 .hasMessageStartingWith(out.resolve("last.safetensors") + ": ");
         Files.copy(
-                out.resolve("best/model.safetensors"),
+                straight.resolve("best/model.safetensors"),
                 out.resolve("last.safetensors"),
                 java.nio.file.StandardCopyOption.REPLACE_EXISTING);
         assertThatThrownBy(() -> DadmTrainer.resume(out, data, TinyFaces.SILENT))
@@ -157,10 +167,8 @@ class ResumeTest {
 
     @Test
     void aRunKilledBeforeItsFirstCheckpointStartsAnew() throws IOException {
-        Path straight = folder.resolve("straight");
         Path out = folder.resolve("run");
         DadmTrainingData data = TinyFaces.data(TinyFaces::draw);
-        DadmTrainer.train(TinyFaces.options(straight), data, TinyFaces.SILENT);
         assertThatThrownBy(() ->
                         DadmTrainer.train(TinyFaces.options(out), TinyFaces.data(failingAfter(0)), TinyFaces.SILENT))
                 .isInstanceOf(DataException.class);
@@ -173,9 +181,7 @@ class ResumeTest {
 
     @Test
     void theCheckpointHoldsWhatTheRunIsMadeOf() {
-        Path out = folder.resolve("run");
-        DadmTrainer.train(TinyFaces.options(out), TinyFaces.data(TinyFaces::draw), TinyFaces.SILENT);
-        try (Safetensors last = Safetensors.open(out.resolve("last.safetensors"))) {
+        try (Safetensors last = Safetensors.open(straight.resolve("last.safetensors"))) {
             assertThat(last.metadata()).containsEntry("epoch", "2").containsEntry("step", "0");
             assertThat(last.metadata()).containsEntry("global_step", "10").containsEntry("seed", "42");
             // Five batches an epoch, two for an update and the last alone: three updates.

@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aegis.image.Augmentation;
+import io.aegis.image.Box;
 import io.aegis.image.DadmPictures;
 import io.aegis.image.Image;
 import io.aegis.image.Png;
 import io.aegis.models.dadm.Modality;
 import io.aegis.training.data.BatchPlan;
-import io.aegis.training.data.Box;
 import io.aegis.training.data.DataException;
 import io.aegis.training.data.Label;
 import io.aegis.training.data.Position;
@@ -117,7 +117,7 @@ class SampleReaderTest {
 
         DadmPictures.Files files = SampleSource.FILES.read(cut);
 
-        assertThat(files.rgb()).isEqualTo(image.crop(new io.aegis.image.Box(2, 3, 8, 10)));
+        assertThat(files.rgb()).isEqualTo(image.crop(new Box(2, 3, 8, 10)));
         assertThat(files.depth()).isEmpty();
         DadmPictures.Files depthOnly = SampleSource.FILES.read(sample(null, rgb, null));
         assertThat(depthOnly.depth()).contains(image);
