@@ -1,24 +1,36 @@
 package io.aegis.kernels.cpu;
 
+import static io.aegis.kernels.cpu.Lanes.N;
+import static io.aegis.kernels.cpu.Lanes.bound;
+import static io.aegis.kernels.cpu.Lanes.broadcast;
+import static io.aegis.kernels.cpu.Lanes.get;
+import static io.aegis.kernels.cpu.Lanes.load;
+import static io.aegis.kernels.cpu.Lanes.set;
+import static io.aegis.kernels.cpu.Lanes.store;
+
 import io.aegis.kernels.Activation;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
  * Activations of float rows, value and derivative. Every loop is written out, because a loop that takes its function as an
- * argument is compiled once for all functions, with a call a vector. The end of a row is a masked vector: a lane past it
- * reads 0 and is not stored.
+ * argument is compiled once for all functions, with a call a vector.
  */
 final class CpuActivation {
+    private static final FloatVector ONE = broadcast(1);
+    private static final FloatVector QUICK = broadcast(1.702f);
+    private static final FloatVector MINUS_HALF = broadcast(-0.5f);
+    /** 1 / sqrt(2 pi), the density of the normal distribution at 0. */
+    private static final FloatVector DENSITY = broadcast(0.39894228f);
+
     private CpuActivation() {}
 
     /** Whether there is a loop for this one here. */
     static boolean covers(Activation f) {
         return switch (f) {
-            case RELU, GELU, QUICK_GELU, SIGMOID, EXP -> true;
-            case NONE, LOG, SQRT -> false;
+            case RELU, GELU, QUICK_GELU, SIGMOID -> true;
+            case NONE, EXP, LOG, SQRT -> false;
         };
     }
 
@@ -29,8 +41,10 @@ final class CpuActivation {
             case GELU -> gelu(x, ix, y, iy, n);
             case QUICK_GELU -> quickGelu(x, ix, y, iy, n);
             case SIGMOID -> sigmoid(x, ix, y, iy, n);
-            case EXP -> exp(x, ix, y, iy, n);
-            case NONE, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
+            case NONE, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
+        }
+        for (int i = bound(n); i < n; i++) {
+            set(y, iy + i, (float) f.value(get(x, ix + i)));
         }
     }
 
@@ -42,140 +56,80 @@ final class CpuActivation {
             case GELU -> geluBackward(x, ix, dy, idy, dx, idx, n);
             case QUICK_GELU -> quickGeluBackward(x, ix, dy, idy, dx, idx, n);
             case SIGMOID -> sigmoidBackward(x, ix, dy, idy, dx, idx, n);
-            case EXP -> expBackward(x, ix, dy, idy, dx, idx, n);
-            case NONE, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
+            case NONE, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
+        }
+        for (int i = bound(n); i < n; i++) {
+            set(dx, idx + i, (float) (get(dy, idy + i) * f.derivative(get(x, ix + i))));
         }
     }
 
     private static void relu(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            Lanes.store(relu(Lanes.load(x, ix + i, in)), y, iy + i, in);
+        for (int i = 0; i < bound(n); i += N) {
+            store(load(x, ix + i).max(0f), y, iy + i);
         }
     }
 
+    /** x Phi(x). */
     private static void gelu(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            Lanes.store(gelu(Lanes.load(x, ix + i, in)), y, iy + i, in);
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector v = load(x, ix + i);
+            FloatVector e = Lanes.exp(v.mul(v).mul(MINUS_HALF));
+            store(v.mul(Lanes.normalCdf(v, e)), y, iy + i);
         }
     }
 
+    /** x sigmoid(1.702 x). */
     private static void quickGelu(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            Lanes.store(quickGelu(Lanes.load(x, ix + i, in)), y, iy + i, in);
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector v = load(x, ix + i);
+            store(v.mul(Lanes.sigmoid(v.mul(QUICK))), y, iy + i);
         }
     }
 
     private static void sigmoid(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            Lanes.store(sigmoid(Lanes.load(x, ix + i, in)), y, iy + i, in);
+        for (int i = 0; i < bound(n); i += N) {
+            store(Lanes.sigmoid(load(x, ix + i)), y, iy + i);
         }
-    }
-
-    private static void exp(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            Lanes.store(exp(Lanes.load(x, ix + i, in)), y, iy + i, in);
-        }
-    }
-
-    private static void reluBackward(
-            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector g = Lanes.load(dy, idy + i, in);
-            Lanes.store(reluSlope(Lanes.load(x, ix + i, in), g), dx, idx + i, in);
-        }
-    }
-
-    private static void geluBackward(
-            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector g = Lanes.load(dy, idy + i, in);
-            Lanes.store(geluSlope(Lanes.load(x, ix + i, in), g), dx, idx + i, in);
-        }
-    }
-
-    private static void quickGeluBackward(
-            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector g = Lanes.load(dy, idy + i, in);
-            Lanes.store(quickGeluSlope(Lanes.load(x, ix + i, in), g), dx, idx + i, in);
-        }
-    }
-
-    private static void sigmoidBackward(
-            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector g = Lanes.load(dy, idy + i, in);
-            Lanes.store(sigmoidSlope(Lanes.load(x, ix + i, in), g), dx, idx + i, in);
-        }
-    }
-
-    private static void expBackward(
-            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector g = Lanes.load(dy, idy + i, in);
-            Lanes.store(expSlope(Lanes.load(x, ix + i, in), g), dx, idx + i, in);
-        }
-    }
-
-    static FloatVector relu(FloatVector x) {
-        return x.max(0f);
     }
 
     /** 0 where x is at most 0, so that NaN stays visible. */
-    private static FloatVector reluSlope(FloatVector x, FloatVector g) {
-        return g.blend(0f, x.compare(VectorOperators.LE, 0f));
-    }
-
-    private static FloatVector gelu(FloatVector x) {
-        return x.mul(Lanes.normalCdf(x));
+    private static void reluBackward(
+            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector g = load(dy, idy + i);
+            store(g.blend(0f, load(x, ix + i).compare(VectorOperators.LE, 0f)), dx, idx + i);
+        }
     }
 
     /** Phi(x) + x phi(x), phi the density of the normal distribution. */
-    private static FloatVector geluSlope(FloatVector x, FloatVector g) {
-        FloatVector density = Lanes.exp(x.mul(x).mul(-0.5f)).mul(0.39894228f);
-        return g.mul(x.fma(density, Lanes.normalCdf(x)));
+    private static void geluBackward(
+            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector v = load(x, ix + i);
+            FloatVector e = Lanes.exp(v.mul(v).mul(MINUS_HALF));
+            FloatVector slope = v.mul(e).fma(DENSITY, Lanes.normalCdf(v, e));
+            store(slope.mul(load(dy, idy + i)), dx, idx + i);
+        }
     }
 
-    private static FloatVector quickGelu(FloatVector x) {
-        return x.mul(Lanes.sigmoid(x.mul(1.702f)));
-    }
-
-    /** s(z) + z s'(z), z = 1.702 x, s the sigmoid. */
-    private static FloatVector quickGeluSlope(FloatVector x, FloatVector g) {
-        FloatVector z = x.mul(1.702f);
-        return g.mul(z.fma(sigmoidSlope(z), Lanes.sigmoid(z)));
-    }
-
-    static FloatVector sigmoid(FloatVector x) {
-        return Lanes.sigmoid(x);
-    }
-
-    private static FloatVector sigmoidSlope(FloatVector x, FloatVector g) {
-        return g.mul(sigmoidSlope(x));
+    /** s(z) + z s'(z), z = 1.702 x, s the sigmoid, s' = s(z) s(-z). */
+    private static void quickGeluBackward(
+            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector z = load(x, ix + i).mul(QUICK);
+            FloatVector s = Lanes.sigmoid(z);
+            FloatVector slope = z.mul(s).fma(ONE.sub(s), s);
+            store(slope.mul(load(dy, idy + i)), dx, idx + i);
+        }
     }
 
     /** e / (1 + e)^2, e = exp(-|x|): s (1 - s) without the cancellation near s = 1. */
-    private static FloatVector sigmoidSlope(FloatVector x) {
-        FloatVector e = Lanes.exp(x.abs().neg());
-        FloatVector root = e.add(1f);
-        return e.div(root.mul(root));
-    }
-
-    private static FloatVector exp(FloatVector x) {
-        return Lanes.exp(x);
-    }
-
-    private static FloatVector expSlope(FloatVector x, FloatVector g) {
-        return g.mul(Lanes.exp(x));
+    private static void sigmoidBackward(
+            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector e = Lanes.exp(load(x, ix + i).abs().neg());
+            FloatVector root = e.add(ONE);
+            store(e.div(root.mul(root)).mul(load(dy, idy + i)), dx, idx + i);
+        }
     }
 }

@@ -5,7 +5,6 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -243,7 +242,7 @@ final class CpuAttention implements Attention {
                 ldc);
     }
 
-    private static float max(MemorySegment s, long is, int n) {
+    static float max(MemorySegment s, long is, int n) {
         FloatVector best = Lanes.broadcast(Float.NEGATIVE_INFINITY);
         int i = 0;
         for (; i < Lanes.bound(n); i += Lanes.N) {
@@ -258,29 +257,43 @@ final class CpuAttention implements Attention {
 
     /** s = exp(s - shift), and the sum of the results. */
     static float exponentials(MemorySegment s, long is, float shift, int n) {
-        FloatVector sum = Lanes.broadcast(0);
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector e = Lanes.exp(Lanes.load(s, is + i, in).sub(shift));
-            Lanes.store(e, s, is + i, in);
-            sum = sum.add(e, in);
+        FloatVector by = Lanes.broadcast(shift);
+        FloatVector sums = Lanes.broadcast(0);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            FloatVector e = Lanes.exp(Lanes.load(s, is + i).sub(by));
+            Lanes.store(e, s, is + i);
+            sums = sums.add(e);
         }
-        return Lanes.sum(sum);
+        float sum = Lanes.sum(sums);
+        for (; i < n; i++) {
+            float e = (float) Math.exp(Lanes.get(s, is + i) - shift);
+            Lanes.set(s, is + i, e);
+            sum += e;
+        }
+        return sum;
     }
 
     /** ds = p (ds - delta). */
     private static void softmaxSlope(MemorySegment p, MemorySegment ds, long at, float delta, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector g = Lanes.load(ds, at + i, in).sub(delta);
-            Lanes.store(g.mul(Lanes.load(p, at + i, in)), ds, at + i, in);
+        FloatVector by = Lanes.broadcast(delta);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            Lanes.store(Lanes.load(ds, at + i).sub(by).mul(Lanes.load(p, at + i)), ds, at + i);
+        }
+        for (; i < n; i++) {
+            Lanes.set(ds, at + i, (Lanes.get(ds, at + i) - delta) * Lanes.get(p, at + i));
         }
     }
 
-    private static void scale(MemorySegment x, long ix, float by, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            Lanes.store(Lanes.load(x, ix + i, in).mul(by), x, ix + i, in);
+    static void scale(MemorySegment x, long ix, float by, int n) {
+        FloatVector factor = Lanes.broadcast(by);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            Lanes.store(Lanes.load(x, ix + i).mul(factor), x, ix + i);
+        }
+        for (; i < n; i++) {
+            Lanes.set(x, ix + i, Lanes.get(x, ix + i) * by);
         }
     }
 

@@ -12,7 +12,6 @@ import io.aegis.kernels.Normalization;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /**
  * Layer norm by rows, batch norm by channels (channels last), floats; the formulas are those of {@link Normalization}. A
@@ -88,10 +87,15 @@ final class CpuNormalization implements Normalization {
             MemorySegment y,
             long iy,
             int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector h = load(x, ix + i, in).sub(mean).mul(rstd);
-            store(h.fma(load(gamma, ig + i, in), load(beta, ib + i, in)), y, iy + i, in);
+        FloatVector m = broadcast(mean);
+        FloatVector r = broadcast(rstd);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            FloatVector h = load(x, ix + i).sub(m).mul(r);
+            store(h.fma(load(gamma, ig + i), load(beta, ib + i)), y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, Math.fma((get(x, ix + i) - mean) * rstd, get(gamma, ig + i), get(beta, ib + i)));
         }
     }
 
@@ -164,32 +168,69 @@ final class CpuNormalization implements Normalization {
             long idx,
             int n) {
         MemorySegment w = gamma.buffer().memory();
-        FloatVector sumG = broadcast(0);
-        FloatVector sumGh = broadcast(0);
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector g = load(dy, idy + i, in).mul(load(w, gamma.offset() + i, in));
-            FloatVector h = load(x, ix + i, in).sub(mean).mul(rstd);
-            sumG = sumG.add(g);
-            sumGh = g.fma(h, sumGh);
+        long iw = gamma.offset();
+        FloatVector m = broadcast(mean);
+        FloatVector r = broadcast(rstd);
+        FloatVector sumsG = broadcast(0);
+        FloatVector sumsGh = broadcast(0);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            FloatVector g = load(dy, idy + i).mul(load(w, iw + i));
+            sumsG = sumsG.add(g);
+            sumsGh = g.fma(load(x, ix + i).sub(m).mul(r), sumsGh);
         }
-        float meanG = Lanes.sum(sumG) / n;
-        float meanGh = Lanes.sum(sumGh) / n;
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector g = load(dy, idy + i, in).mul(load(w, gamma.offset() + i, in));
-            FloatVector h = load(x, ix + i, in).sub(mean).mul(rstd);
-            store(g.sub(meanG).sub(h.mul(meanGh)).mul(rstd), dx, idx + i, in);
+        float sumG = Lanes.sum(sumsG);
+        float sumGh = Lanes.sum(sumsGh);
+        for (; i < n; i++) {
+            float g = get(dy, idy + i) * get(w, iw + i);
+            sumG += g;
+            sumGh += g * (get(x, ix + i) - mean) * rstd;
+        }
+        flowRow(x, ix, dy, idy, w, iw, mean, rstd, sumG / n, sumGh / n, dx, idx, n);
+    }
+
+    private static void flowRow(
+            MemorySegment x,
+            long ix,
+            MemorySegment dy,
+            long idy,
+            MemorySegment w,
+            long iw,
+            float mean,
+            float rstd,
+            float meanG,
+            float meanGh,
+            MemorySegment dx,
+            long idx,
+            int n) {
+        FloatVector m = broadcast(mean);
+        FloatVector r = broadcast(rstd);
+        FloatVector mg = broadcast(meanG);
+        FloatVector mgh = broadcast(meanGh);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            FloatVector g = load(dy, idy + i).mul(load(w, iw + i));
+            FloatVector h = load(x, ix + i).sub(m).mul(r);
+            store(g.sub(mg).sub(h.mul(mgh)).mul(r), dx, idx + i);
+        }
+        for (; i < n; i++) {
+            float g = get(dy, idy + i) * get(w, iw + i);
+            float h = (get(x, ix + i) - mean) * rstd;
+            set(dx, idx + i, (g - meanG - h * meanGh) * rstd);
         }
     }
 
     private static void normalisedRow(
             MemorySegment x, long ix, float mean, float rstd, MemorySegment dy, long idy, float[] sums, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector h = load(x, ix + i, in).sub(mean).mul(rstd);
-            FloatVector s = FloatVector.fromArray(Lanes.F, sums, i, in);
-            h.fma(load(dy, idy + i, in), s).intoArray(sums, i, in);
+        FloatVector m = broadcast(mean);
+        FloatVector r = broadcast(rstd);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            FloatVector h = load(x, ix + i).sub(m).mul(r);
+            h.fma(load(dy, idy + i), FloatVector.fromArray(Lanes.F, sums, i)).intoArray(sums, i);
+        }
+        for (; i < n; i++) {
+            sums[i] += (get(x, ix + i) - mean) * rstd * get(dy, idy + i);
         }
     }
 
@@ -222,10 +263,14 @@ final class CpuNormalization implements Normalization {
     }
 
     private static void squaresRow(MemorySegment x, long ix, MemorySegment mean, long im, float[] sums, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector v = load(x, ix + i, in).sub(load(mean, im + i, in));
-            v.fma(v, FloatVector.fromArray(Lanes.F, sums, i, in)).intoArray(sums, i, in);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            FloatVector v = load(x, ix + i).sub(load(mean, im + i));
+            v.fma(v, FloatVector.fromArray(Lanes.F, sums, i)).intoArray(sums, i);
+        }
+        for (; i < n; i++) {
+            float v = get(x, ix + i) - get(mean, im + i);
+            sums[i] += v * v;
         }
     }
 
@@ -246,36 +291,17 @@ final class CpuNormalization implements Normalization {
             for (long r = from; r < to; r++) {
                 long ix = x.offset() + r * c;
                 long iy = y.offset() + r * c;
-                switch (activation) {
-                    case RELU -> reluRow(in, ix, m, mean.offset(), scale, b, beta.offset(), out, iy, c);
-                    case SIGMOID -> sigmoidRow(in, ix, m, mean.offset(), scale, b, beta.offset(), out, iy, c);
-                    default -> {
-                        normRow(in, ix, m, mean.offset(), scale, b, beta.offset(), out, iy, c);
-                        if (CpuActivation.covers(activation)) {
-                            CpuActivation.forward(activation, out, iy, out, iy, c);
-                        } else if (activation != Activation.NONE) {
-                            for (int i = 0; i < c; i++) {
-                                set(out, iy + i, (float) activation.value(get(out, iy + i)));
-                            }
-                        }
+                normRow(in, ix, m, mean.offset(), scale, b, beta.offset(), out, iy, c);
+                // A second pass over a row that is still in the first-level cache: no function inside the loop above.
+                if (CpuActivation.covers(activation)) {
+                    CpuActivation.forward(activation, out, iy, out, iy, c);
+                } else if (activation != Activation.NONE) {
+                    for (int i = 0; i < c; i++) {
+                        set(out, iy + i, (float) activation.value(get(out, iy + i)));
                     }
                 }
             }
         });
-    }
-
-    private static FloatVector normed(
-            MemorySegment x,
-            long ix,
-            MemorySegment mean,
-            long im,
-            MemorySegment scale,
-            MemorySegment beta,
-            long ib,
-            int i,
-            VectorMask<Float> in) {
-        FloatVector v = load(x, ix + i, in).sub(load(mean, im + i, in));
-        return v.fma(load(scale, i, in), load(beta, ib + i, in));
     }
 
     private static void normRow(
@@ -289,43 +315,13 @@ final class CpuNormalization implements Normalization {
             MemorySegment y,
             long iy,
             int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            store(normed(x, ix, mean, im, scale, beta, ib, i, in), y, iy + i, in);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            FloatVector v = load(x, ix + i).sub(load(mean, im + i));
+            store(v.fma(load(scale, i), load(beta, ib + i)), y, iy + i);
         }
-    }
-
-    private static void reluRow(
-            MemorySegment x,
-            long ix,
-            MemorySegment mean,
-            long im,
-            MemorySegment scale,
-            MemorySegment beta,
-            long ib,
-            MemorySegment y,
-            long iy,
-            int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            store(CpuActivation.relu(normed(x, ix, mean, im, scale, beta, ib, i, in)), y, iy + i, in);
-        }
-    }
-
-    private static void sigmoidRow(
-            MemorySegment x,
-            long ix,
-            MemorySegment mean,
-            long im,
-            MemorySegment scale,
-            MemorySegment beta,
-            long ib,
-            MemorySegment y,
-            long iy,
-            int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            store(CpuActivation.sigmoid(normed(x, ix, mean, im, scale, beta, ib, i, in)), y, iy + i, in);
+        for (; i < n; i++) {
+            set(y, iy + i, Math.fma(get(x, ix + i) - get(mean, im + i), get(scale, i), get(beta, ib + i)));
         }
     }
 
@@ -409,19 +405,28 @@ final class CpuNormalization implements Normalization {
             for (long r = 0; r < rows; r++) {
                 long ix = x.offset() + r * c + from;
                 long idy = dy.offset() + r * c + from;
-                for (int i = 0; i < n; i += Lanes.N) {
-                    VectorMask<Float> m = Lanes.F.indexInRange(i, n);
-                    FloatVector d = load(grad, idy + i, m);
-                    FloatVector h = load(in, ix + i, m)
-                            .sub(FloatVector.fromArray(Lanes.F, mean, i, m))
-                            .mul(FloatVector.fromArray(Lanes.F, rstd, i, m));
-                    d.add(FloatVector.fromArray(Lanes.F, blockG, i, m)).intoArray(blockG, i, m);
-                    d.fma(h, FloatVector.fromArray(Lanes.F, blockGh, i, m)).intoArray(blockGh, i, m);
-                }
+                sumRow(in, ix, grad, idy, blockG, blockGh);
                 if (r % Sums.BLOCK == Sums.BLOCK - 1 || r == rows - 1) {
                     Sums.flush(blockG, g, n);
                     Sums.flush(blockGh, gh, n);
                 }
+            }
+        }
+
+        private void sumRow(MemorySegment x, long ix, MemorySegment dy, long idy, float[] sumG, float[] sumGh) {
+            int i = 0;
+            for (; i < Lanes.bound(n); i += Lanes.N) {
+                FloatVector d = load(dy, idy + i);
+                FloatVector h = load(x, ix + i)
+                        .sub(FloatVector.fromArray(Lanes.F, mean, i))
+                        .mul(FloatVector.fromArray(Lanes.F, rstd, i));
+                d.add(FloatVector.fromArray(Lanes.F, sumG, i)).intoArray(sumG, i);
+                d.fma(h, FloatVector.fromArray(Lanes.F, sumGh, i)).intoArray(sumGh, i);
+            }
+            for (; i < n; i++) {
+                float d = get(dy, idy + i);
+                sumG[i] += d;
+                sumGh[i] += d * (get(x, ix + i) - mean[i]) * rstd[i];
             }
         }
 
@@ -442,13 +447,29 @@ final class CpuNormalization implements Normalization {
                 long ix = x.offset() + r * c + from;
                 long idy = dy.offset() + r * c + from;
                 long idx = dx.offset() + r * c + from;
-                for (int i = 0; i < n; i += Lanes.N) {
-                    VectorMask<Float> m = Lanes.F.indexInRange(i, n);
-                    FloatVector d = load(grad, idy + i, m).sub(FloatVector.fromArray(Lanes.F, meanG, i, m));
-                    FloatVector v = load(in, ix + i, m).sub(FloatVector.fromArray(Lanes.F, mean, i, m));
-                    FloatVector s = FloatVector.fromArray(Lanes.F, slope, i, m);
-                    store(d.sub(v.mul(s)).mul(FloatVector.fromArray(Lanes.F, scale, i, m)), out, idx + i, m);
-                }
+                flowRow(in, ix, grad, idy, meanG, slope, out, idx);
+            }
+        }
+
+        private void flowRow(
+                MemorySegment x,
+                long ix,
+                MemorySegment dy,
+                long idy,
+                float[] meanG,
+                float[] slope,
+                MemorySegment dx,
+                long idx) {
+            int i = 0;
+            for (; i < Lanes.bound(n); i += Lanes.N) {
+                FloatVector d = load(dy, idy + i).sub(FloatVector.fromArray(Lanes.F, meanG, i));
+                FloatVector v = load(x, ix + i).sub(FloatVector.fromArray(Lanes.F, mean, i));
+                FloatVector flow = d.sub(v.mul(FloatVector.fromArray(Lanes.F, slope, i)));
+                store(flow.mul(FloatVector.fromArray(Lanes.F, scale, i)), dx, idx + i);
+            }
+            for (; i < n; i++) {
+                float d = get(dy, idy + i) - meanG[i];
+                set(dx, idx + i, (d - (get(x, ix + i) - mean[i]) * slope[i]) * scale[i]);
             }
         }
     }

@@ -1,7 +1,9 @@
 package io.aegis.kernels.cpu;
 
 import static io.aegis.kernels.cpu.Lanes.broadcast;
+import static io.aegis.kernels.cpu.Lanes.get;
 import static io.aegis.kernels.cpu.Lanes.load;
+import static io.aegis.kernels.cpu.Lanes.set;
 import static io.aegis.kernels.cpu.Lanes.store;
 
 import io.aegis.kernels.DType;
@@ -9,7 +11,6 @@ import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /** Adam and ReGrad's modulation over floats; tensors without holes, in whatever order their dimensions lie. */
 final class CpuOptimizer implements Optimizer {
@@ -63,7 +64,7 @@ final class CpuOptimizer implements Optimizer {
             int n) {
         double correction1 = 1 - Math.pow(k.beta1(), k.step());
         double correction2 = 1 - Math.pow(k.beta2(), k.step());
-        FloatVector decay = broadcast((float) (k.decoupled() ? 0 : k.weightDecay()));
+        float decay = (float) (k.decoupled() ? 0 : k.weightDecay());
         float shrink = (float) (k.decoupled() ? 1 - k.learningRate() * k.weightDecay() : 1);
         float beta1 = (float) k.beta1();
         float beta2 = (float) k.beta2();
@@ -73,16 +74,25 @@ final class CpuOptimizer implements Optimizer {
         float rate = (float) (k.learningRate() / correction1);
         float root = (float) (1 / Math.sqrt(correction2));
         float eps = (float) k.eps();
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector w = load(p, ip + i, in);
-            FloatVector d = w.fma(decay, load(g, ig + i, in));
-            FloatVector m1 = load(m, im + i, in).mul(beta1).add(d.mul(rest1));
-            FloatVector v1 = load(v, iv + i, in).mul(beta2).add(d.mul(d).mul(rest2));
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            FloatVector w = load(p, ip + i);
+            FloatVector d = w.fma(broadcast(decay), load(g, ig + i));
+            FloatVector m1 = load(m, im + i).mul(beta1).add(d.mul(rest1));
+            FloatVector v1 = load(v, iv + i).mul(beta2).add(d.mul(d).mul(rest2));
             FloatVector move = m1.mul(rate).div(v1.sqrt().mul(root).add(eps));
-            store(w.mul(shrink).sub(move), p, ip + i, in);
-            store(m1, m, im + i, in);
-            store(v1, v, iv + i, in);
+            store(w.mul(shrink).sub(move), p, ip + i);
+            store(m1, m, im + i);
+            store(v1, v, iv + i);
+        }
+        for (; i < n; i++) {
+            float w = get(p, ip + i);
+            float d = Math.fma(w, decay, get(g, ig + i));
+            float m1 = get(m, im + i) * beta1 + d * rest1;
+            float v1 = get(v, iv + i) * beta2 + d * d * rest2;
+            set(p, ip + i, w * shrink - m1 * rate / ((float) Math.sqrt(v1) * root + eps));
+            set(m, im + i, m1);
+            set(v, iv + i, v1);
         }
     }
 
@@ -121,17 +131,25 @@ final class CpuOptimizer implements Optimizer {
     }
 
     private static void scaled(MemorySegment b, long ib, float p, MemorySegment y, long iy, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            store(load(b, ib + i, in).mul(p), y, iy + i, in);
+        FloatVector by = broadcast(p);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            store(load(b, ib + i).mul(by), y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, get(b, ib + i) * p);
         }
     }
 
     private static void without(
             MemorySegment b, long ib, float p, MemorySegment x, long ix, MemorySegment y, long iy, int n) {
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            store(load(x, ix + i, in).sub(load(b, ib + i, in).mul(p)), y, iy + i, in);
+        FloatVector by = broadcast(p);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            store(load(x, ix + i).sub(load(b, ib + i).mul(by)), y, iy + i);
+        }
+        for (; i < n; i++) {
+            set(y, iy + i, get(x, ix + i) - get(b, ib + i) * p);
         }
     }
 

@@ -6,8 +6,6 @@ import io.aegis.kernels.Reduction;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /** Sums and row-wise work on floats; the layouts that models do not use go to the plain kernels. */
 final class CpuReduction implements Reduction {
@@ -122,24 +120,10 @@ final class CpuReduction implements Reduction {
     }
 
     private static void softmaxRow(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
-        FloatVector best = Lanes.broadcast(Float.NEGATIVE_INFINITY);
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            best = best.lanewise(VectorOperators.MAX, Lanes.load(x, ix + i, in), in);
-        }
-        float max = best.reduceLanes(VectorOperators.MAX);
-        FloatVector sum = Lanes.broadcast(0);
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector e = Lanes.exp(Lanes.load(x, ix + i, in).sub(max));
-            Lanes.store(e, y, iy + i, in);
-            sum = sum.add(e, in);
-        }
-        float total = Lanes.sum(sum);
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            Lanes.store(Lanes.load(y, iy + i, in).div(total), y, iy + i, in);
-        }
+        float max = CpuAttention.max(x, ix, n);
+        MemorySegment.copy(x, ix << 2, y, iy << 2, (long) n << 2);
+        float sum = CpuAttention.exponentials(y, iy, max, n);
+        CpuAttention.scale(y, iy, 1 / sum, n);
     }
 
     @Override
@@ -160,11 +144,17 @@ final class CpuReduction implements Reduction {
         MemorySegment p = y.buffer().memory();
         MemorySegment g = dy.buffer().memory();
         float dot = (float) Sums.dot(g, dy.offset() + row, p, y.offset() + row, n);
-        for (int i = 0; i < n; i += Lanes.N) {
-            VectorMask<Float> in = Lanes.F.indexInRange(i, n);
-            FloatVector d = Lanes.load(g, dy.offset() + row + i, in).sub(dot);
-            FloatVector slope = d.mul(Lanes.load(p, y.offset() + row + i, in));
-            Lanes.store(slope, dx.buffer().memory(), dx.offset() + row + i, in);
+        MemorySegment out = dx.buffer().memory();
+        long ip = y.offset() + row;
+        long ig = dy.offset() + row;
+        long io = dx.offset() + row;
+        FloatVector by = Lanes.broadcast(dot);
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            Lanes.store(Lanes.load(g, ig + i).sub(by).mul(Lanes.load(p, ip + i)), out, io + i);
+        }
+        for (; i < n; i++) {
+            Lanes.set(out, io + i, (Lanes.get(g, ig + i) - dot) * Lanes.get(p, ip + i));
         }
     }
 

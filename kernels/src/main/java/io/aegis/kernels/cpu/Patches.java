@@ -11,7 +11,11 @@ import jdk.incubator.vector.FloatVector;
  */
 final class Patches {
     private final MemorySegment memory;
-    private final View x;
+    private final long pictures;
+    private final long offset;
+    private final long byPicture;
+    private final long byLine;
+    private final long byColumn;
     private final int channels;
     private final int kw;
     private final int taps;
@@ -19,12 +23,16 @@ final class Patches {
     private final int padding;
     private final long height;
     private final long width;
-    private final long outHeight;
-    private final long outWidth;
+    private final int outHeight;
+    private final int outWidth;
 
     Patches(View x, View weight, Geometry geometry, View y) {
-        this.x = x;
         memory = x.buffer().memory();
+        pictures = x.size(0);
+        offset = x.offset();
+        byPicture = x.stride(0);
+        byLine = x.stride(1);
+        byColumn = x.stride(2);
         channels = (int) x.size(3);
         kw = (int) weight.size(3);
         taps = (int) (weight.size(2) * kw);
@@ -32,16 +40,16 @@ final class Patches {
         padding = geometry.padding();
         height = x.size(1);
         width = x.size(2);
-        outHeight = y.size(1);
-        outWidth = y.size(2);
+        outHeight = (int) y.size(1);
+        outWidth = (int) y.size(2);
     }
 
     long rows() {
-        return x.size(0) * rowsOfOne();
+        return pictures * rowsOfOne();
     }
 
     long rowsOfOne() {
-        return outHeight * outWidth;
+        return (long) outHeight * outWidth;
     }
 
     long columns() {
@@ -50,20 +58,20 @@ final class Patches {
 
     /** Copies rows {@code from..to}, columns {@code left..right}, densely into {@code into}; outside the picture is 0. */
     void gather(long from, long to, long left, long right, MemorySegment into) {
+        int firstTap = (int) (left / channels);
+        int lastTap = (int) ((right - 1) / channels);
         long at = 0;
         for (long row = from; row < to; row++) {
-            for (long column = left; column < right; ) {
-                int tap = (int) (column / channels);
-                int c = (int) (column % channels);
-                long n = Math.min(channels - c, right - column);
+            for (int tap = firstTap; tap <= lastTap; tap++) {
+                int c = tap == firstTap ? (int) (left - (long) tap * channels) : 0;
+                int end = tap == lastTap ? (int) (right - (long) tap * channels) : channels;
                 long source = place(row, tap);
                 if (source < 0) {
-                    clear(into, at, (int) n);
+                    clear(into, at, end - c);
                 } else {
-                    copy(memory, source + c, into, at, (int) n);
+                    copy(memory, source + c, into, at, end - c);
                 }
-                at += n;
-                column += n;
+                at += end - c;
             }
         }
     }
@@ -84,20 +92,20 @@ final class Patches {
     void clear(long picture) {
         for (long i = 0; i < height; i++) {
             for (long j = 0; j < width; j++) {
-                memory.asSlice(x.index(picture, i, j) << 2, (long) channels << 2)
-                        .fill((byte) 0);
+                clear(memory, offset + picture * byPicture + i * byLine + j * byColumn, channels);
             }
         }
     }
 
     /** Where the first channel of a tap of a row lies; -1 in the padding. */
     private long place(long row, int tap) {
-        long i = row / outWidth % outHeight * stride + tap / kw - padding;
-        long j = row % outWidth * stride + tap % kw - padding;
+        int inPicture = (int) (row % (outHeight * outWidth));
+        long i = (long) (inPicture / outWidth) * stride + tap / kw - padding;
+        long j = (long) (inPicture % outWidth) * stride + tap % kw - padding;
         if (i < 0 || j < 0 || i >= height || j >= width) {
             return -1;
         }
-        return x.index(row / rowsOfOne(), i, j);
+        return offset + row / ((long) outHeight * outWidth) * byPicture + i * byLine + j * byColumn;
     }
 
     /** Short rows: a bulk copy would cost more to start than to do. */

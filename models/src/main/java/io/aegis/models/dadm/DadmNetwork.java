@@ -46,8 +46,21 @@ public final class DadmNetwork {
      */
     public record Output(Tensor logits, Tensor[] features, Tensor[] information, Tensor[] mutualInformation) {}
 
-    /** Declares all parameters in {@code p}, in the published order. */
+    /** What training does with the patch embeddings and all encoder layers but the last. */
+    public enum Trunk {
+        /** As published: they come from a pretrained ViT and stay as they are. */
+        FROZEN,
+        /** They learn with the rest, for models that begin at random: nobody means random and frozen. */
+        TRAINED
+    }
+
+    /** Declares all parameters in {@code p}, in the published order, the trunk frozen. */
     public DadmNetwork(Parameters p, DadmConfig config) {
+        this(p, config, Trunk.FROZEN);
+    }
+
+    /** As above, and says what training does with the trunk. */
+    public DadmNetwork(Parameters p, DadmConfig config, Trunk trunk) {
         this.config = config;
         int d = config.width();
         for (Modality m : Modality.values()) {
@@ -63,13 +76,13 @@ public final class DadmNetwork {
         Init patchInit = new Init.TruncatedNormal(Math.sqrt(1.0 / (3 * config.patch() * config.patch())));
         Geometry stride = new Geometry(config.patch(), 0, 1);
         for (Modality m : Modality.values()) {
-            patches[m.ordinal()] = new Conv2d(
-                            p.at("conv_proj" + m.number()), 3, d, config.patch(), stride, patchInit, Init.ZEROS)
-                    .frozen();
+            Conv2d patch = new Conv2d(
+                    p.at("conv_proj" + m.number()), 3, d, config.patch(), stride, patchInit, Init.ZEROS);
+            patches[m.ordinal()] = trunk == Trunk.FROZEN ? patch.frozen() : patch;
         }
         int l = config.layers();
         for (int i = 1; i <= l; i++) {
-            encoder.add(new EncoderLayer(p.at("ViT_Encoder." + i), config, i == l));
+            encoder.add(new EncoderLayer(p.at("ViT_Encoder." + i), config, trunk == Trunk.TRAINED || i == l));
         }
         finalNorm = new LayerNorm(p.at("ViT_Encoder." + (l + 1)), d, EPS);
         head = new Linear(p.at("fc_all"), 3L * d, 2, false).frozen();

@@ -2,6 +2,7 @@ package io.aegis.training.dadm;
 
 import io.aegis.image.Augmentation;
 import io.aegis.models.dadm.DadmConfig;
+import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Modality;
 import io.aegis.models.dadm.Recipe;
 import io.aegis.training.Schedule;
@@ -146,6 +147,15 @@ public record DadmTrainingOptions(
                 new ThresholdRule.EqualErrorRate(),
                 Optional.empty(),
                 new Run(out, 200, Math.max(1, Runtime.getRuntime().availableProcessors() / 2)));
+    }
+
+    /**
+     * What becomes of the trunk: frozen as published, but for the intended recipe without a pretrained ViT, where freezing
+     * would keep it random for ever.
+     */
+    public DadmNetwork.Trunk trunk() {
+        boolean pretrained = init.isPresent() || recipe.equals("official");
+        return pretrained ? DadmNetwork.Trunk.FROZEN : DadmNetwork.Trunk.TRAINED;
     }
 
     public DadmTrainingOptions withRecipe(String name) {

@@ -43,7 +43,7 @@ final class Learner implements AutoCloseable {
     private DadmStep step;
 
     private Learner(DadmTrainingOptions options) {
-        network = new DadmNetwork(parameters, options.config());
+        network = new DadmNetwork(parameters, options.config(), options.trunk());
     }
 
     /** At the start of a run. */
