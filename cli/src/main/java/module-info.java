@@ -2,4 +2,7 @@
 module io.aegis.cli {
     requires io.aegis.training;
     requires info.picocli;
+
+    opens io.aegis.cli to
+            info.picocli;
 }

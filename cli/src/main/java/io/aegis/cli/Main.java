@@ -1,8 +1,72 @@
 package io.aegis.cli;
 
-/** The {@code aegis} command. */
-public final class Main {
-    private Main() {}
+import java.io.PrintWriter;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
-    public static void main(String[] args) {}
+/** {@code aegis}: face anti-spoofing from the command line. */
+@Command(
+        name = "aegis",
+        description = "Face anti-spoofing: trains, scores, evaluates and explains.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Main.Version.class,
+        subcommands = {
+            DemoCommand.class,
+            TrainCommand.class,
+            EvaluateCommand.class,
+            ScoreCommand.class,
+            VerifyCommand.class,
+            DoctorCommand.class
+        })
+public final class Main implements Runnable {
+    @Option(
+            names = "--trace",
+            scope = CommandLine.ScopeType.INHERIT,
+            description = "print the stack trace of an error as well")
+    boolean trace;
+
+    @CommandLine.Spec
+    CommandLine.Model.CommandSpec spec;
+
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Main.class.getPackage().getImplementationVersion();
+            return new String[] {"aegis " + (version == null ? "(from classes)" : version)};
+        }
+    }
+
+    public static void main(String[] args) {
+        System.exit(run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args));
+    }
+
+    /** Runs one command; its exit status: 0 done, 1 failed, 2 misused or, of verify, incomplete. */
+    static int run(PrintWriter out, PrintWriter err, String... args) {
+        Main main = new Main();
+        CommandLine line = new CommandLine(main)
+                .setOut(out)
+                .setErr(err)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExecutionExceptionHandler((e, command, parsed) -> {
+                    err.println("aegis: " + Failure.sentence(e));
+                    if (main.trace) {
+                        e.printStackTrace(err);
+                    }
+                    err.flush();
+                    return 1;
+                });
+        try {
+            return line.execute(args);
+        } catch (OutOfMemoryError e) {
+            err.println("aegis: " + Failure.sentence(e));
+            err.flush();
+            return 1;
+        }
+    }
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(spec.commandLine().getOut());
+    }
 }

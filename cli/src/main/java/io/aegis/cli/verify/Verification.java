@@ -5,6 +5,7 @@ import io.aegis.kernels.Kernels;
 import io.aegis.weights.ConfigJson;
 import io.aegis.weights.WeightsException;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -19,6 +20,19 @@ public final class Verification {
      * @param dtype of parameters and activations
      */
     public record Computing(Kernels kernels, DType dtype) {}
+
+    /**
+     * Compares everything in a directory and prints the table.
+     *
+     * @param all print every row, not only those that are wrong
+     * @return exit status: 0 all right, 1 something differs, 2 something could not be compared
+     * @throws WeightsException when it is no directory of reference values that this project knows
+     */
+    public static int run(Path directory, Computing computing, PrintWriter out, boolean all) throws IOException {
+        Rows rows = of(directory, computing);
+        rows.print(out, all);
+        return rows.exitCode();
+    }
 
     /**
      * Compares everything in a directory.

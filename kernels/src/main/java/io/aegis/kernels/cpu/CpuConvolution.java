@@ -54,11 +54,8 @@ final class CpuConvolution implements Convolution {
         MemorySegment w = weight.buffer().memory();
         MemorySegment out = y.buffer().memory();
         long o = weight.size(0);
-        int blocks = (int) ((p.rows() + BLOCK - 1) / BLOCK);
-        Workers.run(blocks, i -> {
-            long from = i * BLOCK;
-            long to = Math.min(p.rows(), from + BLOCK);
-            MemorySegment patches = Scratch.floats(SLOT, BLOCK * p.columns());
+        Workers.ranges(p.rows(), blocks(p.rows()), 1, (from, to) -> {
+            MemorySegment patches = Scratch.floats(SLOT, (to - from) * p.columns());
             p.gather(from, to, 0, p.columns(), patches);
             long at = y.offset() + from * o;
             float beta = 0;
@@ -198,6 +195,12 @@ final class CpuConvolution implements Convolution {
     @Override
     public void centralDifferenceBackward(View deffective, double theta, View dweight) {
         plain.centralDifferenceBackward(deffective, theta, dweight);
+    }
+
+    /** How many blocks these rows make: as many for each thread. */
+    private static int blocks(long rows) {
+        long threads = Workers.count();
+        return (int) (Math.ceilDiv(rows, BLOCK * threads) * threads);
     }
 
     /** A picture whose channels are neighbours: itself, or a copy in scratch memory. */

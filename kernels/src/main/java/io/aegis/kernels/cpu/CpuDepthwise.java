@@ -74,15 +74,29 @@ final class CpuDepthwise {
         int lines = y.pictures * y.height;
         MemorySegment b = bias == null ? null : bias.buffer().memory();
         long biasOffset = bias == null ? 0 : bias.offset();
-        Workers.grains((long) blocks * lines, Math.max(1, 8192 / (y.width * Math.min(BLOCK, y.channels))), (first, last) -> {
-            for (long task = first; task < last; task++) {
-                int from = (int) (task / lines) * BLOCK;
-                int line = (int) (task % lines);
-                line(
-                        x, weight.buffer().memory(), weight.offset(), kh, kw, b, biasOffset, stride, padding, flipped, y,
-                        line / y.height, line % y.height, from, Math.min(y.channels, from + BLOCK));
-            }
-        });
+        Workers.grains(
+                (long) blocks * lines, Math.max(1, 8192 / (y.width * Math.min(BLOCK, y.channels))), (first, last) -> {
+                    for (long task = first; task < last; task++) {
+                        int from = (int) (task / lines) * BLOCK;
+                        int line = (int) (task % lines);
+                        line(
+                                x,
+                                weight.buffer().memory(),
+                                weight.offset(),
+                                kh,
+                                kw,
+                                b,
+                                biasOffset,
+                                stride,
+                                padding,
+                                flipped,
+                                y,
+                                line / y.height,
+                                line % y.height,
+                                from,
+                                Math.min(y.channels, from + BLOCK));
+                    }
+                });
     }
 
     private static void line(

@@ -107,7 +107,13 @@ final class Lanes {
         FloatVector shifted = c.fma(LOG2_E, ROUND);
         FloatVector n = shifted.sub(ROUND);
         FloatVector r = n.fma(MINUS_LN2_LOW, n.fma(MINUS_LN2_HIGH, c));
-        FloatVector p = E7.fma(r, E6).fma(r, E5).fma(r, E4).fma(r, E3).fma(r, HALF).fma(r, ONE).fma(r, ONE);
+        FloatVector p = E7.fma(r, E6)
+                .fma(r, E5)
+                .fma(r, E4)
+                .fma(r, E3)
+                .fma(r, HALF)
+                .fma(r, ONE)
+                .fma(r, ONE);
         // The integer sits in the low bits of the shifted number: moved into the exponent, what was above it falls out.
         IntVector power = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
         return p.reinterpretAsInts().add(power).reinterpretAsFloats();
@@ -125,7 +131,13 @@ final class Lanes {
      */
     static FloatVector normalCdf(FloatVector x, FloatVector e) {
         FloatVector t = ONE.div(x.abs().fma(ERFC_SCALE, ONE));
-        FloatVector q = C7.fma(t, C6).fma(t, C5).fma(t, C4).fma(t, C3).fma(t, C2).fma(t, C1).fma(t, C0);
+        FloatVector q = C7.fma(t, C6)
+                .fma(t, C5)
+                .fma(t, C4)
+                .fma(t, C3)
+                .fma(t, C2)
+                .fma(t, C1)
+                .fma(t, C0);
         FloatVector tail = q.mul(t).mul(e).mul(HALF);
         return tail.blend(ONE.sub(tail), x.compare(VectorOperators.GT, 0f));
     }

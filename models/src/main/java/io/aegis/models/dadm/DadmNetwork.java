@@ -76,8 +76,8 @@ public final class DadmNetwork {
         Init patchInit = new Init.TruncatedNormal(Math.sqrt(1.0 / (3 * config.patch() * config.patch())));
         Geometry stride = new Geometry(config.patch(), 0, 1);
         for (Modality m : Modality.values()) {
-            Conv2d patch = new Conv2d(
-                    p.at("conv_proj" + m.number()), 3, d, config.patch(), stride, patchInit, Init.ZEROS);
+            Conv2d patch =
+                    new Conv2d(p.at("conv_proj" + m.number()), 3, d, config.patch(), stride, patchInit, Init.ZEROS);
             patches[m.ordinal()] = trunk == Trunk.FROZEN ? patch.frozen() : patch;
         }
         int l = config.layers();

@@ -1,0 +1,155 @@
+package io.aegis.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aegis.models.dadm.Dadm;
+import io.aegis.models.dadm.DadmThreshold;
+import io.aegis.models.dadm.Modality;
+import io.aegis.training.dadm.DadmEvaluator;
+import io.aegis.training.dadm.RunCharts;
+import io.aegis.training.dadm.SampleSource;
+import io.aegis.training.data.Manifest;
+import io.aegis.training.data.MissingModalities;
+import io.aegis.training.metrics.Evaluation;
+import io.aegis.training.metrics.PaperProtocol;
+import io.aegis.training.metrics.Sample;
+import io.aegis.training.metrics.Scores;
+import io.aegis.training.metrics.Split;
+import io.aegis.training.metrics.Threshold;
+import io.aegis.weights.AtomicFile;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Judges models on sets. */
+@Command(
+        name = "evaluate",
+        description = "Measures a model on a test set.",
+        mixinStandardHelpOptions = true,
+        subcommands = EvaluateCommand.OfDadm.class)
+final class EvaluateCommand implements Runnable {
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(spec.commandLine().getOut());
+    }
+
+    /** A set of faces, at the threshold that was chosen on development data and came with the model. */
+    @Command(name = "dadm", description = "Measures a DADM on a manifest.", mixinStandardHelpOptions = true)
+    static final class OfDadm implements Callable<Integer> {
+        @Option(
+                names = "--model",
+                required = true,
+                paramLabel = "DIR",
+                description = "a model folder, such as run/best")
+        Path model;
+
+        @Option(names = "--data", required = true, paramLabel = "CSV", description = "the test set's manifest")
+        Path data;
+
+        @Option(names = "--missing", paramLabel = "depth,ir", description = "take these modalities as missing")
+        String missing;
+
+        @Option(
+                names = "--paper-protocol",
+                description = "add what the paper reports, whose threshold comes from the test set itself")
+        boolean paper;
+
+        @Option(
+                names = "--threshold",
+                paramLabel = "P",
+                description = "decide at this probability instead of the model's threshold")
+        Double threshold;
+
+        @Option(
+                names = "--out",
+                paramLabel = "DIR",
+                description = "write scores.csv, roc.svg and scores.svg into this folder")
+        Path out;
+
+        @Option(names = "--json", description = "print one JSON object")
+        boolean json;
+
+        @Spec
+        CommandSpec spec;
+
+        @Override
+        public Integer call() throws Exception {
+            Set<Modality> without = missing == null ? Set.of() : MissingModalities.parse(missing);
+            var split = Manifest.open(data);
+            try (Dadm dadm = Dadm.load(model)) {
+                Threshold at = threshold(dadm);
+                Scores scores =
+                        DadmEvaluator.of(dadm, SampleSource.FILES, loaders()).scores(split, Split.TEST, without);
+                Evaluation evaluation = Evaluation.of(scores, at);
+                write(scores, at);
+                print(evaluation, paper ? PaperProtocol.of(scores) : null);
+            }
+            return 0;
+        }
+
+        private Threshold threshold(Dadm dadm) {
+            if (threshold != null) {
+                return new Threshold(threshold, "given by --threshold");
+            }
+            DadmThreshold stored = dadm.threshold()
+                    .orElseThrow(() -> new IllegalArgumentException(model
+                            + " has no threshold; give one with --threshold P, chosen on other data than the test"));
+            return DadmEvaluator.threshold(stored);
+        }
+
+        private void write(Scores scores, Threshold at) throws Exception {
+            if (out == null) {
+                return;
+            }
+            Files.createDirectories(out);
+            StringBuilder csv = new StringBuilder("id,score,label,attack,domain\n");
+            for (Sample s : scores.samples()) {
+                csv.append(quoted(s.id())).append(',').append(s.score()).append(',');
+                csv.append(s.bonaFide() ? "bonafide" : "attack").append(',');
+                csv.append(quoted(s.attack()))
+                        .append(',')
+                        .append(quoted(s.domain()))
+                        .append('\n');
+            }
+            AtomicFile.write(out.resolve("scores.csv"), csv.toString());
+            RunCharts.roc(scores, at).write(out.resolve("roc.svg"));
+            RunCharts.scores(scores, at).write(out.resolve("scores.svg"));
+        }
+
+        private static String quoted(String cell) {
+            String text = cell == null ? "" : cell;
+            return text.matches("[^,\"\\r\\n]*") ? text : '"' + text.replace("\"", "\"\"") + '"';
+        }
+
+        private void print(Evaluation evaluation, PaperProtocol asPublished) throws Exception {
+            PrintWriter to = spec.commandLine().getOut();
+            if (json) {
+                Map<String, Object> all = new LinkedHashMap<>(evaluation.toMap());
+                if (asPublished != null) {
+                    all.put("paper_protocol", asPublished.toMap());
+                }
+                to.println(new ObjectMapper().writeValueAsString(all));
+            } else {
+                to.println(evaluation);
+                if (asPublished != null) {
+                    to.println(asPublished);
+                }
+            }
+            to.flush();
+        }
+    }
+
+    static int loaders() {
+        return Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+    }
+}

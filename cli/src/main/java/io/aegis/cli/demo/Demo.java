@@ -1,0 +1,154 @@
+package io.aegis.cli.demo;
+
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Kernels;
+import io.aegis.models.dadm.Dadm;
+import io.aegis.models.dadm.Modality;
+import io.aegis.training.dadm.DadmEvaluator;
+import io.aegis.training.dadm.DadmTrainer;
+import io.aegis.training.dadm.DadmTrainingData;
+import io.aegis.training.dadm.DadmTrainingOptions;
+import io.aegis.training.data.Domains;
+import io.aegis.training.data.Sample;
+import io.aegis.training.data.Split;
+import io.aegis.training.metrics.Evaluation;
+import io.aegis.training.metrics.Scores;
+import io.aegis.training.metrics.Threshold;
+import io.aegis.training.report.ProgressBar;
+import io.aegis.training.synthetic.Domain;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * Draws faces of four domains, trains on three and scores the fourth, once with all three cameras and once with the
+ * colour camera alone; then writes it all down.
+ */
+public final class Demo {
+    private static final String MARK = ".aegis-demo";
+
+    private final Path out;
+    private final long seed;
+    private final DemoPlan plan;
+    private final PrintWriter console;
+    private final SyntheticSource source = new SyntheticSource();
+
+    /**
+     * @param out folder of the report and both runs
+     * @param quick train next to nothing
+     */
+    public Demo(Path out, long seed, boolean quick, PrintWriter console) {
+        this.out = out;
+        this.seed = seed;
+        this.plan = quick ? DemoPlan.QUICK : DemoPlan.FULL;
+        this.console = console;
+    }
+
+    /** What one trained model did on the unseen domain. */
+    record Trial(DadmTrainer.Outcome outcome, Scores scores, Threshold threshold, Evaluation evaluation) {}
+
+    /** Runs everything; the report's path is the last line. */
+    public void run() throws IOException {
+        long start = System.nanoTime();
+        prepare();
+        Kernels.Choice products = Backends.best().choices().getFirst();
+        say("kernels: %s, products by %s", Backends.best().name(), products.implementation());
+
+        List<Domain> domains = Domain.standard();
+        Domain unseen = domains.getLast();
+        DadmTrainingData data = training(domains.subList(0, domains.size() - 1));
+        Split test = source.draw("test", unseen, seed + 300, plan.test(), DemoPlan.PICTURE);
+        say(
+                "faces: %d to learn from, %d to choose the threshold, both of %s; %d of %s, which no model sees in training",
+                data.train().size(),
+                data.development().size(),
+                String.join(", ", data.domains().names()),
+                test.size(),
+                unseen.name());
+
+        say("training a DADM on RGB, depth and infrared");
+        Trial all = trial("all", EnumSet.allOf(Modality.class), data, test);
+        say("training the same on RGB alone, for comparison");
+        Trial rgb = trial("rgb-only", EnumSet.of(Modality.RGB), data, test);
+
+        Path report = out.resolve("report.html");
+        try (Dadm dadm = Dadm.load(all.outcome().model())) {
+            new DemoReport(plan, source, dadm, unseen, test, all, rgb).write(report);
+        }
+        say("");
+        say("unseen domain '%s', area under the ROC curve:", unseen.name());
+        say(
+                "  RGB, depth and infrared   %.4f   (HTER %.4f at the development threshold)",
+                all.evaluation().auc(), all.evaluation().hter());
+        say(
+                "  RGB alone                 %.4f   (HTER %.4f)",
+                rgb.evaluation().auc(), rgb.evaluation().hter());
+        say("%.0f seconds; report: %s", (System.nanoTime() - start) / 1e9, report.toAbsolutePath());
+    }
+
+    private DadmTrainingData training(List<Domain> seen) {
+        List<Sample> train = new ArrayList<>();
+        List<Sample> development = new ArrayList<>();
+        List<String> names = new ArrayList<>();
+        for (Domain d : seen) {
+            int i = names.size();
+            names.add(d.name());
+            train.addAll(source.draw("train-" + d.name(), d, seed + 100 + i, plan.perDomain(), DemoPlan.PICTURE)
+                    .samples());
+            development.addAll(
+                    source.draw("development-" + d.name(), d, seed + 200 + i, plan.development(), DemoPlan.PICTURE)
+                            .samples());
+        }
+        return new DadmTrainingData(
+                new Domains(names), new Split("training", train), new Split("development", development), source);
+    }
+
+    private Trial trial(String name, Set<Modality> modalities, DadmTrainingData data, Split test) {
+        DadmTrainingOptions options = plan.options(out.resolve(name), seed, modalities);
+        DadmTrainer.Outcome outcome = DadmTrainer.train(options, data, ProgressBar.Surroundings.standard());
+        try (Dadm dadm = Dadm.load(outcome.model())) {
+            Threshold threshold = DadmEvaluator.threshold(dadm.threshold().orElseThrow());
+            Scores scores = DadmEvaluator.of(dadm, source, 1)
+                    .scores(
+                            test,
+                            io.aegis.training.metrics.Split.TEST,
+                            options.input().unused());
+            return new Trial(outcome, scores, threshold, Evaluation.of(scores, threshold));
+        }
+    }
+
+    /** An empty folder, or one that a former demo made. */
+    private void prepare() throws IOException {
+        if (Files.exists(out)) {
+            boolean former = Files.exists(out.resolve(MARK));
+            try (Stream<Path> inside = Files.list(out)) {
+                if (!former && inside.findAny().isPresent()) {
+                    throw new IOException(
+                            out + " is not empty and not a former demo's; name another folder with --out");
+                }
+            }
+            try (Stream<Path> tree = Files.walk(out)) {
+                for (Path p : tree.sorted(Comparator.reverseOrder()).toList()) {
+                    if (!p.equals(out)) {
+                        Files.delete(p);
+                    }
+                }
+            }
+        }
+        Files.createDirectories(out);
+        Files.createFile(out.resolve(MARK));
+    }
+
+    private void say(String format, Object... values) {
+        console.println(String.format(Locale.ROOT, format, values));
+        console.flush();
+    }
+}

@@ -1,0 +1,2 @@
+/** {@code aegis demo}: synthetic faces, two trained models, one report. */
+package io.aegis.cli.demo;
