@@ -36,11 +36,28 @@ final class Rows {
 
     /** As above; elements marked in {@code noise} are left out, and {@code why} says what they are. */
     void compare(String name, double[] reference, double[] ours, double relative, boolean[] noise, String why) {
+        compare(name, reference, ours, relative, 0, noise, why);
+    }
+
+    /** As the first, with an absolute amount that is allowed besides. */
+    void compare(String name, double[] reference, double[] ours, double relative, double absolute) {
+        compare(name, reference, ours, relative, absolute, new boolean[reference.length], "");
+    }
+
+    private void compare(
+            String name,
+            double[] reference,
+            double[] ours,
+            double relative,
+            double absolute,
+            boolean[] noise,
+            String why) {
         double max = 0;
         for (double r : reference) {
-            max = Math.max(max, Math.abs(r));
+            // An infinite scale, or one that is no number, would allow everything.
+            max = Double.isFinite(r) ? Math.max(max, Math.abs(r)) : max;
         }
-        compare(name, reference, ours, relative, 0, noise, why, max);
+        compare(name, reference, ours, relative, absolute, noise, why, max);
     }
 
     /** As above, with the largest value given, and an absolute amount that is allowed besides. */
@@ -67,11 +84,11 @@ final class Rows {
                 left++;
             } else if (Double.isNaN(ours[i]) != Double.isNaN(reference[i])) {
                 error = Double.POSITIVE_INFINITY;
-            } else if (!Double.isNaN(ours[i])) {
+            } else if (!Double.isNaN(ours[i]) && ours[i] != reference[i]) {
                 error = Math.max(error, Math.abs(ours[i] - reference[i]));
             }
         }
-        Row.Verdict verdict = error > allowed
+        Row.Verdict verdict = !(error <= allowed)
                 ? Row.Verdict.FAILED
                 : left > 0 && left == ours.length ? Row.Verdict.NOISE : Row.Verdict.OK;
         rows.add(new Row(name, max, error, allowed, verdict, left == 0 ? "" : left + " elements: " + why));
@@ -85,6 +102,12 @@ final class Rows {
             max = Double.isNaN(x) ? Double.POSITIVE_INFINITY : Math.max(max, Math.abs(x));
         }
         rows.add(new Row(name, 0, max, limit, max <= limit ? Row.Verdict.NOISE : Row.Verdict.FAILED, why));
+    }
+
+    /** There is nothing to compare with a reference for a reason that is an error. */
+    void failed(String name, String why) {
+        seen.add(name);
+        rows.add(new Row(name, Double.NaN, Double.NaN, 0, Row.Verdict.FAILED, why));
     }
 
     /** Says that a key is an input of a comparison, so that nobody misses a row for it. */

@@ -20,6 +20,11 @@ final class Tolerances {
         this.root = root;
     }
 
+    /** No floors. */
+    static Tolerances none() {
+        return new Tolerances(new ObjectMapper().createObjectNode());
+    }
+
     /** Reads the file of a directory; without one there are no floors. */
     static Tolerances of(Path directory) throws IOException {
         Path file = directory.resolve("tolerances.json");

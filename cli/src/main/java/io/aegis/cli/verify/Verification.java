@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Set;
 
 /** Finds out what a directory of reference values is, and compares it. */
 public final class Verification {
@@ -35,34 +36,63 @@ public final class Verification {
     }
 
     /**
-     * Compares everything in a directory.
+     * Compares everything in a directory: a model's references beside its {@code config.json}, those of pictures, and the
+     * checksums of {@link PictureChecksums#FILE}, which may be given itself.
      *
-     * @throws WeightsException when it is no directory of reference values that this project knows
+     * @throws WeightsException when it is nothing that this project knows how to compare, or cannot be read
      */
     static Rows of(Path directory, Computing computing) throws IOException {
+        if (Files.isRegularFile(directory) && directory.toString().endsWith(".json")) {
+            Rows rows = new Rows(Tolerances.none());
+            new PictureChecksums(directory, rows).run();
+            return rows;
+        }
         if (!Files.isDirectory(directory)) {
             throw new WeightsException(directory + " is not a directory");
         }
         Rows rows = new Rows(Tolerances.of(directory));
-        if (Files.exists(directory.resolve("config.json"))) {
-            ConfigJson config = ConfigJson.read(directory);
-            String type = config.text("model_type");
-            if (!type.equals("dadm")) {
-                throw new WeightsException(directory + ": reference values of '" + type
-                        + "' cannot be compared yet; dadm and preprocess directories can");
+        boolean known = false;
+        if (Files.exists(directory.resolve(PictureChecksums.FILE))) {
+            new PictureChecksums(directory.resolve(PictureChecksums.FILE), rows).run();
+            known = true;
+        }
+        try (Golden golden = new Golden(directory)) {
+            if (Files.exists(directory.resolve("config.json"))) {
+                model(golden, computing, rows);
+                known = true;
+            } else if (PictureVerification.recognises(golden)) {
+                new PictureVerification(golden, rows).run();
+                rest(golden, rows, Set.of());
+                known = true;
+            } else if (known) {
+                rest(golden, rows, Set.of());
             }
-            try (Golden golden = new Golden(directory)) {
-                new DadmVerification(golden, config, computing, rows).run();
-                for (String file : golden.files()) {
-                    for (String key : golden.keys(file)) {
-                        if (!file.equals("weights") && !file.equals("inputs")) {
-                            rows.notCompared(file + ":" + key, "nothing of ours was compared with it");
-                        }
-                    }
+        }
+        if (!known) {
+            throw new WeightsException(directory + ": neither config.json nor picture references; nothing to compare");
+        }
+        return rows;
+    }
+
+    private static void model(Golden golden, Computing computing, Rows rows) throws IOException {
+        ConfigJson config = ConfigJson.read(golden.directory());
+        String type = config.text("model_type");
+        if (!type.equals("dadm")) {
+            throw new WeightsException(golden.directory() + ": reference values of '" + type
+                    + "' cannot be compared yet; dadm and preprocess directories can");
+        }
+        new DadmVerification(golden, config, computing, rows).run();
+        rest(golden, rows, Set.of("weights", "inputs"));
+    }
+
+    /** A row for every key that has none, but for those of files that are inputs. */
+    private static void rest(Golden golden, Rows rows, Set<String> inputs) {
+        for (String file : golden.files()) {
+            for (String key : golden.keys(file)) {
+                if (!inputs.contains(file)) {
+                    rows.notCompared(file + ":" + key, "nothing of ours was compared with it");
                 }
             }
-            return rows;
         }
-        throw new WeightsException(directory + ": neither config.json nor picture references; nothing to compare");
     }
 }

@@ -203,9 +203,9 @@ final class CpuConvolution implements Convolution {
         return (int) (Math.ceilDiv(rows, BLOCK * threads) * threads);
     }
 
-    /** A picture whose channels are neighbours: itself, or a copy in scratch memory. */
+    /** A picture whose channels, and pixels of a line, are neighbours: itself, or a copy in scratch memory. */
     private View channelsLast(View x) {
-        return x.stride(3) == 1 ? x : dense(x, PICTURE);
+        return x.stride(3) == 1 && x.stride(2) == x.size(3) ? x : dense(x, PICTURE);
     }
 
     private View dense(View x, int slot) {
@@ -243,6 +243,7 @@ final class CpuConvolution implements Convolution {
                 && y.dtype() == DType.F32
                 && geometry.groups() == 1
                 && x.stride(3) == 1
+                && x.stride(2) == x.size(3)
                 && y.isContiguous()
                 && y.elements() > 0
                 && weight.elements() > 0

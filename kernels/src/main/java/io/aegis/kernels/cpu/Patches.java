@@ -7,7 +7,8 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * The matrix of patches of a picture [B, H, W, C] under a convolution: row (b, i, j) is the patch that becomes y[b, i, j],
- * column (tap, c) in the order of the weights' memory. It is never whole: blocks of it are gathered, or folded back.
+ * column (tap, c) in the order of the weights' memory; a line of a patch is one run in memory, because the pixels of a line
+ * lie side by side. The matrix is never whole: blocks of it are gathered, or folded back.
  */
 final class Patches {
     private final MemorySegment memory;
@@ -15,7 +16,6 @@ final class Patches {
     private final long offset;
     private final long byPicture;
     private final long byLine;
-    private final long byColumn;
     private final int channels;
     private final int kw;
     private final int taps;
@@ -32,7 +32,6 @@ final class Patches {
         offset = x.offset();
         byPicture = x.stride(0);
         byLine = x.stride(1);
-        byColumn = x.stride(2);
         channels = (int) x.size(3);
         kw = (int) weight.size(3);
         taps = (int) (weight.size(2) * kw);
@@ -58,54 +57,68 @@ final class Patches {
 
     /** Copies rows {@code from..to}, columns {@code left..right}, densely into {@code into}; outside the picture is 0. */
     void gather(long from, long to, long left, long right, MemorySegment into) {
-        int firstTap = (int) (left / channels);
-        int lastTap = (int) ((right - 1) / channels);
+        int line = kw * channels;
+        int firstLine = (int) (left / line);
+        int lastLine = (int) ((right - 1) / line);
         long at = 0;
         for (long row = from; row < to; row++) {
-            for (int tap = firstTap; tap <= lastTap; tap++) {
-                int c = tap == firstTap ? (int) (left - (long) tap * channels) : 0;
-                int end = tap == lastTap ? (int) (right - (long) tap * channels) : channels;
-                long source = place(row, tap);
-                if (source < 0) {
-                    clear(into, at, end - c);
-                } else {
-                    copy(memory, source + c, into, at, end - c);
-                }
-                at += end - c;
+            Place p = place(row);
+            for (int u = firstLine; u <= lastLine; u++) {
+                int begin = u == firstLine ? (int) (left - (long) u * line) : 0;
+                int end = u == lastLine ? (int) (right - (long) u * line) : line;
+                boolean inside = p.i + u >= 0 && p.i + u < height;
+                int low = inside ? Math.clamp(p.low, begin, end) : end;
+                int high = inside ? Math.clamp(p.high, low, end) : end;
+                clear(into, at, low - begin);
+                copy(memory, p.start + u * byLine + low, into, at + low - begin, high - low);
+                clear(into, at + high - begin, end - high);
+                at += end - begin;
             }
         }
     }
 
     /** Adds rows {@code from..to}, all columns, to the places that they came from. */
     void fold(long from, long to, MemorySegment patches) {
+        int line = kw * channels;
         for (long row = from; row < to; row++) {
-            for (int tap = 0; tap < taps; tap++) {
-                long target = place(row, tap);
-                if (target >= 0) {
-                    add(patches, ((row - from) * taps + tap) * channels, memory, target, channels);
+            Place p = place(row);
+            long at = (row - from) * taps * channels;
+            for (int u = 0; u < taps / kw; u++) {
+                if (p.i + u >= 0 && p.i + u < height) {
+                    add(patches, at + (long) u * line + p.low, memory, p.start + u * byLine + p.low, p.high - p.low);
                 }
             }
         }
+    }
+
+    /**
+     * Where a row's patch lies.
+     *
+     * @param i its first line, perhaps above the picture
+     * @param start where its first element would be
+     * @param low first element of each of its lines that is inside the picture
+     * @param high behind the last one
+     */
+    private record Place(int i, long start, int low, int high) {}
+
+    private Place place(long row) {
+        int inPicture = (int) (row % ((long) outHeight * outWidth));
+        int i = inPicture / outWidth * stride - padding;
+        int j = inPicture % outWidth * stride - padding;
+        long picture = row / ((long) outHeight * outWidth);
+        long start = offset + picture * byPicture + i * byLine + (long) j * channels;
+        int low = Math.max(0, -j) * channels;
+        int high = Math.max(low, (int) Math.min(kw, width - j) * channels);
+        return new Place(i, start, low, high);
     }
 
     /** Writes zeros over one picture. */
     void clear(long picture) {
         for (long i = 0; i < height; i++) {
             for (long j = 0; j < width; j++) {
-                clear(memory, offset + picture * byPicture + i * byLine + j * byColumn, channels);
+                clear(memory, offset + picture * byPicture + i * byLine + j * channels, channels);
             }
         }
-    }
-
-    /** Where the first channel of a tap of a row lies; -1 in the padding. */
-    private long place(long row, int tap) {
-        int inPicture = (int) (row % (outHeight * outWidth));
-        long i = (long) (inPicture / outWidth) * stride + tap / kw - padding;
-        long j = (long) (inPicture % outWidth) * stride + tap % kw - padding;
-        if (i < 0 || j < 0 || i >= height || j >= width) {
-            return -1;
-        }
-        return offset + row / ((long) outHeight * outWidth) * byPicture + i * byLine + j * byColumn;
     }
 
     /** Short rows: a bulk copy would cost more to start than to do. */

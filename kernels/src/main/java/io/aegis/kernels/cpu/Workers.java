@@ -1,8 +1,8 @@
 package io.aegis.kernels.cpu;
 
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntConsumer;
 
 /**
@@ -18,8 +18,9 @@ final class Workers {
 
     private final int threads;
     private final Thread[] helpers;
-    private final ReentrantLock busy = new ReentrantLock();
+    private final AtomicBoolean busy = new AtomicBoolean();
     private volatile Job job;
+    private final AtomicInteger asleep = new AtomicInteger();
 
     private Workers(int threads) {
         this.threads = threads;
@@ -65,7 +66,7 @@ final class Workers {
     }
 
     private void execute(int tasks, IntConsumer task) {
-        if (tasks <= 1 || helpers.length == 0 || busy.isHeldByCurrentThread() || !busy.tryLock()) {
+        if (tasks <= 1 || helpers.length == 0 || !busy.compareAndSet(false, true)) {
             for (int i = 0; i < tasks; i++) {
                 task.accept(i);
             }
@@ -74,14 +75,16 @@ final class Workers {
         try {
             Job own = new Job(tasks, task);
             job = own;
-            for (Thread helper : helpers) {
-                LockSupport.unpark(helper);
+            if (asleep.get() > 0) {
+                for (Thread helper : helpers) {
+                    LockSupport.unpark(helper);
+                }
             }
             own.work();
             own.await();
         } finally {
             job = null;
-            busy.unlock();
+            busy.set(false);
         }
     }
 
@@ -94,11 +97,24 @@ final class Workers {
                 next = job;
             }
             if (next == null || next == done) {
-                LockSupport.park(this);
+                sleep(done);
             } else {
                 next.work();
                 done = next;
             }
+        }
+    }
+
+    /** Parks, unless a job has come meanwhile: whoever brings one looks at {@code asleep} after it has set the job. */
+    private void sleep(Job done) {
+        asleep.incrementAndGet();
+        try {
+            Job next = job;
+            if (next == null || next == done) {
+                LockSupport.park(this);
+            }
+        } finally {
+            asleep.decrementAndGet();
         }
     }
 
