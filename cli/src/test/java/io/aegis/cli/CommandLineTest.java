@@ -1,0 +1,243 @@
+package io.aegis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aegis.image.Image;
+import io.aegis.image.Png;
+import io.aegis.training.synthetic.Domain;
+import io.aegis.training.synthetic.SyntheticDataset;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands as a person types them: what they print, how they exit, and what they say of bad input. */
+class CommandLineTest {
+    @TempDir
+    static Path folder;
+
+    private static Path data;
+    private static Path run;
+
+    /** What one command did. */
+    private record Result(int status, String out, String err) {}
+
+    private static Result aegis(Object... words) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int status = Main.run(
+                new PrintWriter(out, true),
+                new PrintWriter(err, true),
+                Arrays.stream(words).map(Object::toString).toArray(String[]::new));
+        return new Result(status, out.toString(), err.toString());
+    }
+
+    /** A few faces, and a model that has seen them once. */
+    @BeforeAll
+    static void train() throws IOException {
+        data = folder.resolve("faces");
+        List<Domain> domains = Domain.standard().subList(0, 3);
+        new SyntheticDataset(5, new int[] {24, 24, 24}, 48, domains).write(data);
+        run = folder.resolve("run");
+        Result r = aegis(
+                "train",
+                "dadm",
+                "--data",
+                data.resolve("manifest.csv"),
+                "--out",
+                run,
+                "--size",
+                "tiny",
+                "--epochs",
+                1,
+                "--batch",
+                12,
+                "--lr",
+                "1e-3",
+                "--dev-share",
+                0.3,
+                "--balance",
+                "domain_and_label");
+        assertThat(r.status()).as(r.err()).isZero();
+        assertThat(r.out()).contains("best model, of epoch 1", "AUC");
+    }
+
+    @Test
+    void theRunFolderHoldsWhatItShould() {
+        for (String file : List.of(
+                "best/config.json",
+                "best/model.safetensors",
+                "last.safetensors",
+                "log.csv",
+                "curves.svg",
+                "roc.svg",
+                "scores.svg",
+                "report.html",
+                "run.json")) {
+            assertThat(run.resolve(file)).isNotEmptyFile();
+        }
+    }
+
+    @Test
+    void scoresOneFaceForPeopleAndForPrograms() throws IOException {
+        Path stem = data.resolve(Domain.standard().getFirst().name());
+        Object[] face = {
+            "score",
+            "--model",
+            run.resolve("best"),
+            "--rgb",
+            stem.resolve("000000-rgb.png"),
+            "--depth",
+            stem.resolve("000000-depth.png"),
+            "--ir",
+            stem.resolve("000000-ir.png")
+        };
+        Result people = aegis(face);
+        assertThat(people.status()).as(people.err()).isZero();
+        assertThat(people.out()).contains("probability of bona fide", "threshold");
+
+        Object[] json = Arrays.copyOf(face, face.length + 1);
+        json[face.length] = "--json";
+        JsonNode node = new ObjectMapper().readTree(aegis(json).out());
+        assertThat(node.path("bona_fide_probability").asDouble()).isBetween(0.0, 1.0);
+        boolean accepted = node.path("bona_fide_probability").asDouble()
+                >= node.path("threshold").asDouble();
+        assertThat(node.path("decision").asText()).isEqualTo(accepted ? "bona fide" : "attack");
+        assertThat(node.path("missing").size()).isZero();
+    }
+
+    @Test
+    void aMissingCameraIsSaid() throws IOException {
+        Path stem = data.resolve(Domain.standard().getFirst().name());
+        Result r = aegis("score", "--model", run.resolve("best"), "--ir", stem.resolve("000001-ir.png"), "--json");
+        assertThat(new ObjectMapper().readTree(r.out()).path("missing").toString())
+                .isEqualTo("[\"rgb\",\"depth\"]");
+    }
+
+    @Test
+    void evaluatesWithAllAndWithoutSome() throws IOException {
+        Path manifest = data.resolve("manifest.csv");
+        Path out = folder.resolve("evaluated");
+        Result all = aegis(
+                "evaluate",
+                "dadm",
+                "--model",
+                run.resolve("best"),
+                "--data",
+                manifest,
+                "--out",
+                out,
+                "--paper-protocol");
+        assertThat(all.status()).as(all.err()).isZero();
+        assertThat(all.out()).contains("APCER, maximum", "TPR at FPR", "threshold chosen on the measured set itself");
+        assertThat(Files.readAllLines(out.resolve("scores.csv"))).hasSize(73);
+        Result less = aegis(
+                "evaluate",
+                "dadm",
+                "--model",
+                run.resolve("best"),
+                "--data",
+                manifest,
+                "--missing",
+                "depth,ir",
+                "--json");
+        JsonNode node = new ObjectMapper().readTree(less.out());
+        assertThat(node.path("auc").asDouble()).isBetween(0.0, 1.0);
+    }
+
+    @Test
+    void aFinishedRunIsNotTrainedOver() {
+        Result r = aegis("train", "dadm", "--data", data.resolve("manifest.csv"), "--out", run, "--size", "tiny");
+        refused(r, run.toString());
+        assertThat(run.resolve("best/model.safetensors")).isNotEmptyFile();
+    }
+
+    @Test
+    void doctorNamesEveryFamily() {
+        Result r = aegis("doctor");
+        assertThat(r.status()).isZero();
+        assertThat(r.out())
+                .contains("matmul", "attention", "normalization", "convolution", "elementwise", "reduction", "loss");
+    }
+
+    @Test
+    void wrongManifests() throws IOException {
+        refused(train("rgb,depth,label\na.png,b.png,1\n"), "no column ir");
+        refused(train("rgb,depth,ir,label\na.png,,,maybe\n"), "line 2, column label: 'maybe' is no label");
+        refused(train("rgb,depth,ir,label\nnowhere.png,,,1\n"), "nowhere.png");
+        refused(aegis("train", "dadm", "--data", folder.resolve("none.csv"), "--out", folder.resolve("x")), "none.csv");
+    }
+
+    private Result train(String csv) throws IOException {
+        Path manifest = Files.writeString(folder.resolve("wrong.csv"), csv);
+        return aegis("train", "dadm", "--data", manifest, "--out", folder.resolve("never"), "--size", "tiny");
+    }
+
+    @Test
+    void wrongPictures() throws IOException {
+        Path empty = Files.write(folder.resolve("empty.png"), new byte[0]);
+        Path text = Files.writeString(folder.resolve("text.jpg"), "this is no picture");
+        byte[] whole = Png.encode(Image.of(8, 8, 3, new byte[192]));
+        Path cut = Files.write(folder.resolve("cut.png"), Arrays.copyOf(whole, whole.length / 2));
+        byte[] huge = whole.clone();
+        huge[18] = 0x75; // width 30000
+        huge[19] = 0x30;
+        huge[22] = 0x75; // height 30000
+        huge[23] = 0x30;
+        Path bomb = Files.write(folder.resolve("bomb.png"), huge);
+        for (Path p : List.of(empty, text, cut, bomb, folder.resolve("nothing.png"))) {
+            refused(
+                    aegis("score", "--model", run.resolve("best"), "--rgb", p),
+                    p.getFileName().toString());
+        }
+        assertThat(aegis("score", "--model", run.resolve("best"), "--rgb", bomb).err())
+                .contains("30000");
+        Path one = folder.resolve("one.png");
+        Png.write(one, Image.of(1, 1, 3, new byte[3]));
+        assertThat(aegis("score", "--model", run.resolve("best"), "--rgb", one).status())
+                .isZero();
+        refused(aegis("score", "--model", run.resolve("best"), "--rgb", one, "--box", "5,5,9,9"), "one.png", "5,5,9,9");
+    }
+
+    @Test
+    void wrongModels() throws IOException {
+        Path rgb = data.resolve(Domain.standard().getFirst().name()).resolve("000000-rgb.png");
+        refused(aegis("score", "--model", folder.resolve("nowhere"), "--rgb", rgb), "nowhere");
+        Path model = Files.createDirectories(folder.resolve("broken"));
+        Files.copy(run.resolve("best/config.json"), model.resolve("config.json"));
+        byte[] weights = Files.readAllBytes(run.resolve("best/model.safetensors"));
+        Files.write(model.resolve("model.safetensors"), Arrays.copyOf(weights, weights.length - 100));
+        refused(aegis("score", "--model", model, "--rgb", rgb), "model.safetensors");
+        for (int i = weights.length - 64; i < weights.length; i++) {
+            weights[i] = (byte) 0xff; // NaN
+        }
+        Files.write(model.resolve("model.safetensors"), weights);
+        refused(aegis("score", "--model", model, "--rgb", rgb), "model.safetensors");
+    }
+
+    @Test
+    void wrongWords() {
+        assertThat(aegis("score").status()).isEqualTo(2);
+        assertThat(aegis("fly").status()).isEqualTo(2);
+        assertThat(aegis("train", "dadm", "--out", folder.resolve("x")).err()).contains("--data");
+        refused(aegis("verify", folder.resolve("nowhere")), "nowhere");
+        refused(aegis("verify", folder.resolve("faces")), "nothing to compare");
+    }
+
+    /** One sentence that names what was wrong, and a status that is not zero. */
+    private static void refused(Result r, String... words) {
+        assertThat(r.status()).as(r.out() + r.err()).isNotZero();
+        String said =
+                r.err().lines().filter(l -> l.startsWith("aegis: ")).findFirst().orElse("");
+        assertThat(said).as(r.err()).contains(words);
+        assertThat(r.err()).doesNotContain("\tat ", "Exception");
+    }
+}
