@@ -32,6 +32,11 @@ public final class Linear {
         return weight;
     }
 
+    /** [out], or null. */
+    public Parameter bias() {
+        return bias;
+    }
+
     /** x [..., in] to [..., out]. */
     public Tensor of(Tensor x) {
         return Ops.linear(x, weight.tensor(), bias == null ? null : bias.tensor());

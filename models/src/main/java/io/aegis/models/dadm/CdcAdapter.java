@@ -40,14 +40,33 @@ final class CdcAdapter {
 
     /** z [B, N, D] to [B, N, D]. */
     Tensor of(Tensor z, Pass pass) {
-        long b = z.size(0);
-        long n = z.size(1);
-        Tensor v = activate(QUICK_GELU, down.of(z)); //                                [B, N, a]
+        return bend(down.of(z), pass);
+    }
+
+    /** What takes z in: D to a. */
+    Linear down() {
+        return down;
+    }
+
+    /** From down's product without its bias, [B, N, a], N perhaps 1: the class token alone. */
+    Tensor ofProduct(Tensor product, Pass pass) {
+        return bend(product.plus(down.bias().tensor()), pass);
+    }
+
+    private Tensor bend(Tensor hidden, Pass pass) {
+        long b = hidden.size(0);
+        long n = hidden.size(1);
+        Tensor v = activate(QUICK_GELU, hidden); //                                    [B, N, a]
         long a = v.size(2);
         Tensor kernel = conv.kernel();
-        Tensor head = CentralDifferenceConv.of(v.slice(1, 0, 1).reshape(b, 1, 1, a), kernel);
-        Tensor map = CentralDifferenceConv.of(v.slice(1, 1, n).reshape(b, grid, grid, a), kernel);
-        v = concat(1, head.reshape(b, 1, a), map.reshape(b, n - 1, a));
+        Tensor head = CentralDifferenceConv.of(v.slice(1, 0, 1).reshape(b, 1, 1, a), kernel)
+                .reshape(b, 1, a);
+        if (n > 1) {
+            Tensor map = CentralDifferenceConv.of(v.slice(1, 1, n).reshape(b, grid, grid, a), kernel);
+            v = concat(1, head, map.reshape(b, n - 1, a));
+        } else {
+            v = head;
+        }
         v = activate(QUICK_GELU, v);
         if (pass.dropout()) {
             v = Ops.dropout(v, DROPOUT, pass.seed(), pass.step(), site, pass.samples());

@@ -41,7 +41,7 @@ public final class DadmNetwork {
      *
      * @param logits of the common head, [B, 2]
      * @param features class tokens, one [B, D] a modality
-     * @param information mean information token of each modality, [B, 1, D], outside the tape
+     * @param information mean information token of each modality, [B, 1, D], outside the tape; null likewise
      * @param mutualInformation loss of each pair, summed over layers, [1]; null when it was not asked for
      */
     public record Output(Tensor logits, Tensor[] features, Tensor[] information, Tensor[] mutualInformation) {}
@@ -130,9 +130,16 @@ public final class DadmNetwork {
      * final_ln/m{k}}, k from 1 and l from 0.
      *
      * @param pictures one [B, 3, S, S] a modality, values (pixel - 127.5) / 128
+     * <p>Where nobody asks for the losses or looks inside, it does less: adapters take in what the masks give without the
+     * aligned modalities in between, and behind the last layer only class tokens are computed, for which its masks need no
+     * convolution. The result is the same but for rounding.
+     *
      * @param permutations for the mutual-information losses, or null to leave them out
      */
     public Output forward(Tensor[] pictures, Pass pass, Permutations permutations, Probe probe) {
+        if (permutations == null && probe == Probe.NONE) {
+            return score(pictures, pass);
+        }
         int l = config.layers();
         Tensor x = embed(pictures, probe); //                                          [3B, N, D]
         long b = x.size(0) / Modality.COUNT;
@@ -157,6 +164,64 @@ public final class DadmNetwork {
             features[m.ordinal()] = own.slice(1, 0, 1).reshape(b, config.width());
         }
         return new Output(head.of(concat(1, features)), features, information, permutations == null ? null : losses);
+    }
+
+    /** The pass that scoring needs and no more. */
+    private Output score(Tensor[] pictures, Pass pass) {
+        int l = config.layers();
+        Tensor x = embed(pictures, Probe.NONE); //                                     [3B, N, D]
+        long b = x.size(0) / Modality.COUNT;
+        for (int i = 0; i < l; i++) {
+            try (Scope scope = Scope.open()) {
+                x = scope.keep(i < l - 1 ? scoringLayer(i, x, b, pass) : classTokens(i, x, b, pass));
+            }
+        }
+        x = finalNorm.of(x); //                                                        [3B, 1, D]
+        Tensor[] features = new Tensor[Modality.COUNT];
+        for (Modality m : Modality.values()) {
+            features[m.ordinal()] = part(x, m, b).reshape(b, config.width());
+        }
+        return new Output(head.of(concat(1, features)), features, null, null);
+    }
+
+    private Tensor scoringLayer(int i, Tensor x, long b, Pass pass) {
+        EncoderLayer e = encoder.get(i);
+        Tensor c = e.attention(e.norm1(x)); //                                         [3B, N, D]
+        Tensor adapted = adapted(i, c, b, pass, false);
+        Tensor r = x.plus(c);
+        return r.plus(e.mlp(e.norm2(r))).plus(adapted);
+    }
+
+    /** The last layer for the class tokens: [3B, N, D] to [3B, 1, D]. */
+    private Tensor classTokens(int i, Tensor x, long b, Pass pass) {
+        EncoderLayer e = encoder.get(i);
+        Tensor c = e.classAttention(e.norm1(x)); //                                    [3B, 1, D]
+        Tensor adapted = adapted(i, c, b, pass, true);
+        Tensor r = x.slice(1, 0, 1).plus(c);
+        return r.plus(e.mlp(e.norm2(r))).plus(adapted);
+    }
+
+    /** What masks and adapters add, from the attention's output c of all modalities. */
+    private Tensor adapted(int i, Tensor c, long b, Pass pass, boolean classOnly) {
+        Tensor[] taken = new Tensor[Modality.COUNT];
+        for (int pair = 0; pair < masks.length; pair++) {
+            Modality first = Modality.Pair.ALL.get(pair).a();
+            Modality second = Modality.Pair.ALL.get(pair).b();
+            Linear downA = adapters[first.ordinal()][i].down();
+            Linear downB = adapters[second.ordinal()][i].down();
+            MutualInformationMask mask = masks[pair][i];
+            Tensor[] into = classOnly
+                    ? mask.classIntoAdapters(part(c, first, b), part(c, second, b), downA, downB)
+                    : mask.intoAdapters(part(c, first, b), part(c, second, b), downA, downB, pass);
+            addTo(taken, first, into[0]);
+            addTo(taken, second, into[1]);
+        }
+        Tensor[] adapted = new Tensor[Modality.COUNT];
+        for (Modality m : Modality.values()) {
+            int k = m.ordinal();
+            adapted[k] = adapters[k][i].ofProduct(taken[k].times(0.5), pass);
+        }
+        return concat(0, adapted);
     }
 
     /** Patches, class tokens and positions of all modalities: [3B, N, D]. */

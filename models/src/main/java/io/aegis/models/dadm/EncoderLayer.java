@@ -55,6 +55,12 @@ final class EncoderLayer {
         return out.of(Ops.selfAttention(Ops.linear(u, qkvWeight.tensor(), qkvBias.tensor()), heads));
     }
 
+    /** The class tokens' rows of {@link #attention}: u [B, N, D] to [B, 1, D]. */
+    Tensor classAttention(Tensor u) {
+        Tensor all = Ops.selfAttention(Ops.linear(u, qkvWeight.tensor(), qkvBias.tensor()), heads);
+        return out.of(all.slice(1, 0, 1));
+    }
+
     /** LN, as seen by {@link #mlp}. */
     Tensor norm2(Tensor x) {
         return norm2.of(x);

@@ -1,6 +1,9 @@
 package io.aegis.models.dadm;
 
+import static io.aegis.tensor.Ops.add;
 import static io.aegis.tensor.Ops.concat;
+import static io.aegis.tensor.Ops.linear;
+import static io.aegis.tensor.Ops.matmul;
 import static io.aegis.tensor.Ops.mean;
 
 import io.aegis.kernels.Activation;
@@ -71,6 +74,18 @@ final class MutualInformationMask {
 
     /** a, b [B, N, D]. */
     Aligned align(Tensor a, Tensor b, Pass pass) {
+        Masked m = mask(a, b, pass);
+        return new Aligned(
+                fuseA.of(concat(2, m.a, m.both.slice(2, 0, h1))),
+                fuseB.of(concat(2, m.b, m.both.slice(2, h1, 2L * h1))),
+                mean(m.a, 1),
+                mean(m.b, 1));
+    }
+
+    /** Both modalities behind their masks, and what they share: a, b [B, N, D], both [B, N, H2]. */
+    private record Masked(Tensor a, Tensor b, Tensor both) {}
+
+    private Masked mask(Tensor a, Tensor b, Pass pass) {
         Tensor classA = classToken(a); //                                              [B, 1, D]
         Tensor classB = classToken(b);
         Tensor gridA = grid(a); //                                                     [B, G, G, D]
@@ -80,13 +95,41 @@ final class MutualInformationMask {
         Tensor mask = mask(s, pass); //                                                [B, G, G, 2D]
         Tensor a1 = join(classA, gridA.times(mask.slice(3, 0, width))); //             [B, N, D], class token unmasked
         Tensor b1 = join(classB, gridB.times(mask.slice(3, width, 2L * width)));
-
         Tensor both = join(classInteraction.of(concat(2, classA, classB)), s); //      [B, N, H2]
-        return new Aligned(
-                fuseA.of(concat(2, a1, both.slice(2, 0, h1))),
-                fuseB.of(concat(2, b1, both.slice(2, h1, 2L * h1))),
-                mean(a1, 1),
-                mean(b1, 1));
+        return new Masked(a1, b1, both);
+    }
+
+    /**
+     * The aligned modalities as the adapters take them in, [B, N, a] each, without the aligned modalities: adapter_down
+     * (a rows) times fc1 or fc2 is a matrix of a rows, so that D columns are never computed to be reduced to a. Bias of
+     * the adapter not included.
+     *
+     * @param downA adapter_down of the first modality
+     * @param downB adapter_down of the second
+     */
+    Tensor[] intoAdapters(Tensor a, Tensor b, Linear downA, Linear downB, Pass pass) {
+        Masked m = mask(a, b, pass);
+        return intoAdapters(m, downA, downB);
+    }
+
+    /** As above for the class tokens alone, a, b [B, 1, D]: they do not pass the mask, so there is nothing to convolve. */
+    Tensor[] classIntoAdapters(Tensor a, Tensor b, Linear downA, Linear downB) {
+        return intoAdapters(new Masked(a, b, classInteraction.of(concat(2, a, b))), downA, downB);
+    }
+
+    private Tensor[] intoAdapters(Masked m, Linear downA, Linear downB) {
+        return new Tensor[] {
+            folded(m.a, m.both.slice(2, 0, h1), fuseA, downA), folded(m.b, m.both.slice(2, h1, 2L * h1), fuseB, downB)
+        };
+    }
+
+    /** down(fuse([own, shared])) with the product of the two matrices. */
+    private Tensor folded(Tensor own, Tensor shared, Linear fuse, Linear down) {
+        Tensor product = matmul(down.weight().tensor(), fuse.weight().tensor()); //    [a, D + H1]
+        Tensor bias = linear(fuse.bias().tensor().reshape(1, width), down.weight().tensor(), null);
+        return add(
+                linear(own, product.slice(1, 0, width), null),
+                linear(shared, product.slice(1, width, product.size(1)), bias.reshape(bias.size(1))));
     }
 
     /** What the two modalities have in common, position by position: [B, G, G, 2D] to [B, G, G, H2]. */
