@@ -30,7 +30,9 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 3, time = 2)
 @Measurement(iterations = 5, time = 2)
-@Fork(value = 3, jvmArgsAppend = {"--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"})
+@Fork(
+        value = 3,
+        jvmArgsAppend = {"--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"})
 public class KernelBenchmark {
     @Param({"1", "8"})
     int samples;
@@ -119,8 +121,7 @@ public class KernelBenchmark {
 
     private View channelsLast(long o, long i) {
         View values = random(o * i * 9);
-        return View.of(
-                values.buffer(), DType.F32, 0, new long[] {o, i, 3, 3}, Convolution.channelsLast(o, i, 3, 3));
+        return View.of(values.buffer(), DType.F32, 0, new long[] {o, i, 3, 3}, Convolution.channelsLast(o, i, 3, 3));
     }
 
     private View random(long... shape) {

@@ -33,6 +33,9 @@ final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        if (System.getProperty("aegis.threads") == null) {
+            System.setProperty("aegis.threads", "1"); // each of the two models that train at once has one
+        }
         new Demo(out, seed, quick, spec.commandLine().getOut()).run();
         return 0;
     }

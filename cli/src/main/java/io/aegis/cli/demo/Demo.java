@@ -26,11 +26,16 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 
 /**
  * Draws faces of four domains, trains on three and scores the fourth, once with all three cameras and once with the
- * colour camera alone; then writes it all down.
+ * colour camera alone; then writes it all down. Both models train at once, a thread each: the networks are so small that
+ * two threads inside one of them would wait for each other most of the time.
  */
 public final class Demo {
     private static final String MARK = ".aegis-demo";
@@ -74,10 +79,15 @@ public final class Demo {
                 test.size(),
                 unseen.name());
 
-        say("training a DADM on RGB, depth and infrared");
-        Trial all = trial("all", EnumSet.allOf(Modality.class), data, test);
-        say("training the same on RGB alone, for comparison");
-        Trial rgb = trial("rgb-only", EnumSet.of(Modality.RGB), data, test);
+        say("training a DADM on RGB, depth and infrared, and beside it, for comparison, the same on RGB alone");
+        Trial all;
+        Trial rgb;
+        try (ExecutorService two = Executors.newFixedThreadPool(2)) {
+            Future<Trial> first = two.submit(() -> trial("all", EnumSet.allOf(Modality.class), data, test));
+            Future<Trial> second = two.submit(() -> trial("rgb-only", EnumSet.of(Modality.RGB), data, test));
+            all = outcome(first);
+            rgb = outcome(second);
+        }
 
         Path report = out.resolve("report.html");
         try (Dadm dadm = Dadm.load(all.outcome().model())) {
@@ -111,9 +121,31 @@ public final class Demo {
                 new Domains(names), new Split("training", train), new Split("development", development), source);
     }
 
+    private static Trial outcome(Future<Trial> trial) throws IOException {
+        try {
+            return trial.get();
+        } catch (ExecutionException e) {
+            switch (e.getCause()) {
+                case RuntimeException r -> throw r;
+                case Error r -> throw r;
+                case Throwable r -> throw new IOException(r.getMessage(), r);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
+        }
+    }
+
     private Trial trial(String name, Set<Modality> modalities, DadmTrainingData data, Split test) {
         DadmTrainingOptions options = plan.options(out.resolve(name), seed, modalities);
-        DadmTrainer.Outcome outcome = DadmTrainer.train(options, data, ProgressBar.Surroundings.standard());
+        ProgressBar.Surroundings usual = ProgressBar.Surroundings.standard();
+        ProgressBar.Surroundings own = new ProgressBar.Surroundings(
+                Prefixed.of(usual.out(), String.format("%-9s ", name)),
+                false,
+                usual.columns(),
+                usual.nanoTime(),
+                usual.memory());
+        DadmTrainer.Outcome outcome = DadmTrainer.train(options, data, own);
         try (Dadm dadm = Dadm.load(outcome.model())) {
             Threshold threshold = DadmEvaluator.threshold(dadm.threshold().orElseThrow());
             Scores scores = DadmEvaluator.of(dadm, source, 1)

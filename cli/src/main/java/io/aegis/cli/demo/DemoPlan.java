@@ -25,7 +25,7 @@ record DemoPlan(int perDomain, int development, int test, int epochs, int alone)
     static final DadmConfig CONFIG = new DadmConfig(48, 4, 2, 8, 4, 96, 16, 8, 5);
 
     static final int PICTURE = 64;
-    static final DemoPlan FULL = new DemoPlan(1200, 80, 400, 3, 3);
+    static final DemoPlan FULL = new DemoPlan(1200, 160, 400, 3, 3);
     static final DemoPlan QUICK = new DemoPlan(60, 40, 100, 1, 1);
 
     DadmTrainingOptions options(Path out, long seed, Set<Modality> modalities) {

@@ -126,7 +126,8 @@ final class MutualInformationMask {
     /** down(fuse([own, shared])) with the product of the two matrices. */
     private Tensor folded(Tensor own, Tensor shared, Linear fuse, Linear down) {
         Tensor product = matmul(down.weight().tensor(), fuse.weight().tensor()); //    [a, D + H1]
-        Tensor bias = linear(fuse.bias().tensor().reshape(1, width), down.weight().tensor(), null);
+        Tensor bias =
+                linear(fuse.bias().tensor().reshape(1, width), down.weight().tensor(), null);
         return add(
                 linear(own, product.slice(1, 0, width), null),
                 linear(shared, product.slice(1, width, product.size(1)), bias.reshape(bias.size(1))));
