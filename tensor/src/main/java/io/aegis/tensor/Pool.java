@@ -1,8 +1,10 @@
 package io.aegis.tensor;
 
+import com.sun.management.OperatingSystemMXBean;
 import io.aegis.kernels.Buffer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayDeque;
 import java.util.Map;
 import java.util.TreeMap;
@@ -18,6 +20,13 @@ import java.util.TreeMap;
 public final class Pool {
     private static final Pool HOST = new Pool();
     private static final boolean POISON = Boolean.getBoolean("aegis.poison");
+
+    /**
+     * What this process may have, a container's limit included: beyond it the system does not refuse memory, it kills
+     * whoever touches it.
+     */
+    private static final long LIMIT =
+            ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
 
     private final TreeMap<Long, ArrayDeque<Block>> free = new TreeMap<>();
     private long liveBytes;
@@ -100,6 +109,13 @@ public final class Pool {
     }
 
     private Block allocate(long size) {
+        if (size > LIMIT - liveBytes - cachedBytes) {
+            trim();
+        }
+        if (size > LIMIT - liveBytes) {
+            throw new OutOfMemoryError("no memory for a tensor of " + size + " bytes; " + liveBytes
+                    + " bytes are in use by other tensors, and this machine or container has " + LIMIT);
+        }
         Arena arena = Arena.ofShared();
         try {
             return new Block(arena, arena.allocate(size, Buffer.ALIGNMENT));
