@@ -94,13 +94,7 @@ public final class Adam implements AutoCloseable {
         long step = s.steps.getLong(0) + 1;
         s.steps.set(step, 0);
         Optimizer.Adam c = new Optimizer.Adam(
-                learningRate,
-                constants.beta1,
-                constants.beta2,
-                constants.eps,
-                weightDecay,
-                constants.decoupled,
-                step);
+                learningRate, constants.beta1, constants.beta2, constants.eps, weightDecay, constants.decoupled, step);
         Scope.current().kernels().optimizer().adam(p.view(), gradient.view(), s.first, s.second, c);
         p.changed();
     }

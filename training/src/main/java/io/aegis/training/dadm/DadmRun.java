@@ -54,8 +54,7 @@ final class DadmRun {
     /** Makes the folder of the best model, where its weights will lie. */
     void prepareBest(DadmTrainingOptions options, DadmTrainingData data) {
         DadmFolder.writeInfo(
-                folder.best(),
-                new DadmInfo(options.config(), data.domains().names(), options.recipe()));
+                folder.best(), new DadmInfo(options.config(), data.domains().names(), options.recipe()));
     }
 
     /** The options that the run began with. */

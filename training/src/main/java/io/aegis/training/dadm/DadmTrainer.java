@@ -235,7 +235,8 @@ public final class DadmTrainer {
         } catch (WeightsException e) {
             throw new TrainingException(
                     "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage() + "; "
-                            + (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL) + folder.kept(),
+                            + (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL)
+                            + folder.kept(),
                     e);
         }
     }

@@ -84,8 +84,7 @@ final class Learner implements AutoCloseable {
     }
 
     private void ready(DadmTrainingOptions o) {
-        adam = new Adam(
-                parameters.trainable(), Adam.Constants.l2(o.fit().weightDecay()));
+        adam = new Adam(parameters.trainable(), Adam.Constants.l2(o.fit().weightDecay()));
         step = new DadmStep(network, parameters, Recipe.named(o.recipe()), adam, o.seed());
     }
 

@@ -45,7 +45,8 @@ class OptionsJsonTest {
             DadmTrainingOptions read = OptionsJson.read(ConfigJson.read(file), o.init(), o.run());
 
             assertThat(read).isEqualTo(o);
-            assertThat(new RunIdentity(OptionsJson.write(o), "").difference(ConfigJson.read(file).json()))
+            assertThat(new RunIdentity(OptionsJson.write(o), "")
+                            .difference(ConfigJson.read(file).json()))
                     .isEmpty();
         }
         assertThat(new RunIdentity(OptionsJson.write(tiny.withSeed(1)), "").difference(OptionsJson.write(tiny)))
