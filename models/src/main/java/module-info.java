@@ -6,4 +6,5 @@ module io.aegis.models {
     requires io.aegis.tokenizer;
 
     exports io.aegis.models.dadm;
+    exports io.aegis.models.llava;
 }
