@@ -6,6 +6,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;

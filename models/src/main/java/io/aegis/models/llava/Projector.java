@@ -6,25 +6,15 @@ import io.aegis.layers.Parameters;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
 
-/** {@code mlp2x_gelu}: z = W2 gelu(W1 v + b1) + b2 for each token, with the exact (erf) GELU. */
+/** {@code mlp2x_gelu}: W2 GELU(W1 v + b1) + b2 with the exact GELU, token by token (LLaVA-1.5, arXiv 2310.03744). */
 public final class Projector {
     private final Linear first;
     private final Linear second;
 
-    /**
-     * Declares {@code 0.{weight, bias}} and {@code 2.{weight, bias}}.
-     *
-     * @param vision width of the tower's tokens
-     * @param model width of the language model
-     */
-    public Projector(Parameters p, long vision, long model) {
-        first = new Linear(p.at("0"), vision, model, true);
-        second = new Linear(p.at("2"), model, model, true);
-    }
-
-    /** Tokens [..., vision] to [..., model]. */
-    public Tensor of(Tensor v) {
-        return second.of(Ops.activate(Activation.GELU, first.of(v)));
+    /** Declares {@code 0.weight} [width, vision], {@code 0.bias}, {@code 2.weight} [width, width], {@code 2.bias}. */
+    public Projector(Parameters p, long vision, long width) {
+        first = new Linear(p.at("0"), vision, width, true);
+        second = new Linear(p.at("2"), width, width, true);
     }
 
     /** Excludes it from training. */
@@ -32,5 +22,10 @@ public final class Projector {
         first.frozen();
         second.frozen();
         return this;
+    }
+
+    /** v [..., vision] to [..., width]. */
+    public Tensor of(Tensor v) {
+        return second.of(Ops.activate(Activation.GELU, first.of(v)));
     }
 }

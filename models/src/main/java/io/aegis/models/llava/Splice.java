@@ -2,88 +2,93 @@ package io.aegis.models.llava;
 
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
-import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
- * Text and vision in one sequence of embeddings: each placeholder among the ids gives way to the rows of its picture
- * (LLaVA's {@code prepare_inputs_labels_for_multimodal}).
+ * Where each row of a language model's input comes from: text is embedded, and in the place of an id that stands for
+ * pictures lie rows of the projector.
  */
 public final class Splice {
-    /** The placeholder of LLaVA and Bunny, which no vocabulary holds. */
-    public static final long IMAGE = -200;
+    private static final int PICTURE = -1;
 
-    /** What the placeholder is in the text of a prompt. */
-    public static final String TEXT = "<image>";
+    private final long[] text;
+    private final int[] origin;
+    private final int pictureRows;
 
-    private Splice() {}
-
-    /**
-     * The sequence of a prompt.
-     *
-     * @param ids of the text, with one placeholder for each picture
-     * @param embed from ids, I64 [n], to their embeddings [n, D]
-     * @param pictures each [m, D], in the order of their placeholders
-     * @return [N, D], N = ids - pictures + all their rows
-     * @throws IllegalArgumentException when there are more or fewer placeholders than pictures
-     */
-    public static Tensor of(long[] ids, long placeholder, Function<Tensor, Tensor> embed, List<Tensor> pictures) {
-        long slots = Arrays.stream(ids).filter(id -> id == placeholder).count();
-        if (slots != pictures.size()) {
-            throw new IllegalArgumentException("the prompt has room for " + count(slots) + " and was given "
-                    + count(pictures.size()) + " (placeholder " + placeholder + ")");
-        }
-        List<Tensor> parts = new ArrayList<>();
-        int from = 0;
-        int picture = 0;
-        for (int i = 0; i <= ids.length; i++) {
-            if (i < ids.length && ids[i] != placeholder) {
-                continue;
-            }
-            if (i > from) {
-                parts.add(embed.apply(Tensor.of(Arrays.copyOfRange(ids, from, i), i - from)));
-            }
-            if (i < ids.length) {
-                parts.add(pictures.get(picture++));
-            }
-            from = i + 1;
-        }
-        return parts.size() == 1 ? parts.getFirst() : Ops.concat(0, parts.toArray(Tensor[]::new));
+    /** From each row to the place of its id in the prompt, or {@link #PICTURE}. */
+    private Splice(long[] text, int[] origin) {
+        this.text = text;
+        this.origin = origin;
+        this.pictureRows = origin.length - text.length;
     }
 
     /**
-     * As {@link #of} for texts that hold a placeholder for each row of a picture, as newer processors write them.
+     * A plan for one sequence.
      *
-     * @param rows of all pictures, [M, D]
-     * @throws IllegalArgumentException when there are more or fewer placeholders than rows
+     * @param ids of the prompt
+     * @param picture the id that stands for pictures, such as -200
+     * @param rows how many rows lie in the place of each such id; 1 where the prompt repeats it for every row
      */
-    public static Tensor expanded(long[] ids, long placeholder, Function<Tensor, Tensor> embed, Tensor rows) {
-        List<Tensor> runs = new ArrayList<>();
-        List<Long> shortened = new ArrayList<>();
-        long used = 0;
-        for (int i = 0; i < ids.length; ) {
-            int end = i + 1;
-            if (ids[i] == placeholder) {
-                while (end < ids.length && ids[end] == placeholder) {
-                    end++;
-                }
-                long to = Math.min(used + end - i, rows.size(0));
-                runs.add(rows.slice(0, used, to));
-                used += end - i;
-            }
-            shortened.add(ids[i]);
-            i = end;
+    public static Splice of(long[] ids, long picture, int rows) {
+        long[] text = Arrays.stream(ids).filter(id -> id != picture).toArray();
+        int[] origin = new int[Math.addExact(text.length, Math.multiplyExact(ids.length - text.length, rows))];
+        int at = 0;
+        for (int i = 0; i < ids.length; i++) {
+            int count = ids[i] == picture ? rows : 1;
+            Arrays.fill(origin, at, at + count, ids[i] == picture ? PICTURE : i);
+            at += count;
         }
-        if (used != rows.size(0)) {
-            throw new IllegalArgumentException("the prompt has " + used + " placeholders (" + placeholder + ") for "
-                    + rows.size(0) + " vision tokens");
-        }
-        return of(shortened.stream().mapToLong(Long::longValue).toArray(), placeholder, embed, runs);
+        return new Splice(text, origin);
     }
 
-    private static String count(long pictures) {
-        return pictures == 1 ? "1 picture" : pictures + " pictures";
+    /** N, rows of the whole input. */
+    public int length() {
+        return origin.length;
+    }
+
+    /** K, how many of them are rows of pictures. */
+    public int pictureRows() {
+        return pictureRows;
+    }
+
+    /** Whether a row is one of a picture. */
+    public boolean isPicture(int row) {
+        return origin[row] == PICTURE;
+    }
+
+    /** The ids of the text alone. */
+    public long[] text() {
+        return text.clone();
+    }
+
+    /**
+     * The input.
+     *
+     * @param embed from ids I64 [T] to rows [T, D]
+     * @param pictures rows of all pictures, one picture behind the other, [K, D]
+     * @return [N, D]
+     * @throws IllegalArgumentException when there are more or fewer rows of pictures than places for them
+     */
+    public Tensor of(UnaryOperator<Tensor> embed, Tensor pictures) {
+        if (pictures.size(0) != pictureRows) {
+            throw new IllegalArgumentException(
+                    "the prompt has places for " + pictureRows + " rows of pictures, given " + pictures.size(0));
+        }
+        long[] source = new long[origin.length];
+        int words = 0;
+        int taken = text.length;
+        for (int i = 0; i < source.length; i++) {
+            source[i] = isPicture(i) ? taken++ : words++;
+        }
+        Tensor embedded = embed.apply(Tensor.of(text, text.length));
+        return Ops.gather(Ops.concat(0, embedded, pictures), Tensor.of(source, source.length));
+    }
+
+    /** What belongs to the ids, one value an id, laid out over the rows, with one value for all rows of pictures. */
+    public long[] spread(long[] ofIds, long ofPictures) {
+        return Arrays.stream(origin)
+                .mapToLong(i -> i == PICTURE ? ofPictures : ofIds[i])
+                .toArray();
     }
 }

@@ -9,6 +9,7 @@ import io.aegis.image.Image;
 import io.aegis.kernels.DType;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
 import io.aegis.tensor.Pool;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;

@@ -6,7 +6,7 @@ import io.aegis.models.dadm.Dadm;
 import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.DadmThreshold;
 import io.aegis.models.dadm.Modality;
-import io.aegis.models.dadm.Probe;
+import io.aegis.layers.Probe;
 import io.aegis.tensor.Scope;
 import io.aegis.training.data.BatchPlan;
 import io.aegis.training.data.BatchSampler;
