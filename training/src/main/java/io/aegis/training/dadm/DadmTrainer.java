@@ -1,7 +1,7 @@
 package io.aegis.training.dadm;
 
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.dadm.Dadm;
-import io.aegis.models.dadm.DadmThreshold;
 import io.aegis.models.dadm.Modality;
 import io.aegis.models.dadm.Recipe;
 import io.aegis.tensor.Scope;
@@ -197,7 +197,7 @@ public final class DadmTrainer {
         state = state.afterEpoch(epoch);
         boolean best = state.best().orElseThrow() == epoch;
         if (best) {
-            DadmThreshold stored = new DadmThreshold(threshold.value(), threshold.origin());
+            DecisionThreshold stored = new DecisionThreshold(threshold.value(), threshold.origin());
             folder.saveBest(learner, epoch, stored, globalStep(state.next()), options);
         }
         save();

@@ -2,9 +2,9 @@ package io.aegis.training.dadm;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.dadm.DadmFolder;
 import io.aegis.models.dadm.DadmInfo;
-import io.aegis.models.dadm.DadmThreshold;
 import io.aegis.training.TrainingException;
 import io.aegis.training.data.MissingModalities;
 import io.aegis.training.data.Position;
@@ -183,7 +183,11 @@ final class RunFolder {
 
     /** Replaces the best model. */
     void saveBest(
-            Learner learner, EpochLog epoch, DadmThreshold threshold, long globalStep, DadmTrainingOptions options) {
+            Learner learner,
+            EpochLog epoch,
+            DecisionThreshold threshold,
+            long globalStep,
+            DadmTrainingOptions options) {
         Map<String, String> metadata = new LinkedHashMap<>(threshold.metadata());
         metadata.put("epoch", Integer.toString(epoch.epoch()));
         metadata.put("step", Long.toString(globalStep));
