@@ -5,5 +5,7 @@ module io.aegis.models {
     requires transitive io.aegis.image;
     requires io.aegis.tokenizer;
 
+    exports io.aegis.models;
     exports io.aegis.models.dadm;
+    exports io.aegis.models.llava;
 }
