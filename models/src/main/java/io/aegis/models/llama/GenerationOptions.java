@@ -33,8 +33,7 @@ public record GenerationOptions(
         List<String> stopStrings,
         long seed) {
     /** The likeliest token each time, 256 at most, no stops. */
-    public static final GenerationOptions GREEDY =
-            new GenerationOptions(256, 0, 0, 1, 1, Set.of(), List.of(), 0);
+    public static final GenerationOptions GREEDY = new GenerationOptions(256, 0, 0, 1, 1, Set.of(), List.of(), 0);
 
     /**
      * Checks ranges.

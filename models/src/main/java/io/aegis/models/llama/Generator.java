@@ -104,8 +104,8 @@ public final class Generator {
             List<Start> starts = new ArrayList<>();
             for (int i = 0; i < prompts.size(); i++) {
                 int[] prompt = prompts.get(i);
-                KeyValueCache cache = new KeyValueCache(
-                        network.config(), (long) prompt.length + options.maxNewTokens(), dtype);
+                KeyValueCache cache =
+                        new KeyValueCache(network.config(), (long) prompt.length + options.maxNewTokens(), dtype);
                 caches.add(cache);
                 starts.add(new Start(
                         cache,
@@ -129,8 +129,9 @@ public final class Generator {
             throw new IllegalArgumentException("an empty prompt cannot be answered");
         }
         if (prompt.length > network.config().context()) {
-            throw new IllegalArgumentException("the prompt has " + prompt.length
-                    + " tokens, more than the model's context of " + network.config().context());
+            throw new IllegalArgumentException(
+                    "the prompt has " + prompt.length + " tokens, more than the model's context of "
+                            + network.config().context());
         }
     }
 

@@ -78,8 +78,8 @@ final class LlamaBlock {
             KeyValueCache cache = flow.caches().get(i);
             long n = key.size(1);
             cache.write(index, key.slice(0, i, i + 1), value.slice(0, i, i + 1));
-            seen[i] = Ops.attention(
-                    query.slice(0, i, i + 1), cache.keys(index, n), cache.values(index, n), flow.mask());
+            seen[i] =
+                    Ops.attention(query.slice(0, i, i + 1), cache.keys(index, n), cache.values(index, n), flow.mask());
         }
         return seen.length == 1 ? seen[0] : Ops.concat(0, seen);
     }

@@ -1,8 +1,8 @@
 package io.aegis.models.llama;
 
 import io.aegis.layers.Embedding;
-import io.aegis.layers.Linear;
 import io.aegis.layers.Init;
+import io.aegis.layers.Linear;
 import io.aegis.layers.Lora;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
@@ -28,6 +28,9 @@ public final class LlamaNetwork {
     /** A label that no loss looks at. */
     public static final long IGNORED = -100;
 
+    /** Of matrices that begin at random, as published. */
+    static final Init INIT = new Init.Normal(0.02);
+
     private final LlamaConfig config;
     private final Rotary rotary;
     private final Embedding embedding;
@@ -45,16 +48,14 @@ public final class LlamaNetwork {
         this.config = config;
         rotary = new Rotary(config.headSize(), config.theta(), config.scaling());
         int before = p.all().size();
-        embedding = new Embedding(p.at("embed_tokens"), config.vocabulary(), config.hidden());
+        embedding = new Embedding(p.at("embed_tokens"), config.vocabulary(), config.hidden(), INIT);
         for (int i = 0; i < config.layers(); i++) {
             int from = p.all().size();
             blocks.add(new LlamaBlock(p, config, i));
             read.add(new ArrayList<>(declaredSince(p, from)));
         }
         norm = new RmsNorm(p.at("norm"), config.hidden(), config.eps());
-        head = config.tied()
-                ? null
-                : new Linear(p.at("lm_head"), config.hidden(), config.vocabulary(), new Init.Normal(0.02), null);
+        head = config.tied() ? null : new Linear(p.at("lm_head"), config.hidden(), config.vocabulary(), INIT, null);
         own = declaredSince(p, before);
     }
 
@@ -155,7 +156,8 @@ public final class LlamaNetwork {
      */
     public Tensor step(Tensor x, List<KeyValueCache> caches) {
         if (x.size(0) != caches.size() || x.size(1) != 1) {
-            throw new IllegalArgumentException("one token a sequence, given " + x + " and " + caches.size() + " caches");
+            throw new IllegalArgumentException(
+                    "one token a sequence, given " + x + " and " + caches.size() + " caches");
         }
         caches.forEach(c -> c.reserve(1));
         long[] next = caches.stream().mapToLong(KeyValueCache::nextPosition).toArray();
@@ -195,16 +197,12 @@ public final class LlamaNetwork {
 
     /** Scores of every token of the vocabulary as the next: [..., d] to [..., V]. */
     public Tensor logits(Tensor hidden) {
-        return head == null
-                ? Ops.linear(hidden, embedding.weight().tensor(), null)
-                : head.of(hidden);
+        return head == null ? Ops.linear(hidden, embedding.weight().tensor(), null) : head.of(hidden);
     }
 
     /** As {@link #logits}, each row with the bits that it would have alone. */
     public Tensor logitsOfRows(Tensor hidden) {
-        return head == null
-                ? Ops.linearRows(hidden, embedding.weight().tensor(), null)
-                : head.ofRows(hidden);
+        return head == null ? Ops.linearRows(hidden, embedding.weight().tensor(), null) : head.ofRows(hidden);
     }
 
     /**

@@ -1,6 +1,5 @@
 package io.aegis.models.llama;
 
-import io.aegis.layers.Init;
 import io.aegis.layers.Linear;
 import io.aegis.layers.Lora;
 import io.aegis.layers.Parameters;
@@ -8,8 +7,6 @@ import io.aegis.tensor.Tensor;
 
 /** A linear of a block, without a bias, that may carry a low-rank adapter. */
 final class Projection {
-    private static final Init INIT = new Init.Normal(0.02);
-
     private final String module;
     private final long in;
     private final long out;
@@ -21,7 +18,7 @@ final class Projection {
         this.module = module;
         this.in = in;
         this.out = out;
-        this.linear = new Linear(p.at(module), in, out, INIT, null);
+        this.linear = new Linear(p.at(module), in, out, LlamaNetwork.INIT, null);
     }
 
     String module() {

@@ -42,11 +42,7 @@ final class StopStrings {
     }
 
     private int first(String text) {
-        return stops.stream()
-                .mapToInt(text::indexOf)
-                .filter(i -> i >= 0)
-                .min()
-                .orElse(-1);
+        return stops.stream().mapToInt(text::indexOf).filter(i -> i >= 0).min().orElse(-1);
     }
 
     /** Length of the longest end of {@code text} with which a stop string begins. */

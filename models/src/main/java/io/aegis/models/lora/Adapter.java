@@ -98,8 +98,8 @@ public final class Adapter implements AutoCloseable {
             String base = inBase(weights, name);
             Matcher lora = LORA.matcher(base);
             if (lora.matches()) {
-                halves.computeIfAbsent(lora.group(1), m -> new View[2])[lora.group(2).equals("A") ? 0 : 1] =
-                        Views.of(weights, name);
+                halves.computeIfAbsent(lora.group(1), m -> new View[2])[
+                        lora.group(2).equals("A") ? 0 : 1] = Views.of(weights, name);
             } else if (config.saved().stream().anyMatch(m -> base.contains(m + "."))) {
                 others.put(base, Views.of(weights, name));
             } else {
@@ -188,7 +188,9 @@ public final class Adapter implements AutoCloseable {
                 String name = namesInBase.get(module);
                 // A regular expression is about names in the base, which only the file tells.
                 boolean expected = config.targets() instanceof TargetModules.Named && config.targets(module);
-                return name == null && !expected ? null : lora(p, config, name == null ? module : name, module, in, out, site);
+                return name == null && !expected
+                        ? null
+                        : lora(p, config, name == null ? module : name, module, in, out, site);
             });
             p.load(path().toString(), tensors.keySet(), tensors::get, dtype, false);
             return p;
@@ -223,8 +225,7 @@ public final class Adapter implements AutoCloseable {
 
     private static Lora lora(
             Parameters p, LoraConfig config, String inBase, String module, long in, long out, long site) {
-        return new Lora(
-                p.at(module), in, out, config.rank(inBase), config.scale(inBase), config.dropout(), site);
+        return new Lora(p.at(module), in, out, config.rank(inBase), config.scale(inBase), config.dropout(), site);
     }
 
     @Override

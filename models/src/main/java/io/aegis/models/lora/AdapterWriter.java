@@ -59,8 +59,7 @@ public final class AdapterWriter {
                 stored.add(StoredTensor.of(name, rounded, arena));
             });
             make(folder);
-            AtomicFile.write(
-                    folder.resolve(Adapter.CONFIG), config.toJson().toPrettyString() + "\n");
+            AtomicFile.write(folder.resolve(Adapter.CONFIG), config.toJson().toPrettyString() + "\n");
             SafetensorsWriter.write(file, Map.of("format", "pt"), stored);
         }
     }

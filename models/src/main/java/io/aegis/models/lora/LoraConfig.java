@@ -91,8 +91,7 @@ public record LoraConfig(
 
     private boolean isInLayers(String module) {
         Matcher layer = LAYER.matcher(module);
-        return layers.isEmpty()
-                || layer.matches() && layers.contains(Integer.parseInt(layer.group(1)));
+        return layers.isEmpty() || layer.matches() && layers.contains(Integer.parseInt(layer.group(1)));
     }
 
     /** The rank of one linear's adapter. */
@@ -133,7 +132,8 @@ public record LoraConfig(
         if (!json.text("bias", "none").equals("none")) {
             throw json.invalid("bias", "is not supported, expected \"none\"");
         }
-        for (String key : List.of("layer_replication", "trainable_token_indices", "exclude_modules", "target_parameters")) {
+        for (String key :
+                List.of("layer_replication", "trainable_token_indices", "exclude_modules", "target_parameters")) {
             if (json.has(key) && !json.json().path(key).isEmpty()) {
                 throw json.invalid(key, "is not supported");
             }
