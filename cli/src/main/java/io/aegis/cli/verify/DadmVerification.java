@@ -402,7 +402,7 @@ final class DadmVerification {
     }
 
     private Adam adam(List<Parameter> parameters) {
-        return new Adam(parameters, new Adam.Constants(0.9, 0.999, 1e-8, json.number("weight_decay")));
+        return new Adam(parameters, Adam.Constants.l2(json.number("weight_decay")));
     }
 
     /** The alignment of the heads: of the initial ones, and after the Adam step of each recipe. */
