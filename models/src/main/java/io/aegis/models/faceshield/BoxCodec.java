@@ -1,5 +1,6 @@
 package io.aegis.models.faceshield;
 
+import io.aegis.image.Corners;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -46,10 +47,10 @@ public enum BoxCodec {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /** A region of a picture of this size, as answers write it. */
-    public String write(Region r, int width, int height) {
-        return "[ " + written(r.left() / unit(width)) + " " + written(r.top() / unit(height)) + " "
-                + written(r.right() / unit(width)) + " " + written(r.bottom() / unit(height)) + " ]";
+    /** A rectangle in a picture of this size, as answers write it. */
+    public String write(Corners r, int width, int height) {
+        return "[ " + written(r.x1() / unit(width)) + " " + written(r.y1() / unit(height)) + " "
+                + written(r.x2() / unit(width)) + " " + written(r.y2() / unit(height)) + " ]";
     }
 
     /** The first box in an answer about a picture of this size: corners put in order, cut to the picture. */
@@ -77,6 +78,6 @@ public enum BoxCodec {
                 || top != Math.min(y1, y2)
                 || right != Math.max(x1, x2)
                 || bottom != Math.max(y1, y2);
-        return new BoxReading.Found(new Region(left, top, right, bottom), x1 > x2 || y1 > y2, clipped);
+        return new BoxReading.Found(new Corners(left, top, right, bottom), x1 > x2 || y1 > y2, clipped);
     }
 }

@@ -1,15 +1,17 @@
 package io.aegis.models.faceshield;
 
+import io.aegis.image.Corners;
+
 /** What became of the box in an answer. */
 public sealed interface BoxReading {
     /**
      * A box that can be used.
      *
-     * @param region inside the picture
+     * @param corners in pixels, inside the picture
      * @param repaired corners were exchanged
      * @param clipped it stuck out of the picture
      */
-    record Found(Region region, boolean repaired, boolean clipped) implements BoxReading {}
+    record Found(Corners corners, boolean repaired, boolean clipped) implements BoxReading {}
 
     /**
      * A box that cannot.
