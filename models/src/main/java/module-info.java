@@ -5,6 +5,8 @@ module io.aegis.models {
     requires transitive io.aegis.image;
     requires io.aegis.tokenizer;
 
+    exports io.aegis.models.checkpoint;
     exports io.aegis.models.dadm;
     exports io.aegis.models.llava;
+    exports io.aegis.models.vit;
 }

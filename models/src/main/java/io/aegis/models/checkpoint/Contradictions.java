@@ -4,6 +4,7 @@ import io.aegis.models.llama.LlamaConfig;
 import io.aegis.models.vit.VitConfig;
 import io.aegis.weights.Checkpoint;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
@@ -77,7 +78,7 @@ final class Contradictions {
         if (has(tensor, dim) && tensors.info(tensor).shape()[dim] != told) {
             String number = what.matches(".*\\d.*") ? "" : " is " + told;
             found.add("config.json: " + what + number + ", but " + nameInFile.apply(tensor) + " has "
-                    + java.util.Arrays.toString(tensors.info(tensor).shape()));
+                    + Arrays.toString(tensors.info(tensor).shape()));
         }
     }
 

@@ -2,6 +2,7 @@ package io.aegis.models.vit;
 
 import io.aegis.kernels.Activation;
 import io.aegis.weights.ConfigJson;
+import io.aegis.weights.WeightsException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -101,7 +102,7 @@ public record VitConfig(
      * Reads a tower's {@code config.json}, or the {@code vision_config} of another's. What is left out is Hugging Face's
      * default, that of SigLIP base or CLIP base.
      *
-     * @throws io.aegis.weights.WeightsException when the model type or the activation is not known, or sizes do not fit
+     * @throws WeightsException when the model type or the activation is not known, or sizes do not fit
      */
     public static VitConfig read(ConfigJson json) {
         String type = json.text("model_type");
@@ -130,7 +131,7 @@ public record VitConfig(
                     json.number("layer_norm_eps", siglip ? 1e-6 : 1e-5),
                     siglip && json.flag("vision_use_head", true));
         } catch (IllegalArgumentException e) {
-            throw new io.aegis.weights.WeightsException(json.path() + ": " + e.getMessage(), e);
+            throw new WeightsException(json.path() + ": " + e.getMessage(), e);
         }
     }
 
@@ -142,6 +143,11 @@ public record VitConfig(
             default ->
                 throw json.invalid("hidden_act", "is not known, expected gelu_pytorch_tanh, quick_gelu or gelu");
         };
+    }
+
+    /** The same without attention pooling. */
+    public VitConfig withoutHead() {
+        return new VitConfig(kind, width, mlp, layers, heads, image, patch, activation, eps, false);
     }
 
     /** G, patches a side. */
