@@ -19,6 +19,8 @@ public interface Kernels {
 
     Attention attention();
 
+    RotaryEmbedding rotaryEmbedding();
+
     Normalization normalization();
 
     Convolution convolution();
@@ -26,6 +28,8 @@ public interface Kernels {
     Elementwise elementwise();
 
     Reduction reduction();
+
+    Embedding embedding();
 
     Loss loss();
 

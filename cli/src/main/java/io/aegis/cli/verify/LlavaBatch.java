@@ -109,8 +109,10 @@ final class LlavaBatch {
     /** Zeros where padding is, and before or behind what is shorter. */
     private Tensor padded(int b, Tensor rows) {
         long d = rows.size(1);
-        long[] real = splices[b].spread(Arrays.stream(ids[b]).map(id -> id == pad ? 0 : 1).toArray(), 1);
-        Tensor factor = Tensor.of(rows.dtype(), Arrays.stream(real).asDoubleStream().toArray(), real.length, 1);
+        long[] real = splices[b].spread(
+                Arrays.stream(ids[b]).map(id -> id == pad ? 0 : 1).toArray(), 1);
+        Tensor factor =
+                Tensor.of(rows.dtype(), Arrays.stream(real).asDoubleStream().toArray(), real.length, 1);
         Tensor kept = rows.times(factor);
         int missing = length - real.length;
         if (missing == 0) {

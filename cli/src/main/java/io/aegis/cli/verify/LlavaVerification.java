@@ -115,8 +115,8 @@ final class LlavaVerification {
             compare(group + ".lm_attention_mask", mask);
             long[] positions = batch.positions(mask);
             compare(group + ".lm_position_ids", positions);
-            Tensor keys = Tensor.of(
-                    DType.U8, Arrays.stream(mask).asDoubleStream().toArray(), b, n);
+            Tensor keys =
+                    Tensor.of(DType.U8, Arrays.stream(mask).asDoubleStream().toArray(), b, n);
             Tensor hidden = language.hidden(
                     embeddings, Tensor.of(positions, b, n), AttentionMask.of(true, keys), null, Probe.NONE);
             logits(group + ".logits", language.logits(hidden), mask);
@@ -201,12 +201,7 @@ final class LlavaVerification {
                 noise[i] = mask[i / width] == 0;
             }
             rows.compare(
-                    IO + ":" + key,
-                    golden.doubles(IO, key),
-                    ours.toDoubles(),
-                    Rows.OUTPUT,
-                    noise,
-                    "scores of padding");
+                    IO + ":" + key, golden.doubles(IO, key), ours.toDoubles(), Rows.OUTPUT, noise, "scores of padding");
         }
     }
 

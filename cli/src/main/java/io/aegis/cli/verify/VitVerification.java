@@ -112,8 +112,7 @@ final class VitVerification {
                 Scope scope = Scope.open(computing.kernels())) {
             VisionTransformer tower = new VisionTransformer(parameters.at("vis"), config, PENULTIMATE);
             checkpoint.load(parameters);
-            double[] ours =
-                    tower.features(input("pixel_values"), PENULTIMATE).toDoubles();
+            double[] ours = tower.features(input("pixel_values"), PENULTIMATE).toDoubles();
             String name = IO + ":feature_penultimate (short pass over weights as stored)";
             rows.compare(name, golden.doubles(IO, "feature_penultimate"), ours, Rows.OUTPUT);
         }

@@ -60,6 +60,19 @@ final class CpuMatmul implements Matmul {
         }
     }
 
+    @Override
+    public void multiplyRows(View a, View b, View c, Epilogue epilogue) {
+        if (a.rank() > 2) {
+            for (long i = 0; i < a.size(0); i++) {
+                multiplyRows(a.select(0, i), b.select(0, i), c.select(0, i), epilogue);
+            }
+            return;
+        }
+        for (long row = 0; row < a.size(0); row++) {
+            multiply(a.slice(0, row, row + 1), b, c.slice(0, row, row + 1), epilogue);
+        }
+    }
+
     private void single(View a, View b, View c, Epilogue epilogue) {
         long m = c.size(0);
         long n = c.size(1);

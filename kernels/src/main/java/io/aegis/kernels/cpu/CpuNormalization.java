@@ -235,6 +235,16 @@ final class CpuNormalization implements Normalization {
     }
 
     @Override
+    public void rmsNorm(View x, View weight, double eps, View y, View rstd) {
+        plain.rmsNorm(x, weight, eps, y, rstd);
+    }
+
+    @Override
+    public void rmsNormBackward(View x, View weight, View rstd, View dy, View dx, View dweight) {
+        plain.rmsNormBackward(x, weight, rstd, dy, dx, dweight);
+    }
+
+    @Override
     public void batchStatistics(View x, View mean, View variance) {
         if (!dense(x) || !dense(mean, variance) || x.elements() == 0) {
             plain.batchStatistics(x, mean, variance);

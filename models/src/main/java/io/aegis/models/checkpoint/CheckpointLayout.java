@@ -35,7 +35,9 @@ public enum CheckpointLayout {
             "llava-hf (transformers 4.52 and later)",
             List.of("model.language_model.", "model.multi_modal_projector."),
             projector(
-                    tower(llama(NameTable.empty(), "model.language_model.", "lm_head."), "model.vision_tower.vision_model.")
+                    tower(
+                                    llama(NameTable.empty(), "model.language_model.", "lm_head."),
+                                    "model.vision_tower.vision_model.")
                             // Transformers 5 has no vision_model in between.
                             .rename("model.vision_tower.{*}", "vis.{*}"),
                     "model.multi_modal_projector.")),
@@ -90,7 +92,8 @@ public enum CheckpointLayout {
         String first = c.names().isEmpty()
                 ? "it has no tensors"
                 : "its first tensor is " + c.names().getFirst();
-        throw WeightsException.of(c.path(), "holds no model of a known layout, expected one of " + titles + "; " + first);
+        throw WeightsException.of(
+                c.path(), "holds no model of a known layout, expected one of " + titles + "; " + first);
     }
 
     /** For people. */

@@ -177,7 +177,11 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
             } else if (expected != null && !Arrays.equals(shape, expected)) {
                 problems.add("tensor " + nameInFile(name) + " has shape " + Arrays.toString(shape) + ", expected "
                         + Arrays.toString(expected));
-            } else if (tensors.info(name).dtype().dtype().filter(DType::isFloating).isEmpty()) {
+            } else if (tensors.info(name)
+                    .dtype()
+                    .dtype()
+                    .filter(DType::isFloating)
+                    .isEmpty()) {
                 problems.add("tensor " + nameInFile(name) + " is stored as "
                         + tensors.info(name).dtype() + ", expected F32, F16 or BF16");
             }
@@ -200,7 +204,9 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
 
     /** An output matrix beside an embedding that serves as one is what some exporters write; nobody reads it. */
     private boolean isTiedHead(String name) {
-        return name.equals(HEAD) && config.language().isPresent() && config.language().get().tied();
+        return name.equals(HEAD)
+                && config.language().isPresent()
+                && config.language().get().tied();
     }
 
     /** What the config says. */

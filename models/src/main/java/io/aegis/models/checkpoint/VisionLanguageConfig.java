@@ -95,7 +95,8 @@ public record VisionLanguageConfig(Optional<VitConfig> vision, Optional<LlamaCon
         if (!strategy.equals("default") && !strategy.equals("full")) {
             throw json.invalid("vision_feature_select_strategy", "is not known, expected default or full");
         }
-        long picture = json.has("image_token_id") ? json.whole("image_token_id") : json.whole("image_token_index", 32000);
+        long picture =
+                json.has("image_token_id") ? json.whole("image_token_id") : json.whole("image_token_index", 32000);
         return joined(
                 json,
                 "vision_feature_layer",
@@ -104,14 +105,14 @@ public record VisionLanguageConfig(Optional<VitConfig> vision, Optional<LlamaCon
                 new Feature(json.integer("vision_feature_layer", -2), strategy.equals("default"), picture));
     }
 
-    private static VisionLanguageConfig original(
-            ConfigJson json, OptionalLong vocabulary, Optional<VitConfig> tower) {
+    private static VisionLanguageConfig original(ConfigJson json, OptionalLong vocabulary, Optional<VitConfig> tower) {
         String projector = json.text("mm_projector_type", "mlp2x_gelu");
         if (!projector.equals("mlp2x_gelu")) {
             throw json.invalid("mm_projector_type", "is not known, expected mlp2x_gelu");
         }
         if (json.flag("use_s2", false)) {
-            throw json.invalid("use_s2", "is not supported: this tower sees a picture at one scale, of 384 or 336 pixels");
+            throw json.invalid(
+                    "use_s2", "is not supported: this tower sees a picture at one scale, of 384 or 336 pixels");
         }
         String feature = json.text("mm_vision_select_feature", "patch");
         if (!feature.equals("patch")) {

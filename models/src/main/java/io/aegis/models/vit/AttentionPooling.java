@@ -48,7 +48,8 @@ final class AttentionPooling {
     private Tensor project(Tensor x, int which) {
         long from = (long) which * config.width();
         long to = from + config.width();
-        Tensor y = Ops.linear(x, weight.tensor().slice(0, from, to), bias.tensor().slice(0, from, to));
+        Tensor y =
+                Ops.linear(x, weight.tensor().slice(0, from, to), bias.tensor().slice(0, from, to));
         return y.reshape(x.size(0), x.size(1), config.heads(), -1);
     }
 }

@@ -153,7 +153,8 @@ public final class VisionTransformer {
                 new Geometry(config.patch(), 0, 1)); //                        [B, G, G, D]
         Tensor x = map.reshape(b, config.patches(), config.width());
         if (classToken != null) {
-            Tensor start = Ops.embedding(classToken.tensor().reshape(1, config.width()), Tensor.of(new long[(int) b], b, 1));
+            Tensor start =
+                    Ops.embedding(classToken.tensor().reshape(1, config.width()), Tensor.of(new long[(int) b], b, 1));
             x = Ops.concat(1, start, x);
         }
         long[] order = new long[config.tokens()];

@@ -63,7 +63,8 @@ public record VitConfig(
 
     public VitConfig {
         if (heads <= 0 || width % heads != 0) {
-            throw new IllegalArgumentException("num_attention_heads " + heads + " does not divide hidden_size " + width);
+            throw new IllegalArgumentException(
+                    "num_attention_heads " + heads + " does not divide hidden_size " + width);
         }
         if (patch <= 0 || image < patch) {
             throw new IllegalArgumentException("image_size " + image + " holds no patch of " + patch);
@@ -77,13 +78,11 @@ public record VitConfig(
     }
 
     private static VitConfig siglip(int width, int mlp, int layers, int heads, int image, int patch) {
-        return new VitConfig(
-                Kind.SIGLIP, width, mlp, layers, heads, image, patch, Activation.GELU_TANH, 1e-6, true);
+        return new VitConfig(Kind.SIGLIP, width, mlp, layers, heads, image, patch, Activation.GELU_TANH, 1e-6, true);
     }
 
     private static VitConfig clip(int width, int mlp, int layers, int heads, int image, int patch) {
-        return new VitConfig(
-                Kind.CLIP, width, mlp, layers, heads, image, patch, Activation.QUICK_GELU, 1e-5, false);
+        return new VitConfig(Kind.CLIP, width, mlp, layers, heads, image, patch, Activation.QUICK_GELU, 1e-5, false);
     }
 
     /**
@@ -91,7 +90,10 @@ public record VitConfig(
      * without a {@code vision_config} name theirs; a folder before it does not matter.
      */
     public static Optional<VitConfig> published(String name) {
-        String last = name.replace('\\', '/').replaceAll("/+$", "").replaceAll(".*/", "").toLowerCase(Locale.ROOT);
+        String last = name.replace('\\', '/')
+                .replaceAll("/+$", "")
+                .replaceAll(".*/", "")
+                .toLowerCase(Locale.ROOT);
         return PUBLISHED.stream()
                 .filter(p -> p.name.equals(last))
                 .map(Published::config)
@@ -140,8 +142,7 @@ public record VitConfig(
             case "gelu_pytorch_tanh", "gelu_new" -> Activation.GELU_TANH;
             case "quick_gelu" -> Activation.QUICK_GELU;
             case "gelu" -> Activation.GELU;
-            default ->
-                throw json.invalid("hidden_act", "is not known, expected gelu_pytorch_tanh, quick_gelu or gelu");
+            default -> throw json.invalid("hidden_act", "is not known, expected gelu_pytorch_tanh, quick_gelu or gelu");
         };
     }
 

@@ -7,6 +7,7 @@ import io.aegis.kernels.DType;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
 import io.aegis.layers.Probe;
+import io.aegis.models.HeatValues;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.util.Arrays;
