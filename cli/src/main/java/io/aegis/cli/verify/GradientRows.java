@@ -16,7 +16,7 @@ final class GradientRows {
     private final String file;
     private final double floor;
 
-    GradientRows(Golden golden, Rows rows, Tolerances tolerances, String file) {
+    GradientRows(Golden golden, Rows rows, String file) {
         this.golden = golden;
         this.rows = rows;
         this.file = file;
@@ -24,7 +24,7 @@ final class GradientRows {
         for (String key : golden.keys(file)) {
             largest = Math.max(largest, max(golden.doubles(file, key)));
         }
-        floor = tolerances.gradientFloor(largest);
+        floor = rows.gradientFloor(largest);
     }
 
     /** Compares those of all parameters. */

@@ -41,7 +41,6 @@ final class LlavaVerification {
     private final Golden golden;
     private final Verification.Computing computing;
     private final Rows rows;
-    private final Tolerances tolerances;
     private final VisionLanguageCheckpoint checkpoint;
     private final VisionLanguageConfig config;
     private final Parameters parameters = new Parameters();
@@ -50,15 +49,10 @@ final class LlavaVerification {
     private final LlamaNetwork language;
 
     private LlavaVerification(
-            Golden golden,
-            Verification.Computing computing,
-            Rows rows,
-            Tolerances tolerances,
-            VisionLanguageCheckpoint checkpoint) {
+            Golden golden, Verification.Computing computing, Rows rows, VisionLanguageCheckpoint checkpoint) {
         this.golden = golden;
         this.computing = computing;
         this.rows = rows;
-        this.tolerances = tolerances;
         this.checkpoint = checkpoint;
         config = checkpoint.config();
         var vision = config.vision().orElseThrow();
@@ -70,10 +64,9 @@ final class LlavaVerification {
         checkpoint.load(parameters, computing.dtype());
     }
 
-    static void run(Golden golden, Verification.Computing computing, Rows rows, Tolerances tolerances)
-            throws IOException {
+    static void run(Golden golden, Verification.Computing computing, Rows rows) throws IOException {
         try (VisionLanguageCheckpoint checkpoint = VisionLanguageCheckpoint.open(golden.directory())) {
-            LlavaVerification v = new LlavaVerification(golden, computing, rows, tolerances, checkpoint);
+            LlavaVerification v = new LlavaVerification(golden, computing, rows, checkpoint);
             try (Parameters p = v.parameters) {
                 v.batches();
                 v.answers();
@@ -140,7 +133,7 @@ final class LlavaVerification {
         List<Tensor> leaves = new ArrayList<>();
         parameters.trainable().forEach(p -> leaves.add(p.tensor()));
         try (Gradients gradients = tape.gradients(loss, leaves)) {
-            new GradientRows(golden, rows, tolerances, GRADIENTS)
+            new GradientRows(golden, rows, GRADIENTS)
                     .compare(parameters.trainable(), gradients, checkpoint::nameInFile);
         }
     }

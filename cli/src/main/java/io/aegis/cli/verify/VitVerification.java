@@ -27,13 +27,11 @@ final class VitVerification {
     private final Golden golden;
     private final Verification.Computing computing;
     private final Rows rows;
-    private final Tolerances tolerances;
 
-    VitVerification(Golden golden, Verification.Computing computing, Rows rows, Tolerances tolerances) {
+    VitVerification(Golden golden, Verification.Computing computing, Rows rows) {
         this.golden = golden;
         this.computing = computing;
         this.rows = rows;
-        this.tolerances = tolerances;
     }
 
     void run() {
@@ -94,7 +92,7 @@ final class VitVerification {
         List<Tensor> leaves = new ArrayList<>(List.of(pixels));
         parameters.trainable().forEach(p -> leaves.add(p.tensor()));
         try (Gradients gradients = tape.gradients(loss, leaves)) {
-            GradientRows table = new GradientRows(golden, rows, tolerances, file);
+            GradientRows table = new GradientRows(golden, rows, file);
             table.compare(parameters.trainable(), gradients, checkpoint::nameInFile);
             if (golden.has(file, "pixel_values")) {
                 table.compare("pixel_values", gradients.of(pixels));
