@@ -115,6 +115,11 @@ public final class CpuKernels implements Kernels {
     }
 
     @Override
+    public void alone(Runnable work) {
+        Workers.alone(work);
+    }
+
+    @Override
     public List<Choice> choices() {
         String vectors = "Vector API, " + Lanes.F.vectorBitSize() + " bits, " + Workers.count()
                 + (Workers.count() == 1 ? " thread" : " threads");

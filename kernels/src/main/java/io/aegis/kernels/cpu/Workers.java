@@ -15,6 +15,7 @@ import java.util.function.IntConsumer;
 final class Workers {
     private static final Workers INSTANCE = new Workers(wanted());
     private static final int SPINS = 2000;
+    private static final ThreadLocal<Boolean> ALONE = new ThreadLocal<>();
 
     private final int threads;
     private final Thread[] helpers;
@@ -39,6 +40,17 @@ final class Workers {
     /** Runs tasks 0 to {@code tasks - 1}, each once, and returns when all are done; the first failure is rethrown. */
     static void run(int tasks, IntConsumer task) {
         INSTANCE.execute(tasks, task);
+    }
+
+    /** Runs work that keeps its jobs to the calling thread. */
+    static void alone(Runnable work) {
+        Boolean before = ALONE.get();
+        ALONE.set(Boolean.TRUE);
+        try {
+            work.run();
+        } finally {
+            ALONE.set(before);
+        }
     }
 
     /** Cuts 0..n into at most {@code tasks} ranges of about the same size, each a multiple of {@code unit} but the last. */
@@ -66,7 +78,7 @@ final class Workers {
     }
 
     private void execute(int tasks, IntConsumer task) {
-        if (tasks <= 1 || helpers.length == 0 || !busy.compareAndSet(false, true)) {
+        if (tasks <= 1 || helpers.length == 0 || ALONE.get() != null || !busy.compareAndSet(false, true)) {
             for (int i = 0; i < tasks; i++) {
                 task.accept(i);
             }
