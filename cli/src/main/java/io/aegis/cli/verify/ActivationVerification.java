@@ -55,10 +55,7 @@ final class ActivationVerification {
                 String key = name + ".grad";
                 if (golden.has(FILE, key)) {
                     rows.compare(
-                            FILE + ":" + key,
-                            golden.doubles(FILE, key),
-                            g.of(x).toDoubles(),
-                            Rows.GRADIENT);
+                            FILE + ":" + key, golden.doubles(FILE, key), g.of(x).toDoubles(), Rows.GRADIENT);
                 }
             }
         }

@@ -115,8 +115,7 @@ final class LlamaVerification {
         angles.frequencies(IO, "inv_freq", rotary);
         if (golden.has(IO, "rope.cos")) {
             long positions = golden.view(IO, "rope.cos").size(-2);
-            angles.angles(
-                    IO, "rope.", rotary, LongStream.range(0, positions).toArray());
+            angles.angles(IO, "rope.", rotary, LongStream.range(0, positions).toArray());
         }
     }
 
@@ -164,8 +163,7 @@ final class LlamaVerification {
                 List<Tensor> leaves = new ArrayList<>();
                 p.trainable().forEach(q -> leaves.add(q.tensor()));
                 try (Gradients g = tape.gradients(loss, leaves)) {
-                    new GradientRows(golden, rows, "grads_" + group)
-                            .compare(p.trainable(), g, checkpoint::nameInFile);
+                    new GradientRows(golden, rows, "grads_" + group).compare(p.trainable(), g, checkpoint::nameInFile);
                 }
             }
         }
@@ -199,8 +197,7 @@ final class LlamaVerification {
                     tokens[i * steps + t] = next[i];
                     System.arraycopy(last[i], 0, logits, (i * steps + t) * vocabulary, vocabulary);
                 }
-                View after = network.logitsOfRows(
-                                network.step(network.embed(Tensor.of(next, next.length, 1)), caches))
+                View after = network.logitsOfRows(network.step(network.embed(Tensor.of(next, next.length, 1)), caches))
                         .view();
                 Arrays.setAll(last, i -> after.select(0, i).toDoubles());
             }

@@ -134,23 +134,19 @@ final class LoraVerification {
     private void outputs(LlamaNetwork network, String prefix) {
         try (Scope scope = Scope.open(computing.kernels())) {
             Tensor hidden = network.hidden(
-                    network.embed(batch.idTensor()),
-                    batch.positionTensor(),
-                    batch.attention(),
-                    null,
-                    Probe.NONE);
+                    network.embed(batch.idTensor()), batch.positionTensor(), batch.attention(), null, Probe.NONE);
             batch.compare(golden, rows, IO, prefix + "logits", network.logits(hidden));
-            compare(IO, prefix + "loss", network.loss(hidden, batch.labelTensor()).toDoubles(), Rows.OUTPUT);
+            compare(
+                    IO,
+                    prefix + "loss",
+                    network.loss(hidden, batch.labelTensor()).toDoubles(),
+                    Rows.OUTPUT);
         }
     }
 
     private Tensor loss(LlamaNetwork network) {
         Tensor hidden = network.hidden(
-                network.embed(batch.idTensor()),
-                batch.positionTensor(),
-                batch.attention(),
-                Pass.EVALUATION,
-                false);
+                network.embed(batch.idTensor()), batch.positionTensor(), batch.attention(), Pass.EVALUATION, false);
         return network.loss(hidden, batch.labelTensor());
     }
 
@@ -194,8 +190,8 @@ final class LoraVerification {
         }
         ConfigJson told = ConfigJson.read(file);
         List<Double> betas = told.numbers("betas");
-        Adam.Constants constants = new Adam.Constants(
-                betas.get(0), betas.get(1), told.number("eps"), told.number("weight_decay"), true);
+        Adam.Constants constants =
+                new Adam.Constants(betas.get(0), betas.get(1), told.number("eps"), told.number("weight_decay"), true);
         int steps = told.positive("steps");
         double[] losses = new double[steps];
         double[] norms = new double[steps];

@@ -32,8 +32,12 @@ record TokenBatch(int rows, int length, long[] ids, long[] mask, long[] position
                 b,
                 n,
                 given(golden, rows, file, prefix + "input_ids"),
-                mask != null ? mask : LongStream.generate(() -> 1).limit((long) b * n).toArray(),
-                at != null ? at : LongStream.range(0, (long) b * n).map(i -> i % n).toArray(),
+                mask != null
+                        ? mask
+                        : LongStream.generate(() -> 1).limit((long) b * n).toArray(),
+                at != null
+                        ? at
+                        : LongStream.range(0, (long) b * n).map(i -> i % n).toArray(),
                 given(golden, rows, file, prefix + "labels"));
     }
 
@@ -86,7 +90,6 @@ record TokenBatch(int rows, int length, long[] ids, long[] mask, long[] position
                 largest = Math.max(largest, Math.abs(reference[i]));
             }
         }
-        table.compare(
-                file + ":" + key, reference, ours.toDoubles(), Rows.OUTPUT, 0, padding, "padding", largest);
+        table.compare(file + ":" + key, reference, ours.toDoubles(), Rows.OUTPUT, 0, padding, "padding", largest);
     }
 }
