@@ -13,7 +13,7 @@ import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Labels;
 import io.aegis.models.dadm.Losses;
 import io.aegis.models.dadm.Permutations;
-import io.aegis.models.dadm.Probe;
+import io.aegis.layers.Probe;
 import io.aegis.models.dadm.Prototypes;
 import io.aegis.models.dadm.Recipe;
 import io.aegis.tensor.Pool;

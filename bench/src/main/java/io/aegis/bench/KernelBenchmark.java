@@ -1,6 +1,7 @@
 package io.aegis.bench;
 
 import io.aegis.kernels.Activation;
+import io.aegis.kernels.Attention;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Convolution;
 import io.aegis.kernels.Convolution.Geometry;
@@ -91,7 +92,7 @@ public class KernelBenchmark {
         for (int i = 0; i < 3; i++) {
             p[i] = heads(qkv.slice(2, i * 768L, (i + 1) * 768L));
         }
-        k.attention().forward(p[0], p[1], p[2], 0.125, heads(attended), null);
+        k.attention().forward(p[0], p[1], p[2], 0.125, Attention.Mask.NONE, heads(attended), null);
     }
 
     @Benchmark

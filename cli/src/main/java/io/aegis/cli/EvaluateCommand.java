@@ -1,8 +1,8 @@
 package io.aegis.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.dadm.Dadm;
-import io.aegis.models.dadm.DadmThreshold;
 import io.aegis.models.dadm.Modality;
 import io.aegis.training.dadm.DadmEvaluator;
 import io.aegis.training.dadm.RunCharts;
@@ -101,7 +101,7 @@ final class EvaluateCommand implements Runnable {
             if (threshold != null) {
                 return new Threshold(threshold, "given by --threshold");
             }
-            DadmThreshold stored = dadm.threshold()
+            DecisionThreshold stored = dadm.threshold()
                     .orElseThrow(() -> new IllegalArgumentException(model
                             + " has no threshold; give one with --threshold P, chosen on other data than the test"));
             return DadmEvaluator.threshold(stored);

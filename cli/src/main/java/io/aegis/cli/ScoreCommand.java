@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aegis.image.Box;
 import io.aegis.image.Image;
 import io.aegis.image.Images;
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.dadm.Dadm;
-import io.aegis.models.dadm.DadmThreshold;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -96,7 +96,7 @@ final class ScoreCommand implements Callable<Integer> {
         }
     }
 
-    private void print(double live, Optional<DadmThreshold> threshold) throws Exception {
+    private void print(double live, Optional<DecisionThreshold> threshold) throws Exception {
         Map<String, Object> result = new LinkedHashMap<>();
         result.put("bona_fide_probability", live);
         threshold.ifPresent(t -> {

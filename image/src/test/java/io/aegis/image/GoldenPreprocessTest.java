@@ -100,7 +100,7 @@ class GoldenPreprocessTest {
         Image resized = PillowResize.resize(
                 Framing.padSquare(face, Framing.SIGLIP_FILL), expected.width(), expected.height(), Filter.BICUBIC);
         assertThat(resized).isEqualTo(expected);
-        Image savp = Savp.of(resized);
+        Image savp = Savp.DEFAULT.of(resized);
         assertThat(savp).isEqualTo(io.get("savp").image());
         float[] values = new float[2 * 3 * resized.width() * resized.height()];
         Normalization.SIGLIP.apply(resized, values, 0);

@@ -50,6 +50,34 @@ class LocalDescriptorsTest {
     }
 
     @Test
+    void gradientEnergyIsFullAtTheSteepestEdgeOnly() {
+        // Black and white halves, side by side and above each other: the middle changes by 255 both ways.
+        byte[] p = new byte[25];
+        for (int i = 0; i < 25; i++) {
+            p[i] = (byte) (i % 5 > 2 && i / 5 <= 2 || i % 5 <= 2 && i / 5 > 2 ? 0 : 255);
+        }
+        Image energy = GradientEnergy.of(Image.of(5, 5, 1, p));
+        assertThat(energy.at(2, 2, 0)).isEqualTo(255);
+        assertThat(energy.at(1, 0, 0)).isZero();
+        assertThat(energy.at(2, 0, 0)).isEqualTo(180);
+        assertThat(GradientEnergy.of(TestPictures.flat(1, 1, 1, 9)).bytes()).containsExactly(0);
+    }
+
+    @Test
+    void theAuxiliaryPictureHoldsWhatWasChosen() {
+        Image picture = TestPictures.noise(24, 16, 3, new java.util.SplittableRandom(5));
+        Image gray = PillowGray.of(picture);
+        Image savp = new Savp(Savp.Patterns.CIRCULAR_UNIFORM_SCALED, Savp.Gradients.ENERGY).of(picture);
+        Image codes = CircularLbp.of(gray, CircularLbp.Method.UNIFORM);
+        Image energy = GradientEnergy.of(gray);
+        for (int i = 0; i < 24 * 16; i++) {
+            assertThat(savp.bytes()[3 * i] & 0xff).isEqualTo(28 * codes.bytes()[i]);
+            assertThat(savp.bytes()[3 * i + 1]).isEqualTo(gray.bytes()[i]);
+            assertThat(savp.bytes()[3 * i + 2]).isEqualTo(energy.bytes()[i]);
+        }
+    }
+
+    @Test
     void hogRefusesPicturesBelowOneBlock() {
         assertThatThrownBy(() -> Hog.PUBLISHED.descriptor(TestPictures.flat(15, 40, 1, 0)))
                 .isInstanceOf(ImageException.class)

@@ -32,7 +32,7 @@ class SpecifiedChecksumsTest {
             sum += v;
         }
         assertThat(sum).isCloseTo(Double.parseDouble(field(json, "hogvis_sum")), within(1e-6));
-        same(json, "hog_u8_minmax_crc", hogOf(Savp.of(resized, SquareLbp.Border.ZERO, Savp.Scaling.MINMAX)));
+        same(json, "hog_u8_minmax_crc", hogOf(new Savp(Savp.Patterns.SQUARE_ZERO, Savp.Gradients.MINMAX).of(resized)));
         int apart = 0;
         byte[] theirs = OpenCvGray.of(resized).bytes();
         for (int i = 0; i < theirs.length; i++) {

@@ -51,6 +51,32 @@ public enum Activation {
             return s + 1.702 * x * s * (1 - s);
         }
     },
+    /** The GELU's approximation by tanh, x / 2 (1 + tanh u), u = sqrt(2 / pi) (x + 0.044715 x^3), which is x sigmoid(2u). */
+    GELU_TANH {
+        @Override
+        public double value(double x) {
+            return x / (1 + Math.exp(-2 * tanhArgument(x)));
+        }
+
+        @Override
+        public double derivative(double x) {
+            double s = 1 / (1 + Math.exp(-2 * tanhArgument(x)));
+            return s + 2 * x * s * (1 - s) * ROOT_2_BY_PI * (1 + 3 * CUBIC * x * x);
+        }
+    },
+    /** x sigmoid(x), also called swish. */
+    SILU {
+        @Override
+        public double value(double x) {
+            return x / (1 + Math.exp(-x));
+        }
+
+        @Override
+        public double derivative(double x) {
+            double s = 1 / (1 + Math.exp(-x));
+            return s * (1 + x * (1 - s));
+        }
+    },
     /** 1 / (1 + exp(-x)). */
     SIGMOID {
         @Override
@@ -100,6 +126,13 @@ public enum Activation {
             return 0.5 / Math.sqrt(x);
         }
     };
+
+    private static final double ROOT_2_BY_PI = Math.sqrt(2 / Math.PI);
+    private static final double CUBIC = 0.044715;
+
+    private static double tanhArgument(double x) {
+        return ROOT_2_BY_PI * (x + CUBIC * x * x * x);
+    }
 
     /** f(x), in double: the oracle. */
     public abstract double value(double x);

@@ -1,18 +1,36 @@
 package io.aegis.kernels;
 
 /**
- * Scaled dot-product attention without an N x M matrix in memory: O = softmax(scale Q K^T) V, row by row.
+ * Scaled dot-product attention without an N x M matrix in memory: O = softmax(scale Q K^T + mask) V, row by row.
  *
- * <p>Shapes: q, out [B, H, N, D]; k, v [B, H, M, D]; lse [B, H, N], the logarithm of each row's sum of exponentials.
- * Views may be strided (heads inside packed rows); the last dimension is dense.
+ * <p>Shapes: q, out [B, Hq, N, D]; k, v [B, Hkv, M, D]; lse [B, Hq, N], the logarithm of each row's sum of exponentials.
+ * Hkv divides Hq, and query head h meets key head h / (Hq / Hkv) (grouped queries, Ainslie et al., arXiv 2305.13245). Views
+ * may be strided (heads inside packed rows, a cache longer than M); the last dimension is dense. A row that may see no key
+ * gives 0 and lse = -inf.
  */
 public interface Attention {
     /** Writes out, and lse unless it is null (it is what {@link #backward} needs). */
-    void forward(View q, View k, View v, double scale, View out, View lse);
+    void forward(View q, View k, View v, double scale, Mask mask, View out, View lse);
 
     /**
-     * With P = exp(scale Q K^T - lse): dV = P^T dO; dS = P * (dO V^T - rowsum(dO * O)); dQ = scale dS K;
-     * dK = scale dS^T Q. Overwrites dq, dk and dv.
+     * With P = exp(scale Q K^T - lse), 0 where masked: dV = P^T dO; dS = P * (dO V^T - rowsum(dO * O)); dQ = scale dS K;
+     * dK = scale dS^T Q, the last two and dV summed over the query heads of a group. Overwrites each of dq, dk and dv
+     * unless it is null.
      */
-    void backward(View q, View k, View v, double scale, View out, View lse, View dout, View dq, View dk, View dv);
+    void backward(
+            View q, View k, View v, double scale, Mask mask, View out, View lse, View dout, View dq, View dk, View dv);
+
+    /**
+     * Which keys a query may see.
+     *
+     * @param causal query i sees key j only if j is at most i + (M - N): the last query sees all, as with a cache
+     * @param keys U8 or BOOL [B, M], 0 for a key that nobody sees; null for none of those
+     */
+    record Mask(boolean causal, View keys) {
+        /** Everybody sees everything. */
+        public static final Mask NONE = new Mask(false, null);
+
+        /** Nobody sees what comes later. */
+        public static final Mask CAUSAL = new Mask(true, null);
+    }
 }

@@ -31,6 +31,12 @@ public interface Elementwise {
     /** dx = dy f'(x); dx may be dy. */
     void activateBackward(Activation f, View x, View dy, View dx);
 
+    /** y = silu(gate) up, the gate of a SwiGLU block (Shazeer, arXiv 2002.05202); y may be gate or up. */
+    void siluGate(View gate, View up, View y);
+
+    /** dgate = dy up silu'(gate), dup = dy silu(gate), each unless null; neither may be a source. */
+    void siluGateBackward(View gate, View up, View dy, View dgate, View dup);
+
     /**
      * Inverted dropout, y = x mask / (1 - p), with a mask that depends on the seed and on what an element is, never on
      * where a batch happens to hold it: element e of sample b is dropped when {@link Philox#uniform} of (step,

@@ -19,6 +19,8 @@ public interface Kernels {
 
     Attention attention();
 
+    RotaryEmbedding rotaryEmbedding();
+
     Normalization normalization();
 
     Convolution convolution();
@@ -27,11 +29,21 @@ public interface Kernels {
 
     Reduction reduction();
 
+    Embedding embedding();
+
     Loss loss();
 
     MutualInformation mutualInformation();
 
     Optimizer optimizer();
+
+    /**
+     * Runs work whose kernels stay on the calling thread, with the same bits as on all of them: for callers that run side
+     * by side, one a core, where sharing out each small operation costs more than it brings.
+     */
+    default void alone(Runnable work) {
+        work.run();
+    }
 
     /** What serves each family here, and why not something faster: one line a family, for {@code aegis doctor}. */
     List<Choice> choices();

@@ -1,6 +1,6 @@
 package io.aegis.kernels;
 
-/** Normalisations over the last dimension (layer norm) or over all others (batch norm, channels last). */
+/** Normalisations over the last dimension (layer norm, RMS norm) or over all others (batch norm, channels last). */
 public interface Normalization {
     /**
      * y = (x - mean) rstd gamma + beta, per row, with the biased variance.
@@ -17,6 +17,22 @@ public interface Normalization {
 
     /** Overwrites each of dx [..., D], dgamma [D], dbeta [D] that is not null. */
     void layerNormBackward(View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta);
+
+    /**
+     * y = x rstd weight, rstd = 1 / sqrt(mean(x^2) + eps), per row (Zhang and Sennrich, arXiv 1910.07467).
+     *
+     * @param x [..., D]
+     * @param weight [D]
+     * @param y as x
+     * @param rstd [rows], or null
+     */
+    void rmsNorm(View x, View weight, double eps, View y, View rstd);
+
+    /**
+     * dx = rstd (g - h mean(g h)), g = dy weight, h = x rstd; dweight = sum over rows of dy h. Overwrites dx [..., D] and
+     * dweight [D], each unless null.
+     */
+    void rmsNormBackward(View x, View weight, View rstd, View dy, View dx, View dweight);
 
     /** Mean and biased variance of each channel: x [..., C] to mean [C] and variance [C]. */
     void batchStatistics(View x, View mean, View variance);

@@ -24,6 +24,9 @@ class ActivationTest {
         assertThat(Activation.GELU.value(1)).isCloseTo(0.841344746068543, within(1e-15));
         assertThat(Activation.GELU.value(-3)).isCloseTo(-0.00404969409489028, within(1e-16));
         assertThat(Activation.QUICK_GELU.value(1)).isCloseTo(1 / (1 + Math.exp(-1.702)), within(1e-15));
+        double u = Math.sqrt(2 / Math.PI) * (1 + 0.044715);
+        assertThat(Activation.GELU_TANH.value(1)).isCloseTo(0.5 * (1 + Math.tanh(u)), within(1e-15));
+        assertThat(Activation.SILU.value(1)).isCloseTo(1 / (1 + Math.exp(-1)), within(1e-15));
         assertThat(Activation.SIGMOID.value(0)).isEqualTo(0.5);
         assertThat(Activation.RELU.value(-2)).isZero();
         assertThat(Activation.RELU.derivative(0)).isZero();
@@ -35,6 +38,8 @@ class ActivationTest {
         assertThat(Activation.SIGMOID.value(-1e4)).isZero();
         assertThat(Activation.SIGMOID.derivative(-1e4)).isZero();
         assertThat(Activation.QUICK_GELU.derivative(-1e4)).isZero();
+        assertThat(Activation.GELU_TANH.derivative(-1e4)).isZero();
+        assertThat(Activation.SILU.derivative(1e4)).isOne();
         assertThat(Activation.GELU.value(-1e4)).isZero();
         assertThat(Activation.GELU.derivative(1e4)).isOne();
     }

@@ -14,10 +14,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /**
  * All parameters of a model, in the order of declaration, and the memory they live in. Blocks declare under a prefix
- * ({@link #at}); then exactly one of {@link #initialize} and {@link #load} gives values.
+ * ({@link #at}); then exactly one of {@link #initialize}, {@link #load} and {@link #loadAsStored} gives values.
  */
 public final class Parameters implements AutoCloseable {
     private final Map<String, Parameter> all;
@@ -137,6 +138,52 @@ public final class Parameters implements AutoCloseable {
         }
     }
 
+    /**
+     * As {@link #loadAsStored(String, Collection, Function, Predicate)} with nothing to be trained: for inference, where
+     * everything is frozen.
+     */
+    public void loadAsStored(String where, Collection<String> names, Function<String, View> source) {
+        loadAsStored(where, names, source, p -> false);
+    }
+
+    /**
+     * Fills everything from named tensors, leaving matrices where they are: a frozen weight of two dimensions stays in the
+     * source's memory in its own floating dtype, and no page of it is touched. Vectors become float32, convolutions
+     * float32 and channels last, in memory of our own, and so does whatever will be trained. All or nothing, as {@link
+     * #load}.
+     *
+     * @param where for messages: the file
+     * @param names what there is
+     * @param source a tensor by name, valid as long as the parameters are in use
+     * @param trained which weights training will change, of those that are not frozen already; the others become frozen
+     * @throws IllegalArgumentException when names, shapes or dtypes do not fit
+     */
+    public void loadAsStored(
+            String where, Collection<String> names, Function<String, View> source, Predicate<Parameter> trained) {
+        check(where, names, source);
+        for (Parameter p : all.values()) {
+            if (!trained.test(p)) {
+                p.frozen();
+            }
+            View from = source.apply(p.name());
+            if (!p.isTrainable() && staysAsStored(p, from)) {
+                p.bind(from);
+            } else {
+                View v = allocate(p, DType.F32);
+                Backends.best().elementwise().copy(from, v);
+                p.bind(v);
+            }
+        }
+    }
+
+    private static boolean staysAsStored(Parameter p, View from) {
+        boolean kernelsReadIt = from.dtype() == DType.F32 || from.dtype() == DType.F16 || from.dtype() == DType.BF16;
+        return p.kind() == Parameter.Kind.WEIGHT
+                && from.rank() == 2
+                && kernelsReadIt
+                && Arrays.equals(from.strides(), p.strides());
+    }
+
     private void check(String where, Collection<String> names, Function<String, View> source) {
         List<String> problems = new ArrayList<>();
         TreeSet<String> unknown = new TreeSet<>(names);
@@ -150,6 +197,10 @@ public final class Parameters implements AutoCloseable {
             } else if (!Arrays.equals(source.apply(p.name()).shape(), p.shape())) {
                 problems.add("tensor " + p.name() + " has shape "
                         + Arrays.toString(source.apply(p.name()).shape()) + ", expected " + Arrays.toString(p.shape()));
+            } else if (p.kind() == Parameter.Kind.WEIGHT
+                    && !source.apply(p.name()).dtype().isFloating()) {
+                problems.add("tensor " + p.name() + " has dtype "
+                        + source.apply(p.name()).dtype() + ", expected a floating one");
             }
         }
         if (!problems.isEmpty()) {

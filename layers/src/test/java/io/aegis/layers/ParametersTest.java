@@ -7,6 +7,7 @@ import io.aegis.kernels.Activation;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
+import io.aegis.tensor.Ops;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -67,6 +68,56 @@ class ParametersTest {
             View loaded = p.get("c.weight").view();
             assertThat(loaded.toDoubles()).isEqualTo(w.toDoubles());
             assertThat(loaded.permute(0, 2, 3, 1).isContiguous()).isTrue();
+        }
+    }
+
+    @Test
+    void asStoredLeavesMatricesInTheFile() {
+        try (Arena arena = Arena.ofConfined();
+                Parameters p = new Parameters()) {
+            new Linear(p.at("fc"), 3, 2, true);
+            new Conv2d(p.at("c"), 3, 4, 1, Geometry.POINTWISE);
+            new Embedding(p.at("e"), 5, 3);
+            new RmsNorm(p.at("n"), 3, 1e-5);
+            Map<String, View> file = new LinkedHashMap<>();
+            for (Parameter each : p.all()) {
+                View v = View.allocate(arena, DType.F16, each.shape());
+                for (int i = 0; i < v.elements(); i++) {
+                    v.setAt(i, 0.5 * i - 1);
+                }
+                file.put(each.name(), v);
+            }
+            p.loadAsStored("f", file.keySet(), file::get, w -> w.name().startsWith("e."));
+            for (Parameter each : p.all()) {
+                boolean stays = each.name().equals("fc.weight");
+                View from = file.get(each.name());
+                assertThat(each.view().buffer() == from.buffer())
+                        .as(each.name())
+                        .isEqualTo(stays);
+                assertThat(each.view().dtype()).isEqualTo(stays ? DType.F16 : DType.F32);
+                assertThat(each.view().toDoubles()).isEqualTo(from.toDoubles());
+            }
+            assertThat(p.trainable()).extracting(Parameter::name).containsExactly("e.weight");
+            try (Scope scope = Scope.open()) {
+                Tensor ids = Tensor.of(new long[] {4, 1}, 1, 2);
+                Tensor h = Ops.linear(
+                        Ops.embedding(p.get("e.weight").tensor(), ids),
+                        p.get("fc.weight").tensor(),
+                        p.get("fc.bias").tensor());
+                // Rows (5, 5.5, 6) and (0.5, 1, 1.5) times (-1, -0.5, 0) and (0.5, 1, 1.5), plus (-1, -0.5).
+                assertThat(h.toDoubles()).containsExactly(-8.75, 16.5, -2, 3);
+            }
+        }
+    }
+
+    @Test
+    void integersAreNoWeights() {
+        try (Arena arena = Arena.ofConfined();
+                Parameters p = new Parameters()) {
+            new RmsNorm(p.at("n"), 3, 1e-5);
+            Map<String, View> file = Map.of("n.weight", View.allocate(arena, DType.I8, 3));
+            assertThatThrownBy(() -> p.loadAsStored("f", file.keySet(), file::get))
+                    .hasMessageContaining("tensor n.weight has dtype I8, expected a floating one");
         }
     }
 

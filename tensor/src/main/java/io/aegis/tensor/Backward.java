@@ -78,6 +78,40 @@ final class Backward {
         return View.of(s.buffer(), dtype, shape);
     }
 
+    /** The same elements as rows [rows, last], dense among themselves; copied only when the strides leave no choice. */
+    View rows(View x) {
+        View r = Shapes.rows(x);
+        if (r != null) {
+            return r;
+        }
+        View copy = temporary(x.dtype(), x.shape());
+        kernels.elementwise().copy(x, copy);
+        return Shapes.rows(copy);
+    }
+
+    /**
+     * Stand-ins for the first inputs, with the same values and wanted as they are, for a pass of its own; inputs behind
+     * those stand for themselves.
+     */
+    Tensor[] leaves(int arguments) {
+        Tensor[] inputs = entry.inputs();
+        Tensor[] leaves = inputs.clone();
+        for (int i = 0; i < arguments; i++) {
+            int first = 0;
+            while (inputs[first] != inputs[i]) {
+                first++;
+            }
+            Kept kept = entry.kept().get(i);
+            leaves[i] = first < i ? leaves[first] : Tensor.leaf(kept.storage(), kept.view(), inputs[i].isTracked());
+        }
+        return leaves;
+    }
+
+    /** Goes back over a tape of its own, whose leaf i stands for input i, from the gradient of the first output. */
+    void through(Tape inner, Tensor output, Tensor[] leaves) {
+        inner.backwardInto(output, dy[0], leaves, entry.inputs(), table);
+    }
+
     void finish() {
         table.settle();
         temporaries.forEach(Storage::release);

@@ -63,6 +63,17 @@ final class Forward {
         outputs.add(Tensor.inScope(inputs[i].storage(), view));
     }
 
+    /** The next output is what another tensor views, whoever made that. */
+    void adopt(Storage storage, View view) {
+        storage.retain();
+        outputs.add(Tensor.inScope(storage, view));
+    }
+
+    /** Input i itself, for operations that hand it on. */
+    Tensor tensor(int i) {
+        return inputs[i];
+    }
+
     /** Memory for something that backward may need and nobody else does. */
     View temporary(DType dtype, long... shape) {
         Storage s = Storage.allocate(View.count(shape) * dtype.bytes());

@@ -31,6 +31,25 @@ sealed interface NormOp extends Op {
         }
     }
 
+    /** RMS norm over the last dimension: x [..., D], weight [D]. */
+    record RmsNorm(double eps) implements NormOp {
+        @Override
+        public void forward(Forward f) {
+            View x = f.in(0);
+            f.require(f.in(1).elements() == x.size(-1), "the weight must be [D]");
+            View rstd = f.temporary(accumulator(x), x.elements() / Math.max(1, x.size(-1)));
+            f.k().normalization().rmsNorm(x, f.in(1), eps, f.out(x.shape()), rstd);
+            f.keepInput(0);
+            f.keepInput(1);
+            f.keep(rstd);
+        }
+
+        @Override
+        public void backward(Backward b) {
+            b.k().normalization().rmsNormBackward(b.kept(0), b.kept(1), b.kept(2), b.dy(), b.into(0), b.into(1));
+        }
+    }
+
     /**
      * Batch norm, channels last, with an activation behind it: x [..., C], gamma, beta [C]. With {@code batch} the
      * statistics are x's own, and come out as outputs 1 (mean) and 2 (biased variance); otherwise they are inputs 3 and 4.

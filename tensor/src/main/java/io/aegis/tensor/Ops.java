@@ -4,6 +4,8 @@ import io.aegis.kernels.Activation;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.Elementwise;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.function.Function;
 
 /**
  * Makes tensors from tensors: the catalogue for model code. Each result belongs to the current {@link Scope} and is
@@ -72,6 +74,11 @@ public final class Ops {
         return apply(new PointwiseOp.Activate(function), x)[0];
     }
 
+    /** silu(gate) up, of one shape: the middle of a SwiGLU block. */
+    public static Tensor siluGate(Tensor gate, Tensor up) {
+        return apply(new PointwiseOp.SiluGate(), gate, up)[0];
+    }
+
     /**
      * Inverted dropout whose mask depends on seed, step, site and each row's identity only.
      *
@@ -119,15 +126,56 @@ public final class Ops {
         return apply(new MatrixOp.Product(), a, b)[0];
     }
 
-    /** x W^T + bias: x [..., in], W [out, in], bias [out] or null. */
+    /**
+     * x W^T + bias: x [..., in], W [out, in], bias [out] or null. A W that is not trained may be F16 or BF16 beside a
+     * float32 x; it is widened as it is read.
+     */
     public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
-        return (bias == null ? apply(new MatrixOp.Linear(), x, weight) : apply(new MatrixOp.Linear(), x, weight, bias))
-                [0];
+        return linear(false, x, weight, bias);
     }
+
+    /**
+     * As {@link #linear}, each row bit for bit what it would be as the only one: for decoding several sequences at once. A
+     * {@link #linear} of a single row gives the same bits.
+     */
+    public static Tensor linearRows(Tensor x, Tensor weight, Tensor bias) {
+        return linear(true, x, weight, bias);
+    }
+
+    private static Tensor linear(boolean alone, Tensor x, Tensor weight, Tensor bias) {
+        Op op = new MatrixOp.Linear(alone);
+        return (bias == null ? apply(op, x, weight) : apply(op, x, weight, bias))[0];
+    }
+
+    // Attention and positions.
 
     /** Multi-head self-attention over packed q|k|v rows [B, N, 3D]: [B, N, D]. */
     public static Tensor selfAttention(Tensor qkv, int heads) {
-        return apply(new MatrixOp.SelfAttention(heads), qkv)[0];
+        return apply(new AttentionOp.SelfAttention(heads), qkv)[0];
+    }
+
+    /**
+     * Attention with heads in the rows, scale 1/sqrt(D): q [B, N, Hq, D], k and v [B, M, Hkv, D] to [B, N, Hq, D]. Query head
+     * h meets key head h / (Hq / Hkv). A query that may see no key gives 0.
+     */
+    public static Tensor attention(Tensor q, Tensor k, Tensor v, AttentionMask mask) {
+        Op op = new AttentionOp.Attend(mask.isCausal());
+        return (mask.keys() == null ? apply(op, q, k, v) : apply(op, q, k, v, mask.keys()))[0];
+    }
+
+    /**
+     * Rotary position embedding, "rotate half": each pair (j, j + D / 2) of x [B, N, H, D] turned by its angle.
+     *
+     * @param cos F32 [N, D / 2] or [B, N, D / 2], a constant
+     * @param sin as cos
+     */
+    public static Tensor rotate(Tensor x, Tensor cos, Tensor sin) {
+        return apply(new AttentionOp.Rotate(), x, cos, sin)[0];
+    }
+
+    /** Rows of a table [V, D], stored in any floating dtype, by I64 ids of any shape: [..., D], F32 unless the table is F64. */
+    public static Tensor embedding(Tensor table, Tensor ids) {
+        return apply(new EmbeddingOp.Lookup(), table, ids)[0];
     }
 
     // Normalisation.
@@ -135,6 +183,11 @@ public final class Ops {
     /** Over the last dimension: x [..., D], gamma and beta [D]. */
     public static Tensor layerNorm(Tensor x, Tensor gamma, Tensor beta, double eps) {
         return apply(new NormOp.LayerNorm(eps), x, gamma, beta)[0];
+    }
+
+    /** By the root of the mean square over the last dimension: x [..., D], weight [D]. */
+    public static Tensor rmsNorm(Tensor x, Tensor weight, double eps) {
+        return apply(new NormOp.RmsNorm(eps), x, weight)[0];
     }
 
     /**
@@ -186,6 +239,27 @@ public final class Ops {
     /** DADM's mutual-information loss between token batches a and b, [B, D]; shape [1]. */
     public static Tensor mutualInformation(Tensor a, Tensor b, Tensor permuteA, Tensor permuteB) {
         return apply(new LossOp.MutualInformation(), a, b, permuteA, permuteB)[0];
+    }
+
+    // Memory.
+
+    /**
+     * Runs a block without recording what happens inside; a backward pass runs it again to find out. Gradients are bit for
+     * bit those without it.
+     *
+     * @param block computes one tensor from its arguments and from {@code parameters}, and does the same each time (random
+     *     masks follow counters, nothing is updated in place). Whatever else it reads requires no gradient and stays alive
+     *     and unchanged as long as the tape
+     * @param inputs the arguments; during backward the block gets stand-ins with the same values
+     * @param parameters what the block reads that is trained
+     */
+    public static Tensor checkpoint(Function<Tensor[], Tensor> block, Tensor[] inputs, Collection<Tensor> parameters) {
+        Tensor[] all = Arrays.copyOf(inputs, inputs.length + parameters.size());
+        int i = inputs.length;
+        for (Tensor p : parameters) {
+            all[i++] = p;
+        }
+        return apply(new CheckpointOp(block, inputs.length), all)[0];
     }
 
     private static int[] dims(Tensor x, int... dims) {

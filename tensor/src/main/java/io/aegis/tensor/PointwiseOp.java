@@ -103,6 +103,22 @@ sealed interface PointwiseOp extends Op {
         }
     }
 
+    /** silu(gate) up. */
+    record SiluGate() implements PointwiseOp {
+        @Override
+        public void forward(Forward f) {
+            f.require(f.in(0).sameShape(f.in(1)), "gate and what it gates must have one shape");
+            f.k().elementwise().siluGate(f.in(0), f.in(1), f.out(f.in(0).shape()));
+            f.keepInput(0);
+            f.keepInput(1);
+        }
+
+        @Override
+        public void backward(Backward b) {
+            b.k().elementwise().siluGateBackward(b.kept(0), b.kept(1), b.dy(), b.into(0), b.into(1));
+        }
+    }
+
     /** Inverted dropout with counter-based randomness; input 1 holds the samples' identities, I64 [B]. */
     record Dropout(double p, long seed, long step, long site) implements PointwiseOp {
         @Override

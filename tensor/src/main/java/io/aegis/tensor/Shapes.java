@@ -1,5 +1,6 @@
 package io.aegis.tensor;
 
+import io.aegis.kernels.View;
 import java.util.Arrays;
 
 /** Arithmetic of shapes. */
@@ -26,6 +27,13 @@ final class Shapes {
         long[] out = shape.clone();
         out[out.length - 1] = last;
         return out;
+    }
+
+    /** A view as rows [rows, last], or null where that needs a copy. */
+    static View rows(View x) {
+        long n = x.size(-1);
+        long m = x.rank() == 1 ? 1 : View.count(Arrays.copyOf(x.shape(), x.rank() - 1));
+        return x.canReshape(m, n) ? x.reshape(m, n) : null;
     }
 
     /** The shape padded with leading ones up to a rank. */

@@ -105,25 +105,41 @@ public final class Tape implements AutoCloseable {
         if (loss.elements() != 1) {
             throw new IllegalArgumentException("backward starts from a scalar, not from " + loss);
         }
-        Set<Tensor> wanted = Collections.newSetFromMap(new IdentityHashMap<>());
-        wanted.addAll(leaves);
+        backward(loss, one(loss.dtype(), loss.shape()), leaves, sink);
+    }
+
+    /**
+     * From a tensor of any shape, given the gradient of some loss with respect to it.
+     *
+     * @param gradient as {@code output}; stays the caller's
+     */
+    public void backward(Tensor output, Tensor gradient, Collection<Tensor> leaves, GradientSink sink) {
+        if (!gradient.view().sameShape(output.shapeView()) || gradient.dtype() != output.dtype()) {
+            throw new IllegalArgumentException("the gradient of " + output + " cannot be " + gradient);
+        }
+        gradient.storage().retain();
+        backward(output, new Adjoint(gradient.view(), gradient.storage()), leaves, sink);
+    }
+
+    private void backward(Tensor output, Adjoint gradient, Collection<Tensor> leaves, GradientSink sink) {
+        Set<Tensor> wanted = identitySet(leaves);
         int[] until = {-1};
-        Map<Tensor, Integer> firstUse = markDependents(wanted, loss, until);
+        Map<Tensor, Integer> firstUse = markDependents(wanted, output, until);
         Map<Integer, List<Tensor>> completeAfter = new HashMap<>();
         firstUse.forEach((leaf, i) ->
                 completeAfter.computeIfAbsent(i, x -> new ArrayList<>()).add(leaf));
         GradientTable table = new GradientTable(wanted);
         try {
-            table.add(loss, one(loss.dtype(), loss.shape()));
+            table.add(output, gradient);
             for (int i = until[0]; i >= 0; i--) {
                 undo(entries.get(i), table);
                 for (Tensor leaf : completeAfter.getOrDefault(i, List.of())) {
-                    Adjoint gradient = table.takeLeaf(leaf);
-                    if (gradient != null) {
+                    Adjoint complete = table.takeLeaf(leaf);
+                    if (complete != null) {
                         try {
-                            sink.accept(leaf, Tensor.detached(gradient.storage(), gradient.view()));
+                            sink.accept(leaf, Tensor.detached(complete.storage(), complete.view()));
                         } finally {
-                            gradient.release();
+                            complete.release();
                         }
                     }
                 }
@@ -134,13 +150,73 @@ public final class Tape implements AutoCloseable {
     }
 
     /**
+     * Goes back over this tape in the middle of another pass: what {@code outer} has of the gradient of each wanted tensor
+     * is continued here, under the leaf that stands for it, and handed back with everything that this tape adds.
+     *
+     * @param gradient of {@code output}; stays the caller's
+     * @param leaves one for each of {@code tensors}
+     */
+    void backwardInto(Tensor output, Adjoint gradient, Tensor[] leaves, Tensor[] tensors, GradientTable outer) {
+        Map<Tensor, Tensor> standsFor = new IdentityHashMap<>();
+        for (int i = 0; i < leaves.length; i++) {
+            if (outer.wants(tensors[i])) {
+                standsFor.put(leaves[i], tensors[i]);
+            }
+        }
+        Set<Tensor> wanted = identitySet(standsFor.keySet());
+        int[] until = {-1};
+        markDependents(wanted, output, until);
+        GradientTable table = new GradientTable(wanted);
+        try {
+            standsFor.forEach((leaf, tensor) -> {
+                Adjoint soFar = outer.take(tensor);
+                if (soFar != null) {
+                    table.add(leaf, soFar);
+                }
+            });
+            gradient.storage().retain();
+            table.add(output, gradient);
+            for (int i = until[0]; i >= 0; i--) {
+                undo(entries.get(i), table);
+            }
+            standsFor.forEach((leaf, tensor) -> {
+                Adjoint complete = table.take(leaf);
+                if (complete != null) {
+                    outer.add(tensor, complete);
+                }
+            });
+        } finally {
+            table.releaseAll();
+        }
+    }
+
+    /** @throws IllegalStateException when something recorded here reads what no leaf and no entry before it accounts for */
+    void requireClosed(Tensor[] leaves, Op op) {
+        Set<Tensor> known = identitySet(List.of(leaves));
+        for (Entry e : entries) {
+            for (Tensor in : e.inputs) {
+                if (in != null && in.isTracked() && !known.contains(in)) {
+                    throw new IllegalStateException(op.title() + ": its block reads " + in
+                            + ", which requires a gradient and is neither among its inputs nor among its parameters");
+                }
+            }
+            known.addAll(List.of(e.outputs));
+        }
+    }
+
+    private static Set<Tensor> identitySet(Collection<Tensor> tensors) {
+        Set<Tensor> set = Collections.newSetFromMap(new IdentityHashMap<>());
+        set.addAll(tensors);
+        return set;
+    }
+
+    /**
      * Adds to {@code wanted} everything that is computed from it; returns, for each leaf, the first entry that reads it,
      * behind which (going backward) nothing more can be added to its gradient.
      */
     private Map<Tensor, Integer> markDependents(Set<Tensor> wanted, Tensor loss, int[] until) {
         Map<Tensor, Integer> firstUse = new IdentityHashMap<>();
-        Set<Tensor> leaves = Collections.newSetFromMap(new IdentityHashMap<>());
-        leaves.addAll(wanted);
+        Set<Tensor> leaves = identitySet(wanted);
         for (int i = 0; i < entries.size(); i++) {
             Entry e = entries.get(i);
             boolean depends = false;

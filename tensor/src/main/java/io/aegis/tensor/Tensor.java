@@ -35,6 +35,11 @@ public final class Tensor {
         return new Tensor(storage, view, false);
     }
 
+    /** What a tape may differentiate with respect to, without a reference of its own to the storage. */
+    static Tensor leaf(Storage storage, View view, boolean requiresGradient) {
+        return new Tensor(storage, view, requiresGradient);
+    }
+
     /**
      * A tensor over memory that somebody else owns and keeps alive (a parameter, a mapped file): no scope releases it.
      *

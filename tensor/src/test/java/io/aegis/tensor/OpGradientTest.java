@@ -71,6 +71,33 @@ class OpGradientTest {
                                 x -> Ops.linear(Ops.slice(x.get(0), 1, 1, 3), x.get(1), null),
                                 s(2, 4, 3),
                                 s(2, 3)),
+                        new Case("linear by rows", x -> Ops.linearRows(x.get(0), x.get(1), null), s(3, 4), s(2, 4)),
+                        attention("attention", AttentionMask.none(), s(2, 3, 2, 4), s(2, 5, 2, 4)),
+                        attention("causal attention", AttentionMask.causal(), s(1, 4, 2, 3), s(1, 4, 2, 3)),
+                        attention(
+                                "causal attention behind a prefix",
+                                AttentionMask.causal(),
+                                s(2, 2, 1, 3),
+                                s(2, 5, 1, 3)),
+                        attention("grouped queries", AttentionMask.causal(), s(2, 3, 6, 2), s(2, 3, 2, 2)),
+                        new Case(
+                                "attention with hidden keys",
+                                x -> Ops.attention(x.get(0), x.get(1), x.get(2), AttentionMask.of(true, hidden())),
+                                s(2, 3, 4, 2),
+                                s(2, 3, 2, 2),
+                                s(2, 3, 2, 2)),
+                        new Case("rotate", x -> Ops.rotate(x.get(0), constant(3, 2), constant(3, 2)), s(2, 3, 2, 4)),
+                        new Case(
+                                "rotate, positions of each",
+                                x -> Ops.rotate(
+                                        Ops.permute(x.get(0), 0, 2, 1, 3), constant(2, 3, 2), constant(2, 3, 2)),
+                                s(2, 2, 3, 4)),
+                        new Case("SiLU gate", x -> Ops.siluGate(x.get(0), x.get(1)), s(2, 5), s(2, 5)),
+                        new Case(
+                                "embedding",
+                                x -> Ops.embedding(x.get(0), Tensor.of(new long[] {2, 0, 2, 1}, 2, 2)),
+                                s(3, 4)),
+                        new Case("RMS norm", x -> Ops.rmsNorm(x.get(0), x.get(1), 1e-5), s(2, 3, 5), s(5)),
                         new Case("self-attention", x -> Ops.selfAttention(x.get(0), 2), s(2, 5, 18)),
                         new Case(
                                 "layer norm",
@@ -130,6 +157,15 @@ class OpGradientTest {
 
     private static Tensor positive(Tensor x, Activation a) {
         return a == Activation.LOG || a == Activation.SQRT ? Ops.affine(Ops.multiply(x, x), 1, 0.5) : x;
+    }
+
+    private static Case attention(String name, AttentionMask mask, long[] q, long[] k) {
+        return new Case(name, x -> Ops.attention(x.get(0), x.get(1), x.get(2), mask), q, k, k);
+    }
+
+    /** The second sequence may not look at its first key, so that its first query sees nothing. */
+    private static Tensor hidden() {
+        return Tensor.of(DType.U8, new double[] {1, 1, 0, 0, 1, 1}, 2, 3);
     }
 
     private static Case batchNorm(Activation act) {

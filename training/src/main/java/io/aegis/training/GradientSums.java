@@ -7,14 +7,15 @@ import io.aegis.layers.Parameter;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.BiConsumer;
 
 /**
- * Gradients of several micro-batches on their way to one update, which takes their mean: a parameter that some of them
- * do not reach has zeros there. Memory is taken when the first gradient is added and kept for the next update.
+ * Gradients of several micro-batches on their way to one update, which takes their mean ({@link #complete}, {@link #drain})
+ * or their {@link #sums}: a parameter that some of them do not reach has zeros there. Memory is taken when the first gradient is added and kept for the next update.
  */
 public final class GradientSums implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
@@ -61,6 +62,23 @@ public final class GradientSums implements AutoCloseable {
             elementwise().affine(sum, 1.0 / (batches + 1), 0, sum);
             update.accept(p, Tensor.wrap(sum, false));
         });
+        sums.clear();
+        batches = 0;
+    }
+
+    /** Adds everything that another has summed, and empties it; inside a scope. Parameters come in this one's order first. */
+    public void take(GradientSums other) {
+        other.sums.forEach((p, sum) -> add(p, Tensor.wrap(sum, false)));
+        other.clear();
+    }
+
+    /** The sums as they are, in the order in which parameters first came; writing into them is allowed. */
+    public Map<Parameter, View> sums() {
+        return Collections.unmodifiableMap(sums);
+    }
+
+    /** Forgets the sums. */
+    public void clear() {
         sums.clear();
         batches = 0;
     }

@@ -85,6 +85,15 @@ public sealed interface Schedule {
     }
 
     /**
+     * This schedule behind the warm-up of transformers' trainer: the first updates take 0, 1/w, 2/w, ... of the rate.
+     *
+     * @param warmUp w, how many updates
+     */
+    default double factorFromZero(long update, long total, long warmUp) {
+        return update < warmUp ? (double) update / warmUp : factor(update - warmUp, total - warmUp);
+    }
+
+    /**
      * Reads what {@code toString} writes, and the short forms.
      *
      * @throws TrainingException for another text

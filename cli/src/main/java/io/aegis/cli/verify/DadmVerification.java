@@ -4,13 +4,13 @@ import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
 import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Hyperplanes;
 import io.aegis.models.dadm.Labels;
 import io.aegis.models.dadm.Losses;
 import io.aegis.models.dadm.Permutations;
-import io.aegis.models.dadm.Probe;
 import io.aegis.models.dadm.Prototypes;
 import io.aegis.models.dadm.ReGrad;
 import io.aegis.models.dadm.Recipe;
@@ -402,7 +402,7 @@ final class DadmVerification {
     }
 
     private Adam adam(List<Parameter> parameters) {
-        return new Adam(parameters, new Adam.Constants(0.9, 0.999, 1e-8, json.number("weight_decay")));
+        return new Adam(parameters, Adam.Constants.l2(json.number("weight_decay")));
     }
 
     /** The alignment of the heads: of the initial ones, and after the Adam step of each recipe. */

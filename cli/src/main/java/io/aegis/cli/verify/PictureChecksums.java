@@ -81,7 +81,7 @@ final class PictureChecksums {
         steps.put("lbp_skimage_default", CircularLbp.of(gray, CircularLbp.Method.DEFAULT));
         steps.put("lbp_skimage_uniform", CircularLbp.of(gray, CircularLbp.Method.UNIFORM));
         steps.put("hog_u8_trunc", Hog.PUBLISHED.image(gray));
-        steps.put("hog_u8_minmax", third(Savp.of(resized, SquareLbp.Border.ZERO, Savp.Scaling.MINMAX)));
+        steps.put("hog_u8_minmax", third(new Savp(Savp.Patterns.SQUARE_ZERO, Savp.Gradients.MINMAX).of(resized)));
     }
 
     private Matcher find(Path file, Pattern pattern, String example) {

@@ -30,7 +30,7 @@ final class CpuActivation {
     static boolean covers(Activation f) {
         return switch (f) {
             case RELU, GELU, QUICK_GELU, SIGMOID -> true;
-            case NONE, EXP, LOG, SQRT -> false;
+            case NONE, GELU_TANH, SILU, EXP, LOG, SQRT -> false;
         };
     }
 
@@ -41,7 +41,7 @@ final class CpuActivation {
             case GELU -> gelu(x, ix, y, iy, n);
             case QUICK_GELU -> quickGelu(x, ix, y, iy, n);
             case SIGMOID -> sigmoid(x, ix, y, iy, n);
-            case NONE, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
+            case NONE, GELU_TANH, SILU, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
         }
         for (int i = bound(n); i < n; i++) {
             set(y, iy + i, (float) f.value(get(x, ix + i)));
@@ -56,7 +56,7 @@ final class CpuActivation {
             case GELU -> geluBackward(x, ix, dy, idy, dx, idx, n);
             case QUICK_GELU -> quickGeluBackward(x, ix, dy, idy, dx, idx, n);
             case SIGMOID -> sigmoidBackward(x, ix, dy, idy, dx, idx, n);
-            case NONE, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
+            case NONE, GELU_TANH, SILU, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
         }
         for (int i = bound(n); i < n; i++) {
             set(dx, idx + i, (float) (get(dy, idy + i) * f.derivative(get(x, ix + i))));

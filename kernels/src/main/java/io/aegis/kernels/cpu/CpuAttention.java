@@ -32,9 +32,10 @@ final class CpuAttention implements Attention {
     }
 
     @Override
-    public void forward(View q, View k, View v, double scale, View out, View lse) {
-        if (!fits(q, k, v, out) || k.size(2) == 0 || lse != null && lse.dtype() != DType.F32) {
-            plain.forward(q, k, v, scale, out, lse);
+    public void forward(View q, View k, View v, double scale, Mask mask, View out, View lse) {
+        boolean masked = mask.causal() || mask.keys() != null || q.size(1) != k.size(1);
+        if (masked || !fits(q, k, v, out) || k.size(2) == 0 || lse != null && lse.dtype() != DType.F32) {
+            plain.forward(q, k, v, scale, mask, out, lse);
             return;
         }
         long heads = q.size(1);
@@ -100,9 +101,16 @@ final class CpuAttention implements Attention {
 
     @Override
     public void backward(
-            View q, View k, View v, double scale, View out, View lse, View dout, View dq, View dk, View dv) {
-        if (!fits(q, k, v, out) || !fits(dout, dq, dk, dv) || lse.dtype() != DType.F32 || k.size(2) == 0) {
-            plain.backward(q, k, v, scale, out, lse, dout, dq, dk, dv);
+            View q, View k, View v, double scale, Mask mask, View out, View lse, View dout, View dq, View dk, View dv) {
+        boolean masked = mask.causal() || mask.keys() != null || q.size(1) != k.size(1);
+        boolean all = dq != null && dk != null && dv != null;
+        if (masked
+                || !all
+                || !fits(q, k, v, out)
+                || !fits(dout, dq, dk, dv)
+                || lse.dtype() != DType.F32
+                || k.size(2) == 0) {
+            plain.backward(q, k, v, scale, mask, out, lse, dout, dq, dk, dv);
             return;
         }
         long heads = q.size(1);

@@ -204,6 +204,16 @@ final class CpuElementwise implements Elementwise {
     }
 
     @Override
+    public void siluGate(View gate, View up, View y) {
+        plain.siluGate(gate, up, y);
+    }
+
+    @Override
+    public void siluGateBackward(View gate, View up, View dy, View dgate, View dup) {
+        plain.siluGateBackward(gate, up, dy, dgate, dup);
+    }
+
+    @Override
     public void dropout(View x, double p, long seed, long step, View samples, long site, View y) {
         boolean floats = x.dtype() == DType.F32 && y.dtype() == DType.F32;
         if (!floats || !x.isContiguous() || !y.isContiguous() || x.elements() == 0) {

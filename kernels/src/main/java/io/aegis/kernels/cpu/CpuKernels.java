@@ -5,6 +5,7 @@ import io.aegis.kernels.Backends;
 import io.aegis.kernels.Convolution;
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Elementwise;
+import io.aegis.kernels.Embedding;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Loss;
 import io.aegis.kernels.Matmul;
@@ -12,6 +13,7 @@ import io.aegis.kernels.MutualInformation;
 import io.aegis.kernels.Normalization;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.Reduction;
+import io.aegis.kernels.RotaryEmbedding;
 import java.util.List;
 
 /** The CPU for use: OpenBLAS for products, the Vector API for the rest, {@link Workers} for both. */
@@ -68,6 +70,11 @@ public final class CpuKernels implements Kernels {
     }
 
     @Override
+    public RotaryEmbedding rotaryEmbedding() {
+        return plain.rotaryEmbedding();
+    }
+
+    @Override
     public Normalization normalization() {
         return normalization;
     }
@@ -88,6 +95,11 @@ public final class CpuKernels implements Kernels {
     }
 
     @Override
+    public Embedding embedding() {
+        return plain.embedding();
+    }
+
+    @Override
     public Loss loss() {
         return plain.loss();
     }
@@ -103,6 +115,11 @@ public final class CpuKernels implements Kernels {
     }
 
     @Override
+    public void alone(Runnable work) {
+        Workers.alone(work);
+    }
+
+    @Override
     public List<Choice> choices() {
         String vectors = "Vector API, " + Lanes.F.vectorBitSize() + " bits, " + Workers.count()
                 + (Workers.count() == 1 ? " thread" : " threads");
@@ -111,11 +128,13 @@ public final class CpuKernels implements Kernels {
         return List.of(
                 new Choice("matmul", sgemm.description(), products),
                 new Choice("attention", sgemm.description() + " and " + vectors, "in blocks, no N x M matrix"),
+                new Choice("rotary embedding", "plain Java", small),
                 new Choice("normalization", vectors, "float32; other dtypes by the plain kernels"),
                 new Choice(
                         "convolution", sgemm.description() + " and " + vectors, "channels last, by blocks of patches"),
                 new Choice("elementwise", vectors, "float32; other dtypes by the plain kernels"),
                 new Choice("reduction", vectors, "float32; other dtypes by the plain kernels"),
+                new Choice("embedding", "plain Java", small),
                 new Choice("loss", "plain Java", small),
                 new Choice("mutual information", "plain Java", small),
                 new Choice("optimizer", vectors, "float32; other dtypes by the plain kernels"));

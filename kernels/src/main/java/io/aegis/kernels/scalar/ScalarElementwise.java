@@ -72,6 +72,27 @@ final class ScalarElementwise implements Elementwise {
     }
 
     @Override
+    public void siluGate(View gate, View up, View y) {
+        for (Walk w = new Walk(gate, up, y); w.more(); w.next()) {
+            y.setAt(w.at(2), Activation.SILU.value(gate.getAt(w.at(0))) * up.getAt(w.at(1)));
+        }
+    }
+
+    @Override
+    public void siluGateBackward(View gate, View up, View dy, View dgate, View dup) {
+        for (Walk w = new Walk(gate, up, dy, dgate == null ? dy : dgate, dup == null ? dy : dup); w.more(); w.next()) {
+            double g = gate.getAt(w.at(0));
+            double d = dy.getAt(w.at(2));
+            if (dgate != null) {
+                dgate.setAt(w.at(3), d * up.getAt(w.at(1)) * Activation.SILU.derivative(g));
+            }
+            if (dup != null) {
+                dup.setAt(w.at(4), d * Activation.SILU.value(g));
+            }
+        }
+    }
+
+    @Override
     public void dropout(View x, double p, long seed, long step, View samples, long site, View y) {
         for (long b = 0; b < x.size(0); b++) {
             View row = x.select(0, b);

@@ -11,10 +11,12 @@ import java.util.stream.Stream;
 public final class ScalarKernels implements Kernels {
     private final Matmul matmul = new ScalarMatmul();
     private final Attention attention = new ScalarAttention();
+    private final RotaryEmbedding rotaryEmbedding = new ScalarRotaryEmbedding();
     private final Normalization normalization = new ScalarNormalization();
     private final Convolution convolution = new ScalarConvolution();
     private final Elementwise elementwise = new ScalarElementwise();
     private final Reduction reduction = new ScalarReduction();
+    private final Embedding embedding = new ScalarEmbedding();
     private final Loss loss = new ScalarLoss();
     private final MutualInformation mutualInformation = new ScalarMutualInformation();
     private final Optimizer optimizer = new ScalarOptimizer();
@@ -40,6 +42,11 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public RotaryEmbedding rotaryEmbedding() {
+        return rotaryEmbedding;
+    }
+
+    @Override
     public Normalization normalization() {
         return normalization;
     }
@@ -57,6 +64,11 @@ public final class ScalarKernels implements Kernels {
     @Override
     public Reduction reduction() {
         return reduction;
+    }
+
+    @Override
+    public Embedding embedding() {
+        return embedding;
     }
 
     @Override
@@ -79,10 +91,12 @@ public final class ScalarKernels implements Kernels {
         return Stream.of(
                         "matmul",
                         "attention",
+                        "rotary embedding",
                         "normalization",
                         "convolution",
                         "elementwise",
                         "reduction",
+                        "embedding",
                         "loss",
                         "mutual information",
                         "optimizer")

@@ -14,7 +14,8 @@ import io.aegis.kernels.View;
  * dx = rstd (g - mean(g) - h mean(g h)),  g = dy gamma
  * </pre>
  *
- * When mean and variance are constants (batch norm's running statistics), dx = rstd g.
+ * When mean and variance are constants (batch norm's running statistics), dx = rstd g. RMS norm is layer norm with
+ * mean 0, beta 0 and the mean square for variance, which leaves dx = rstd (g - h mean(g h)).
  */
 final class ScalarNormalization implements Normalization {
     @Override
@@ -75,6 +76,55 @@ final class ScalarNormalization implements Normalization {
         }
         writeUnlessNull(dweight, dgamma);
         writeUnlessNull(dshift, dbeta);
+    }
+
+    @Override
+    public void rmsNorm(View x, View weight, double eps, View y, View rstd) {
+        double[] scale = Doubles.read(weight);
+        int d = scale.length;
+        long row = 0;
+        for (Walk w = Walk.rows(x, y); w.more(); w.next(), row++) {
+            double[] values = Doubles.readRow(x, w.at(0));
+            double squares = 0;
+            for (double value : values) {
+                squares += value * value;
+            }
+            double r = 1 / Math.sqrt(squares / d + eps);
+            for (int i = 0; i < d; i++) {
+                values[i] *= r * scale[i];
+            }
+            Doubles.writeRow(values, y, w.at(1));
+            if (rstd != null) {
+                rstd.setAt(rstd.position(row), r);
+            }
+        }
+    }
+
+    @Override
+    public void rmsNormBackward(View x, View weight, View rstd, View dy, View dx, View dweight) {
+        double[] scale = Doubles.read(weight);
+        int d = scale.length;
+        double[] dscale = new double[d];
+        long row = 0;
+        for (Walk w = Walk.rows(x, dy, dx == null ? x : dx); w.more(); w.next(), row++) {
+            double r = rstd.getAt(rstd.position(row));
+            double[] h = Doubles.readRow(x, w.at(0));
+            double[] g = Doubles.readRow(dy, w.at(1));
+            double sumGh = 0;
+            for (int i = 0; i < d; i++) {
+                h[i] *= r;
+                dscale[i] += g[i] * h[i];
+                g[i] *= scale[i];
+                sumGh += g[i] * h[i];
+            }
+            if (dx != null) {
+                for (int i = 0; i < d; i++) {
+                    g[i] = r * (g[i] - h[i] * sumGh / d);
+                }
+                Doubles.writeRow(g, dx, w.at(2));
+            }
+        }
+        writeUnlessNull(dscale, dweight);
     }
 
     @Override

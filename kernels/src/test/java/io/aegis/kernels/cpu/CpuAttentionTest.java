@@ -5,6 +5,7 @@ import static io.aegis.kernels.cpu.Twin.random;
 import static io.aegis.kernels.cpu.Twin.to;
 
 import io.aegis.kernels.Attention;
+import io.aegis.kernels.Attention.Mask;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.View;
 import org.junit.jupiter.api.Test;
@@ -52,20 +53,22 @@ class CpuAttentionTest {
         View k = random(2, 1, 1, 600, 8);
         View v = random(3, 1, 1, 600, 8);
         Twin.compare("forward", to(garbage(q.shape()), garbage(1, 1, 5)), (kernels, d) -> kernels.attention()
-                .forward(q, k, v, 1, d[0], d[1]));
+                .forward(q, k, v, 1, Mask.NONE, d[0], d[1]));
     }
 
     private static void check(View q, View k, View v, double scale) {
         View out = garbage(q.shape());
         View lse = garbage(q.size(0), q.size(1), q.size(2));
-        Twin.compare("forward", to(out, lse), (kernels, d) -> of(kernels, false).forward(q, k, v, scale, d[0], d[1]));
-        Twin.compare("without lse", to(out), (kernels, d) -> of(kernels, true).forward(q, k, v, scale, d[0], null));
-        Twin.fast().attention().forward(q, k, v, scale, out, lse);
+        Twin.compare("forward", to(out, lse), (kernels, d) -> of(kernels, false)
+                .forward(q, k, v, scale, Mask.NONE, d[0], d[1]));
+        Twin.compare("without lse", to(out), (kernels, d) -> of(kernels, true)
+                .forward(q, k, v, scale, Mask.NONE, d[0], null));
+        Twin.fast().attention().forward(q, k, v, scale, Mask.NONE, out, lse);
         View dout = random(4, q.shape());
         for (boolean own : new boolean[] {false, true}) {
             Twin.compare("backward", to(garbage(q.shape()), garbage(k.shape()), garbage(v.shape())), (kernels, d) -> of(
                             kernels, own)
-                    .backward(q, k, v, scale, out, lse, dout, d[0], d[1], d[2]));
+                    .backward(q, k, v, scale, Mask.NONE, out, lse, dout, d[0], d[1], d[2]));
         }
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.*;
+import io.aegis.kernels.Attention.Mask;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -19,7 +20,7 @@ class ScalarAttentionTest {
         View v = heads(3, b, h, m, d);
         View out = TestViews.garbage(DType.F64, b, n, h, d).transpose(1, 2);
         View lse = TestViews.garbage(DType.F64, b, h, n);
-        attention.forward(q, k, v, 0.7, out, lse);
+        attention.forward(q, k, v, 0.7, Mask.NONE, out, lse);
         for (int p = 0; p < b; p++) {
             for (int i = 0; i < h; i++) {
                 for (int r = 0; r < n; r++) {
@@ -53,7 +54,7 @@ class ScalarAttentionTest {
         View v = TestViews.of(DType.F64, new long[] {1, 1, 2, 1}, 5, 6);
         View out = TestViews.garbage(DType.F64, 1, 1, 1, 1);
         View lse = TestViews.garbage(DType.F64, 1, 1, 1);
-        attention.forward(q, k, v, 1, out, lse);
+        attention.forward(q, k, v, 1, Mask.NONE, out, lse);
         assertThat(out.get(0, 0, 0, 0)).isEqualTo(5);
         assertThat(lse.get(0, 0, 0)).isEqualTo(1000);
     }
@@ -64,7 +65,7 @@ class ScalarAttentionTest {
         View q = TestViews.random(1, DType.F64, 1, 1, 3, 2);
         View out = TestViews.garbage(DType.F64, 1, 1, 3, 2);
         View lse = TestViews.garbage(DType.F64, 1, 1, 3);
-        attention.forward(q, none, none, 1, out, lse);
+        attention.forward(q, none, none, 1, Mask.NONE, out, lse);
         assertThat(out.toDoubles()).containsOnly(0);
         assertThat(lse.toDoubles()).containsOnly(Double.NEGATIVE_INFINITY);
     }
@@ -81,12 +82,84 @@ class ScalarAttentionTest {
         View dq = TestViews.garbage(DType.F64, b, n, h, d).transpose(1, 2);
         View dk = TestViews.garbage(DType.F64, b, m, h, d).transpose(1, 2);
         View dv = TestViews.garbage(DType.F64, b, m, h, d).transpose(1, 2);
-        attention.forward(q, k, v, 0.7, out, lse);
-        attention.backward(q, k, v, 0.7, out, lse, dout, dq, dk, dv);
-        new GradientCheck("attention", out, dout, () -> attention.forward(q, k, v, 0.7, out, null))
+        attention.forward(q, k, v, 0.7, Mask.NONE, out, lse);
+        attention.backward(q, k, v, 0.7, Mask.NONE, out, lse, dout, dq, dk, dv);
+        new GradientCheck("attention", out, dout, () -> attention.forward(q, k, v, 0.7, Mask.NONE, out, null))
                 .input("q", q, dq)
                 .input("k", k, dk)
                 .input("v", v, dv);
+    }
+
+    @Test
+    void causalQueriesSeeWhatIsNotLater() {
+        View q = TestViews.zeros(DType.F64, 1, 1, 2, 1);
+        View k = TestViews.zeros(DType.F64, 1, 1, 4, 1);
+        View v = TestViews.of(DType.F64, new long[] {1, 1, 4, 1}, 1, 2, 6, 11);
+        View out = TestViews.garbage(DType.F64, 1, 1, 2, 1);
+        View lse = TestViews.garbage(DType.F64, 1, 1, 2);
+        attention.forward(q, k, v, 1, Mask.CAUSAL, out, lse);
+        assertThat(out.toDoubles()).containsExactly(new double[] {3, 5}, within(1e-15));
+        assertThat(lse.toDoubles()).containsExactly(new double[] {Math.log(3), Math.log(4)}, within(1e-15));
+    }
+
+    @Test
+    void hiddenKeysAndRowsThatSeeNothing() {
+        View q = TestViews.zeros(DType.F64, 2, 1, 2, 1);
+        View k = TestViews.zeros(DType.F64, 2, 1, 2, 1);
+        View v = TestViews.of(DType.F64, new long[] {2, 1, 2, 1}, 1, 2, 3, 4);
+        View keys = TestViews.of(DType.BOOL, new long[] {2, 2}, 1, 0, 0, 1);
+        View out = TestViews.garbage(DType.F64, 2, 1, 2, 1);
+        View lse = TestViews.garbage(DType.F64, 2, 1, 2);
+        attention.forward(q, k, v, 1, new Mask(true, keys), out, lse);
+        assertThat(out.toDoubles()).containsExactly(1, 1, 0, 4);
+        assertThat(lse.toDoubles()).containsExactly(0, 0, Double.NEGATIVE_INFINITY, 0);
+    }
+
+    @Test
+    void queryHeadsShareKeyHeads() {
+        View q = heads(1, 2, 6, 3, 4);
+        View k = heads(2, 2, 2, 3, 4);
+        View v = heads(3, 2, 2, 3, 4);
+        View grouped = TestViews.garbage(DType.F64, 2, 6, 3, 4);
+        attention.forward(q, k, v, 0.5, Mask.CAUSAL, grouped, null);
+        View alone = TestViews.garbage(DType.F64, 2, 1, 3, 4);
+        for (int h = 0; h < 6; h++) {
+            int kv = h / 3;
+            attention.forward(
+                    q.slice(1, h, h + 1),
+                    k.slice(1, kv, kv + 1),
+                    v.slice(1, kv, kv + 1),
+                    0.5,
+                    Mask.CAUSAL,
+                    alone,
+                    null);
+            assertThat(grouped.slice(1, h, h + 1).toDoubles()).isEqualTo(alone.toDoubles());
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"true, false, 3, 3, 2", "true, true, 3, 5, 1", "false, true, 4, 3, 3", "true, true, 4, 2, 2"})
+    void maskedBackwardMatchesFiniteDifferences(boolean causal, boolean hide, int n, int m, int group) {
+        View q = heads(1, 2, 2L * group, n, 3);
+        View k = heads(2, 2, 2, m, 3);
+        View v = heads(3, 2, 2, m, 3);
+        View keys = TestViews.of(DType.U8, new long[] {1, 6}, 7, 0, 1, 0, 1, 1).slice(1, 0, m);
+        Mask mask = new Mask(causal, hide ? keys.expand(2, m) : null);
+        View out = TestViews.garbage(DType.F64, q.shape());
+        View lse = TestViews.garbage(DType.F64, 2, 2L * group, n);
+        View dout = heads(4, 2, 2L * group, n, 3);
+        View dq = TestViews.garbage(DType.F64, q.shape());
+        View dk = TestViews.garbage(DType.F64, k.shape());
+        View dv = TestViews.garbage(DType.F64, v.shape());
+        attention.forward(q, k, v, 0.7, mask, out, lse);
+        attention.backward(q, k, v, 0.7, mask, out, lse, dout, dq, dk, dv);
+        new GradientCheck("masked attention", out, dout, () -> attention.forward(q, k, v, 0.7, mask, out, null))
+                .input("q", q, dq)
+                .input("k", k, dk)
+                .input("v", v, dv);
+        View alone = TestViews.garbage(DType.F64, k.shape());
+        attention.backward(q, k, v, 0.7, mask, out, lse, dout, null, alone, null);
+        assertThat(alone.toDoubles()).isEqualTo(dk.toDoubles());
     }
 
     /** [B, H, N, D] inside packed rows [B, N, 3, H, D], as one projection to q, k and v leaves them. */

@@ -159,4 +159,26 @@ class ScalarElementwiseTest {
         elementwise.binary(op, a, b, y);
         return y.toDoubles();
     }
+
+    @Test
+    void siluGateAndItsSlopes() {
+        View gate = TestViews.strided(1, DType.F64, 3, 4);
+        View up = TestViews.strided(2, DType.F64, 3, 4);
+        View y = TestViews.garbage(DType.F64, 3, 4);
+        View dy = TestViews.random(3, DType.F64, 4, 3).transpose(0, 1);
+        View dgate = TestViews.garbage(DType.F64, 3, 4);
+        View dup = TestViews.garbage(DType.F64, 3, 4);
+        elementwise.siluGate(gate, up, y);
+        double g = gate.get(1, 2);
+        assertThat(y.get(1, 2)).isCloseTo(g / (1 + Math.exp(-g)) * up.get(1, 2), within(1e-15));
+        elementwise.siluGateBackward(gate, up, dy, dgate, dup);
+        new GradientCheck("SiLU gate", y, dy, () -> elementwise.siluGate(gate, up, y))
+                .input("gate", gate, dgate)
+                .input("up", up, dup);
+        View alone = TestViews.garbage(DType.F64, 3, 4);
+        elementwise.siluGateBackward(gate, up, dy, null, alone);
+        assertThat(alone.toDoubles()).isEqualTo(dup.toDoubles());
+        elementwise.siluGate(gate, up, up);
+        assertThat(up.toDoubles()).isEqualTo(y.toDoubles());
+    }
 }

@@ -16,10 +16,12 @@ class ScalarKernelsTest {
                 .containsExactly(
                         "matmul",
                         "attention",
+                        "rotary embedding",
                         "normalization",
                         "convolution",
                         "elementwise",
                         "reduction",
+                        "embedding",
                         "loss",
                         "mutual information",
                         "optimizer");

@@ -74,6 +74,17 @@ class ScalarMatmulTest {
     }
 
     @Test
+    void byRowsIsTheSameHere() {
+        View a = TestViews.strided(1, DType.F32, 3, 5);
+        View b = TestViews.random(2, DType.BF16, 4, 5).transpose(0, 1);
+        View together = TestViews.garbage(DType.F32, 3, 4);
+        View each = TestViews.garbage(DType.F32, 3, 4);
+        matmul.multiply(a, b, together, Epilogue.NONE);
+        matmul.multiplyRows(a, b, each, Epilogue.NONE);
+        assertThat(each.toDoubles()).isEqualTo(together.toDoubles());
+    }
+
+    @Test
     void isItsOwnBackward() {
         View a = TestViews.strided(1, DType.F64, 2, 3, 4);
         View b = TestViews.random(2, DType.F64, 2, 4, 5);

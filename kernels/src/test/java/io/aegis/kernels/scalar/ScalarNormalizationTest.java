@@ -55,6 +55,41 @@ class ScalarNormalizationTest {
         assertThat(alone.toDoubles()).isEqualTo(dgamma.toDoubles());
     }
 
+    /** Rows (3, 4) and (0, 0): mean squares 12.5 and 0. */
+    @Test
+    void rmsNormOfKnownRows() {
+        View x = TestViews.of(DType.F64, new long[] {2, 2}, 3, 4, 0, 0);
+        View weight = TestViews.of(DType.F64, new long[] {2}, 10, 100);
+        View y = TestViews.garbage(DType.F64, 2, 2);
+        View rstd = TestViews.garbage(DType.F64, 2);
+        norm.rmsNorm(x, weight, 3.5, y, rstd);
+        assertThat(y.toDoubles()).containsExactly(3 * 10 * 0.25, 4 * 100 * 0.25, 0, 0);
+        assertThat(rstd.toDoubles()).containsExactly(0.25, 1 / Math.sqrt(3.5));
+        norm.rmsNorm(x, weight, 3.5, x, null);
+        assertThat(x.toDoubles()).isEqualTo(y.toDoubles());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2, 3, 5", "1, 1, 2", "4, 1, 13", "0, 2, 3"})
+    void rmsNormBackward(int b, int n, int d) {
+        View x = TestViews.strided(1, DType.F64, b, n, d);
+        View weight = TestViews.random(2, DType.F64, d);
+        View y = TestViews.garbage(DType.F64, b, n, d);
+        View dy = TestViews.strided(3, DType.F64, b, n, d);
+        View rstd = TestViews.garbage(DType.F64, b, n);
+        View dx = TestViews.garbage(DType.F64, n, b, d).transpose(0, 1);
+        View dweight = TestViews.garbage(DType.F64, d);
+        norm.rmsNorm(x, weight, EPS, y, rstd);
+        norm.rmsNormBackward(x, weight, rstd, dy, dx, dweight);
+        new GradientCheck("RMS norm", y, dy, () -> norm.rmsNorm(x, weight, EPS, y, null))
+                .input("x", x, dx)
+                .input("weight", weight, dweight);
+
+        View alone = TestViews.garbage(DType.F64, d);
+        norm.rmsNormBackward(x, weight, rstd, dy, null, alone);
+        assertThat(alone.toDoubles()).isEqualTo(dweight.toDoubles());
+    }
+
     @Test
     void emptyBatches() {
         View x = TestViews.zeros(DType.F64, 0, 3);

@@ -6,6 +6,9 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
+import io.aegis.models.DecisionThreshold;
+import io.aegis.models.HeatValues;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
@@ -38,7 +41,7 @@ public final class Dadm implements AutoCloseable {
 
     private final Path folder;
     private final DadmInfo info;
-    private final Optional<DadmThreshold> threshold;
+    private final Optional<DecisionThreshold> threshold;
     private final Parameters parameters;
     private final DadmNetwork network;
 
@@ -48,7 +51,11 @@ public final class Dadm implements AutoCloseable {
     private boolean closed;
 
     private Dadm(
-            Path folder, DadmInfo info, Optional<DadmThreshold> threshold, Parameters parameters, DadmNetwork network) {
+            Path folder,
+            DadmInfo info,
+            Optional<DecisionThreshold> threshold,
+            Parameters parameters,
+            DadmNetwork network) {
         this.folder = folder;
         this.info = info;
         this.threshold = threshold;
@@ -67,7 +74,7 @@ public final class Dadm implements AutoCloseable {
         try {
             DadmNetwork network = new DadmNetwork(parameters, info.config());
             try (Checkpoint weights = Checkpoint.open(folder)) {
-                Optional<DadmThreshold> threshold = DadmFolder.threshold(weights);
+                Optional<DecisionThreshold> threshold = DecisionThreshold.of(weights);
                 DadmFolder.readWeights(weights, parameters);
                 return new Dadm(folder, info, threshold, parameters, network);
             }
@@ -83,7 +90,7 @@ public final class Dadm implements AutoCloseable {
     }
 
     /** The threshold that came with the weights; empty when none was chosen. */
-    public Optional<DadmThreshold> threshold() {
+    public Optional<DecisionThreshold> threshold() {
         return threshold;
     }
 

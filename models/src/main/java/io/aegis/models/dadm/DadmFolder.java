@@ -24,7 +24,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * A model on disk. {@code config.json} holds {@link DadmInfo}, under the keys model_type, D, heads, L, G, image, patch,
@@ -187,25 +186,6 @@ public final class DadmFolder {
             p.load(c.path().toString(), c.names(), name -> Views.of(c, name), DType.F32, false);
         } catch (IllegalArgumentException e) {
             throw new WeightsException(e.getMessage(), e);
-        }
-    }
-
-    /**
-     * The threshold that a weight file carries, if any.
-     *
-     * @throws WeightsException when it is not a number
-     */
-    public static Optional<DadmThreshold> threshold(Checkpoint c) {
-        String text = c.metadata().get(DadmThreshold.VALUE);
-        if (text == null) {
-            return Optional.empty();
-        }
-        String origin = c.metadata().getOrDefault(DadmThreshold.ORIGIN, "of unknown origin");
-        try {
-            return Optional.of(new DadmThreshold(Double.parseDouble(text), origin));
-        } catch (IllegalArgumentException e) {
-            throw new WeightsException(
-                    c.path() + ": metadata threshold is \"" + text + "\", expected a finite decimal number", e);
         }
     }
 

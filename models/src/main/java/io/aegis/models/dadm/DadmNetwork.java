@@ -10,6 +10,7 @@ import io.aegis.layers.Linear;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;

@@ -2,6 +2,8 @@ package io.aegis.models.dadm;
 
 import io.aegis.kernels.View;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
+import io.aegis.models.HeatValues;
 import io.aegis.tensor.Gradients;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.kernels.DType;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
+import io.aegis.models.DecisionThreshold;
 import io.aegis.weights.Checkpoint;
 import io.aegis.weights.SafetensorsWriter;
 import io.aegis.weights.StoredTensor;
@@ -183,12 +184,12 @@ class DadmFolderTest {
 
     @Test
     void aThresholdComesBackExactly() {
-        DadmThreshold threshold = new DadmThreshold(0.1 + 0.2, "equal error rate on the development set");
+        DecisionThreshold threshold = new DecisionThreshold(0.1 + 0.2, "equal error rate on the development set");
         try (Parameters p = parameters(DType.F32)) {
             DadmFolder.writeWeights(folder, p, threshold.metadata());
         }
         try (Checkpoint c = Checkpoint.open(folder)) {
-            assertThat(DadmFolder.threshold(c)).contains(threshold);
+            assertThat(DecisionThreshold.of(c)).contains(threshold);
         }
         assertThat(threshold.accepts(0.1 + 0.2)).isTrue();
         assertThat(threshold.accepts(0.3)).isFalse();
@@ -199,7 +200,7 @@ class DadmFolderTest {
         for (String text : List.of("half", "NaN", "Infinity", "")) {
             SafetensorsWriter.write(folder.resolve("model.safetensors"), Map.of("threshold", text), List.of());
             try (Checkpoint c = Checkpoint.open(folder)) {
-                assertThatThrownBy(() -> DadmFolder.threshold(c))
+                assertThatThrownBy(() -> DecisionThreshold.of(c))
                         .isInstanceOf(WeightsException.class)
                         .hasMessage(c.path() + ": metadata threshold is \"" + text
                                 + "\", expected a finite decimal number");
@@ -207,7 +208,7 @@ class DadmFolderTest {
         }
         SafetensorsWriter.write(folder.resolve("model.safetensors"), Map.of("threshold_origin", "x"), List.of());
         try (Checkpoint c = Checkpoint.open(folder)) {
-            assertThat(DadmFolder.threshold(c)).isEmpty();
+            assertThat(DecisionThreshold.of(c)).isEmpty();
         }
     }
 

@@ -9,6 +9,9 @@ import io.aegis.image.Image;
 import io.aegis.kernels.DType;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
+import io.aegis.models.DecisionThreshold;
+import io.aegis.models.HeatValues;
 import io.aegis.tensor.Pool;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
@@ -74,7 +77,7 @@ class DadmTest {
         assertThat(dadm.score(List.of(sample))[0]).isCloseTo(expected, ROUNDING);
         assertThat(dadm.info()).isEqualTo(SmallDadm.INFO);
         assertThat(dadm.network().config()).isEqualTo(SmallDadm.CONFIG);
-        assertThat(dadm.threshold()).contains(new DadmThreshold(0.25, "chosen by the test"));
+        assertThat(dadm.threshold()).contains(new DecisionThreshold(0.25, "chosen by the test"));
     }
 
     @Test

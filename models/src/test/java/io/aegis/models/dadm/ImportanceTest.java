@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 import io.aegis.kernels.DType;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
+import io.aegis.models.HeatValues;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.util.Arrays;

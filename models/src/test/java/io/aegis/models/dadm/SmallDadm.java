@@ -5,6 +5,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
+import io.aegis.models.DecisionThreshold;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -46,7 +47,7 @@ final class SmallDadm {
             new DadmNetwork(p, info.config());
             fill(p, DType.F32, seed);
             DadmFolder.writeInfo(folder, info);
-            DadmFolder.writeWeights(folder, p, new DadmThreshold(0.25, "chosen by the test").metadata());
+            DadmFolder.writeWeights(folder, p, new DecisionThreshold(0.25, "chosen by the test").metadata());
         }
     }
 

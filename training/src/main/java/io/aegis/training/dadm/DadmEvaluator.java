@@ -2,11 +2,11 @@ package io.aegis.training.dadm;
 
 import io.aegis.kernels.View;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.dadm.Dadm;
 import io.aegis.models.dadm.DadmNetwork;
-import io.aegis.models.dadm.DadmThreshold;
 import io.aegis.models.dadm.Modality;
-import io.aegis.models.dadm.Probe;
 import io.aegis.tensor.Scope;
 import io.aegis.training.data.BatchPlan;
 import io.aegis.training.data.BatchSampler;
@@ -56,7 +56,7 @@ public final class DadmEvaluator {
     }
 
     /** A model's threshold as metrics take it. */
-    public static Threshold threshold(DadmThreshold stored) {
+    public static Threshold threshold(DecisionThreshold stored) {
         return new Threshold(stored.value(), stored.origin());
     }
 
@@ -104,7 +104,7 @@ public final class DadmEvaluator {
     }
 
     /** A set at the model's own threshold. */
-    public static Evaluation evaluate(Scores scores, DadmThreshold threshold) {
+    public static Evaluation evaluate(Scores scores, DecisionThreshold threshold) {
         return Evaluation.of(scores, threshold(threshold));
     }
 }

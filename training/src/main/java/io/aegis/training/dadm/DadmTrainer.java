@@ -1,7 +1,7 @@
 package io.aegis.training.dadm;
 
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.dadm.Dadm;
-import io.aegis.models.dadm.DadmThreshold;
 import io.aegis.models.dadm.Modality;
 import io.aegis.models.dadm.Recipe;
 import io.aegis.tensor.Scope;
@@ -17,8 +17,8 @@ import io.aegis.training.metrics.Scores;
 import io.aegis.training.metrics.Split;
 import io.aegis.training.metrics.Threshold;
 import io.aegis.training.report.ProgressBar;
+import io.aegis.training.run.RunFolder;
 import io.aegis.weights.WeightsException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -49,6 +49,7 @@ public final class DadmTrainer {
 
     private final DadmTrainingOptions options;
     private final DadmTrainingData data;
+    private final DadmRun run;
     private final RunFolder folder;
     private final Learner learner;
     private final BatchSampler sampler;
@@ -65,10 +66,10 @@ public final class DadmTrainer {
      */
     public static Outcome train(DadmTrainingOptions options, DadmTrainingData data, ProgressBar.Surroundings console) {
         requireFitting(options, data);
-        RunFolder folder = new RunFolder(options.run().out());
+        DadmRun run = new DadmRun(options.run().out());
         try (Learner learner = Learner.fresh(options)) {
-            folder.begin(options, data);
-            return new DadmTrainer(options, data, folder, learner, RunState.START).run(console);
+            run.begin(options, data);
+            return new DadmTrainer(options, data, run, learner, RunState.START).run(console);
         }
     }
 
@@ -85,18 +86,18 @@ public final class DadmTrainer {
     /** As above, and makes sure that these are the options it began with; all but {@link DadmTrainingOptions.Run}. */
     public static Outcome resume(DadmTrainingOptions options, DadmTrainingData data, ProgressBar.Surroundings console) {
         requireFitting(options, data);
-        RunFolder folder = new RunFolder(options.run().out());
-        folder.requireSame(options, data);
-        RunFolder.Restored restored = folder.restore(options, data)
-                .orElseGet(() -> new RunFolder.Restored(Learner.fresh(options), RunState.START));
+        DadmRun run = new DadmRun(options.run().out());
+        run.requireSame(options, data);
+        DadmRun.Restored restored = run.restore(options, data)
+                .orElseGet(() -> new DadmRun.Restored(Learner.fresh(options), RunState.START));
         try (Learner learner = restored.learner()) {
-            return new DadmTrainer(options, data, folder, learner, restored.state()).run(console);
+            return new DadmTrainer(options, data, run, learner, restored.state()).run(console);
         }
     }
 
     /** The options that a run began with. */
     public static DadmTrainingOptions options(Path out) {
-        return new RunFolder(out).options();
+        return new DadmRun(out).options();
     }
 
     private static void requireFitting(DadmTrainingOptions options, DadmTrainingData data) {
@@ -108,10 +109,11 @@ public final class DadmTrainer {
     }
 
     private DadmTrainer(
-            DadmTrainingOptions options, DadmTrainingData data, RunFolder folder, Learner learner, RunState state) {
+            DadmTrainingOptions options, DadmTrainingData data, DadmRun run, Learner learner, RunState state) {
         this.options = options;
         this.data = data;
-        this.folder = folder;
+        this.run = run;
+        this.folder = run.folder();
         this.learner = learner;
         this.state = state;
         this.unused = options.input().unused();
@@ -124,7 +126,7 @@ public final class DadmTrainer {
 
     private Outcome run(ProgressBar.Surroundings console) {
         int epochs = options.fit().epochs();
-        folder.prepareBest(options, data);
+        run.prepareBest(options, data);
         try (Prefetcher<LoadedBatch> batches = batches(epochs);
                 GradientSums sums = new GradientSums();
                 ProgressBar bar =
@@ -168,7 +170,7 @@ public final class DadmTrainer {
                     ? learner.step().runAccumulated(batch, at.epoch(), globalStep(at), learningRate(at), sums)
                     : learner.step().accumulate(batch, at.epoch(), globalStep(at), sums);
         } catch (ArithmeticException e) {
-            throw new TrainingException("epoch " + (at.epoch() + 1) + ": " + e.getMessage() + kept(), e);
+            throw new TrainingException("epoch " + (at.epoch() + 1) + ": " + e.getMessage() + folder.kept(), e);
         }
     }
 
@@ -197,11 +199,11 @@ public final class DadmTrainer {
         state = state.afterEpoch(epoch);
         boolean best = state.best().orElseThrow() == epoch;
         if (best) {
-            DadmThreshold stored = new DadmThreshold(threshold.value(), threshold.origin());
-            folder.saveBest(learner, epoch, stored, globalStep(state.next()), options);
+            DecisionThreshold stored = new DecisionThreshold(threshold.value(), threshold.origin());
+            run.saveBest(learner, epoch, stored, globalStep(state.next()), options);
         }
         save();
-        folder.writeLog(state);
+        run.writeLog(state);
         return String.format(
                 Locale.ROOT,
                 "epoch %d/%d  loss %.4f  development: AUC %.4f, HTER %.4f, threshold %.4f%s",
@@ -224,7 +226,7 @@ public final class DadmTrainer {
     }
 
     private void save() {
-        folder.save(learner, state, globalStep(state.next()), options, data);
+        run.save(learner, state, globalStep(state.next()), options, data);
     }
 
     private void requireFinite(Position at) {
@@ -233,18 +235,15 @@ public final class DadmTrainer {
         } catch (WeightsException e) {
             throw new TrainingException(
                     "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage() + "; "
-                            + (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL) + kept(),
+                            + (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL)
+                            + folder.kept(),
                     e);
         }
     }
 
-    private String kept() {
-        return Files.exists(folder.last()) ? "; " + folder.last() + " holds the last state that was saved" : "";
-    }
-
     /** Draws the pictures, by the best model as it stands in its folder. */
     private Outcome finish() {
-        folder.writeLog(state);
+        run.writeLog(state);
         try (Dadm best = Dadm.load(folder.best())) {
             Threshold threshold = DadmEvaluator.threshold(best.threshold().orElseThrow());
             Scores scores = DadmEvaluator.of(best, data.source(), options.run().loaders())

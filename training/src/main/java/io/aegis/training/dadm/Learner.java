@@ -1,6 +1,5 @@
 package io.aegis.training.dadm;
 
-import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
@@ -23,17 +22,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Everything that training changes: parameters, Adam's moments, prototypes. As tensors of a file they are the model's own
- * under their names, {@code adam.first/NAME}, {@code adam.second/NAME} as the parameter, {@code adam.steps/NAME} I64 [1],
- * {@code prototypes/K} F64 [classes, D] for each modality K from 0, and {@code prototypes/present} I64 [classes].
+ * under their names, {@link Adam}'s, {@code prototypes/K} F64 [classes, D] for each modality K from 0, and {@code prototypes/present} I64 [classes].
  */
 final class Learner implements AutoCloseable {
-    private static final String FIRST = "adam.first/";
-    private static final String SECOND = "adam.second/";
-    private static final String STEPS = "adam.steps/";
     private static final String PROTOTYPES = "prototypes/";
     private static final String PRESENT = PROTOTYPES + "present";
 
@@ -75,11 +69,7 @@ final class Learner implements AutoCloseable {
                     c.names().stream().filter(n -> n.indexOf('/') < 0).toList();
             learner.parameters.load(c.path().toString(), own, n -> Views.of(c, n), DType.F32, false);
             learner.ready(options);
-            learner.adam.states().forEach((name, s) -> {
-                copy(c, FIRST + name, s.first());
-                copy(c, SECOND + name, s.second());
-                copy(c, STEPS + name, s.steps());
-            });
+            learner.adam.restore(c);
             if (c.has(PRESENT)) {
                 learner.step.restore(prototypes(c));
             }
@@ -94,20 +84,8 @@ final class Learner implements AutoCloseable {
     }
 
     private void ready(DadmTrainingOptions o) {
-        Adam.Constants usual = Adam.Constants.DADM;
-        adam = new Adam(
-                parameters.trainable(),
-                new Adam.Constants(
-                        usual.beta1(), usual.beta2(), usual.eps(), o.fit().weightDecay()));
+        adam = new Adam(parameters.trainable(), Adam.Constants.l2(o.fit().weightDecay()));
         step = new DadmStep(network, parameters, Recipe.named(o.recipe()), adam, o.seed());
-    }
-
-    private static void copy(Checkpoint c, String name, View to) {
-        View from = Views.of(c, name);
-        if (from.dtype() != to.dtype() || !Arrays.equals(from.shape(), to.shape())) {
-            throw WeightsException.of(c.path(), name, "is " + from + ", expected " + to);
-        }
-        Backends.best().elementwise().copy(from, to);
     }
 
     private static Prototypes prototypes(Checkpoint c) {
@@ -155,11 +133,7 @@ final class Learner implements AutoCloseable {
     /** All of it for a file; what does not lie as files hold it is copied into the arena, of shared kind. */
     List<StoredTensor> tensors(Arena arena) {
         List<StoredTensor> out = new ArrayList<>(DadmFolder.tensors(parameters, arena));
-        for (Map.Entry<String, Adam.State> e : adam.states().entrySet()) {
-            out.add(StoredTensor.of(FIRST + e.getKey(), e.getValue().first(), arena));
-            out.add(StoredTensor.of(SECOND + e.getKey(), e.getValue().second(), arena));
-            out.add(StoredTensor.of(STEPS + e.getKey(), e.getValue().steps(), arena));
-        }
+        out.addAll(adam.tensors(arena));
         Prototypes prototypes = step.prototypes();
         if (prototypes != null) {
             boolean[] present = prototypes.present();

@@ -13,7 +13,6 @@ import io.aegis.training.metrics.ThresholdRule;
 import io.aegis.weights.ConfigJson;
 import java.nio.file.Path;
 import java.util.EnumSet;
-import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -124,20 +123,5 @@ final class OptionsJson {
             case "fpr" -> new ThresholdRule.FprAtMost(j.number("threshold_limit"));
             default -> throw j.invalid("threshold", "is not one of eer, bpcer, fpr");
         };
-    }
-
-    /** The first option in which two differ, as a sentence's part: {@code epochs 3 rather than 2}; empty when equal. */
-    static Optional<String> difference(ObjectNode then, ObjectNode now) {
-        Set<String> names = new LinkedHashSet<>();
-        now.fieldNames().forEachRemaining(names::add);
-        then.fieldNames().forEachRemaining(names::add);
-        for (String name : names) {
-            String before = then.path(name).asText("none");
-            String after = now.path(name).asText("none");
-            if (!before.equals(after)) {
-                return Optional.of(name + " " + after + " rather than " + before);
-            }
-        }
-        return Optional.empty();
     }
 }

@@ -6,10 +6,10 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 
 /** Hashes that are the same on every machine and in every release of Java. */
-final class Hashing {
+public final class Hashing {
     private Hashing() {}
 
-    static MessageDigest sha256() {
+    public static MessageDigest sha256() {
         try {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
@@ -18,7 +18,7 @@ final class Hashing {
     }
 
     /** 64 bits that follow the seed and the words. */
-    static long of(long seed, String... words) {
+    public static long of(long seed, String... words) {
         MessageDigest sha = sha256();
         sha.update(ByteBuffer.allocate(Long.BYTES).putLong(seed).flip());
         for (String word : words) {

@@ -8,7 +8,7 @@ public enum Label {
     ATTACK,
     BONA_FIDE;
 
-    static final String EXPECTED = "bonafide, live, real or 1, or attack, spoof, fake or 0";
+    public static final String EXPECTED = "bonafide, live, real or 1, or attack, spoof, fake or 0";
 
     /** 1 for bona fide, 0 for an attack. */
     public int number() {
@@ -16,7 +16,7 @@ public enum Label {
     }
 
     /** What a person wrote, in any case, with or without blanks, hyphens and underscores. */
-    static Optional<Label> parse(String text) {
+    public static Optional<Label> parse(String text) {
         return switch (text.toLowerCase(Locale.ROOT).replaceAll("[ _-]", "")) {
             case "bonafide", "live", "real", "1" -> Optional.of(BONA_FIDE);
             case "attack", "spoof", "fake", "0" -> Optional.of(ATTACK);

@@ -10,7 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** A small text file, whole, in UTF-8. */
-final class TextFile {
+public final class TextFile {
     /** A list of a million samples has a fifth of this; larger files are something else. */
     static final long LIMIT = 1L << 30;
 
@@ -22,7 +22,7 @@ final class TextFile {
      * @return the text without a byte order mark
      * @throws DataException when the file is missing, a folder, too large, empty or not UTF-8
      */
-    static String read(Path file) {
+    public static String read(Path file) {
         byte[] bytes;
         try {
             if (Files.isDirectory(file)) {

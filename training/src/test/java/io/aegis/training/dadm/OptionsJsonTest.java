@@ -8,6 +8,7 @@ import io.aegis.training.Schedule;
 import io.aegis.training.TrainingException;
 import io.aegis.training.data.Balance;
 import io.aegis.training.metrics.ThresholdRule;
+import io.aegis.training.run.RunIdentity;
 import io.aegis.weights.ConfigJson;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -44,14 +45,14 @@ class OptionsJsonTest {
             DadmTrainingOptions read = OptionsJson.read(ConfigJson.read(file), o.init(), o.run());
 
             assertThat(read).isEqualTo(o);
-            assertThat(OptionsJson.difference(ConfigJson.read(file).json(), OptionsJson.write(o)))
+            assertThat(new RunIdentity(OptionsJson.write(o), "")
+                            .difference(ConfigJson.read(file).json()))
                     .isEmpty();
         }
-        assertThat(OptionsJson.difference(OptionsJson.write(tiny), OptionsJson.write(tiny.withSeed(1))))
+        assertThat(new RunIdentity(OptionsJson.write(tiny.withSeed(1)), "").difference(OptionsJson.write(tiny)))
                 .contains("seed 1 rather than 42");
-        assertThat(OptionsJson.difference(
-                        OptionsJson.write(tiny.withThreshold(new ThresholdRule.FprAtMost(0.01))),
-                        OptionsJson.write(tiny)))
+        assertThat(new RunIdentity(OptionsJson.write(tiny), "")
+                        .difference(OptionsJson.write(tiny.withThreshold(new ThresholdRule.FprAtMost(0.01)))))
                 .contains("threshold eer rather than fpr");
     }
 

@@ -1,4 +1,4 @@
-package io.aegis.models.dadm;
+package io.aegis.models;
 
 import java.util.Arrays;
 

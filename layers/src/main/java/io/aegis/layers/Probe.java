@@ -1,8 +1,8 @@
-package io.aegis.models.dadm;
+package io.aegis.layers;
 
 import io.aegis.tensor.Tensor;
 
-/** Sees intermediate results on their way, for comparison with a reference; see the names in {@link DadmNetwork}. */
+/** Sees intermediate results on their way, for comparison with a reference; each network documents its names. */
 @FunctionalInterface
 public interface Probe {
     Probe NONE = (name, value) -> {};

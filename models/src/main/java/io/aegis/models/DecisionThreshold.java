@@ -1,8 +1,11 @@
-package io.aegis.models.dadm;
+package io.aegis.models;
 
+import io.aegis.weights.Checkpoint;
+import io.aegis.weights.WeightsException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * The decision threshold that goes with a model's weights.
@@ -10,7 +13,7 @@ import java.util.Objects;
  * @param value a score that is at least this is accepted as bona fide
  * @param origin says to a person how it was chosen, and on what
  */
-public record DadmThreshold(double value, String origin) {
+public record DecisionThreshold(double value, String origin) {
     static final String VALUE = "threshold";
     static final String ORIGIN = "threshold_origin";
 
@@ -19,7 +22,7 @@ public record DadmThreshold(double value, String origin) {
      *
      * @throws IllegalArgumentException for a value that is not finite
      */
-    public DadmThreshold {
+    public DecisionThreshold {
         Objects.requireNonNull(origin);
         if (!Double.isFinite(value)) {
             throw new IllegalArgumentException("a threshold is a finite number, not " + value);
@@ -37,5 +40,24 @@ public record DadmThreshold(double value, String origin) {
         out.put(VALUE, Double.toString(value));
         out.put(ORIGIN, origin);
         return out;
+    }
+
+    /**
+     * The threshold that a weight file carries, if any.
+     *
+     * @throws WeightsException when it is not a number
+     */
+    public static Optional<DecisionThreshold> of(Checkpoint c) {
+        String text = c.metadata().get(VALUE);
+        if (text == null) {
+            return Optional.empty();
+        }
+        String origin = c.metadata().getOrDefault(ORIGIN, "of unknown origin");
+        try {
+            return Optional.of(new DecisionThreshold(Double.parseDouble(text), origin));
+        } catch (IllegalArgumentException e) {
+            throw new WeightsException(
+                    c.path() + ": metadata threshold is \"" + text + "\", expected a finite decimal number", e);
+        }
     }
 }

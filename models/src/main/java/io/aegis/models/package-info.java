@@ -1,0 +1,2 @@
+/** What models of different kinds have in common. */
+package io.aegis.models;

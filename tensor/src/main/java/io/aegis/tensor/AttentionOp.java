@@ -1,0 +1,156 @@
+package io.aegis.tensor;
+
+import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+
+/** Attention, and the position embedding that belongs to it; heads lie side by side in the rows of a token. */
+sealed interface AttentionOp extends Op {
+    /**
+     * Grouped-query attention: q [B, N, Hq, D], k, v [B, M, Hkv, D], and with {@code keys} a fourth input [B, M] of which
+     * keys may be seen; y as q, scale 1/sqrt(D).
+     */
+    record Attend(boolean causal) implements AttentionOp {
+        @Override
+        public void forward(Forward f) {
+            View q = f.in(0);
+            View k = f.in(1);
+            View v = f.in(2);
+            View keys = f.optional(3);
+            f.require(q.rank() == 4 && k.rank() == 4 && k.sameShape(v), "q [B, N, Hq, D] and k, v [B, M, Hkv, D]");
+            f.require(q.size(0) == k.size(0) && q.size(3) == k.size(3), "batch and head sizes must agree");
+            f.require(k.size(2) > 0 && q.size(2) % k.size(2) == 0, "the key heads must divide the query heads");
+            f.require(
+                    keys == null
+                            || keys.dtype().bytes() == 1
+                                    && keys.rank() == 2
+                                    && keys.size(0) == k.size(0)
+                                    && keys.size(1) == k.size(1),
+                    "the mask must be U8 or BOOL [B, M]");
+            View y = f.out(q.shape());
+            boolean keep = f.wants(0) || f.wants(1) || f.wants(2);
+            View lse = keep ? f.temporary(lseType(q), q.size(0), q.size(2), q.size(1)) : null;
+            f.k().attention().forward(heads(q), heads(k), heads(v), scale(q), mask(keys), heads(y), lse);
+            if (keep) {
+                f.keepInput(0);
+                f.keepInput(1);
+                f.keepInput(2);
+                f.keepOutput(0);
+                f.keep(lse);
+                if (keys != null) {
+                    f.keepInput(3);
+                }
+            }
+        }
+
+        @Override
+        public void backward(Backward b) {
+            View q = b.kept(0);
+            View keys = b.count() > 3 ? b.kept(5) : null;
+            b.k().attention()
+                    .backward(
+                            heads(q),
+                            heads(b.kept(1)),
+                            heads(b.kept(2)),
+                            scale(q),
+                            mask(keys),
+                            heads(b.kept(3)),
+                            b.kept(4),
+                            heads(b.dy()),
+                            heads(b.into(0)),
+                            heads(b.into(1)),
+                            heads(b.into(2)));
+        }
+
+        private Mask mask(View keys) {
+            return keys == null ? causal ? Mask.CAUSAL : Mask.NONE : new Mask(causal, keys);
+        }
+
+        private static double scale(View q) {
+            return 1 / Math.sqrt(q.size(3));
+        }
+
+        private static View heads(View x) {
+            return x == null ? null : x.transpose(1, 2);
+        }
+    }
+
+    /** Multi-head self-attention over packed rows q|k|v: [B, N, 3D] to [B, N, D], scale 1/sqrt(D / heads). */
+    record SelfAttention(int heads) implements AttentionOp {
+        @Override
+        public void forward(Forward f) {
+            View qkv = f.in(0);
+            f.require(qkv.rank() == 3 && qkv.size(2) % (3L * heads) == 0, "packed rows must split into heads");
+            long d = qkv.size(2) / 3;
+            View y = f.out(qkv.size(0), qkv.size(1), d);
+            boolean keep = f.wants(0);
+            View lse = keep ? f.temporary(lseType(qkv), qkv.size(0), heads, qkv.size(1)) : null;
+            f.k().attention().forward(part(qkv, 0), part(qkv, 1), part(qkv, 2), scale(d), Mask.NONE, split(y), lse);
+            if (keep) {
+                f.keepInput(0);
+                f.keepOutput(0);
+                f.keep(lse);
+            }
+        }
+
+        @Override
+        public void backward(Backward b) {
+            View qkv = b.kept(0);
+            View d = b.into(0);
+            b.k().attention()
+                    .backward(
+                            part(qkv, 0),
+                            part(qkv, 1),
+                            part(qkv, 2),
+                            scale(qkv.size(2) / 3),
+                            Mask.NONE,
+                            split(b.kept(1)),
+                            b.kept(2),
+                            split(b.dy()),
+                            part(d, 0),
+                            part(d, 1),
+                            part(d, 2));
+        }
+
+        private double scale(long d) {
+            return 1 / Math.sqrt((double) d / heads);
+        }
+
+        /** q, k or v as [B, H, N, D / H]. */
+        private View part(View qkv, int which) {
+            long d = qkv.size(2) / 3;
+            return split(qkv.slice(2, which * d, (which + 1) * d));
+        }
+
+        private View split(View x) {
+            return x.reshape(x.size(0), x.size(1), heads, x.size(2) / heads).transpose(1, 2);
+        }
+    }
+
+    /** Rotary position embedding: x [B, N, H, D], cos and sin [N, D / 2] or [B, N, D / 2], which are constants. */
+    record Rotate() implements AttentionOp {
+        @Override
+        public void forward(Forward f) {
+            View x = f.in(0);
+            View cos = f.in(1);
+            f.require(x.rank() == 4 && x.size(3) % 2 == 0, "x must be [B, N, H, D] with an even D");
+            boolean each = cos.rank() == 3 && cos.size(0) == x.size(0);
+            f.require(each || cos.rank() == 2, "cos and sin must be [N, D / 2] or [B, N, D / 2]");
+            f.require(
+                    cos.sameShape(f.in(2)) && cos.size(-2) == x.size(1) && 2 * cos.size(-1) == x.size(3),
+                    "cos and sin must have a row a position, half as wide as a head");
+            f.k().rotaryEmbedding().rotate(x, cos, f.in(2), false, f.out(x.shape()));
+            f.keepInput(1);
+            f.keepInput(2);
+        }
+
+        @Override
+        public void backward(Backward b) {
+            b.k().rotaryEmbedding().rotate(b.dy(), b.kept(0), b.kept(1), true, b.into(0));
+        }
+    }
+
+    private static DType lseType(View q) {
+        return q.dtype() == DType.F64 ? DType.F64 : DType.F32;
+    }
+}
