@@ -7,6 +7,7 @@ module io.aegis.models {
 
     exports io.aegis.models.checkpoint;
     exports io.aegis.models.dadm;
+    exports io.aegis.models.faceshield;
     exports io.aegis.models.llama;
     exports io.aegis.models.llava;
     exports io.aegis.models.lora;
