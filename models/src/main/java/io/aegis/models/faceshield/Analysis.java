@@ -54,16 +54,14 @@ final class Analysis {
 
     private ForcedScores coarse() {
         listener.asks(FaceTask.COARSE, question(FaceTask.COARSE));
-        Examination.Coarse coarse =
-                examination.coarse(text -> listener.says(FaceTask.COARSE, text), cancelled);
+        Examination.Coarse coarse = examination.coarse(text -> listener.says(FaceTask.COARSE, text), cancelled);
         heard(FaceTask.COARSE, coarse.reply());
         return coarse.scores();
     }
 
     private void ask(FaceTask task) {
         listener.asks(task, question(task));
-        heard(task, examination.ask(
-                question(task), shield.generation(), text -> listener.says(task, text), cancelled));
+        heard(task, examination.ask(question(task), shield.generation(), text -> listener.says(task, text), cancelled));
     }
 
     private String question(FaceTask task) {
@@ -93,9 +91,10 @@ final class Analysis {
 
     private boolean decide(Verdict.Basis basis, ForcedScores scores) {
         return switch (basis) {
-            case THRESHOLD -> shield.threshold()
-                    .map((DecisionThreshold t) -> t.accepts(scores.score()))
-                    .orElseThrow();
+            case THRESHOLD ->
+                shield.threshold()
+                        .map((DecisionThreshold t) -> t.accepts(scores.score()))
+                        .orElseThrow();
             case ANSWER -> said().orElseThrow();
             case SCORE -> scores.score() >= 0;
         };

@@ -237,8 +237,8 @@ public final class Examination implements AutoCloseable {
     private void checkLength(Sequence s) {
         int longest = shield.config().longest();
         if (s.next() > longest) {
-            throw new IllegalArgumentException("the prompt has " + s.next() + " tokens, " + shield.config().visionTokens()
-                    + " of them the picture's, more than the model's " + longest);
+            throw new IllegalArgumentException("the prompt has " + s.next() + " tokens, "
+                    + shield.config().visionTokens() + " of them the picture's, more than the model's " + longest);
         }
     }
 
@@ -260,7 +260,8 @@ public final class Examination implements AutoCloseable {
         double[][] forced = new double[2][];
         long[][] ids = new long[2][];
         for (int i = 0; i < 2; i++) {
-            ids[i] = shield.prompts().answer(question, options.prompts().answers().get(i));
+            ids[i] = shield.prompts()
+                    .answer(question, options.prompts().answers().get(i));
             forced[i] = TeacherForcing.logProbabilities(network.language(), cache, read.logits(), ids[i]);
             cache.truncate(read.length(), read.next());
             shield.requireOpen();

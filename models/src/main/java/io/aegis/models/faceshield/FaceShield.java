@@ -190,9 +190,7 @@ public final class FaceShield implements AutoCloseable {
      */
     public String ask(Image picture, String question, Consumer<String> listener) {
         try (Examination examination = examine(picture)) {
-            return examination
-                    .ask(question, generation, listener, () -> false)
-                    .text();
+            return examination.ask(question, generation, listener, () -> false).text();
         }
     }
 
@@ -204,7 +202,8 @@ public final class FaceShield implements AutoCloseable {
     public List<Reply> ask(List<Image> pictures, String question, GenerationOptions options) {
         List<Reply> replies = new ArrayList<>();
         for (int from = 0; from < pictures.size(); from += BATCH) {
-            replies.addAll(together(pictures.subList(from, Math.min(from + BATCH, pictures.size())), question, options));
+            replies.addAll(
+                    together(pictures.subList(from, Math.min(from + BATCH, pictures.size())), question, options));
         }
         return replies;
     }
@@ -214,8 +213,9 @@ public final class FaceShield implements AutoCloseable {
         try {
             pictures.forEach(p -> examinations.add(examine(p)));
             return using(n -> {
-                List<Examination.Read> read =
-                        examinations.stream().map(e -> e.read(n, question, () -> false)).toList();
+                List<Examination.Read> read = examinations.stream()
+                        .map(e -> e.read(n, question, () -> false))
+                        .toList();
                 List<Generator.Start> starts = new ArrayList<>();
                 for (int i = 0; i < read.size(); i++) {
                     starts.add(examinations.get(i).start(read.get(i), piece -> {}));

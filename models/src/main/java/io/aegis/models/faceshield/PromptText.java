@@ -39,7 +39,8 @@ public final class PromptText {
             if (i > 0) {
                 out = LongStream.concat(out, LongStream.of(FaceShieldNetwork.PICTURE));
             }
-            out = LongStream.concat(out, Arrays.stream(tokenizer.encode(parts[i], i == 0)).asLongStream());
+            out = LongStream.concat(
+                    out, Arrays.stream(tokenizer.encode(parts[i], i == 0)).asLongStream());
         }
         return out.toArray();
     }
@@ -57,7 +58,9 @@ public final class PromptText {
 
     /** The question alone, without anything special: what vision tokens are ranked by. */
     public long[] question(String question) {
-        return Arrays.stream(tokenizer.encode(question.strip(), false)).asLongStream().toArray();
+        return Arrays.stream(tokenizer.encode(question.strip(), false))
+                .asLongStream()
+                .toArray();
     }
 
     /**

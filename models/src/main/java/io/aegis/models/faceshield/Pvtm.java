@@ -174,7 +174,8 @@ public final class Pvtm {
 
     /** The same for answering, where what nobody may look at need not be computed. */
     VisionTokens shown(Tensor tokens, int[] kept) {
-        return masked(tokens, kept, options.masking() == TokenMasking.KEY_MASK ? TokenMasking.REMOVE : options.masking());
+        return masked(
+                tokens, kept, options.masking() == TokenMasking.KEY_MASK ? TokenMasking.REMOVE : options.masking());
     }
 
     private VisionTokens masked(Tensor tokens, int[] kept, TokenMasking masking) {

@@ -20,8 +20,7 @@ public final class TeacherForcing {
      * @param logits behind the prompt's last token, V of them
      * @param answer at least one token
      */
-    public static double[] logProbabilities(
-            LlamaNetwork network, KeyValueCache cache, double[] logits, long[] answer) {
+    public static double[] logProbabilities(LlamaNetwork network, KeyValueCache cache, double[] logits, long[] answer) {
         double[] out = new double[answer.length];
         out[0] = logProbability(logits, 0, logits.length, answer[0]);
         int read = answer.length - 1;
@@ -65,7 +64,8 @@ public final class TeacherForcing {
         double spoof = Arrays.stream(logProbabilities[1]).sum();
         int differ = Arrays.mismatch(ids[0], ids[1]);
         if (differ < 0 || differ == Math.min(ids[0].length, ids[1].length)) {
-            throw new IllegalArgumentException("one canonical answer is the beginning of the other: no token tells them apart");
+            throw new IllegalArgumentException(
+                    "one canonical answer is the beginning of the other: no token tells them apart");
         }
         double score =
                 switch (scoring) {
