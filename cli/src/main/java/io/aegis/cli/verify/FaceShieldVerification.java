@@ -2,12 +2,9 @@ package io.aegis.cli.verify;
 
 import io.aegis.image.Image;
 import io.aegis.image.Images;
-import io.aegis.kernels.DType;
-import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
-import io.aegis.layers.Probe;
 import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
 import io.aegis.models.faceshield.Draw;
 import io.aegis.models.faceshield.FacePictures;
@@ -30,7 +27,6 @@ import io.aegis.tensor.Tensor;
 import io.aegis.tokenizer.Tokenizer;
 import io.aegis.weights.ConfigJson;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.DoubleStream;
@@ -115,9 +111,8 @@ final class FaceShieldVerification {
     private long[] ids() {
         ConfigJson json = checkpoint.json();
         String question = json.text("question");
-        String prompt = json.text("template")
-                .replace("{system}", json.text("system"))
-                .replace("{question}", question);
+        String prompt =
+                json.text("template").replace("{system}", json.text("system")).replace("{question}", question);
         exactly("input_ids", PromptText.ids(tokenizer, prompt));
         long[] alone =
                 Arrays.stream(tokenizer.encode(question, false)).asLongStream().toArray();
@@ -153,8 +148,7 @@ final class FaceShieldVerification {
             exactly(
                     mode + "generate",
                     generator
-                            .continueFrom(
-                                    List.of(start), GenerationOptions.GREEDY.withMaxNewTokens(count), () -> false)
+                            .continueFrom(List.of(start), GenerationOptions.GREEDY.withMaxNewTokens(count), () -> false)
                             .getFirst()
                             .tokens());
         }
@@ -183,8 +177,8 @@ final class FaceShieldVerification {
             List<Parameter> compared = parameters.trainable().stream()
                     .filter(p -> golden.has(GRADIENTS, checkpoint.nameInFile(p.name())))
                     .toList();
-            try (Gradients gradients =
-                    tape.gradients(loss, compared.stream().map(Parameter::tensor).toList())) {
+            try (Gradients gradients = tape.gradients(
+                    loss, compared.stream().map(Parameter::tensor).toList())) {
                 new GradientRows(golden, rows, GRADIENTS).compare(compared, gradients, checkpoint::nameInFile);
             }
         }
