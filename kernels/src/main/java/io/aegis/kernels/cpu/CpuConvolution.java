@@ -14,14 +14,18 @@ import java.lang.foreign.MemorySegment;
  * <pre>
  *     y  = patches W^T        [rows, kh kw C] [kh kw C, O]
  *     dW = dy^T patches       a range of columns a thread, so that no two add to one place
- *     dx = fold(dy W)         a picture a thread, for the same reason
+ *     dx = fold(dy W)         whole pictures a thread, for the same reason
  * </pre>
  *
  * Depthwise ones are {@link CpuDepthwise}. Other layouts and dtypes go to the plain kernels.
  */
 final class CpuConvolution implements Convolution {
-    /** Rows of patches at a time: enough that packing the weights for them is a small part of the product. */
-    private static final long BLOCK = 256;
+    /**
+     * Rows of patches at a time: enough that packing the weights for them is a small part of the product, few enough that
+     * one picture of 14 x 14 keeps two threads busy. Never more or fewer for other numbers of threads, so that results do
+     * not depend on them.
+     */
+    private static final long BLOCK = 128;
 
     private static final int SLOT = 2;
     private static final int GRADIENT = 5;
@@ -54,9 +58,8 @@ final class CpuConvolution implements Convolution {
         MemorySegment w = weight.buffer().memory();
         MemorySegment out = y.buffer().memory();
         long o = weight.size(0);
-        Workers.ranges(p.rows(), blocks(p.rows()), 1, (from, to) -> {
-            MemorySegment patches = Scratch.floats(SLOT, (to - from) * p.columns());
-            p.gather(from, to, 0, p.columns(), patches);
+        Workers.ranges(p.rows(), (int) Math.ceilDiv(p.rows(), BLOCK), 1, (from, to) -> {
+            Patches.Block patches = p.block(from, to, 0, p.columns(), SLOT);
             long at = y.offset() + from * o;
             float beta = 0;
             if (bias != null) {
@@ -73,9 +76,9 @@ final class CpuConvolution implements Convolution {
                     o,
                     p.columns(),
                     1,
-                    patches,
-                    0,
-                    p.columns(),
+                    patches.memory(),
+                    patches.offset(),
+                    patches.leading(),
                     w,
                     weight.offset(),
                     p.columns(),
@@ -101,12 +104,15 @@ final class CpuConvolution implements Convolution {
         Patches p = new Patches(dx, weight, geometry, dy);
         MemorySegment w = weight.buffer().memory();
         long o = weight.size(0);
-        Workers.run((int) dx.size(0), picture -> {
-            MemorySegment patches = Scratch.floats(SLOT, BLOCK * p.columns());
-            p.clear(picture);
-            long first = picture * p.rowsOfOne();
-            for (long from = first; from < first + p.rowsOfOne(); from += BLOCK) {
-                long to = Math.min(first + p.rowsOfOne(), from + BLOCK);
+        long together = Math.max(1, BLOCK / p.rowsOfOne());
+        Workers.ranges(dx.size(0), (int) Math.ceilDiv(dx.size(0), together), 1, (first, last) -> {
+            if (!p.pixels()) {
+                p.clear(first, last);
+            }
+            long end = last * p.rowsOfOne();
+            for (long from = first * p.rowsOfOne(); from < end; from += BLOCK) {
+                long to = Math.min(end, from + BLOCK);
+                Patches.Block patches = p.room(from, to, SLOT);
                 sgemm.multiply(
                         false,
                         false,
@@ -121,10 +127,12 @@ final class CpuConvolution implements Convolution {
                         weight.offset(),
                         p.columns(),
                         0,
-                        patches,
-                        0,
-                        p.columns());
-                p.fold(from, to, patches);
+                        patches.memory(),
+                        patches.offset(),
+                        patches.leading());
+                if (!p.pixels()) {
+                    p.fold(from, to, patches.memory());
+                }
             }
         });
     }
@@ -162,10 +170,9 @@ final class CpuConvolution implements Convolution {
         long o = dweight.size(0);
         Workers.ranges(p.columns(), Workers.count(), 16, (from, to) -> {
             long width = to - from;
-            MemorySegment patches = Scratch.floats(SLOT, BLOCK * width);
             for (long row = 0; row < p.rows(); row += BLOCK) {
                 long end = Math.min(p.rows(), row + BLOCK);
-                p.gather(row, end, from, to, patches);
+                Patches.Block patches = p.block(row, end, from, to, SLOT);
                 sgemm.multiply(
                         true,
                         false,
@@ -176,9 +183,9 @@ final class CpuConvolution implements Convolution {
                         dy.buffer().memory(),
                         dy.offset() + row * o,
                         o,
-                        patches,
-                        0,
-                        width,
+                        patches.memory(),
+                        patches.offset(),
+                        patches.leading(),
                         row == 0 ? 0 : 1,
                         dweight.buffer().memory(),
                         dweight.offset() + from,
@@ -195,12 +202,6 @@ final class CpuConvolution implements Convolution {
     @Override
     public void centralDifferenceBackward(View deffective, double theta, View dweight) {
         plain.centralDifferenceBackward(deffective, theta, dweight);
-    }
-
-    /** How many blocks these rows make: as many for each thread. */
-    private static int blocks(long rows) {
-        long threads = Workers.count();
-        return (int) (Math.ceilDiv(rows, BLOCK * threads) * threads);
     }
 
     /** A picture whose channels, and pixels of a line, are neighbours: itself, or a copy in scratch memory. */
