@@ -124,7 +124,7 @@ final class CpuDepthwise {
             long target = y.at(b, i, j);
             int c = from;
             for (; c <= to - Lanes.N; c += Lanes.N) {
-                FloatVector sum = bias == null ? Lanes.ZERO : Lanes.load(bias, biasOffset + c);
+                FloatVector sum = bias == null ? Lanes.broadcast(0) : Lanes.load(bias, biasOffset + c);
                 for (int u = firstU; u < lastU; u++) {
                     for (int v = firstV; v < lastV; v++) {
                         int tap = flipped ? kh * kw - 1 - (u * kw + v) : u * kw + v;
@@ -192,9 +192,9 @@ final class CpuDepthwise {
         // Places whose tap lies inside the picture.
         int firstJ = v >= 0 ? 0 : (-v + stride - 1) / stride;
         int lastJ = Math.min(dy.width, (x.width - v + stride - 1) / stride);
-        FloatVector sum = Lanes.ZERO;
+        FloatVector sum = Lanes.broadcast(0);
         for (int b = 0; b < dy.pictures; b++) {
-            FloatVector picture = Lanes.ZERO; // sums of pictures, so that long sums lose less
+            FloatVector picture = Lanes.broadcast(0); // sums of pictures, so that long sums lose less
             for (int i = 0; i < dy.height; i++) {
                 int row = i * stride + u;
                 if (row < 0 || row >= x.height) {

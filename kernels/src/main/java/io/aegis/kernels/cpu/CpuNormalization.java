@@ -60,7 +60,7 @@ final class CpuNormalization implements Normalization {
         double sum = 0;
         for (int start = 0; start < n; start += 256) {
             int end = Math.min(n, start + 256);
-            FloatVector s = Lanes.ZERO;
+            FloatVector s = broadcast(0);
             int i = start;
             for (; i <= end - Lanes.N; i += Lanes.N) {
                 FloatVector v = load(x, ix + i).sub(m);
@@ -171,8 +171,8 @@ final class CpuNormalization implements Normalization {
         long iw = gamma.offset();
         FloatVector m = broadcast(mean);
         FloatVector r = broadcast(rstd);
-        FloatVector sumsG = Lanes.ZERO;
-        FloatVector sumsGh = Lanes.ZERO;
+        FloatVector sumsG = broadcast(0);
+        FloatVector sumsGh = broadcast(0);
         int i = 0;
         for (; i < Lanes.bound(n); i += Lanes.N) {
             FloatVector g = load(dy, idy + i).mul(load(w, iw + i));

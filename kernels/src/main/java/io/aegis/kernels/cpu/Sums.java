@@ -67,7 +67,7 @@ final class Sums {
         double sum = 0;
         for (int start = 0; start < n; start += 256) {
             int end = Math.min(n, start + 256);
-            FloatVector s = Lanes.ZERO;
+            FloatVector s = Lanes.broadcast(0);
             int i = start;
             for (; i <= end - Lanes.N; i += Lanes.N) {
                 s = s.add(Lanes.load(x, ix + i));
@@ -85,7 +85,7 @@ final class Sums {
         double sum = 0;
         for (int start = 0; start < n; start += 256) {
             int end = Math.min(n, start + 256);
-            FloatVector s = Lanes.ZERO;
+            FloatVector s = Lanes.broadcast(0);
             int i = start;
             for (; i <= end - Lanes.N; i += Lanes.N) {
                 s = Lanes.load(a, ia + i).fma(Lanes.load(b, ib + i), s);
