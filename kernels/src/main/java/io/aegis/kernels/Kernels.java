@@ -37,6 +37,14 @@ public interface Kernels {
 
     Optimizer optimizer();
 
+    /**
+     * Runs work whose kernels stay on the calling thread, with the same bits as on all of them: for callers that run side
+     * by side, one a core, where sharing out each small operation costs more than it brings.
+     */
+    default void alone(Runnable work) {
+        work.run();
+    }
+
     /** What serves each family here, and why not something faster: one line a family, for {@code aegis doctor}. */
     List<Choice> choices();
 

@@ -25,6 +25,9 @@ public interface Optimizer {
     /** One Adam step: updates parameter, first and second moment in place. */
     void adam(View parameter, View gradient, View first, View second, Adam constants);
 
+    /** The sum of squares, in double: gradients are clipped by the root of their common sum. */
+    double squares(View x);
+
     /**
      * Gradient modulation of ReGrad (Lin et al., "Suppress and Rebalance", arXiv 2402.19298, used by DADM), over one
      * whole tensor: with p = (b . x) / (b . b + 1e-8), NaN taken as 0, out = p b if b . x > 0, else x - p b. out may

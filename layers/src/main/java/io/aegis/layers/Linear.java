@@ -41,4 +41,9 @@ public final class Linear {
     public Tensor of(Tensor x) {
         return Ops.linear(x, weight.tensor(), bias == null ? null : bias.tensor());
     }
+
+    /** As {@link #of}, each row bit for bit as if it were the only one. */
+    public Tensor ofRows(Tensor x) {
+        return Ops.linearRows(x, weight.tensor(), bias == null ? null : bias.tensor());
+    }
 }

@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Finds out what a directory of reference values is, and compares it. */
 public final class Verification {
@@ -60,29 +61,70 @@ public final class Verification {
             if (Files.exists(directory.resolve("config.json"))) {
                 model(golden, computing, rows);
                 known = true;
-            } else if (PictureVerification.recognises(golden)) {
-                new PictureVerification(golden, rows).run();
+            } else if (LoraVerification.recognises(directory)) {
+                LoraVerification.run(golden, computing, rows);
+                rest(golden, rows, Set.of("adapter_model"));
+                known = true;
+            } else if (loose(golden, computing, rows) || known) {
                 rest(golden, rows, Set.of());
                 known = true;
-            } else if (known) {
-                rest(golden, rows, Set.of());
             }
         }
         if (!known) {
-            throw new WeightsException(directory + ": neither config.json nor picture references; nothing to compare");
+            throw new WeightsException(directory
+                    + ": neither config.json, nor an adapter, nor references of pictures, rotary angles or activations;"
+                    + " nothing to compare");
         }
         return rows;
     }
 
+    /** Files that are known by their names; whether there were any. */
+    private static boolean loose(Golden golden, Computing computing, Rows rows) throws IOException {
+        boolean any = false;
+        if (PictureVerification.recognises(golden)) {
+            new PictureVerification(golden, rows).run();
+            any = true;
+        }
+        if (RotaryVerification.recognises(golden)) {
+            new RotaryVerification(golden, computing, rows).run();
+            any = true;
+        }
+        if (ActivationVerification.recognises(golden)) {
+            new ActivationVerification(golden, computing, rows).run();
+            any = true;
+        }
+        return any;
+    }
+
     private static void model(Golden golden, Computing computing, Rows rows) throws IOException {
         ConfigJson config = ConfigJson.read(golden.directory());
-        String type = config.text("model_type");
-        if (!type.equals("dadm")) {
-            throw new WeightsException(golden.directory() + ": reference values of '" + type
-                    + "' cannot be compared yet; dadm and preprocess directories can");
+        switch (config.text("model_type")) {
+            case "dadm" -> {
+                new DadmVerification(golden, config, computing, rows).run();
+                rest(golden, rows, Set.of("weights", "inputs"));
+            }
+            case "siglip", "siglip_vision_model", "clip", "clip_vision_model" -> {
+                new VitVerification(golden, computing, rows).run();
+                rest(golden, rows, weights(golden));
+            }
+            case "llava", "llava_llama" -> {
+                LlavaVerification.run(golden, computing, rows);
+                rest(golden, rows, weights(golden));
+            }
+            case "llama" -> {
+                LlamaVerification.run(golden, computing, rows);
+                rest(golden, rows, weights(golden));
+            }
+            default ->
+                throw config.invalid(
+                        "model_type",
+                        "has no reference values that can be compared, expected dadm, siglip, clip, llama or llava");
         }
-        new DadmVerification(golden, config, computing, rows).run();
-        rest(golden, rows, Set.of("weights", "inputs"));
+    }
+
+    /** The files of a Hugging Face model that hold its weights. */
+    private static Set<String> weights(Golden golden) {
+        return golden.files().stream().filter(f -> f.startsWith("model")).collect(Collectors.toSet());
     }
 
     /** A row for every key that has none, but for those of files that are inputs. */

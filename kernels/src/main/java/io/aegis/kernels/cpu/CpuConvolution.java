@@ -20,12 +20,14 @@ import java.lang.foreign.MemorySegment;
  * Depthwise ones are {@link CpuDepthwise}. Other layouts and dtypes go to the plain kernels.
  */
 final class CpuConvolution implements Convolution {
-    /**
-     * Rows of patches at a time: enough that packing the weights for them is a small part of the product, few enough that
-     * one picture of 14 x 14 keeps two threads busy. Never more or fewer for other numbers of threads, so that results do
-     * not depend on them.
-     */
-    private static final long BLOCK = 128;
+    /** Rows of patches at a time: enough that packing the weights for them is a small part of the product. */
+    private static final long BLOCK = 256;
+
+    /** Ranges of columns of the patches in the weights' gradient, each of which reads all of dy, at most. */
+    private static final int STRIPES = 4;
+
+    /** Below it a range is too small to be cut off, in multiply-adds. */
+    private static final long GRAIN = 1 << 22;
 
     private static final int SLOT = 2;
     private static final int GRADIENT = 5;
@@ -58,7 +60,7 @@ final class CpuConvolution implements Convolution {
         MemorySegment w = weight.buffer().memory();
         MemorySegment out = y.buffer().memory();
         long o = weight.size(0);
-        Workers.ranges(p.rows(), (int) Math.ceilDiv(p.rows(), BLOCK), 1, (from, to) -> {
+        Workers.ranges(p.rows(), blocks(p.rows()), 1, (from, to) -> {
             Patches.Block patches = p.block(from, to, 0, p.columns(), SLOT);
             long at = y.offset() + from * o;
             float beta = 0;
@@ -168,7 +170,8 @@ final class CpuConvolution implements Convolution {
     private void backwardPatches(View x, View dy, Geometry geometry, View dweight) {
         Patches p = new Patches(x, dweight, geometry, dy);
         long o = dweight.size(0);
-        Workers.ranges(p.columns(), Workers.count(), 16, (from, to) -> {
+        int stripes = (int) Math.clamp(p.rows() * p.columns() * o / GRAIN, 1, STRIPES);
+        Workers.ranges(p.columns(), stripes, 16, (from, to) -> {
             long width = to - from;
             for (long row = 0; row < p.rows(); row += BLOCK) {
                 long end = Math.min(p.rows(), row + BLOCK);
@@ -202,6 +205,11 @@ final class CpuConvolution implements Convolution {
     @Override
     public void centralDifferenceBackward(View deffective, double theta, View dweight) {
         plain.centralDifferenceBackward(deffective, theta, dweight);
+    }
+
+    /** How many blocks these rows make: an even number, so that two threads have as much to do. */
+    private static int blocks(long rows) {
+        return (int) (2 * Math.ceilDiv(rows, 2 * BLOCK));
     }
 
     /** A picture whose channels, and pixels of a line, are neighbours: itself, or a copy in scratch memory. */

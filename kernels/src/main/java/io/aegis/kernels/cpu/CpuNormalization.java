@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Layer norm by rows, batch norm by channels (channels last), floats; the formulas are those of {@link Normalization}. A
+ * Layer norm by rows ({@link RmsNormRows} too), batch norm by channels (channels last), floats; the formulas are those of {@link Normalization}. A
  * row, or a range of channels, belongs to one thread. Sums move to double every few hundred elements.
  */
 final class CpuNormalization implements Normalization {
@@ -132,7 +132,7 @@ final class CpuNormalization implements Normalization {
             Sums.columns(grad, dy.offset(), rows, d, d, 1, false, dbeta);
         }
         if (dgamma != null) {
-            Workers.grains(d, columnGrain(rows), (from, to) -> {
+            Workers.grains(d, columnGrain(rows), Sums.UNIT, (from, to) -> {
                 int n = (int) (to - from);
                 double[] sums = new double[n];
                 float[] block = new float[n];
@@ -236,12 +236,20 @@ final class CpuNormalization implements Normalization {
 
     @Override
     public void rmsNorm(View x, View weight, double eps, View y, View rstd) {
-        plain.rmsNorm(x, weight, eps, y, rstd);
+        if (dense(x, y) && dense(weight, rstd)) {
+            RmsNormRows.forward(x, weight, eps, y, rstd);
+        } else {
+            plain.rmsNorm(x, weight, eps, y, rstd);
+        }
     }
 
     @Override
     public void rmsNormBackward(View x, View weight, View rstd, View dy, View dx, View dweight) {
-        plain.rmsNormBackward(x, weight, rstd, dy, dx, dweight);
+        if (dense(x, dy, dx) && dense(weight, rstd, dweight)) {
+            RmsNormRows.backward(x, weight, rstd, dy, dx, dweight);
+        } else {
+            plain.rmsNormBackward(x, weight, rstd, dy, dx, dweight);
+        }
     }
 
     @Override
@@ -255,7 +263,7 @@ final class CpuNormalization implements Normalization {
         MemorySegment in = x.buffer().memory();
         Sums.columns(in, x.offset(), rows, c, c, 1.0 / rows, false, mean);
         MemorySegment m = mean.buffer().memory();
-        Workers.grains(c, columnGrain(rows), (from, to) -> {
+        Workers.grains(c, columnGrain(rows), Sums.UNIT, (from, to) -> {
             int n = (int) (to - from);
             double[] sums = new double[n];
             float[] block = new float[n];
@@ -365,7 +373,7 @@ final class CpuNormalization implements Normalization {
         int c = (int) x.size(-1);
         long rows = x.elements() / c;
         boolean sums = batch && dx != null || dgamma != null || dbeta != null;
-        Workers.grains(c, columnGrain(rows), (from, to) -> {
+        Workers.grains(c, columnGrain(rows), Sums.UNIT, (from, to) -> {
             int n = (int) (to - from);
             Channels k = new Channels(n);
             for (int i = 0; i < n; i++) {
@@ -512,6 +520,6 @@ final class CpuNormalization implements Normalization {
 
     /** Channels that one thread takes at least: whole vectors, and enough work. */
     private static long columnGrain(long rows) {
-        return Math.max(4L * Lanes.N, GRAIN / Math.max(1, rows));
+        return Math.max(Sums.STRIPE, GRAIN / Math.max(1, rows));
     }
 }

@@ -33,7 +33,7 @@ final class CpuOptimizer implements Optimizer {
         MemorySegment m = first.buffer().memory();
         MemorySegment v = second.buffer().memory();
         long n = parameter.elements();
-        Workers.grains(n, CHUNK, (from, to) -> {
+        Workers.grains(n, CHUNK, CHUNK, (from, to) -> {
             for (long at = from; at < to; at += CHUNK) {
                 int length = (int) Math.min(CHUNK, to - at);
                 step(
@@ -97,6 +97,23 @@ final class CpuOptimizer implements Optimizer {
     }
 
     @Override
+    public double squares(View x) {
+        return flat(x) ? java.util.Arrays.stream(dots(x, x)).sum() : plain.squares(x);
+    }
+
+    /** The inner product of two flat views, a number a chunk. */
+    private static double[] dots(View a, View b) {
+        long n = a.elements();
+        double[] dots = new double[(int) ((n + CHUNK - 1) / CHUNK)];
+        Workers.run(dots.length, i -> {
+            long at = (long) i * CHUNK;
+            int length = (int) Math.min(CHUNK, n - at);
+            dots[i] = Sums.dot(a.buffer().memory(), a.offset() + at, b.buffer().memory(), b.offset() + at, length);
+        });
+        return dots;
+    }
+
+    @Override
     public void modulate(View base, View x, View out) {
         if (!flat(base, x, out)) {
             plain.modulate(base, x, out);
@@ -107,16 +124,8 @@ final class CpuOptimizer implements Optimizer {
         MemorySegment y = out.buffer().memory();
         long n = base.elements();
         int chunks = (int) ((n + CHUNK - 1) / CHUNK);
-        double[] along = new double[chunks];
-        double[] square = new double[chunks];
-        Workers.run(chunks, i -> {
-            long at = (long) i * CHUNK;
-            int length = (int) Math.min(CHUNK, n - at);
-            along[i] = Sums.dot(b, base.offset() + at, mx, x.offset() + at, length);
-            square[i] = Sums.dot(b, base.offset() + at, b, base.offset() + at, length);
-        });
-        double dot = java.util.Arrays.stream(along).sum();
-        double ratio = dot / (java.util.Arrays.stream(square).sum() + 1e-8);
+        double dot = java.util.Arrays.stream(dots(base, x)).sum();
+        double ratio = dot / (java.util.Arrays.stream(dots(base, base)).sum() + 1e-8);
         float p = Double.isNaN(ratio) ? 0 : (float) ratio;
         boolean aligned = dot > 0;
         Workers.run(chunks, i -> {

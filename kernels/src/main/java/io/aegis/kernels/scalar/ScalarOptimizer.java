@@ -35,6 +35,16 @@ final class ScalarOptimizer implements Optimizer {
     }
 
     @Override
+    public double squares(View x) {
+        double sum = 0;
+        for (Walk w = new Walk(x); w.more(); w.next()) {
+            double v = x.getAt(w.at(0));
+            sum += v * v;
+        }
+        return sum;
+    }
+
+    @Override
     public void modulate(View base, View x, View out) {
         double along = 0;
         double square = 0;

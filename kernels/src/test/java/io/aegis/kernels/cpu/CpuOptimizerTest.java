@@ -3,7 +3,10 @@ package io.aegis.kernels.cpu;
 import static io.aegis.kernels.cpu.Twin.garbage;
 import static io.aegis.kernels.cpu.Twin.random;
 import static io.aegis.kernels.cpu.Twin.to;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import io.aegis.kernels.Backends;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
@@ -24,6 +27,15 @@ class CpuOptimizerTest {
                         .adam(d[0], g, d[1], d[2], c));
             }
         }
+    }
+
+    /** Sums of 256 squares in float: a relative error of at most 256 roundings. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 13, 65, 577, 40000})
+    void squares(int n) {
+        View x = random(1, n);
+        double exact = Backends.scalar().optimizer().squares(x);
+        assertThat(Twin.fast().optimizer().squares(x)).isCloseTo(exact, within(256 * Math.ulp(1f) * exact));
     }
 
     /** Not one element: what is orthogonal to a number is 0, and rounding is all that is left of it. */

@@ -47,6 +47,16 @@ class WorkersTest {
     }
 
     @Test
+    void whoWorksAloneKeepsItsTasks() {
+        List<Thread> by = Collections.synchronizedList(new ArrayList<>());
+        Workers.alone(() -> {
+            Workers.alone(() -> {});
+            Workers.run(64, _ -> by.add(Thread.currentThread()));
+        });
+        assertThat(by).hasSize(64).containsOnly(Thread.currentThread());
+    }
+
+    @Test
     void aFailureReachesTheCallerAndThePoolLivesOn() {
         assertThatThrownBy(() -> Workers.run(8, i -> {
                     if (i == 5) {

@@ -46,6 +46,12 @@ class ScalarOptimizerTest {
     }
 
     @Test
+    void squaresAreSummed() {
+        assertThat(optimizer.squares(TestViews.of(DType.F32, new long[] {2, 2}, 1, -2, 3, 0.5)))
+                .isEqualTo(14.25);
+    }
+
+    @Test
     void modulatesByTheSignOfTheProduct() {
         View base = TestViews.of(DType.F64, new long[] {1, 2}, 2, 0);
         View agreeing = TestViews.of(DType.F64, new long[] {1, 2}, 3, 5);

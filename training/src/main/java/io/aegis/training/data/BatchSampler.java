@@ -1,6 +1,5 @@
 package io.aegis.training.data;
 
-import io.aegis.kernels.Philox;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Iterator;
@@ -156,24 +155,12 @@ public final class BatchSampler {
             int used = 0;
             for (int place = c; place < n; place += cells.size(), used++) {
                 if (used % order.length == 0 && options.shuffle()) {
-                    shuffle(order, number, c, used / order.length);
+                    Shuffle.shuffle(order, seed, number, c, SHUFFLE_SITE + used / order.length);
                 }
                 sample[place] = order[used % order.length];
                 pass[place] = used / order.length;
             }
         }
         return new Epoch(number, sample, pass);
-    }
-
-    /** Fisher and Yates. A bound below 2^31 taken from 64 random bits is even to within 2^-33. */
-    private void shuffle(int[] order, long epoch, int cell, int pass) {
-        for (int i = order.length - 1; i > 0; i--) {
-            long high = Philox.bits(seed, epoch, cell, SHUFFLE_SITE + pass, 2L * i);
-            long low = Philox.bits(seed, epoch, cell, SHUFFLE_SITE + pass, 2L * i + 1) & 0xffffffffL;
-            int j = (int) Math.unsignedMultiplyHigh(high << 32 | low, i + 1L);
-            int swapped = order[i];
-            order[i] = order[j];
-            order[j] = swapped;
-        }
     }
 }

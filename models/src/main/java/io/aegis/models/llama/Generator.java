@@ -1,0 +1,197 @@
+package io.aegis.models.llama;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+import io.aegis.layers.Probe;
+import io.aegis.tensor.AttentionMask;
+import io.aegis.tensor.Scope;
+import io.aegis.tensor.Tape;
+import io.aegis.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/**
+ * Answers prompts, token by token. Each prompt goes through the network on its own; then all take their steps together.
+ * An answer has the same bits alone and in a batch. A generator may be used by several threads; what it is given, such as
+ * a cache, may not.
+ */
+public final class Generator {
+    private final LlamaNetwork network;
+    private final Supplier<TextStream> streams;
+    private final DType dtype;
+
+    /**
+     * @param streams makes a decoder for each answer
+     * @param dtype what the model computes in
+     */
+    public Generator(LlamaNetwork network, Supplier<TextStream> streams, DType dtype) {
+        this.network = network;
+        this.streams = streams;
+        this.dtype = dtype;
+    }
+
+    /**
+     * A prompt that has gone through the network, ready to be answered.
+     *
+     * @param cache the prompt's; the answer is added to it, but for its last token
+     * @param logits behind the prompt's last token, V of them
+     * @param seen the prompt's tokens, for the repetition penalty; negative ones count as 0
+     * @param sample the sequence's identity, for draws
+     * @param listener hears of each token
+     */
+    public record Start(KeyValueCache cache, double[] logits, int[] seen, long sample, Consumer<Piece> listener) {}
+
+    /**
+     * Takes a piece of a prompt that is not its last into a cache.
+     *
+     * @param x [1, N, d], N at least 1
+     * @param positions I64 [N]
+     * @param cancelled asked behind each block
+     * @throws CancellationException when it was cancelled; the cache is as before
+     */
+    public void read(Tensor x, Tensor positions, KeyValueCache cache, BooleanSupplier cancelled) {
+        read(x, positions, cache, cancelled, h -> {});
+    }
+
+    /**
+     * As {@link #read}, for the last piece of a prompt, or all of it.
+     *
+     * @return logits behind the last row, V of them
+     */
+    public double[] readLast(Tensor x, Tensor positions, KeyValueCache cache, BooleanSupplier cancelled) {
+        double[][] logits = new double[1][];
+        read(x, positions, cache, cancelled, h -> {
+            logits[0] = network.logits(h.slice(1, h.size(1) - 1, h.size(1))).toDoubles();
+        });
+        return logits[0];
+    }
+
+    private void read(
+            Tensor x, Tensor positions, KeyValueCache cache, BooleanSupplier cancelled, Consumer<Tensor> then) {
+        Probe watch = (name, value) -> {
+            if (isCancelled(cancelled)) {
+                throw new CancellationException("cancelled while the prompt was read");
+            }
+        };
+        Tape.withoutRecording(() -> {
+            try (Scope scope = Scope.open()) {
+                then.accept(network.hidden(x, positions, AttentionMask.causal(), cache, watch));
+            }
+        });
+    }
+
+    /**
+     * Answers prompts of tokens.
+     *
+     * @param listeners one a prompt, or none at all
+     * @param cancelled asked for every token; an interrupted thread is cancelled too
+     * @return an answer a prompt, in order
+     * @throws IllegalArgumentException when a prompt is empty, or longer than the context
+     */
+    public List<Generation> answer(
+            List<int[]> prompts,
+            GenerationOptions options,
+            List<Consumer<Piece>> listeners,
+            BooleanSupplier cancelled) {
+        prompts.forEach(this::check);
+        List<KeyValueCache> caches = new ArrayList<>();
+        try (Scope scope = Scope.open()) {
+            List<Start> starts = new ArrayList<>();
+            for (int i = 0; i < prompts.size(); i++) {
+                int[] prompt = prompts.get(i);
+                KeyValueCache cache =
+                        new KeyValueCache(network.config(), (long) prompt.length + options.maxNewTokens(), dtype);
+                caches.add(cache);
+                starts.add(new Start(
+                        cache,
+                        readTokens(prompt, cache, cancelled),
+                        prompt,
+                        0,
+                        listeners.isEmpty() ? piece -> {} : listeners.get(i)));
+            }
+            return continueFrom(starts, options, cancelled);
+        } catch (CancellationException _) {
+            return prompts.stream()
+                    .map(p -> new Generation(new int[0], "", new double[0], Generation.Ending.CANCELLED))
+                    .toList();
+        } finally {
+            caches.forEach(KeyValueCache::close);
+        }
+    }
+
+    private void check(int[] prompt) {
+        if (prompt.length == 0) {
+            throw new IllegalArgumentException("an empty prompt cannot be answered");
+        }
+        if (prompt.length > network.config().context()) {
+            throw new IllegalArgumentException(
+                    "the prompt has " + prompt.length + " tokens, more than the model's context of "
+                            + network.config().context());
+        }
+    }
+
+    private double[] readTokens(int[] prompt, KeyValueCache cache, BooleanSupplier cancelled) {
+        try (Scope scope = Scope.open()) {
+            long[] ids = Arrays.stream(prompt).asLongStream().toArray();
+            Tensor x = network.embed(Tensor.of(ids, 1, ids.length));
+            return readLast(x, LlamaNetwork.positions(0, ids.length), cache, cancelled);
+        }
+    }
+
+    /**
+     * Answers prompts that have been read.
+     *
+     * @param cancelled asked for every token; an interrupted thread is cancelled too. What there is by then is the answer,
+     *     and says that it was cancelled
+     * @return an answer a prompt, in order
+     */
+    public List<Generation> continueFrom(List<Start> starts, GenerationOptions options, BooleanSupplier cancelled) {
+        List<Answer> answers = starts.stream()
+                .map(s -> new Answer(s, options, streams.get(), network.config().context()))
+                .toList();
+        for (int i = 0; i < answers.size(); i++) {
+            if (isCancelled(cancelled)) {
+                answers.get(i).cancel();
+            } else {
+                answers.get(i).choose(starts.get(i).logits());
+            }
+        }
+        List<Answer> active = going(answers);
+        while (!active.isEmpty()) {
+            if (isCancelled(cancelled)) {
+                active.forEach(Answer::cancel);
+            } else {
+                step(active);
+            }
+            active = going(active);
+        }
+        return answers.stream().map(Answer::result).toList();
+    }
+
+    private static List<Answer> going(List<Answer> answers) {
+        return answers.stream().filter(a -> !a.hasEnded()).toList();
+    }
+
+    private void step(List<Answer> active) {
+        Tape.withoutRecording(() -> {
+            try (Scope scope = Scope.open()) {
+                long[] ids = active.stream().mapToLong(Answer::last).toArray();
+                Tensor x = network.embed(Tensor.of(ids, ids.length, 1));
+                Tensor h = network.step(x, active.stream().map(Answer::cache).toList());
+                View logits = network.logitsOfRows(h).view();
+                for (int i = 0; i < ids.length; i++) {
+                    active.get(i).choose(logits.select(0, i).toDoubles());
+                }
+            }
+        });
+    }
+
+    private static boolean isCancelled(BooleanSupplier cancelled) {
+        return cancelled.getAsBoolean() || Thread.currentThread().isInterrupted();
+    }
+}
