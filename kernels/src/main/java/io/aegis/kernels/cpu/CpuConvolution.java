@@ -170,7 +170,7 @@ final class CpuConvolution implements Convolution {
     private void backwardPatches(View x, View dy, Geometry geometry, View dweight) {
         Patches p = new Patches(x, dweight, geometry, dy);
         long o = dweight.size(0);
-        int stripes = (int) Math.clamp(p.rows() * p.columns() * o / GRAIN, 1, STRIPES);
+        int stripes = Math.clamp(p.rows() * p.columns() * o / GRAIN, 1, STRIPES);
         Workers.ranges(p.columns(), stripes, 16, (from, to) -> {
             long width = to - from;
             for (long row = 0; row < p.rows(); row += BLOCK) {
