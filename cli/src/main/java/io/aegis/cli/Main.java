@@ -18,6 +18,7 @@ import picocli.CommandLine.Option;
             ScoreCommand.class,
             VerifyCommand.class,
             TokenizeCommand.class,
+            MergeCommand.class,
             DoctorCommand.class
         })
 public final class Main implements Runnable {

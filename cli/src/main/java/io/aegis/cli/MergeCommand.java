@@ -14,8 +14,9 @@ import picocli.CommandLine.Spec;
 /** A model that needs its adapter no more. */
 @Command(
         name = "merge",
-        description = "Adds a low-rank adapter (PEFT's files) to the weights of its base, and writes a model folder of the"
-                + " same layout, types and shards.",
+        description =
+                "Adds a low-rank adapter (PEFT's files) to the weights of its base, and writes a model folder of the"
+                        + " same layout, types and shards.",
         mixinStandardHelpOptions = true)
 final class MergeCommand implements Callable<Integer> {
     private static final double GIGA = 1e9;

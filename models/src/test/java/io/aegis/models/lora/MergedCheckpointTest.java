@@ -130,8 +130,12 @@ class MergedCheckpointTest {
     void nothingThatExistsIsTouched() throws IOException {
         Path out = Files.createDirectory(folder.resolve("out"));
         Files.writeString(out.resolve("mine"), "mine");
-        assertThatThrownBy(() -> merge(out)).isInstanceOf(WeightsException.class).hasMessageContaining("not empty");
-        assertThatThrownBy(() -> merge(base)).isInstanceOf(WeightsException.class).hasMessageContaining("not empty");
+        assertThatThrownBy(() -> merge(out))
+                .isInstanceOf(WeightsException.class)
+                .hasMessageContaining("not empty");
+        assertThatThrownBy(() -> merge(base))
+                .isInstanceOf(WeightsException.class)
+                .hasMessageContaining("not empty");
         assertThat(out.resolve("mine")).hasContent("mine");
     }
 
@@ -184,7 +188,8 @@ class MergedCheckpointTest {
                     Map.of("proj.0.bias", View.allocate(arena, DType.F32, 4)),
                     n -> n.equals("proj.0.bias")
                             ? "model.mm_projector.0.bias"
-                            : n.replaceFirst("^llm\\.layers\\.1", "model.layers.7").replaceFirst("^llm\\.", "model."),
+                            : n.replaceFirst("^llm\\.layers\\.1", "model.layers.7")
+                                    .replaceFirst("^llm\\.", "model."),
                     DType.F32);
         }
         try (Adapter opened = Adapter.open(adapter)) {
