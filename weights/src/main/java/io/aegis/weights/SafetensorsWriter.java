@@ -44,8 +44,7 @@ public final class SafetensorsWriter {
      * @throws WeightsException when the file could not be written; the old one is unchanged
      * @throws IllegalArgumentException when two tensors share a name, or a name cannot be written
      */
-    public static void write(
-            Path target, Map<String, String> metadata, List<TensorInfo> tensors, TensorSource source) {
+    public static void write(Path target, Map<String, String> metadata, List<TensorInfo> tensors, TensorSource source) {
         ByteBuffer header = headerOf(metadata, tensors);
         AtomicFile.write(target, channel -> {
             AtomicFile.writeFully(channel, header);

@@ -40,7 +40,8 @@ public final class ShardedWriter {
         }
         Map<String, List<TensorInfo>> out = new LinkedHashMap<>();
         for (List<TensorInfo> part : parts) {
-            part.sort(Comparator.comparingInt((TensorInfo t) -> -t.dtype().bits()).thenComparing(TensorInfo::name));
+            part.sort(
+                    Comparator.comparingInt((TensorInfo t) -> -t.dtype().bits()).thenComparing(TensorInfo::name));
             String name = parts.size() == 1
                     ? "model.safetensors"
                     : String.format("model-%05d-of-%05d.safetensors", out.size() + 1, parts.size());
@@ -57,11 +58,7 @@ public final class ShardedWriter {
      * @throws WeightsException when a file could not be written
      */
     public static void write(
-            Path folder,
-            Map<String, String> metadata,
-            List<TensorInfo> tensors,
-            long largest,
-            TensorSource source) {
+            Path folder, Map<String, String> metadata, List<TensorInfo> tensors, long largest, TensorSource source) {
         Map<String, List<TensorInfo>> shards = shards(tensors, largest);
         shards.forEach((name, part) -> SafetensorsWriter.write(folder.resolve(name), metadata, part, source));
         if (shards.size() > 1) {
@@ -86,7 +83,7 @@ public final class ShardedWriter {
                         Separators.createDefaultInstance().withObjectFieldValueSpacing(Separators.Spacing.AFTER))
                 .withObjectIndenter(new DefaultIndenter("  ", "\n"));
         try {
-            return JsonMapper.shared().writer(printer).writeValueAsString(json) + "\n";
+            return new JsonMapper().writer(printer).writeValueAsString(json) + "\n";
         } catch (IOException e) {
             throw new IllegalStateException("an index of plain names cannot be written", e);
         }

@@ -31,8 +31,7 @@ final class RandomTensors implements TensorSource, AutoCloseable {
     private static final int PER_BLOCK = 8;
     private static final int VALUES = 1 << 16;
 
-    private static final ValueLayout.OfLong LONG =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** Mean and standard deviation of a tensor's elements, which are uniform. */
     record Spread(double mean, double deviation) {}

@@ -30,8 +30,8 @@ import java.util.function.LongConsumer;
  */
 public final class Synthesis {
     /** Configs that have a name, as published or small. */
-    public static final List<String> NAMED = List.of(
-            "bunny-llama3-8b", "llava-1.5-7b", "siglip-so400m", "clip-l-336", "bunny-tiny", "llava-tiny");
+    public static final List<String> NAMED =
+            List.of("bunny-llama3-8b", "llava-1.5-7b", "siglip-so400m", "clip-l-336", "bunny-tiny", "llava-tiny");
 
     /** Room for headers, configs and a tokenizer. */
     private static final long BESIDES = 64L << 20;
@@ -77,15 +77,14 @@ public final class Synthesis {
     public static ConfigJson config(String nameOrPath) {
         if (NAMED.contains(nameOrPath)) {
             try (InputStream in = Synthesis.class.getResourceAsStream(nameOrPath + ".json")) {
-                return ConfigJson.of(Path.of(nameOrPath), (ObjectNode) JsonMapper.shared().readTree(in));
+                return ConfigJson.of(Path.of(nameOrPath), (ObjectNode) new JsonMapper().readTree(in));
             } catch (IOException e) {
                 throw new IllegalStateException("the config " + nameOrPath + " cannot be read", e);
             }
         }
         Path path = Path.of(nameOrPath);
         if (!Files.exists(path)) {
-            throw new WeightsException(
-                    nameOrPath + " is neither a config.json nor one of " + String.join(", ", NAMED));
+            throw new WeightsException(nameOrPath + " is neither a config.json nor one of " + String.join(", ", NAMED));
         }
         return ConfigJson.read(path);
     }
@@ -115,8 +114,8 @@ public final class Synthesis {
     public Map<String, Long> files() {
         Map<String, Long> out = new LinkedHashMap<>();
         ShardedWriter.shards(List.copyOf(tensors.keySet()), ShardedWriter.PUBLISHED)
-                .forEach((name, part) -> out.put(
-                        name, part.stream().mapToLong(TensorInfo::bytes).sum()));
+                .forEach((name, part) ->
+                        out.put(name, part.stream().mapToLong(TensorInfo::bytes).sum()));
         return out;
     }
 

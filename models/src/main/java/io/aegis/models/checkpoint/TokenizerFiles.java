@@ -28,8 +28,9 @@ final class TokenizerFiles {
             return List.of(given);
         }
         if (ONE_OF.stream().noneMatch(name -> Files.isRegularFile(given.resolve(name)))) {
-            throw WeightsException.of(given, "is no tokenizer, expected " + String.join(" or ", ONE_OF)
-                    + ", or a folder with one of them");
+            throw WeightsException.of(
+                    given,
+                    "is no tokenizer, expected " + String.join(" or ", ONE_OF) + ", or a folder with one of them");
         }
         return Stream.concat(ONE_OF.stream(), BESIDES.stream())
                 .map(given::resolve)
