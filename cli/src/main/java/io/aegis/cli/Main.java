@@ -18,7 +18,9 @@ import picocli.CommandLine.Option;
             ScoreCommand.class,
             AnalyzeCommand.class,
             VerifyCommand.class,
+            SynthesizeCommand.class,
             TokenizeCommand.class,
+            MergeCommand.class,
             DoctorCommand.class
         })
 public final class Main implements Runnable {
