@@ -98,6 +98,11 @@ public final class Verification {
 
     private static void model(Golden golden, Computing computing, Rows rows) throws IOException {
         ConfigJson config = ConfigJson.read(golden.directory());
+        if (FaceShieldVerification.recognises(golden)) {
+            FaceShieldVerification.run(golden, computing, rows);
+            rest(golden, rows, weights(golden));
+            return;
+        }
         switch (config.text("model_type")) {
             case "dadm" -> {
                 new DadmVerification(golden, config, computing, rows).run();
