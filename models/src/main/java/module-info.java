@@ -5,9 +5,12 @@ module io.aegis.models {
     requires transitive io.aegis.image;
     requires io.aegis.tokenizer;
 
-    exports io.aegis.models;
+    exports io.aegis.models.checkpoint;
     exports io.aegis.models.dadm;
+    exports io.aegis.models.faceshield;
     exports io.aegis.models.llama;
-    exports io.aegis.models.lora;
     exports io.aegis.models.llava;
+    exports io.aegis.models.lora;
+    exports io.aegis.models.vit;
+    exports io.aegis.models;
 }

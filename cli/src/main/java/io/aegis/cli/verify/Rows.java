@@ -94,6 +94,11 @@ final class Rows {
         rows.add(new Row(name, max, error, allowed, verdict, left == 0 ? "" : left + " elements: " + why));
     }
 
+    /** Below it, a gradient is rounding noise where the largest of all gradients of a loss is {@code largest}. */
+    double gradientFloor(double largest) {
+        return tolerances.gradientFloor(largest);
+    }
+
     /** The whole tensor is known to be rounding noise: our value must be noise as well. */
     void noise(String name, double[] ours, double limit, String why) {
         seen.add(name);

@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Finds out what a directory of reference values is, and compares it. */
 public final class Verification {
@@ -76,13 +77,29 @@ public final class Verification {
 
     private static void model(Golden golden, Computing computing, Rows rows) throws IOException {
         ConfigJson config = ConfigJson.read(golden.directory());
-        String type = config.text("model_type");
-        if (!type.equals("dadm")) {
-            throw new WeightsException(golden.directory() + ": reference values of '" + type
-                    + "' cannot be compared yet; dadm and preprocess directories can");
+        switch (config.text("model_type")) {
+            case "dadm" -> {
+                new DadmVerification(golden, config, computing, rows).run();
+                rest(golden, rows, Set.of("weights", "inputs"));
+            }
+            case "siglip", "siglip_vision_model", "clip", "clip_vision_model" -> {
+                new VitVerification(golden, computing, rows).run();
+                rest(golden, rows, weights(golden));
+            }
+            case "llava", "llava_llama" -> {
+                LlavaVerification.run(golden, computing, rows);
+                rest(golden, rows, weights(golden));
+            }
+            default ->
+                throw config.invalid(
+                        "model_type",
+                        "has no reference values that can be compared, expected dadm, siglip, clip or llava");
         }
-        new DadmVerification(golden, config, computing, rows).run();
-        rest(golden, rows, Set.of("weights", "inputs"));
+    }
+
+    /** The files of a Hugging Face model that hold its weights. */
+    private static Set<String> weights(Golden golden) {
+        return golden.files().stream().filter(f -> f.startsWith("model")).collect(Collectors.toSet());
     }
 
     /** A row for every key that has none, but for those of files that are inputs. */

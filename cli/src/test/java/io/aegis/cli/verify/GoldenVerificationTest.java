@@ -34,7 +34,18 @@ class GoldenVerificationTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"dadm", "hf/preprocess", "preprocess-crc.json", "."})
+    @ValueSource(
+            strings = {
+                "dadm",
+                "hf/preprocess",
+                "preprocess-crc.json",
+                ".",
+                "hf/siglip-hd16",
+                "hf/siglip-hd72",
+                "hf/clip",
+                "hf/llava-siglip",
+                "hf/llava-clip"
+            })
     void everythingAgrees(String relative) throws IOException {
         Rows rows = Verification.of(golden(relative), COMPUTING);
         assertThat(rows.exitCode()).as(table(rows)).isZero();

@@ -1,6 +1,6 @@
 package io.aegis.training.faceshield;
 
-import io.aegis.training.metrics.Corners;
+import io.aegis.image.Corners;
 import java.util.Optional;
 
 /**

@@ -1,8 +1,8 @@
 package io.aegis.training.faceshield;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.aegis.image.Corners;
 import io.aegis.training.data.Label;
-import io.aegis.training.metrics.Corners;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

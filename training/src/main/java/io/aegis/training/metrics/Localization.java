@@ -1,5 +1,6 @@
 package io.aegis.training.metrics;
 
+import io.aegis.image.Corners;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,4 +1,4 @@
-package io.aegis.training.metrics;
+package io.aegis.image;
 
 /**
  * A rectangle by its corners, in any unit.

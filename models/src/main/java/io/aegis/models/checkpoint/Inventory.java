@@ -1,0 +1,54 @@
+package io.aegis.models.checkpoint;
+
+import io.aegis.layers.Parameter;
+import io.aegis.layers.Parameters;
+import io.aegis.models.llama.LlamaConfig;
+import io.aegis.models.llama.LlamaNetwork;
+import io.aegis.models.llava.Projector;
+import io.aegis.models.vit.VisionTransformer;
+import io.aegis.models.vit.VitConfig;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The tensors of a model, by the names of this package, as its networks declare them.
+ *
+ * @param shapes of all tensors that may be there
+ * @param required those that must be: a tower in a vision-language model may lack what lies behind its selected hidden
+ *     state, which nobody needs
+ */
+record Inventory(Map<String, long[]> shapes, Set<String> required) {
+    static Inventory of(VisionLanguageConfig config) {
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        try (Parameters all = declared(config, true);
+                Parameters needed = declared(config, false)) {
+            all.all().forEach(p -> shapes.put(p.name(), p.shape()));
+            Set<String> required = new LinkedHashSet<>();
+            needed.all().stream().map(Parameter::name).forEach(required::add);
+            return new Inventory(shapes, required);
+        }
+    }
+
+    /** Shapes only: nothing is filled. */
+    private static Parameters declared(VisionLanguageConfig config, boolean whole) {
+        Parameters p = new Parameters();
+        if (config.language().isPresent()) {
+            new LlamaNetwork(p.at("llm"), config.language().get());
+        }
+        if (config.vision().isPresent()) {
+            VitConfig vision = config.vision().get();
+            if (config.language().isPresent()) {
+                LlamaConfig language = config.language().get();
+                new Projector(p.at("proj"), vision.width(), language.hidden());
+            }
+            if (whole || config.feature() == null) {
+                new VisionTransformer(p.at("vis"), vision);
+            } else {
+                new VisionTransformer(p.at("vis"), vision, config.feature().layer());
+            }
+        }
+        return p;
+    }
+}
