@@ -23,6 +23,9 @@ final class CpuConvolution implements Convolution {
     /** Rows of patches at a time: enough that packing the weights for them is a small part of the product. */
     private static final long BLOCK = 256;
 
+    /** Ranges of columns of the patches in the weights' gradient, each of which reads all of dy. */
+    private static final int STRIPES = 4;
+
     private static final int SLOT = 2;
     private static final int GRADIENT = 5;
     private static final int PICTURE = 6;
@@ -160,7 +163,7 @@ final class CpuConvolution implements Convolution {
     private void backwardPatches(View x, View dy, Geometry geometry, View dweight) {
         Patches p = new Patches(x, dweight, geometry, dy);
         long o = dweight.size(0);
-        Workers.ranges(p.columns(), Workers.count(), 16, (from, to) -> {
+        Workers.ranges(p.columns(), STRIPES, 16, (from, to) -> {
             long width = to - from;
             MemorySegment patches = Scratch.floats(SLOT, BLOCK * width);
             for (long row = 0; row < p.rows(); row += BLOCK) {
@@ -197,10 +200,9 @@ final class CpuConvolution implements Convolution {
         plain.centralDifferenceBackward(deffective, theta, dweight);
     }
 
-    /** How many blocks these rows make: as many for each thread. */
+    /** How many blocks these rows make: an even number, so that two threads have as much to do. */
     private static int blocks(long rows) {
-        long threads = Workers.count();
-        return (int) (Math.ceilDiv(rows, BLOCK * threads) * threads);
+        return (int) (2 * Math.ceilDiv(rows, 2 * BLOCK));
     }
 
     /** A picture whose channels, and pixels of a line, are neighbours: itself, or a copy in scratch memory. */

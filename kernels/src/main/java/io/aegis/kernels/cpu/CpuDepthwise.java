@@ -155,7 +155,7 @@ final class CpuDepthwise {
         MemorySegment out = dweight.buffer().memory();
         int kh = (int) dweight.size(2);
         int kw = (int) dweight.size(3);
-        Workers.ranges(grad.channels, 4 * Workers.count(), Lanes.N, (from, to) -> {
+        Workers.grains(grad.channels, Sums.STRIPE, Sums.UNIT, (from, to) -> {
             for (int tap = 0; tap < kh * kw; tap++) {
                 int u = tap / kw - geometry.padding();
                 int v = tap % kw - geometry.padding();

@@ -132,7 +132,7 @@ final class CpuNormalization implements Normalization {
             Sums.columns(grad, dy.offset(), rows, d, d, 1, false, dbeta);
         }
         if (dgamma != null) {
-            Workers.grains(d, columnGrain(rows), (from, to) -> {
+            Workers.grains(d, columnGrain(rows), Sums.UNIT, (from, to) -> {
                 int n = (int) (to - from);
                 double[] sums = new double[n];
                 float[] block = new float[n];
@@ -255,7 +255,7 @@ final class CpuNormalization implements Normalization {
         MemorySegment in = x.buffer().memory();
         Sums.columns(in, x.offset(), rows, c, c, 1.0 / rows, false, mean);
         MemorySegment m = mean.buffer().memory();
-        Workers.grains(c, columnGrain(rows), (from, to) -> {
+        Workers.grains(c, columnGrain(rows), Sums.UNIT, (from, to) -> {
             int n = (int) (to - from);
             double[] sums = new double[n];
             float[] block = new float[n];
@@ -365,7 +365,7 @@ final class CpuNormalization implements Normalization {
         int c = (int) x.size(-1);
         long rows = x.elements() / c;
         boolean sums = batch && dx != null || dgamma != null || dbeta != null;
-        Workers.grains(c, columnGrain(rows), (from, to) -> {
+        Workers.grains(c, columnGrain(rows), Sums.UNIT, (from, to) -> {
             int n = (int) (to - from);
             Channels k = new Channels(n);
             for (int i = 0; i < n; i++) {
@@ -512,6 +512,6 @@ final class CpuNormalization implements Normalization {
 
     /** Channels that one thread takes at least: whole vectors, and enough work. */
     private static long columnGrain(long rows) {
-        return Math.max(4L * Lanes.N, GRAIN / Math.max(1, rows));
+        return Math.max(Sums.STRIPE, GRAIN / Math.max(1, rows));
     }
 }

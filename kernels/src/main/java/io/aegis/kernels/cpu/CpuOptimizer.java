@@ -33,7 +33,7 @@ final class CpuOptimizer implements Optimizer {
         MemorySegment m = first.buffer().memory();
         MemorySegment v = second.buffer().memory();
         long n = parameter.elements();
-        Workers.grains(n, CHUNK, (from, to) -> {
+        Workers.grains(n, CHUNK, CHUNK, (from, to) -> {
             for (long at = from; at < to; at += CHUNK) {
                 int length = (int) Math.min(CHUNK, to - at);
                 step(

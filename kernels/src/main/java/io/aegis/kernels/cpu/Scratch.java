@@ -5,7 +5,12 @@ import java.lang.foreign.MemorySegment;
 
 /** Working memory of one thread, kept between calls. One use at a time a slot: whoever nests takes another slot. */
 final class Scratch {
-    private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[8]);
+    /** A widened row of weights. */
+    static final int ROW = 8;
+    /** A widened panel of weights. */
+    static final int PANEL = 9;
+
+    private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[10]);
     private static final long ALIGNMENT = 64;
 
     private Scratch() {}

@@ -12,6 +12,10 @@ import jdk.incubator.vector.FloatVector;
 final class Sums {
     /** Rows that are added in float before the sum moves to double. */
     static final int BLOCK = 64;
+    /** Columns that one thread takes at least, so that what it reads of a row is worth fetching. */
+    static final long STRIPE = 64;
+    /** Stripes begin at multiples of it: a cache line. */
+    static final long UNIT = 16;
 
     private Sums() {}
 
@@ -24,7 +28,7 @@ final class Sums {
     static void columns(
             MemorySegment x, long offset, long rows, long columns, long stride, double scale, boolean add, View y) {
         MemorySegment out = y.buffer().memory();
-        Workers.grains(columns, Math.max(Lanes.N, (1 << 14) / Math.max(1, rows)), (from, to) -> {
+        Workers.grains(columns, Math.max(STRIPE, (1 << 14) / Math.max(1, rows)), UNIT, (from, to) -> {
             int n = (int) (to - from);
             double[] sums = new double[n];
             float[] block = new float[n];

@@ -15,6 +15,9 @@ import java.util.function.IntConsumer;
 final class Workers {
     private static final Workers INSTANCE = new Workers(wanted());
     private static final int SPINS = 2000;
+    /** Parts of a job that is cut by its size: more than a machine has processors, so that a late one costs little. */
+    private static final int MOST = 64;
+
     private static final ThreadLocal<Boolean> ALONE = new ThreadLocal<>();
 
     private final int threads;
@@ -62,7 +65,12 @@ final class Workers {
 
     /** As {@link #ranges}, with no range much smaller than {@code grain}. */
     static void grains(long n, long grain, Range body) {
-        ranges(n, (int) Math.min(4L * count(), Math.max(1, n / Math.max(1, grain))), 1, body);
+        grains(n, grain, 1, body);
+    }
+
+    /** As {@link #grains(long, long, Range)}, each range a multiple of {@code unit} but the last. */
+    static void grains(long n, long grain, long unit, Range body) {
+        ranges(n, Math.clamp(n / Math.max(1, grain), 1, MOST), unit, body);
     }
 
     /** Work on {@code from} (inclusive) to {@code to} (exclusive). */

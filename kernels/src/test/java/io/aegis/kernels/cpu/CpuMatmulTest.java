@@ -3,6 +3,7 @@ package io.aegis.kernels.cpu;
 import static io.aegis.kernels.cpu.Twin.garbage;
 import static io.aegis.kernels.cpu.Twin.random;
 import static io.aegis.kernels.cpu.Twin.to;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Backends;
@@ -14,6 +15,7 @@ import io.aegis.kernels.View;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CpuMatmulTest {
@@ -60,6 +62,91 @@ class CpuMatmulTest {
         View a = random(1, 2, heads, 65, 72).permute(0, 1, 2, 3);
         View b = random(2, 2, heads, 33, 72).transpose(-1, -2);
         both("batched", a, b, garbage(2, heads, 65, 33), Epilogue.NONE);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 1, 1",
+        "1, 72, 13",
+        "1, 197, 4099",
+        "2, 1, 3",
+        "8, 129, 2049",
+        "13, 65, 64",
+        "65, 577, 127",
+        "197, 72, 1100",
+        "3, 729, 100",
+        "2, 3, 0",
+        "0, 4, 5",
+        "9, 0, 4",
+    })
+    void halfPrecisionWeights(int m, int n, int k) {
+        View[] as = {random(1, m, k), random(1, k, m).transpose(0, 1)};
+        View bias = random(3, n);
+        for (DType type : new DType[] {DType.F16, DType.BF16}) {
+            View[] bs = {
+                TestViews.random(2, type, n, k).transpose(0, 1),
+                TestViews.random(2, type, k, n),
+                TestViews.random(2, type, n, k + 3).slice(1, 1, 1 + k).transpose(0, 1),
+                TestViews.strided(2, type, k, n)
+            };
+            for (View a : as) {
+                for (View b : bs) {
+                    both(type + " plain", a, b, garbage(m, n), Epilogue.NONE);
+                    both(type + " silu", a, b, garbage(m, n), new Epilogue(bias, Activation.SILU, false));
+                    both(type + " added", a, b, random(4, m, n), Epilogue.ACCUMULATE);
+                }
+            }
+        }
+    }
+
+    /** Each row alone, a few together, many together: the same bits. */
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "F16", "BF16"})
+    void rowsDoNotKnowOfEachOther(DType type) {
+        int n = 131;
+        int k = 2500;
+        View bias = random(3, n);
+        View weight = TestViews.random(2, type, n, k);
+        for (View b : new View[] {weight.transpose(0, 1), TestViews.random(2, type, k, n)}) {
+            View a = random(1, 19, k);
+            View alone = garbage(19, n);
+            for (int r = 0; r < 19; r++) {
+                Twin.fast().matmul().multiply(a.slice(0, r, r + 1), b, alone.slice(0, r, r + 1), Epilogue.bias(bias));
+            }
+            for (int rows : new int[] {1, 2, 8, 19}) {
+                View together = garbage(rows, n);
+                Twin.fast().matmul().multiplyRows(a.slice(0, 0, rows), b, together, Epilogue.bias(bias));
+                assertThat(together.toDoubles())
+                        .isEqualTo(alone.slice(0, 0, rows).toDoubles());
+            }
+            Twin.compare("rows", to(garbage(19, n)), (kernels, d) -> kernels.matmul()
+                    .multiplyRows(a, b, d[0], Epilogue.NONE));
+        }
+    }
+
+    @Test
+    void infinityAndNotANumberAreWidenedAsTheyAre() {
+        for (DType type : new DType[] {DType.F16, DType.BF16}) {
+            View b = TestViews.zeros(type, 40, 3);
+            b.set(Double.POSITIVE_INFINITY, 0, 0);
+            b.set(Double.NaN, 17, 1);
+            b.set(type == DType.F16 ? 0x1p-24 : 0x1p-133, 33, 2);
+            View a = TestViews.zeros(DType.F32, 1, 40);
+            Twin.fast().elementwise().fill(a, 1);
+            View c = garbage(1, 3);
+            for (View weight : new View[] {b, rowsOf(b)}) {
+                Twin.fast().matmul().multiply(a, weight, c, Epilogue.NONE);
+                assertThat(c.toDoubles())
+                        .containsExactly(Double.POSITIVE_INFINITY, Double.NaN, type == DType.F16 ? 0x1p-24 : 0x1p-133);
+            }
+        }
+    }
+
+    /** The same matrix stored by columns. */
+    private static View rowsOf(View b) {
+        View copy = TestViews.zeros(b.dtype(), b.size(1), b.size(0)).transpose(0, 1);
+        Backends.scalar().elementwise().copy(b, copy);
+        return copy;
     }
 
     @Test
