@@ -1,0 +1,230 @@
+package io.aegis.models.faceshield;
+
+import static io.aegis.tensor.Ops.concat;
+
+import io.aegis.layers.Parameters;
+import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
+import io.aegis.models.checkpoint.VisionLanguageConfig;
+import io.aegis.models.llama.LlamaNetwork;
+import io.aegis.models.llava.Projector;
+import io.aegis.models.vit.VisionTransformer;
+import io.aegis.tensor.AttentionMask;
+import io.aegis.tensor.Ops;
+import io.aegis.tensor.Tape;
+import io.aegis.tensor.Tensor;
+import java.util.Arrays;
+
+/**
+ * The graph of FaceShield (arXiv 2505.09415, figure 1), one face and one question at a time:
+ *
+ * <pre>
+ * V = tower(I_rgb, I_sav)            {@link #features}    [2, n, D_v]
+ * Z = projector(V)                   {@link #project}     [2n, D]
+ * K = PVTM(Z, question)              {@link #vision}      rows that stay
+ * E = splice(prompt, Z_K)            {@link #sequence}    [N, D]
+ * answer = llama(E)                  {@link #loss}, {@link #logits}
+ * </pre>
+ *
+ * <p>Parameters are {@code llm.*}, {@code proj.{0, 2}.*}, {@code vis.*}, and where the options ask for them {@code
+ * proj_sav.{0, 2}.*} and {@code pvtm.*}. Everything goes on a tape where one records.
+ */
+public final class FaceShieldNetwork {
+    /** The id that stands for a picture in prompts, outside any vocabulary. */
+    public static final long PICTURE = VisionLanguageConfig.IMAGE_TOKEN;
+
+    private final FaceShieldConfig config;
+    private final LlamaNetwork language;
+    private final Projector projector;
+    private final Projector auxiliaryProjector;
+    private final VisionTransformer tower;
+    private final Pvtm pvtm;
+
+    /**
+     * Vision tokens for one question.
+     *
+     * @param selection how they were ranked, and which are kept
+     * @param tokens what the language model gets of them
+     */
+    public record Vision(Selection selection, VisionTokens tokens) {}
+
+    /** Declares all parameters. */
+    public FaceShieldNetwork(Parameters p, FaceShieldConfig config) {
+        this.config = config;
+        Streams streams = config.options().streams();
+        long width = config.language().hidden();
+        long channels = (streams.joined() == Streams.Joined.CHANNELS ? 2L : 1) * config.vision().width();
+        language = new LlamaNetwork(p.at("llm"), config.language());
+        projector = new Projector(p.at("proj"), channels, width);
+        auxiliaryProjector = streams.projectors() == Streams.Projectors.OWN
+                ? new Projector(p.at("proj_sav"), channels, width)
+                : null;
+        tower = new VisionTransformer(p.at("vis"), config.vision(), config.feature().layer());
+        pvtm = new Pvtm(p.at("pvtm"), config.options().pvtm(), channels, width);
+    }
+
+    public FaceShieldConfig config() {
+        return config;
+    }
+
+    /** The language model, for adapters and for generation. */
+    public LlamaNetwork language() {
+        return language;
+    }
+
+    public Pvtm pvtm() {
+        return pvtm;
+    }
+
+    /** V: pixels [2, 3, S, S] of the picture and its auxiliary picture to [2, n, D_v]. */
+    public Tensor features(Tensor pixels) {
+        return tower.features(pixels, config.feature().layer(), config.feature().dropFirst());
+    }
+
+    /** V as tokens: [2, n, D_v] to [2n, D_v], the picture's first, or to [n, 2 D_v]. */
+    Tensor towerTokens(Tensor features) {
+        long n = features.size(1);
+        long width = features.size(2);
+        return config.options().streams().joined() == Streams.Joined.TOKENS
+                ? features.reshape(2 * n, width)
+                : features.permute(1, 0, 2).reshape(n, 2 * width);
+    }
+
+    /** Z: features [2, n, D_v] to tokens of the language model, [2n, D] or [n, D]. */
+    public Tensor project(Tensor features) {
+        return projected(towerTokens(features));
+    }
+
+    private Tensor projected(Tensor tokens) {
+        if (auxiliaryProjector == null) {
+            return projector.of(tokens);
+        }
+        long n = tokens.size(0) / 2;
+        return concat(0, projector.of(tokens.slice(0, 0, n)), auxiliaryProjector.of(tokens.slice(0, n, 2 * n)));
+    }
+
+    /** P of a question's tokens without special ones, [m, D] or [m, D_v]; only its learned map goes on a tape. */
+    public Tensor prompt(long[] question) {
+        Tensor[] embedded = new Tensor[1];
+        Tape.withoutRecording(() -> embedded[0] = language.embed(Tensor.of(question, question.length)));
+        return pvtm.prompt(embedded[0], this::lastHidden);
+    }
+
+    private Tensor lastHidden(Tensor embedded) {
+        long t = embedded.size(0);
+        Tensor[] out = new Tensor[1];
+        Tape.withoutRecording(() -> out[0] = language.hidden(
+                        embedded.reshape(1, t, embedded.size(1)),
+                        LlamaNetwork.positions(0, t),
+                        AttentionMask.causal(),
+                        null,
+                        Probe.NONE)
+                .reshape(t, embedded.size(1)));
+        return out[0];
+    }
+
+    /**
+     * Ranks the tokens of a face against a question.
+     *
+     * @param features [2, n, D_v]
+     * @param projected Z of them
+     * @param question its tokens without special ones; with none every token is kept, there being nothing to rank by
+     */
+    public Selection select(Tensor features, Tensor projected, long[] question, MaskingMode mode, Draw draw) {
+        Selection[] out = new Selection[1];
+        Tape.withoutRecording(() -> {
+            int streams = config.options().streams().count();
+            out[0] = question.length == 0
+                    ? pvtm.select(new double[(int) projected.size(0)], streams, MaskingMode.OFF, draw)
+                    : pvtm.select(Pvtm.cosine(comparable(features, projected), prompt(question)), streams, mode, draw);
+        });
+        return out[0];
+    }
+
+    private Tensor comparable(Tensor features, Tensor projected) {
+        return config.options().pvtm().space() == SimilaritySpace.TOWER ? towerTokens(features) : projected;
+    }
+
+    /** K: what the language model gets of projected tokens of which some are kept. */
+    public VisionTokens masked(Tensor projected, Selection selection) {
+        return pvtm.masked(projected, selection.kept());
+    }
+
+    /**
+     * Projector and PVTM together, for training: where the question's map is learned, its gate is in between.
+     *
+     * @param features [2, n, D_v]
+     * @param question its tokens without special ones; may be empty
+     */
+    public Vision vision(Tensor features, long[] question, MaskingMode mode, Draw draw) {
+        Tensor tokens = towerTokens(features);
+        boolean learned = config.options().pvtm().space() == SimilaritySpace.TOWER && question.length > 0;
+        Tensor projected = projected(learned ? pvtm.gated(tokens, prompt(question)) : tokens);
+        Selection selection = select(features, projected, question, mode, draw);
+        return new Vision(selection, masked(projected, selection));
+    }
+
+    /**
+     * E: the prompt with vision tokens in the place of {@link #PICTURE}. Of two placeholders each takes the tokens of one
+     * stream.
+     *
+     * @param ids of the prompt
+     * @throws IllegalArgumentException when the ids have another number of placeholders than the options
+     */
+    public Sequence sequence(long[] ids, VisionTokens vision) {
+        int slots = config.options().streams().slots();
+        long found = Arrays.stream(ids).filter(id -> id == PICTURE).count();
+        if (found != slots) {
+            throw new IllegalArgumentException("the prompt has " + found + " places for pictures, expected " + slots);
+        }
+        SequenceBuilder out = new SequenceBuilder();
+        int place = 0;
+        int from = 0;
+        for (int i = 0; i <= ids.length; i++) {
+            if (i < ids.length && ids[i] != PICTURE) {
+                continue;
+            }
+            if (i > from) {
+                out.text(embed(Arrays.copyOfRange(ids, from, i)));
+            }
+            if (i < ids.length) {
+                out.vision(vision, place, place + vision.slot() / slots);
+                place += vision.slot() / slots;
+            }
+            from = i + 1;
+        }
+        return out.build();
+    }
+
+    private Tensor embed(long[] ids) {
+        return language.embed(Tensor.of(ids, ids.length));
+    }
+
+    /** Scores of every token of the vocabulary behind each row of a sequence: [N, V]. */
+    public Tensor logits(Sequence s) {
+        Tensor h = language.hidden(
+                s.rows(0, s.length()), s.positions(0, s.length(), 0), s.mask(0), null, Probe.NONE);
+        return language.logits(h.reshape(s.length(), config.language().hidden()));
+    }
+
+    /**
+     * Mean cross-entropy of an answer's tokens behind a prompt; logits are computed for these tokens only.
+     *
+     * @param answer its ids, one that closes it included; at least one
+     * @param pass dropout of adapters
+     * @param checkpointed compute each block again in the backward pass instead of keeping what is inside
+     * @return [1]
+     */
+    public Tensor loss(Sequence prompt, long[] answer, Pass pass, boolean checkpointed) {
+        int n = prompt.length();
+        int read = answer.length - 1;
+        Tensor rows = prompt.rows(0, n);
+        if (read > 0) {
+            Tensor said = embed(Arrays.copyOf(answer, read)).reshape(1, read, rows.size(2));
+            rows = concat(1, rows, said); //                                         [1, N + m - 1, D]
+        }
+        Tensor hidden = language.hidden(rows, prompt.positions(0, n, read), prompt.mask(read), pass, checkpointed);
+        Tensor behind = hidden.reshape(n + read, rows.size(2)).slice(0, n - 1, n + read); // [m, D]
+        return Ops.crossEntropy(language.logits(behind), Tensor.of(answer, answer.length));
+    }
+}
