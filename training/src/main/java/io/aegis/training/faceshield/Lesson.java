@@ -16,6 +16,11 @@ record Lesson(Instruction source, long[] ids, long[] question, int answer) {
         return ids.length - answer;
     }
 
+    /** The tokens before those to be learned. */
+    long[] prompt() {
+        return Arrays.copyOf(ids, answer);
+    }
+
     /** The tokens to be learned. */
     long[] targets() {
         return Arrays.copyOfRange(ids, answer, ids.length);

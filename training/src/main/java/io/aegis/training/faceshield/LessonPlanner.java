@@ -52,13 +52,36 @@ final class LessonPlanner {
             problems.add(Problem.LABEL_MISMATCH, s.describe());
             return Optional.empty();
         }
-        long[] ids = LongStream.concat(
+        return Optional.of(new Lesson(s, spliced(before, behind), question(s.question()), before.length + 1 + first));
+    }
+
+    /**
+     * A picture with a beginning of an answer to some question, which nothing closes; empty when it is too long.
+     *
+     * @param answer with the space before its first word
+     */
+    Optional<Lesson> answered(Instruction s, String question, String answer) {
+        String prompt = template.prompt(question);
+        int picture = prompt.indexOf(ChatTemplate.IMAGE);
+        int[] before = tokenizer.encode(prompt.substring(0, picture), true);
+        String text = prompt.substring(picture + ChatTemplate.IMAGE.length());
+        Encoding behind = tokenizer.encoding(text + answer, false);
+        int first = behind.firstBehind(text.length());
+        return before.length + behind.length() > room
+                ? Optional.empty()
+                : Optional.of(new Lesson(s, spliced(before, behind), question(question), before.length + 1 + first));
+    }
+
+    private static long[] spliced(int[] before, Encoding behind) {
+        return LongStream.concat(
                         LongStream.concat(longs(before), LongStream.of(FaceShieldNetwork.PICTURE)), longs(behind.ids()))
                 .toArray();
-        long[] question = s.question().isEmpty()
+    }
+
+    private long[] question(String question) {
+        return question.isEmpty()
                 ? new long[0]
-                : longs(tokenizer.encode(s.question(), false)).toArray();
-        return Optional.of(new Lesson(s, ids, question, before.length + 1 + first));
+                : longs(tokenizer.encode(question, false)).toArray();
     }
 
     /** The published rule: an answer begins one token before the end of the prompt with its trailing space. */
