@@ -1,5 +1,6 @@
 /** The {@code aegis} command. */
 module io.aegis.cli {
+    requires io.aegis.tokenizer;
     requires io.aegis.training;
     requires info.picocli;
 

@@ -1,2 +1,7 @@
-/** Text to ids and back; the room of the language models' tokenizers, not yet furnished. */
-module io.aegis.tokenizer {}
+/** Text to ids and back: byte-level BPE, SentencePiece BPE, chat templates. */
+module io.aegis.tokenizer {
+    requires com.fasterxml.jackson.databind;
+    requires com.google.protobuf;
+
+    exports io.aegis.tokenizer;
+}
