@@ -53,13 +53,15 @@ public final class FaceShieldNetwork {
         this.config = config;
         Streams streams = config.options().streams();
         long width = config.language().hidden();
-        long channels = (streams.joined() == Streams.Joined.CHANNELS ? 2L : 1) * config.vision().width();
+        long channels = (streams.joined() == Streams.Joined.CHANNELS ? 2L : 1)
+                * config.vision().width();
         language = new LlamaNetwork(p.at("llm"), config.language());
         projector = new Projector(p.at("proj"), channels, width);
         auxiliaryProjector = streams.projectors() == Streams.Projectors.OWN
                 ? new Projector(p.at("proj_sav"), channels, width)
                 : null;
-        tower = new VisionTransformer(p.at("vis"), config.vision(), config.feature().layer());
+        tower = new VisionTransformer(
+                p.at("vis"), config.vision(), config.feature().layer());
         pvtm = new Pvtm(p.at("pvtm"), config.options().pvtm(), channels, width);
     }
 
@@ -202,8 +204,7 @@ public final class FaceShieldNetwork {
 
     /** Scores of every token of the vocabulary behind each row of a sequence: [N, V]. */
     public Tensor logits(Sequence s) {
-        Tensor h = language.hidden(
-                s.rows(0, s.length()), s.positions(0, s.length(), 0), s.mask(0), null, Probe.NONE);
+        Tensor h = language.hidden(s.rows(0, s.length()), s.positions(0, s.length(), 0), s.mask(0), null, Probe.NONE);
         return language.logits(h.reshape(s.length(), config.language().hidden()));
     }
 

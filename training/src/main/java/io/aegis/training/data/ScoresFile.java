@@ -20,7 +20,10 @@ public final class ScoresFile {
         for (Sample s : scores.samples()) {
             csv.append(quoted(s.id())).append(',').append(s.score()).append(',');
             csv.append(s.bonaFide() ? "bonafide" : "attack").append(',');
-            csv.append(quoted(s.attack())).append(',').append(quoted(s.domain())).append('\n');
+            csv.append(quoted(s.attack()))
+                    .append(',')
+                    .append(quoted(s.domain()))
+                    .append('\n');
         }
         AtomicFile.write(file, csv.toString());
     }
@@ -44,8 +47,8 @@ public final class ScoresFile {
             }
             try {
                 double score = Double.parseDouble(cells.get(1));
-                samples.add(new Sample(
-                        cells.get(0), score, cells.get(2).equals("bonafide"), cells.get(3), cells.get(4)));
+                samples.add(
+                        new Sample(cells.get(0), score, cells.get(2).equals("bonafide"), cells.get(3), cells.get(4)));
             } catch (IllegalArgumentException e) {
                 throw new DataException(file + ", line " + row.line() + ": " + e.getMessage(), e);
             }

@@ -137,17 +137,15 @@ final class BaseModel implements AutoCloseable {
     void fill(Parameters p, Predicate<Parameter> trained, long seed) {
         if (checkpoint.isEmpty()) {
             if (!p.all().stream().allMatch(trained)) {
-                throw new TrainingException(folder
-                        + ": holds no weights; only with --stage full does a model begin at random");
+                throw new TrainingException(
+                        folder + ": holds no weights; only with --stage full does a model begin at random");
             }
             p.initialize(DType.F32, seed);
             return;
         }
         VisionLanguageCheckpoint c = checkpoint.get();
-        List<String> names = p.all().stream()
-                .map(Parameter::name)
-                .filter(c.tensors()::has)
-                .toList();
+        List<String> names =
+                p.all().stream().map(Parameter::name).filter(c.tensors()::has).toList();
         try {
             p.loadAsStored(c.path().toString(), names, name -> Views.of(c.tensors(), name), trained);
         } catch (IllegalArgumentException e) {

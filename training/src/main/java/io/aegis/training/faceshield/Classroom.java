@@ -43,11 +43,12 @@ record Classroom(
         problems.addAll(data.problems());
         Map<Path, String> unreadable = see(data, eyes, lanes, console);
         int longest = base.config().longest();
-        int length = options.limits().length() == 0 ? longest : Math.min(longest, options.limits().length());
+        int length = options.limits().length() == 0
+                ? longest
+                : Math.min(longest, options.limits().length());
         int room = length - base.config().visionTokens();
         boolean plain = options.stage() == Stage.PROJECTOR;
-        LessonPlanner planner =
-                new LessonPlanner(base.tokenizer(), plain ? ChatTemplate.PLAIN : base.template(), room);
+        LessonPlanner planner = new LessonPlanner(base.tokenizer(), plain ? ChatTemplate.PLAIN : base.template(), room);
         List<Lesson> train = lessons(data.train(), planner, unreadable, problems);
         List<Lesson> development = lessons(data.development(), planner, unreadable, problems);
         LessonPlanner canonical = new LessonPlanner(base.tokenizer(), base.template(), room);
@@ -94,8 +95,8 @@ record Classroom(
             }
         }
         if (lessons.isEmpty()) {
-            throw new DataException("'" + set.name() + "' has no samples that can be used; "
-                    + String.join("; ", problems.summary()));
+            throw new DataException(
+                    "'" + set.name() + "' has no samples that can be used; " + String.join("; ", problems.summary()));
         }
         return lessons;
     }

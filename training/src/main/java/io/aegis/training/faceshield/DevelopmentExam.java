@@ -32,8 +32,7 @@ final class DevelopmentExam {
      */
     record ScoredFace(Instruction source, Lesson real, Lesson spoof) {}
 
-    DevelopmentExam(
-            FaceShieldNetwork network, Eyes eyes, List<Lesson> lessons, List<ScoredFace> faces, Lanes lanes) {
+    DevelopmentExam(FaceShieldNetwork network, Eyes eyes, List<Lesson> lessons, List<ScoredFace> faces, Lanes lanes) {
         this.network = network;
         this.eyes = eyes;
         this.lessons = List.copyOf(lessons);
@@ -54,7 +53,8 @@ final class DevelopmentExam {
     /** Scores of the faces; empty unless both classes are there. */
     Optional<Scores> scores() {
         boolean live = faces.stream().anyMatch(f -> f.source.truth().bonaFide().orElseThrow());
-        boolean attacks = faces.stream().anyMatch(f -> !f.source.truth().bonaFide().orElseThrow());
+        boolean attacks =
+                faces.stream().anyMatch(f -> !f.source.truth().bonaFide().orElseThrow());
         if (!live || !attacks) {
             return Optional.empty();
         }

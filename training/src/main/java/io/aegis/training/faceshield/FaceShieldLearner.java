@@ -53,8 +53,7 @@ final class FaceShieldLearner implements AutoCloseable {
             });
             trained.addAll(parameters.trainable());
             trained.addAll(adapters.trainable());
-            adam = new Adam(
-                    trained, Adam.Constants.decoupled(options.fit().weightDecay()));
+            adam = new Adam(trained, Adam.Constants.decoupled(options.fit().weightDecay()));
         } catch (RuntimeException | Error e) {
             close();
             throw e;

@@ -109,7 +109,9 @@ final class FaceShieldRun {
     /** The scores that the best state gave its development set, if its faces had labels. */
     Optional<Scores> scores() {
         Path file = folder.file(SCORES);
-        return Files.exists(file) ? Optional.of(ScoresFile.read(file, "development", Split.DEVELOPMENT)) : Optional.empty();
+        return Files.exists(file)
+                ? Optional.of(ScoresFile.read(file, "development", Split.DEVELOPMENT))
+                : Optional.empty();
     }
 
     /** Writes the logs for people; {@code last.safetensors} holds those that count. */

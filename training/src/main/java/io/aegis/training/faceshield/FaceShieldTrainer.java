@@ -134,8 +134,7 @@ public final class FaceShieldTrainer {
                         options.run().cache())
                 : new LiveEyes(network);
         this.classroom = Classroom.of(data, learner.base(), options, eyes, lanes, console);
-        this.curriculum =
-                new Curriculum(classroom.train(), options.fit().perUpdate(), options.seed());
+        this.curriculum = new Curriculum(classroom.train(), options.fit().perUpdate(), options.seed());
         this.exam = new DevelopmentExam(network, eyes, classroom.development(), classroom.faces(), lanes);
         this.total = options.fit().epochs() * curriculum.updatesPerEpoch();
         this.warmUp = (long) Math.ceil(options.fit().warmUp() * total);
@@ -218,12 +217,12 @@ public final class FaceShieldTrainer {
         state = state.with(said);
         boolean best = state.best(options.best()).orElseThrow() == said;
         if (best) {
-            run.saveBest(
-                    learner, said, scores, threshold.map(t -> new DecisionThreshold(t.value(), t.origin())));
+            run.saveBest(learner, said, scores, threshold.map(t -> new DecisionThreshold(t.value(), t.origin())));
         }
         run.save(learner, state);
         run.writeLogs(state);
-        String faces = on.map(e -> String.format(Locale.ROOT, ", faces: AUC %.4f, accuracy %.4f", e.auc(), e.accuracy()))
+        String faces = on.map(
+                        e -> String.format(Locale.ROOT, ", faces: AUC %.4f, accuracy %.4f", e.auc(), e.accuracy()))
                 .orElse("");
         return String.format(
                 Locale.ROOT,
@@ -246,8 +245,8 @@ public final class FaceShieldTrainer {
 
     private TrainingException diverged(String what, Exception cause) {
         return new TrainingException(
-                "update " + (state.updates() + 1) + ": training diverged, " + what
-                        + "; a lower learning rate may help" + run.folder().kept(),
+                "update " + (state.updates() + 1) + ": training diverged, " + what + "; a lower learning rate may help"
+                        + run.folder().kept(),
                 cause);
     }
 

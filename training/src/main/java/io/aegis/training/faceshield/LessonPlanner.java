@@ -86,8 +86,7 @@ final class LessonPlanner {
 
     /** The published rule: an answer begins one token before the end of the prompt with its trailing space. */
     private boolean countsAgree(String text, int boundary, int first) {
-        return boundary == 0
-                || tokenizer.encode(text.substring(0, boundary) + " ", false).length - 1 == first;
+        return boundary == 0 || tokenizer.encode(text.substring(0, boundary) + " ", false).length - 1 == first;
     }
 
     private static LongStream longs(int[] ids) {

@@ -61,7 +61,9 @@ final class TrainedModel {
             Files.createDirectories(folder);
             for (String name : BESIDE) {
                 if (Files.exists(base.folder().resolve(name))) {
-                    AtomicFile.write(folder.resolve(name), Files.readAllBytes(base.folder().resolve(name)));
+                    AtomicFile.write(
+                            folder.resolve(name),
+                            Files.readAllBytes(base.folder().resolve(name)));
                 }
             }
         } catch (IOException e) {

@@ -89,7 +89,7 @@ public final class ProgressBar implements AutoCloseable {
      * One step is done.
      *
      * @param sampled how many samples it took
-     * @param value its loss
+     * @param value its loss; NaN for work that has none
      */
     public void step(int sampled, double value) {
         step++;
@@ -158,7 +158,7 @@ public final class ProgressBar implements AutoCloseable {
         }
         separate(line).append(step).append('/').append(total);
         line.append(String.format(Locale.ROOT, " (%.0f%%)", Math.floor(100 * share)));
-        if (step > 0 && samples > 0) {
+        if (step > 0 && samples > 0 && !Double.isNaN(loss)) {
             line.append("  loss ").append(number(loss));
         }
         Mark from = window.getFirst();
