@@ -17,6 +17,7 @@ import picocli.CommandLine.Option;
             EvaluateCommand.class,
             ScoreCommand.class,
             VerifyCommand.class,
+            SynthesizeCommand.class,
             TokenizeCommand.class,
             DoctorCommand.class
         })

@@ -18,7 +18,10 @@ public enum CheckpointLayout {
             "Bunny and LLaVA (original)",
             List.of("model.mm_projector.", "model.vision_tower."),
             tower(llama(NameTable.empty(), "model.", "lm_head."), "model.vision_tower.vision_tower.vision_model.")
-                    .rename("model.mm_projector.{i}.{*}", "proj.{i}.{*}")),
+                    .rename("model.mm_projector.{i}.{*}", "proj.{i}.{*}")
+                    // FaceShield's own, where its options ask for them.
+                    .rename("model.mm_projector_sav.{i}.{*}", "proj_sav.{i}.{*}")
+                    .rename("model.pvtm.{*}", "pvtm.{*}")),
 
     /** Hugging Face's LLaVA as files have it: {@code language_model.model}, {@code multi_modal_projector}. */
     LLAVA_HF(

@@ -75,7 +75,7 @@ record Classroom(
                         unreadable.put(pictures.get(i), e.getMessage());
                     }
                     synchronized (bar) {
-                        bar.step(1, Double.NaN);
+                        bar.step(1);
                     }
                 }
             });
