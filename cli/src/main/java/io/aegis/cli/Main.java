@@ -19,6 +19,7 @@ import picocli.CommandLine.Option;
             VerifyCommand.class,
             SynthesizeCommand.class,
             TokenizeCommand.class,
+            MergeCommand.class,
             DoctorCommand.class
         })
 public final class Main implements Runnable {

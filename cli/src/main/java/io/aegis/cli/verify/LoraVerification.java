@@ -165,7 +165,10 @@ final class LoraVerification {
                 String name = module + ".weight";
                 String canonical = base.layout().table().apply(name).orElseThrow();
                 View weight = Views.of(base.tensors(), canonical);
-                View sum = View.allocate(arena, weight.dtype(), weight.shape());
+                // The reference merged what was widened, so its sums may be wider than the base.
+                DType dtype =
+                        golden.has(MERGED, name) ? golden.view(MERGED, name).dtype() : weight.dtype();
+                View sum = View.allocate(arena, dtype, weight.shape());
                 LoraMerge.merge(weight, pair, adapter.config().scale(module), sum);
                 compare(MERGED, name, sum.toDoubles(), Rows.OUTPUT);
                 weights.put(canonical, sum);
@@ -212,7 +215,8 @@ final class LoraVerification {
                                         .forEach(q -> noise.put(
                                                 q, tiny(g.of(q.tensor()).toDoubles())));
                             }
-                            double factor = Math.min(1, told.number("clip_grad_norm") / (norms[i] + 1e-6));
+                            double factor = Math.min(
+                                    1, told.number("clip_grad_norm", Double.POSITIVE_INFINITY) / (norms[i] + 1e-6));
                             for (Parameter q : own.all()) {
                                 Tensor gradient = g.of(q.tensor()).times(factor);
                                 adam.update(q, gradient, told.number("lr"));

@@ -5,6 +5,7 @@ import io.aegis.weights.NameTable;
 import io.aegis.weights.WeightsException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -97,6 +98,14 @@ public enum CheckpointLayout {
                 : "its first tensor is " + c.names().getFirst();
         throw WeightsException.of(
                 c.path(), "holds no model of a known layout, expected one of " + titles + "; " + first);
+    }
+
+    /** The name of this package for a tensor that some layout calls {@code name}; empty when none does. */
+    public static Optional<String> canonical(String name) {
+        return Arrays.stream(values())
+                .map(layout -> layout.table.apply(name))
+                .flatMap(Optional::stream)
+                .findFirst();
     }
 
     /** For people. */
