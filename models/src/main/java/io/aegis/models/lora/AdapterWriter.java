@@ -25,6 +25,17 @@ import java.util.function.UnaryOperator;
 public final class AdapterWriter {
     private AdapterWriter() {}
 
+    /** As {@link #write(Path, LoraConfig, Collection, Map, UnaryOperator, DType, Map)}, with nothing beside the weights. */
+    public static void write(
+            Path folder,
+            LoraConfig config,
+            Collection<Parameter> parameters,
+            Map<String, View> others,
+            UnaryOperator<String> inBase,
+            DType dtype) {
+        write(folder, config, parameters, others, inBase, dtype, Map.of());
+    }
+
     /**
      * Writes configuration and weights, making the folder where there is none.
      *

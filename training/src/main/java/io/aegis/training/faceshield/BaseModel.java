@@ -7,6 +7,7 @@ import io.aegis.models.checkpoint.CheckpointLayout;
 import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
 import io.aegis.models.checkpoint.VisionLanguageConfig;
 import io.aegis.models.faceshield.FaceShieldConfig;
+import io.aegis.models.faceshield.FaceShieldFolder;
 import io.aegis.tokenizer.ChatTemplate;
 import io.aegis.tokenizer.Tokenizer;
 import io.aegis.training.TrainingException;
@@ -45,13 +46,16 @@ final class BaseModel implements AutoCloseable {
     private final Tokenizer tokenizer;
 
     private BaseModel(
-            Path folder, ConfigJson json, Optional<VisionLanguageCheckpoint> checkpoint, Tokenizer tokenizer) {
+            Path folder,
+            ConfigJson json,
+            Optional<VisionLanguageCheckpoint> checkpoint,
+            FaceShieldConfig config,
+            Tokenizer tokenizer) {
         this.folder = folder;
         this.json = json;
         this.checkpoint = checkpoint;
         this.tokenizer = tokenizer;
-        this.config = FaceShieldConfig.of(
-                checkpoint.map(VisionLanguageCheckpoint::config).orElseGet(() -> sizes(json)), json);
+        this.config = config;
     }
 
     /**
@@ -61,11 +65,12 @@ final class BaseModel implements AutoCloseable {
      */
     static BaseModel open(Path folder) {
         ConfigJson json = ConfigJson.read(folder.resolve(CONFIG));
-        Tokenizer tokenizer = Tokenizer.open(folder);
         Optional<VisionLanguageCheckpoint> checkpoint =
-                weightFiles(folder).isEmpty() ? Optional.empty() : Optional.of(VisionLanguageCheckpoint.open(folder));
+                weightFiles(folder).isEmpty() ? Optional.empty() : Optional.of(FaceShieldFolder.open(folder));
         try {
-            return new BaseModel(folder, json, checkpoint, tokenizer);
+            FaceShieldConfig config = FaceShieldConfig.of(
+                    checkpoint.map(VisionLanguageCheckpoint::config).orElseGet(() -> sizes(json)), json);
+            return new BaseModel(folder, json, checkpoint, config, FaceShieldFolder.tokenizer(folder, config, json));
         } catch (RuntimeException e) {
             checkpoint.ifPresent(VisionLanguageCheckpoint::close);
             throw e;
@@ -102,14 +107,12 @@ final class BaseModel implements AutoCloseable {
 
     /** How conversations are written for this model. */
     ChatTemplate template() {
-        return json.text("model_type").startsWith("bunny") ? ChatTemplate.BUNNY : ChatTemplate.LLAVA_V1;
+        return FaceShieldFolder.template(json);
     }
 
     /** How the files name tensors. */
     CheckpointLayout layout() {
-        return checkpoint
-                .map(VisionLanguageCheckpoint::layout)
-                .orElse(json.has("text_config") ? CheckpointLayout.LLAVA_HF : CheckpointLayout.ORIGINAL);
+        return checkpoint.map(VisionLanguageCheckpoint::layout).orElseGet(() -> VisionLanguageConfig.layout(json));
     }
 
     Optional<VisionLanguageCheckpoint> checkpoint() {

@@ -1,8 +1,8 @@
 package io.aegis.training.faceshield;
 
 import io.aegis.image.ImageException;
+import io.aegis.models.faceshield.FaceShieldOptions;
 import io.aegis.models.faceshield.FaceTask;
-import io.aegis.models.faceshield.PromptSet;
 import io.aegis.tokenizer.ChatTemplate;
 import io.aegis.training.Lanes;
 import io.aegis.training.data.DataException;
@@ -48,12 +48,14 @@ record Classroom(
                 : Math.min(longest, options.limits().length());
         int room = length - base.config().visionTokens();
         boolean plain = options.stage() == Stage.PROJECTOR;
-        LessonPlanner planner = new LessonPlanner(base.tokenizer(), plain ? ChatTemplate.PLAIN : base.template(), room);
+        int slots = base.config().options().streams().slots();
+        ChatTemplate template = plain ? ChatTemplate.PLAIN : base.template();
+        LessonPlanner planner = new LessonPlanner(base.tokenizer(), template, slots, room);
         List<Lesson> train = lessons(data.train(), planner, unreadable, problems);
         List<Lesson> development = lessons(data.development(), planner, unreadable, problems);
-        LessonPlanner canonical = new LessonPlanner(base.tokenizer(), base.template(), room);
+        LessonPlanner canonical = new LessonPlanner(base.tokenizer(), base.template(), slots, room);
         List<DevelopmentExam.ScoredFace> faces =
-                faces(development, canonical, base.config().options().prompts());
+                faces(development, canonical, base.config().options());
         return new Classroom(train, development, faces, problems);
     }
 
@@ -103,7 +105,7 @@ record Classroom(
 
     /** Each picture once. */
     private static List<DevelopmentExam.ScoredFace> faces(
-            List<Lesson> development, LessonPlanner planner, PromptSet prompts) {
+            List<Lesson> development, LessonPlanner planner, FaceShieldOptions options) {
         Map<String, Instruction> pictures = new LinkedHashMap<>();
         development.stream()
                 .map(Lesson::source)
@@ -111,11 +113,13 @@ record Classroom(
                 .forEach(s -> pictures.putIfAbsent(s.image(), s));
         List<DevelopmentExam.ScoredFace> faces = new ArrayList<>();
         for (Instruction s : pictures.values()) {
-            String question = prompts.question(FaceTask.COARSE);
-            Optional<Lesson> real = planner.answered(s, question, prompts.real());
-            Optional<Lesson> spoof = planner.answered(s, question, prompts.spoof());
+            String question = options.prompts().question(FaceTask.COARSE);
+            Optional<Lesson> real =
+                    planner.answered(s, question, options.prompts().real());
+            Optional<Lesson> spoof =
+                    planner.answered(s, question, options.prompts().spoof());
             if (real.isPresent() && spoof.isPresent()) {
-                faces.add(new DevelopmentExam.ScoredFace(s, real.get(), spoof.get()));
+                faces.add(DevelopmentExam.ScoredFace.of(s, real.get(), spoof.get(), options.scoring()));
             }
         }
         return faces;

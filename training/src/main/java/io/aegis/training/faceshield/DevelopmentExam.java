@@ -5,12 +5,14 @@ import io.aegis.layers.Pass;
 import io.aegis.models.faceshield.Draw;
 import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.models.faceshield.MaskingMode;
+import io.aegis.models.faceshield.Scoring;
 import io.aegis.tensor.Scope;
 import io.aegis.training.Lanes;
 import io.aegis.training.metrics.Sample;
 import io.aegis.training.metrics.Scores;
 import io.aegis.training.metrics.Split;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
@@ -30,7 +32,18 @@ final class DevelopmentExam {
      * @param real prompt and canonical answer that calls it bona fide
      * @param spoof the same with the other answer
      */
-    record ScoredFace(Instruction source, Lesson real, Lesson spoof) {}
+    record ScoredFace(Instruction source, Lesson real, Lesson spoof) {
+        /** Scored at the first difference, both answers end there: what goes before is the same. */
+        static ScoredFace of(Instruction source, Lesson real, Lesson spoof, Scoring scoring) {
+            int difference = Arrays.mismatch(real.targets(), spoof.targets());
+            boolean whole = scoring == Scoring.ANSWERS
+                    || difference < 0
+                    || difference == Math.min(real.tokens(), spoof.tokens());
+            return whole
+                    ? new ScoredFace(source, real, spoof)
+                    : new ScoredFace(source, real.cut(difference + 1), spoof.cut(difference + 1));
+        }
+    }
 
     DevelopmentExam(FaceShieldNetwork network, Eyes eyes, List<Lesson> lessons, List<ScoredFace> faces, Lanes lanes) {
         this.network = network;

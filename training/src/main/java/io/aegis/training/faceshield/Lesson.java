@@ -21,6 +21,11 @@ record Lesson(Instruction source, long[] ids, long[] question, int answer) {
         return Arrays.copyOf(ids, answer);
     }
 
+    /** The same with the first few tokens to be learned. */
+    Lesson cut(int tokens) {
+        return new Lesson(source, Arrays.copyOf(ids, answer + tokens), question, answer);
+    }
+
     /** The tokens to be learned. */
     long[] targets() {
         return Arrays.copyOfRange(ids, answer, ids.length);
