@@ -16,6 +16,7 @@ import picocli.CommandLine.Option;
             TrainCommand.class,
             EvaluateCommand.class,
             ScoreCommand.class,
+            AnalyzeCommand.class,
             VerifyCommand.class,
             SynthesizeCommand.class,
             TokenizeCommand.class,
