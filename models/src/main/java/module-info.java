@@ -3,7 +3,7 @@ module io.aegis.models {
     requires transitive io.aegis.layers;
     requires transitive io.aegis.weights;
     requires transitive io.aegis.image;
-    requires io.aegis.tokenizer;
+    requires transitive io.aegis.tokenizer;
 
     exports io.aegis.models.checkpoint;
     exports io.aegis.models.dadm;

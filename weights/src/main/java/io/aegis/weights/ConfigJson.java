@@ -36,6 +36,11 @@ public final class ConfigJson {
         return new ConfigJson(file, "", Json.readObject(file));
     }
 
+    /** Settings that come from elsewhere than a file of their own; {@code name} is what messages call it. */
+    public static ConfigJson of(Path name, ObjectNode node) {
+        return new ConfigJson(name, "", node);
+    }
+
     /** The file it was read from. */
     public Path path() {
         return file;

@@ -37,6 +37,31 @@ public final class SafetensorsWriter {
         AtomicFile.write(target, channel -> write(channel, header, tensors));
     }
 
+    /**
+     * Writes tensors in the order given, whose bytes are made on the way.
+     *
+     * @param metadata free text, in its map's order; left out when empty
+     * @throws WeightsException when the file could not be written; the old one is unchanged
+     * @throws IllegalArgumentException when two tensors share a name, or a name cannot be written
+     */
+    public static void write(Path target, Map<String, String> metadata, List<TensorInfo> tensors, TensorSource source) {
+        ByteBuffer header = headerOf(metadata, tensors);
+        AtomicFile.write(target, channel -> {
+            AtomicFile.writeFully(channel, header);
+            for (TensorInfo tensor : tensors) {
+                long[] written = {0};
+                source.write(tensor, piece -> {
+                    written[0] += piece.byteSize();
+                    write(channel, piece);
+                });
+                if (written[0] != tensor.bytes()) {
+                    throw new IllegalStateException(
+                            "tensor " + tensor + " needs " + tensor.bytes() + " bytes, given " + written[0]);
+                }
+            }
+        });
+    }
+
     /** Writes a file that was read, byte for byte as it was: order, metadata, spaces and all. */
     public static void write(Path target, Safetensors source) {
         AtomicFile.write(target, channel -> write(channel, source.file()));
@@ -66,6 +91,10 @@ public final class SafetensorsWriter {
 
     /** Length and JSON, ready to be written. */
     static ByteBuffer header(Map<String, String> metadata, List<StoredTensor> tensors) {
+        return headerOf(metadata, tensors.stream().map(StoredTensor::info).toList());
+    }
+
+    private static ByteBuffer headerOf(Map<String, String> metadata, List<TensorInfo> tensors) {
         ByteArrayOutputStream text = new ByteArrayOutputStream();
         try (JsonGenerator json = Json.FACTORY.createGenerator(text)) {
             json.writeStartObject();
@@ -78,12 +107,12 @@ public final class SafetensorsWriter {
             }
             Set<String> names = new HashSet<>(Set.of(SafetensorsHeader.METADATA));
             long at = 0;
-            for (StoredTensor tensor : tensors) {
-                if (!names.add(checked(tensor.info().name()))) {
+            for (TensorInfo tensor : tensors) {
+                if (!names.add(checked(tensor.name()))) {
                     throw new IllegalArgumentException(
-                            "the name " + tensor.info().name() + " is reserved or given to two tensors");
+                            "the name " + tensor.name() + " is reserved or given to two tensors");
                 }
-                at = writeEntry(json, tensor.info(), at);
+                at = writeEntry(json, tensor, at);
             }
             json.writeEndObject();
         } catch (IOException e) {

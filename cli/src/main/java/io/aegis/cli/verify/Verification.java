@@ -61,22 +61,48 @@ public final class Verification {
             if (Files.exists(directory.resolve("config.json"))) {
                 model(golden, computing, rows);
                 known = true;
-            } else if (PictureVerification.recognises(golden)) {
-                new PictureVerification(golden, rows).run();
+            } else if (LoraVerification.recognises(directory)) {
+                LoraVerification.run(golden, computing, rows);
+                rest(golden, rows, Set.of("adapter_model"));
+                known = true;
+            } else if (loose(golden, computing, rows) || known) {
                 rest(golden, rows, Set.of());
                 known = true;
-            } else if (known) {
-                rest(golden, rows, Set.of());
             }
         }
         if (!known) {
-            throw new WeightsException(directory + ": neither config.json nor picture references; nothing to compare");
+            throw new WeightsException(directory
+                    + ": neither config.json, nor an adapter, nor references of pictures, rotary angles or activations;"
+                    + " nothing to compare");
         }
         return rows;
     }
 
+    /** Files that are known by their names; whether there were any. */
+    private static boolean loose(Golden golden, Computing computing, Rows rows) throws IOException {
+        boolean any = false;
+        if (PictureVerification.recognises(golden)) {
+            new PictureVerification(golden, rows).run();
+            any = true;
+        }
+        if (RotaryVerification.recognises(golden)) {
+            new RotaryVerification(golden, computing, rows).run();
+            any = true;
+        }
+        if (ActivationVerification.recognises(golden)) {
+            new ActivationVerification(golden, computing, rows).run();
+            any = true;
+        }
+        return any;
+    }
+
     private static void model(Golden golden, Computing computing, Rows rows) throws IOException {
         ConfigJson config = ConfigJson.read(golden.directory());
+        if (FaceShieldVerification.recognises(golden)) {
+            FaceShieldVerification.run(golden, computing, rows);
+            rest(golden, rows, weights(golden));
+            return;
+        }
         switch (config.text("model_type")) {
             case "dadm" -> {
                 new DadmVerification(golden, config, computing, rows).run();
@@ -90,10 +116,14 @@ public final class Verification {
                 LlavaVerification.run(golden, computing, rows);
                 rest(golden, rows, weights(golden));
             }
+            case "llama" -> {
+                LlamaVerification.run(golden, computing, rows);
+                rest(golden, rows, weights(golden));
+            }
             default ->
                 throw config.invalid(
                         "model_type",
-                        "has no reference values that can be compared, expected dadm, siglip, clip or llava");
+                        "has no reference values that can be compared, expected dadm, siglip, clip, llama or llava");
         }
     }
 

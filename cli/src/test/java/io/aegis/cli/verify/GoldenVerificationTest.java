@@ -44,7 +44,14 @@ class GoldenVerificationTest {
                 "hf/siglip-hd72",
                 "hf/clip",
                 "hf/llava-siglip",
-                "hf/llava-clip"
+                "hf/llava-clip",
+                "hf",
+                "hf/llama-gqa",
+                "hf/llama-rope3",
+                "hf/llama-mha",
+                "hf/llama-tied",
+                "hf/lora",
+                "faceshield"
             })
     void everythingAgrees(String relative) throws IOException {
         Rows rows = Verification.of(golden(relative), COMPUTING);

@@ -20,6 +20,11 @@ import jdk.incubator.vector.VectorOperators;
 final class CpuActivation {
     private static final FloatVector ONE = broadcast(1);
     private static final FloatVector QUICK = broadcast(1.702f);
+    /** 2 sqrt(2 / pi): tanh(u) = 2 sigmoid(2u) - 1, so that the GELU by tanh is x sigmoid(LINEAR x + CUBIC x^3). */
+    private static final FloatVector LINEAR = broadcast(1.5957691f);
+
+    private static final FloatVector CUBIC = broadcast(0.07135482f);
+    private static final FloatVector THREE_CUBIC = broadcast(0.21406445f);
     private static final FloatVector MINUS_HALF = broadcast(-0.5f);
     /** 1 / sqrt(2 pi), the density of the normal distribution at 0. */
     private static final FloatVector DENSITY = broadcast(0.39894228f);
@@ -29,8 +34,8 @@ final class CpuActivation {
     /** Whether there is a loop for this one here. */
     static boolean covers(Activation f) {
         return switch (f) {
-            case RELU, GELU, QUICK_GELU, SIGMOID -> true;
-            case NONE, GELU_TANH, SILU, EXP, LOG, SQRT -> false;
+            case RELU, GELU, QUICK_GELU, GELU_TANH, SILU, SIGMOID -> true;
+            case NONE, EXP, LOG, SQRT -> false;
         };
     }
 
@@ -40,8 +45,10 @@ final class CpuActivation {
             case RELU -> relu(x, ix, y, iy, n);
             case GELU -> gelu(x, ix, y, iy, n);
             case QUICK_GELU -> quickGelu(x, ix, y, iy, n);
+            case GELU_TANH -> geluTanh(x, ix, y, iy, n);
+            case SILU -> silu(x, ix, y, iy, n);
             case SIGMOID -> sigmoid(x, ix, y, iy, n);
-            case NONE, GELU_TANH, SILU, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
+            case NONE, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
         }
         for (int i = bound(n); i < n; i++) {
             set(y, iy + i, (float) f.value(get(x, ix + i)));
@@ -55,8 +62,10 @@ final class CpuActivation {
             case RELU -> reluBackward(x, ix, dy, idy, dx, idx, n);
             case GELU -> geluBackward(x, ix, dy, idy, dx, idx, n);
             case QUICK_GELU -> quickGeluBackward(x, ix, dy, idy, dx, idx, n);
+            case GELU_TANH -> geluTanhBackward(x, ix, dy, idy, dx, idx, n);
+            case SILU -> siluBackward(x, ix, dy, idy, dx, idx, n);
             case SIGMOID -> sigmoidBackward(x, ix, dy, idy, dx, idx, n);
-            case NONE, GELU_TANH, SILU, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
+            case NONE, EXP, LOG, SQRT -> throw new IllegalArgumentException("no vector loop for " + f);
         }
         for (int i = bound(n); i < n; i++) {
             set(dx, idx + i, (float) (get(dy, idy + i) * f.derivative(get(x, ix + i))));
@@ -83,6 +92,23 @@ final class CpuActivation {
         for (int i = 0; i < bound(n); i += N) {
             FloatVector v = load(x, ix + i);
             store(v.mul(Lanes.sigmoid(v.mul(QUICK))), y, iy + i);
+        }
+    }
+
+    /** x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
+    private static void geluTanh(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector v = load(x, ix + i);
+            FloatVector z = v.mul(v).fma(CUBIC, LINEAR).mul(v);
+            store(v.mul(Lanes.sigmoid(z)), y, iy + i);
+        }
+    }
+
+    /** x sigmoid(x). */
+    private static void silu(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector v = load(x, ix + i);
+            store(v.mul(Lanes.sigmoid(v)), y, iy + i);
         }
     }
 
@@ -119,6 +145,30 @@ final class CpuActivation {
             FloatVector z = load(x, ix + i).mul(QUICK);
             FloatVector s = Lanes.sigmoid(z);
             FloatVector slope = z.mul(s).fma(ONE.sub(s), s);
+            store(slope.mul(load(dy, idy + i)), dx, idx + i);
+        }
+    }
+
+    /** s(z) + x z' s'(z), z = 2u, s' = s (1 - s). */
+    private static void geluTanhBackward(
+            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector v = load(x, ix + i);
+            FloatVector square = v.mul(v);
+            FloatVector s = Lanes.sigmoid(square.fma(CUBIC, LINEAR).mul(v));
+            FloatVector rise = square.fma(THREE_CUBIC, LINEAR).mul(v);
+            FloatVector slope = rise.mul(s).fma(ONE.sub(s), s);
+            store(slope.mul(load(dy, idy + i)), dx, idx + i);
+        }
+    }
+
+    /** s(x) + x s'(x), s' = s (1 - s). */
+    private static void siluBackward(
+            MemorySegment x, long ix, MemorySegment dy, long idy, MemorySegment dx, long idx, int n) {
+        for (int i = 0; i < bound(n); i += N) {
+            FloatVector v = load(x, ix + i);
+            FloatVector s = Lanes.sigmoid(v);
+            FloatVector slope = v.mul(s).fma(ONE.sub(s), s);
             store(slope.mul(load(dy, idy + i)), dx, idx + i);
         }
     }

@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
  * <pre>
  *     y  = patches W^T        [rows, kh kw C] [kh kw C, O]
  *     dW = dy^T patches       a range of columns a thread, so that no two add to one place
- *     dx = fold(dy W)         a picture a thread, for the same reason
+ *     dx = fold(dy W)         whole pictures a thread, for the same reason
  * </pre>
  *
  * Depthwise ones are {@link CpuDepthwise}. Other layouts and dtypes go to the plain kernels.
@@ -23,8 +23,11 @@ final class CpuConvolution implements Convolution {
     /** Rows of patches at a time: enough that packing the weights for them is a small part of the product. */
     private static final long BLOCK = 256;
 
-    /** Ranges of columns of the patches in the weights' gradient, each of which reads all of dy. */
+    /** Ranges of columns of the patches in the weights' gradient, each of which reads all of dy, at most. */
     private static final int STRIPES = 4;
+
+    /** Below it a range is too small to be cut off, in multiply-adds. */
+    private static final long GRAIN = 1 << 22;
 
     private static final int SLOT = 2;
     private static final int GRADIENT = 5;
@@ -58,8 +61,7 @@ final class CpuConvolution implements Convolution {
         MemorySegment out = y.buffer().memory();
         long o = weight.size(0);
         Workers.ranges(p.rows(), blocks(p.rows()), 1, (from, to) -> {
-            MemorySegment patches = Scratch.floats(SLOT, (to - from) * p.columns());
-            p.gather(from, to, 0, p.columns(), patches);
+            Patches.Block patches = p.block(from, to, 0, p.columns(), SLOT);
             long at = y.offset() + from * o;
             float beta = 0;
             if (bias != null) {
@@ -76,9 +78,9 @@ final class CpuConvolution implements Convolution {
                     o,
                     p.columns(),
                     1,
-                    patches,
-                    0,
-                    p.columns(),
+                    patches.memory(),
+                    patches.offset(),
+                    patches.leading(),
                     w,
                     weight.offset(),
                     p.columns(),
@@ -104,12 +106,15 @@ final class CpuConvolution implements Convolution {
         Patches p = new Patches(dx, weight, geometry, dy);
         MemorySegment w = weight.buffer().memory();
         long o = weight.size(0);
-        Workers.run((int) dx.size(0), picture -> {
-            MemorySegment patches = Scratch.floats(SLOT, BLOCK * p.columns());
-            p.clear(picture);
-            long first = picture * p.rowsOfOne();
-            for (long from = first; from < first + p.rowsOfOne(); from += BLOCK) {
-                long to = Math.min(first + p.rowsOfOne(), from + BLOCK);
+        long together = Math.max(1, BLOCK / p.rowsOfOne());
+        Workers.ranges(dx.size(0), (int) Math.ceilDiv(dx.size(0), together), 1, (first, last) -> {
+            if (!p.pixels()) {
+                p.clear(first, last);
+            }
+            long end = last * p.rowsOfOne();
+            for (long from = first * p.rowsOfOne(); from < end; from += BLOCK) {
+                long to = Math.min(end, from + BLOCK);
+                Patches.Block patches = p.room(from, to, SLOT);
                 sgemm.multiply(
                         false,
                         false,
@@ -124,10 +129,12 @@ final class CpuConvolution implements Convolution {
                         weight.offset(),
                         p.columns(),
                         0,
-                        patches,
-                        0,
-                        p.columns());
-                p.fold(from, to, patches);
+                        patches.memory(),
+                        patches.offset(),
+                        patches.leading());
+                if (!p.pixels()) {
+                    p.fold(from, to, patches.memory());
+                }
             }
         });
     }
@@ -163,12 +170,12 @@ final class CpuConvolution implements Convolution {
     private void backwardPatches(View x, View dy, Geometry geometry, View dweight) {
         Patches p = new Patches(x, dweight, geometry, dy);
         long o = dweight.size(0);
-        Workers.ranges(p.columns(), STRIPES, 16, (from, to) -> {
+        int stripes = Math.clamp(p.rows() * p.columns() * o / GRAIN, 1, STRIPES);
+        Workers.ranges(p.columns(), stripes, 16, (from, to) -> {
             long width = to - from;
-            MemorySegment patches = Scratch.floats(SLOT, BLOCK * width);
             for (long row = 0; row < p.rows(); row += BLOCK) {
                 long end = Math.min(p.rows(), row + BLOCK);
-                p.gather(row, end, from, to, patches);
+                Patches.Block patches = p.block(row, end, from, to, SLOT);
                 sgemm.multiply(
                         true,
                         false,
@@ -179,9 +186,9 @@ final class CpuConvolution implements Convolution {
                         dy.buffer().memory(),
                         dy.offset() + row * o,
                         o,
-                        patches,
-                        0,
-                        width,
+                        patches.memory(),
+                        patches.offset(),
+                        patches.leading(),
                         row == 0 ? 0 : 1,
                         dweight.buffer().memory(),
                         dweight.offset() + from,

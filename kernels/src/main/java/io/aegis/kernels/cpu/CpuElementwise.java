@@ -50,13 +50,18 @@ final class CpuElementwise implements Elementwise {
 
     @Override
     public void copy(View x, View y) {
+        Rows rows = new Rows(x, y);
+        MemorySegment from = x.buffer().memory();
+        MemorySegment to = y.buffer().memory();
+        boolean half = x.dtype() == DType.F16 || x.dtype() == DType.BF16;
+        if (half && y.dtype() == DType.F32 && rows.dense()) {
+            rows.forEach((at, n) -> Widen.row(x.dtype(), from, at[0], to, at[1], n));
+            return;
+        }
         if (x.dtype() != y.dtype()) {
             plain.copy(x, y);
             return;
         }
-        Rows rows = new Rows(x, y);
-        MemorySegment from = x.buffer().memory();
-        MemorySegment to = y.buffer().memory();
         int size = x.dtype().bytes();
         if (rows.dense()) {
             rows.forEach((at, n) -> MemorySegment.copy(from, at[0] * size, to, at[1] * size, (long) n * size));
@@ -205,12 +210,37 @@ final class CpuElementwise implements Elementwise {
 
     @Override
     public void siluGate(View gate, View up, View y) {
-        plain.siluGate(gate, up, y);
+        Rows rows = floats(gate, up, y);
+        if (rows == null) {
+            plain.siluGate(gate, up, y);
+            return;
+        }
+        MemorySegment g = gate.buffer().memory();
+        MemorySegment u = up.buffer().memory();
+        MemorySegment out = y.buffer().memory();
+        rows.forEach((at, n) -> GateRows.forward(g, at[0], u, at[1], out, at[2], n));
     }
 
     @Override
     public void siluGateBackward(View gate, View up, View dy, View dgate, View dup) {
-        plain.siluGateBackward(gate, up, dy, dgate, dup);
+        MemorySegment g = gate.buffer().memory();
+        MemorySegment u = up.buffer().memory();
+        MemorySegment d = dy.buffer().memory();
+        Rows toGate = dgate == null ? null : floats(gate, up, dy, dgate);
+        Rows toUp = dup == null ? null : floats(gate, dy, dup);
+        if (dgate != null && toGate == null || dup != null && toUp == null) {
+            plain.siluGateBackward(gate, up, dy, dgate, dup);
+            return;
+        }
+        if (dgate != null) {
+            MemorySegment out = dgate.buffer().memory();
+            toGate.forEach((at, n) -> GateRows.gateBackward(g, at[0], u, at[1], d, at[2], out, at[3], n));
+        }
+        if (dup != null) {
+            // The slope along what is gated is the gate itself: dy in the place of up.
+            MemorySegment out = dup.buffer().memory();
+            toUp.forEach((at, n) -> GateRows.forward(g, at[0], d, at[1], out, at[2], n));
+        }
     }
 
     @Override

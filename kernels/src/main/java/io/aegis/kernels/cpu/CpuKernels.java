@@ -23,10 +23,13 @@ public final class CpuKernels implements Kernels {
     private final String whyNotBlas;
     private final Matmul matmul;
     private final Attention attention;
+    private final RotaryEmbedding rotaryEmbedding = new CpuRotaryEmbedding(plain.rotaryEmbedding());
     private final Normalization normalization = new CpuNormalization(plain.normalization());
     private final Convolution convolution;
     private final Elementwise elementwise = new CpuElementwise(plain.elementwise());
     private final Reduction reduction = new CpuReduction(plain.reduction(), elementwise);
+    private final Embedding embedding = new CpuEmbedding(plain.embedding());
+    private final Loss loss = new CpuLoss(plain.loss());
     private final Optimizer optimizer = new CpuOptimizer(plain.optimizer());
 
     /** Takes OpenBLAS where it loads, and says why where it does not; {@code -Daegis.blas=none} leaves it out. */
@@ -71,7 +74,7 @@ public final class CpuKernels implements Kernels {
 
     @Override
     public RotaryEmbedding rotaryEmbedding() {
-        return plain.rotaryEmbedding();
+        return rotaryEmbedding;
     }
 
     @Override
@@ -96,12 +99,12 @@ public final class CpuKernels implements Kernels {
 
     @Override
     public Embedding embedding() {
-        return plain.embedding();
+        return embedding;
     }
 
     @Override
     public Loss loss() {
-        return plain.loss();
+        return loss;
     }
 
     @Override
@@ -123,20 +126,22 @@ public final class CpuKernels implements Kernels {
     public List<Choice> choices() {
         String vectors = "Vector API, " + Lanes.F.vectorBitSize() + " bits, " + Workers.count()
                 + (Workers.count() == 1 ? " thread" : " threads");
-        String products = whyNotBlas == null ? "float32; other dtypes by the plain kernels" : whyNotBlas;
-        String small = "microseconds a step in every model here";
+        String products = whyNotBlas == null
+                ? "float32, weights float16 and bfloat16 too (widened by panels); other dtypes by the plain kernels"
+                : whyNotBlas;
+        String floats = "float32; other dtypes by the plain kernels";
         return List.of(
-                new Choice("matmul", sgemm.description(), products),
+                new Choice("matmul", sgemm.description() + ", single rows by " + vectors, products),
                 new Choice("attention", sgemm.description() + " and " + vectors, "in blocks, no N x M matrix"),
-                new Choice("rotary embedding", "plain Java", small),
-                new Choice("normalization", vectors, "float32; other dtypes by the plain kernels"),
+                new Choice("rotary embedding", vectors, floats),
+                new Choice("normalization", vectors, floats),
                 new Choice(
                         "convolution", sgemm.description() + " and " + vectors, "channels last, by blocks of patches"),
-                new Choice("elementwise", vectors, "float32; other dtypes by the plain kernels"),
-                new Choice("reduction", vectors, "float32; other dtypes by the plain kernels"),
-                new Choice("embedding", "plain Java", small),
-                new Choice("loss", "plain Java", small),
-                new Choice("mutual information", "plain Java", small),
-                new Choice("optimizer", vectors, "float32; other dtypes by the plain kernels"));
+                new Choice("elementwise", vectors, floats),
+                new Choice("reduction", vectors, floats),
+                new Choice("embedding", vectors, "float32, float16 and bfloat16 tables"),
+                new Choice("loss", vectors, "cross-entropy of float32; distances of prototypes by the plain kernels"),
+                new Choice("mutual information", "plain Java", "microseconds a step in every model here"),
+                new Choice("optimizer", vectors, floats));
     }
 }

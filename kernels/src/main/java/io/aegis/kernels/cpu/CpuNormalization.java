@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Layer norm by rows, batch norm by channels (channels last), floats; the formulas are those of {@link Normalization}. A
+ * Layer norm by rows ({@link RmsNormRows} too), batch norm by channels (channels last), floats; the formulas are those of {@link Normalization}. A
  * row, or a range of channels, belongs to one thread. Sums move to double every few hundred elements.
  */
 final class CpuNormalization implements Normalization {
@@ -236,12 +236,20 @@ final class CpuNormalization implements Normalization {
 
     @Override
     public void rmsNorm(View x, View weight, double eps, View y, View rstd) {
-        plain.rmsNorm(x, weight, eps, y, rstd);
+        if (dense(x, y) && dense(weight, rstd)) {
+            RmsNormRows.forward(x, weight, eps, y, rstd);
+        } else {
+            plain.rmsNorm(x, weight, eps, y, rstd);
+        }
     }
 
     @Override
     public void rmsNormBackward(View x, View weight, View rstd, View dy, View dx, View dweight) {
-        plain.rmsNormBackward(x, weight, rstd, dy, dx, dweight);
+        if (dense(x, dy, dx) && dense(weight, rstd, dweight)) {
+            RmsNormRows.backward(x, weight, rstd, dy, dx, dweight);
+        } else {
+            plain.rmsNormBackward(x, weight, rstd, dy, dx, dweight);
+        }
     }
 
     @Override

@@ -120,10 +120,10 @@ final class CpuReduction implements Reduction {
     }
 
     private static void softmaxRow(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
-        float max = CpuAttention.max(x, ix, n);
+        float max = SoftmaxRows.max(x, ix, n);
         MemorySegment.copy(x, ix << 2, y, iy << 2, (long) n << 2);
-        float sum = CpuAttention.exponentials(y, iy, max, n);
-        CpuAttention.scale(y, iy, 1 / sum, n);
+        float sum = SoftmaxRows.exponentials(y, iy, max, n);
+        SoftmaxRows.scale(y, iy, 1 / sum, n);
     }
 
     @Override

@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -48,6 +49,8 @@ final class Lanes {
     private static final FloatVector E6 = broadcast(1f / 720);
     private static final FloatVector E7 = broadcast(1f / 5040);
 
+    static final FloatVector ZERO = broadcast(0f);
+
     /** 0.3275911 / sqrt(2). */
     private static final FloatVector ERFC_SCALE = broadcast(0.23164189f);
 
@@ -59,6 +62,12 @@ final class Lanes {
     private static final FloatVector C5 = broadcast(-0.409587145f);
     private static final FloatVector C6 = broadcast(0.499174237f);
     private static final FloatVector C7 = broadcast(-0.14180021f);
+
+    /** Lane i takes what is that many lanes further, around the end. */
+    private static final VectorShuffle<Float> BY_8 = VectorShuffle.iota(F, 8 % N, 1, true);
+
+    private static final VectorShuffle<Float> BY_4 = VectorShuffle.iota(F, 4 % N, 1, true);
+    private static final VectorShuffle<Float> BY_2 = VectorShuffle.iota(F, 2 % N, 1, true);
 
     private Lanes() {}
 
@@ -83,17 +92,35 @@ final class Lanes {
     }
 
     /**
-     * The sum of all lanes, from the first to the last. The API's own reduction adds in one order while interpreted and in
-     * another once compiled, and a run that is resumed must not depend on how warm the program is.
+     * The sum of all lanes: halves are added until one is left. The API's own reduction adds in one order while interpreted
+     * and in another once compiled, and a run that is resumed must not depend on how warm the program is.
      */
     static float sum(FloatVector v) {
+        FloatVector s = v;
+        if (N > 16) {
+            return wideSum(v);
+        }
+        if (N > 8) {
+            s = s.add(s.rearrange(BY_8));
+        }
+        if (N > 4) {
+            s = s.add(s.rearrange(BY_4));
+        }
+        if (N > 2) {
+            s = s.add(s.rearrange(BY_2));
+        }
+        return s.lane(0) + (N > 1 ? s.lane(1) : 0);
+    }
+
+    private static float wideSum(FloatVector v) {
         float[] lanes = new float[N];
         v.intoArray(lanes, 0);
-        float sum = 0;
-        for (float x : lanes) {
-            sum += x;
+        for (int half = N / 2; half > 0; half /= 2) {
+            for (int i = 0; i < half; i++) {
+                lanes[i] += lanes[i + half];
+            }
         }
-        return sum;
+        return lanes[0];
     }
 
     /** The largest multiple of the width that is at most n. */

@@ -3,7 +3,6 @@ package io.aegis.kernels.cpu;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
 
 /**
  * The matrix of patches of a picture [B, H, W, C] under a convolution: row (b, i, j) is the patch that becomes y[b, i, j],
@@ -25,6 +24,7 @@ final class Patches {
     private final long width;
     private final int outHeight;
     private final int outWidth;
+    private final boolean pixels;
 
     Patches(View x, View weight, Geometry geometry, View y) {
         memory = x.buffer().memory();
@@ -41,6 +41,7 @@ final class Patches {
         width = x.size(2);
         outHeight = (int) y.size(1);
         outWidth = (int) y.size(2);
+        pixels = taps == 1 && stride == 1 && padding == 0 && x.isContiguous();
     }
 
     long rows() {
@@ -55,14 +56,41 @@ final class Patches {
         return (long) taps * channels;
     }
 
+    /** A dense part of the matrix: [to - from, right - left], rows {@code leading} elements apart. */
+    record Block(MemorySegment memory, long offset, long leading) {}
+
+    /**
+     * Rows {@code from..to}, columns {@code left..right}: the picture itself where a patch is a pixel, else a copy in this
+     * slot of scratch memory.
+     */
+    Block block(long from, long to, long left, long right, int slot) {
+        if (pixels) {
+            return new Block(memory, offset + from * channels + left, channels);
+        }
+        MemorySegment copy = Scratch.floats(slot, (to - from) * (right - left));
+        gather(from, to, left, right, copy);
+        return new Block(copy, 0, right - left);
+    }
+
+    /** Where to write rows {@code from..to}, all columns, before they are folded: the picture itself, if it needs no folding. */
+    Block room(long from, long to, int slot) {
+        return pixels
+                ? new Block(memory, offset + from * channels, channels)
+                : new Block(Scratch.floats(slot, (to - from) * columns()), 0, columns());
+    }
+
+    /** Whether rows of the matrix are the pixels of the picture, as they lie. */
+    boolean pixels() {
+        return pixels;
+    }
+
     /** Copies rows {@code from..to}, columns {@code left..right}, densely into {@code into}; outside the picture is 0. */
-    void gather(long from, long to, long left, long right, MemorySegment into) {
+    private void gather(long from, long to, long left, long right, MemorySegment into) {
         int line = kw * channels;
         int firstLine = (int) (left / line);
         int lastLine = (int) ((right - 1) / line);
         long at = 0;
-        for (long row = from; row < to; row++) {
-            Place p = place(row);
+        for (Place p = new Place(from); p.row < to; p.next()) {
             for (int u = firstLine; u <= lastLine; u++) {
                 int begin = u == firstLine ? (int) (left - (long) u * line) : 0;
                 int end = u == lastLine ? (int) (right - (long) u * line) : line;
@@ -80,9 +108,8 @@ final class Patches {
     /** Adds rows {@code from..to}, all columns, to the places that they came from. */
     void fold(long from, long to, MemorySegment patches) {
         int line = kw * channels;
-        for (long row = from; row < to; row++) {
-            Place p = place(row);
-            long at = (row - from) * taps * channels;
+        for (Place p = new Place(from); p.row < to; p.next()) {
+            long at = (p.row - from) * taps * channels;
             for (int u = 0; u < taps / kw; u++) {
                 if (p.i + u >= 0 && p.i + u < height) {
                     add(patches, at + (long) u * line + p.low, memory, p.start + u * byLine + p.low, p.high - p.low);
@@ -91,32 +118,51 @@ final class Patches {
         }
     }
 
-    /**
-     * Where a row's patch lies.
-     *
-     * @param i its first line, perhaps above the picture
-     * @param start where its first element would be
-     * @param low first element of each of its lines that is inside the picture
-     * @param high behind the last one
-     */
-    private record Place(int i, long start, int low, int high) {}
+    /** Where a row's patch lies; steps from row to row. */
+    private final class Place {
+        private long row;
+        private long picture;
+        private int outLine;
+        private int outColumn;
+        private int i; // its first line, perhaps above the picture
+        private long start; // where its first element would be
+        private int low; // first element of each of its lines that is inside the picture
+        private int high; // behind the last one
 
-    private Place place(long row) {
-        int inPicture = (int) (row % ((long) outHeight * outWidth));
-        int i = inPicture / outWidth * stride - padding;
-        int j = inPicture % outWidth * stride - padding;
-        long picture = row / ((long) outHeight * outWidth);
-        long start = offset + picture * byPicture + i * byLine + (long) j * channels;
-        int low = Math.max(0, -j) * channels;
-        int high = Math.max(low, (int) Math.min(kw, width - j) * channels);
-        return new Place(i, start, low, high);
+        Place(long row) {
+            this.row = row;
+            picture = row / rowsOfOne();
+            outLine = (int) (row % rowsOfOne()) / outWidth;
+            outColumn = (int) (row % rowsOfOne()) % outWidth;
+            locate();
+        }
+
+        void next() {
+            row++;
+            if (++outColumn == outWidth) {
+                outColumn = 0;
+                if (++outLine == outHeight) {
+                    outLine = 0;
+                    picture++;
+                }
+            }
+            locate();
+        }
+
+        private void locate() {
+            i = outLine * stride - padding;
+            int j = outColumn * stride - padding;
+            start = offset + picture * byPicture + i * byLine + (long) j * channels;
+            low = Math.max(0, -j) * channels;
+            high = Math.max(low, (int) Math.min(kw, width - j) * channels);
+        }
     }
 
-    /** Writes zeros over one picture. */
-    void clear(long picture) {
-        for (long i = 0; i < height; i++) {
-            for (long j = 0; j < width; j++) {
-                clear(memory, offset + picture * byPicture + i * byLine + j * channels, channels);
+    /** Writes zeros over pictures {@code first..last}. */
+    void clear(long first, long last) {
+        for (long picture = first; picture < last; picture++) {
+            for (long i = 0; i < height; i++) {
+                clear(memory, offset + picture * byPicture + i * byLine, (int) width * channels);
             }
         }
     }
@@ -133,10 +179,9 @@ final class Patches {
     }
 
     private static void clear(MemorySegment y, long iy, int n) {
-        FloatVector zero = Lanes.broadcast(0);
         int i = 0;
         for (; i < Lanes.bound(n); i += Lanes.N) {
-            Lanes.store(zero, y, iy + i);
+            Lanes.store(Lanes.ZERO, y, iy + i);
         }
         for (; i < n; i++) {
             Lanes.set(y, iy + i, 0);

@@ -3,10 +3,13 @@ package io.aegis.kernels.cpu;
 import static io.aegis.kernels.cpu.Twin.garbage;
 import static io.aegis.kernels.cpu.Twin.random;
 import static io.aegis.kernels.cpu.Twin.to;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.Attention.Mask;
 import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,19 +59,77 @@ class CpuAttentionTest {
                 .forward(q, k, v, 1, Mask.NONE, d[0], d[1]));
     }
 
+    @ParameterizedTest(name = "B{0} {1} heads of {2} queries, N{3} M{4} D{5} causal {6} hidden {7}")
+    @CsvSource({
+        "1, 1, 1, 1, 1, 1, true, false",
+        "2, 2, 3, 13, 13, 8, true, false",
+        "1, 2, 4, 65, 65, 64, true, false",
+        "1, 1, 2, 197, 577, 72, true, false",
+        "1, 2, 1, 129, 300, 128, true, true",
+        "2, 1, 4, 63, 300, 72, false, true",
+        "1, 2, 2, 70, 20, 16, true, false",
+        "2, 3, 2, 72, 300, 13, true, true",
+        "2, 2, 4, 1, 577, 128, true, false",
+        "2, 2, 3, 1, 65, 72, false, true",
+        "1, 1, 2, 1, 1, 13, true, true",
+        "1, 2, 2, 5, 0, 8, true, false",
+        "1, 2, 2, 1, 0, 8, false, false",
+    })
+    void masksAndGroups(int b, int heads, int group, int n, int m, int d, boolean causal, boolean hide) {
+        View q = random(1, b, n, heads * group, d).transpose(1, 2);
+        // A cache that is longer than what it holds, a head after the other.
+        View k = random(2, b, heads, m + 7, d).slice(2, 0, m);
+        View v = random(3, b, heads, m + 7, d).slice(2, 0, m);
+        check(q, k, v, 1 / Math.sqrt(d), new Mask(causal, hide ? hidden(b, m) : null));
+    }
+
+    /** The first sequence sees every third key, from the sixth on; the others see nothing at all. */
+    private static View hidden(int b, int m) {
+        View keys = TestViews.zeros(DType.U8, b, m + 2L).slice(1, 1, m + 1L);
+        for (int j = 6; j < m; j += 3) {
+            keys.set(255, 0, j);
+        }
+        return keys;
+    }
+
+    /** What lies in the future of every query, or behind a cache's end, is never read. */
+    @Test
+    void theFutureIsNotRead() {
+        View q = random(1, 1, 2, 65, 16);
+        View k = random(2, 1, 1, 65, 16);
+        View v = random(3, 1, 1, 65, 16);
+        View out = garbage(1, 2, 65, 16);
+        Twin.fast().attention().forward(q, k, v, 0.25, Mask.CAUSAL, out, null);
+        for (View last : new View[] {k.slice(2, 64, 65), v.slice(2, 64, 65)}) {
+            Twin.fast().elementwise().affine(last, 100, 1, last);
+        }
+        View again = garbage(1, 2, 65, 16);
+        Twin.fast().attention().forward(q, k, v, 0.25, Mask.CAUSAL, again, null);
+        assertThat(again.slice(2, 0, 64).toDoubles())
+                .isEqualTo(out.slice(2, 0, 64).toDoubles());
+    }
+
     private static void check(View q, View k, View v, double scale) {
+        check(q, k, v, scale, Mask.NONE);
+    }
+
+    private static void check(View q, View k, View v, double scale, Mask mask) {
         View out = garbage(q.shape());
         View lse = garbage(q.size(0), q.size(1), q.size(2));
-        Twin.compare("forward", to(out, lse), (kernels, d) -> of(kernels, false)
-                .forward(q, k, v, scale, Mask.NONE, d[0], d[1]));
-        Twin.compare("without lse", to(out), (kernels, d) -> of(kernels, true)
-                .forward(q, k, v, scale, Mask.NONE, d[0], null));
-        Twin.fast().attention().forward(q, k, v, scale, Mask.NONE, out, lse);
+        Twin.compare(
+                "forward", to(out, lse), (kernels, d) -> of(kernels, false).forward(q, k, v, scale, mask, d[0], d[1]));
+        Twin.compare(
+                "without lse", to(out), (kernels, d) -> of(kernels, true).forward(q, k, v, scale, mask, d[0], null));
+        Twin.fast().attention().forward(q, k, v, scale, mask, out, lse);
         View dout = random(4, q.shape());
         for (boolean own : new boolean[] {false, true}) {
             Twin.compare("backward", to(garbage(q.shape()), garbage(k.shape()), garbage(v.shape())), (kernels, d) -> of(
                             kernels, own)
-                    .backward(q, k, v, scale, Mask.NONE, out, lse, dout, d[0], d[1], d[2]));
+                    .backward(q, k, v, scale, mask, out, lse, dout, d[0], d[1], d[2]));
+            Twin.compare("dv alone", to(garbage(v.shape())), (kernels, d) -> of(kernels, own)
+                    .backward(q, k, v, scale, mask, out, lse, dout, null, null, d[0]));
+            Twin.compare("dq alone", to(garbage(q.shape())), (kernels, d) -> of(kernels, own)
+                    .backward(q, k, v, scale, mask, out, lse, dout, d[0], null, null));
         }
     }
 

@@ -127,4 +127,38 @@ class CpuElementwiseTest {
         View samples = TestViews.indices(7, 9, 11, 2, 5);
         Twin.compare("dropout", to(garbage(5, 33)), (k, d) -> k.elementwise().dropout(x, 0.3, 1, 2, samples, 3, d[0]));
     }
+
+    @Test
+    void siluGate() {
+        for (int n : SIZES) {
+            View gate = wide(n);
+            View up = random(2, n);
+            View dy = random(3, n);
+            Twin.compare("gate " + n, to(garbage(n)), (k, d) -> k.elementwise().siluGate(gate, up, d[0]));
+            Twin.compare("in place " + n, to(up), (k, d) -> k.elementwise().siluGate(gate, d[0], d[0]));
+            Twin.compare("slopes " + n, to(garbage(n), garbage(n)), (k, d) -> k.elementwise()
+                    .siluGateBackward(gate, up, dy, d[0], d[1]));
+            Twin.compare("one slope " + n, to(garbage(n)), (k, d) -> k.elementwise()
+                    .siluGateBackward(gate, up, dy, null, d[0]));
+        }
+        for (View[] pair : layouts()) {
+            View dy = random(3, pair[0].shape());
+            Twin.compare(
+                    "layout", to(dy, dy), (k, d) -> k.elementwise().siluGateBackward(pair[0], pair[1], dy, d[0], d[1]));
+        }
+    }
+
+    @Test
+    void halvesAreWidened() {
+        for (DType half : new DType[] {DType.F16, DType.BF16}) {
+            for (int n : SIZES) {
+                View x = TestViews.random(1, half, n);
+                Twin.compare(half + " " + n, to(garbage(n)), (k, d) -> k.elementwise()
+                        .copy(x, d[0]));
+            }
+            View rows = TestViews.random(1, half, 7, 5, 33).slice(2, 3, 24);
+            Twin.compare(half + " rows", to(garbage(7, 5, 21)), (k, d) -> k.elementwise()
+                    .copy(rows, d[0]));
+        }
+    }
 }

@@ -36,6 +36,39 @@ class CpuNormalizationTest {
     }
 
     @ParameterizedTest
+    @CsvSource({
+        "1, 1",
+        "1, 72",
+        "13, 63",
+        "65, 64",
+        "197, 65",
+        "9, 129",
+        "129, 577",
+        "577, 13",
+        "0, 5",
+        "700, 48",
+        "3, 4099"
+    })
+    void rmsNorm(int rows, int width) {
+        View x = random(1, rows, width);
+        View weight = random(2, width);
+        View dy = random(3, rows, width);
+        View rstd = garbage(rows);
+        Twin.compare("forward", to(garbage(rows, width), rstd), (k, d) -> k.normalization()
+                .rmsNorm(x, weight, 1e-6, d[0], d[1]));
+        Twin.compare("in place", to(x), (k, d) -> k.normalization().rmsNorm(d[0], weight, EPS, d[0], null));
+        // A large eps: with a row of one element and a small one, all of dx cancels.
+        Twin.fast().normalization().rmsNorm(x, weight, 0.5, garbage(rows, width), rstd);
+        Twin.compare("backward", to(garbage(rows, width), garbage(width)), (k, d) -> k.normalization()
+                .rmsNormBackward(x, weight, rstd, dy, d[0], d[1]));
+        Twin.compare("dx alone", to(garbage(rows, width)), (k, d) -> k.normalization()
+                .rmsNormBackward(x, weight, rstd, dy, d[0], null));
+        View gaps = TestViews.strided(5, DType.F32, rows, width);
+        Twin.compare(
+                "gaps", to(garbage(rows, width)), (k, d) -> k.normalization().rmsNorm(gaps, weight, EPS, d[0], null));
+    }
+
+    @ParameterizedTest
     @CsvSource({"5, 1", "3, 72", "13, 63", "65, 64", "197, 65", "9, 129", "129, 577", "577, 13", "700, 48"})
     void batchNorm(int rows, int channels) {
         View x = random(1, rows, channels);

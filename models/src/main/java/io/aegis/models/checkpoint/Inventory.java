@@ -2,11 +2,10 @@ package io.aegis.models.checkpoint;
 
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
-import io.aegis.models.llama.LlamaConfig;
 import io.aegis.models.llama.LlamaNetwork;
-import io.aegis.models.llava.Projector;
 import io.aegis.models.vit.VisionTransformer;
 import io.aegis.models.vit.VitConfig;
+import io.aegis.weights.ConfigJson;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -20,10 +19,10 @@ import java.util.Set;
  *     state, which nobody needs
  */
 record Inventory(Map<String, long[]> shapes, Set<String> required) {
-    static Inventory of(VisionLanguageConfig config) {
+    static Inventory of(VisionLanguageConfig config, ConfigJson json, Connector connector) {
         Map<String, long[]> shapes = new LinkedHashMap<>();
-        try (Parameters all = declared(config, true);
-                Parameters needed = declared(config, false)) {
+        try (Parameters all = declared(config, json, connector, true);
+                Parameters needed = declared(config, json, connector, false)) {
             all.all().forEach(p -> shapes.put(p.name(), p.shape()));
             Set<String> required = new LinkedHashSet<>();
             needed.all().stream().map(Parameter::name).forEach(required::add);
@@ -32,7 +31,8 @@ record Inventory(Map<String, long[]> shapes, Set<String> required) {
     }
 
     /** Shapes only: nothing is filled. */
-    private static Parameters declared(VisionLanguageConfig config, boolean whole) {
+    private static Parameters declared(
+            VisionLanguageConfig config, ConfigJson json, Connector connector, boolean whole) {
         Parameters p = new Parameters();
         if (config.language().isPresent()) {
             new LlamaNetwork(p.at("llm"), config.language().get());
@@ -40,8 +40,7 @@ record Inventory(Map<String, long[]> shapes, Set<String> required) {
         if (config.vision().isPresent()) {
             VitConfig vision = config.vision().get();
             if (config.language().isPresent()) {
-                LlamaConfig language = config.language().get();
-                new Projector(p.at("proj"), vision.width(), language.hidden());
+                connector.declare(p, config, json);
             }
             if (whole || config.feature() == null) {
                 new VisionTransformer(p.at("vis"), vision);

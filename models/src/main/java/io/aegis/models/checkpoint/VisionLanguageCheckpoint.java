@@ -43,9 +43,9 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
         this.tensors = tensors;
     }
 
-    /** As {@link #open(Path, Path)}, without a folder for the tower. */
+    /** As {@link #open(Path, Path, Connector)}, without a folder for the tower, and with a projector. */
     public static VisionLanguageCheckpoint open(Path folder) {
-        return open(folder, null);
+        return open(folder, null, Connector.PROJECTOR);
     }
 
     /**
@@ -53,10 +53,11 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
      *
      * @param tower where the vision tower is when the checkpoint has none, as LLaVA's own releases; null to look where
      *     {@code mm_vision_tower} of the config says
+     * @param connector what must lie between tower and language model
      * @throws WeightsException when files are missing or damaged; the layout is not known; config and tensors contradict
      *     each other; tensors are unknown, missing or misshapen (all are listed); or the tower is missing, or there twice
      */
-    public static VisionLanguageCheckpoint open(Path folder, Path tower) {
+    public static VisionLanguageCheckpoint open(Path folder, Path tower, Connector connector) {
         if (!Files.isDirectory(folder)) {
             throw WeightsException.of(
                     folder,
@@ -75,12 +76,12 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
                         folder, "has a vision tower of its own, which may be fine-tuned; " + tower + " is not needed");
             }
             if (own || layout != CheckpointLayout.ORIGINAL) {
-                return checked(json, layout, tensors, unknown, Optional.empty());
+                return checked(json, layout, tensors, unknown, Optional.empty(), connector);
             }
             VisionLanguageCheckpoint other = tower(folder, json, tower);
             try {
                 Checkpoint both = new JoinedCheckpoint(tensors, other.tensors);
-                return checked(json, layout, both, unknown, other.config.vision());
+                return checked(json, layout, both, unknown, other.config.vision(), connector);
             } catch (RuntimeException e) {
                 other.close();
                 throw e;
@@ -131,11 +132,12 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
             CheckpointLayout layout,
             Checkpoint tensors,
             List<String> unknown,
-            Optional<VitConfig> tower) {
+            Optional<VitConfig> tower,
+            Connector connector) {
         OptionalLong vocabulary = vocabulary(json, tensors);
         VisionLanguageConfig config = withoutAbsentHead(VisionLanguageConfig.read(json, vocabulary, tower), tensors);
         VisionLanguageCheckpoint opened = new VisionLanguageCheckpoint(json, layout, config, tensors);
-        opened.check(unknown);
+        opened.check(unknown, connector);
         return opened;
     }
 
@@ -165,8 +167,8 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
                 : config;
     }
 
-    private void check(List<String> unknown) {
-        Inventory inventory = Inventory.of(config);
+    private void check(List<String> unknown, Connector connector) {
+        Inventory inventory = Inventory.of(config, json, connector);
         List<String> problems = new ArrayList<>(Contradictions.of(config, tensors, this::nameInFile));
         unknown.forEach(name -> problems.add("unknown tensor " + name));
         for (String name : tensors.names()) {

@@ -27,14 +27,6 @@ public record VisionLanguageConfig(Optional<VitConfig> vision, Optional<LlamaCon
      */
     public record Feature(int layer, boolean dropFirst, long pictureToken) {}
 
-    /** Which models a {@code model_type} means. */
-    private enum Family {
-        ORIGINAL,
-        LLAVA_HF,
-        TOWER,
-        LLAMA
-    }
-
     /**
      * Reads a config. What Bunny's and LLaVA's own configs leave out of the tower is that of the published tower they
      * name; a {@code vision_config} is honoured where there is one. The vocabulary is not read, but given.
@@ -44,22 +36,26 @@ public record VisionLanguageConfig(Optional<VitConfig> vision, Optional<LlamaCon
      * @throws WeightsException when the model is not one of those known, a key has the wrong type or contradicts another
      */
     public static VisionLanguageConfig read(ConfigJson json, OptionalLong vocabulary, Optional<VitConfig> tower) {
-        return switch (family(json)) {
-            case TOWER -> new VisionLanguageConfig(Optional.of(tower(json)), Optional.empty(), null);
+        return switch (layout(json)) {
+            case TOWER, BARE_TOWER -> new VisionLanguageConfig(Optional.of(tower(json)), Optional.empty(), null);
             case LLAMA -> new VisionLanguageConfig(Optional.empty(), Optional.of(llama(json, vocabulary)), null);
-            case LLAVA_HF -> huggingFace(json, vocabulary, tower);
+            case LLAVA_HF, LLAVA_HF_NEW -> huggingFace(json, vocabulary, tower);
             case ORIGINAL -> original(json, vocabulary, tower);
         };
     }
 
-    private static Family family(ConfigJson json) {
-        String type = json.text("model_type");
-        return switch (type) {
-            case "bunny-llama", "llava_llama" -> Family.ORIGINAL;
+    /**
+     * The layout in which a project publishes models with such a config; the files may have that of a newer release.
+     *
+     * @throws WeightsException when the model is not one of those known
+     */
+    public static CheckpointLayout layout(ConfigJson json) {
+        return switch (json.text("model_type")) {
+            case "bunny-llama", "llava_llama" -> CheckpointLayout.ORIGINAL;
             // LLaVA's first releases and Hugging Face's port share a name.
-            case "llava" -> json.has("text_config") ? Family.LLAVA_HF : Family.ORIGINAL;
-            case "siglip", "siglip_vision_model", "clip", "clip_vision_model" -> Family.TOWER;
-            case "llama" -> Family.LLAMA;
+            case "llava" -> json.has("text_config") ? CheckpointLayout.LLAVA_HF : CheckpointLayout.ORIGINAL;
+            case "siglip", "siglip_vision_model", "clip", "clip_vision_model" -> CheckpointLayout.TOWER;
+            case "llama" -> CheckpointLayout.LLAMA;
             default ->
                 throw json.invalid(
                         "model_type",

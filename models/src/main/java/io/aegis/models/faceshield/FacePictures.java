@@ -17,8 +17,7 @@ public record FacePictures(Image rgb, Image savp) {
     public static FacePictures of(Image picture, FaceShieldConfig config) {
         Image colours = picture.rgb();
         return new FacePictures(
-                framed(colours, config),
-                config.options().savp().of(colours, image -> framed(image, config)));
+                framed(colours, config), config.options().savp().of(colours, image -> framed(image, config)));
     }
 
     private static Image framed(Image picture, FaceShieldConfig config) {

@@ -65,6 +65,11 @@ public record FaceShieldConfig(
                 json.path(), "describes a model without a " + missing + ", expected a vision-language model");
     }
 
+    /** The same with other options. */
+    public FaceShieldConfig with(FaceShieldOptions other) {
+        return new FaceShieldConfig(vision, feature, language, framing, longest, other);
+    }
+
     /** n, tokens of one stream. */
     public int streamTokens() {
         return vision.tokens() - (feature.dropFirst() ? 1 : 0);

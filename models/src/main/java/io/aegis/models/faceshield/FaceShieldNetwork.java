@@ -7,7 +7,6 @@ import io.aegis.layers.Pass;
 import io.aegis.layers.Probe;
 import io.aegis.models.checkpoint.VisionLanguageConfig;
 import io.aegis.models.llama.LlamaNetwork;
-import io.aegis.models.llava.Projector;
 import io.aegis.models.vit.VisionTransformer;
 import io.aegis.tensor.AttentionMask;
 import io.aegis.tensor.Ops;
@@ -35,8 +34,7 @@ public final class FaceShieldNetwork {
 
     private final FaceShieldConfig config;
     private final LlamaNetwork language;
-    private final Projector projector;
-    private final Projector auxiliaryProjector;
+    private final StreamProjection projection;
     private final VisionTransformer tower;
     private final Pvtm pvtm;
 
@@ -51,16 +49,32 @@ public final class FaceShieldNetwork {
     /** Declares all parameters. */
     public FaceShieldNetwork(Parameters p, FaceShieldConfig config) {
         this.config = config;
-        Streams streams = config.options().streams();
-        long width = config.language().hidden();
-        long channels = (streams.joined() == Streams.Joined.CHANNELS ? 2L : 1) * config.vision().width();
         language = new LlamaNetwork(p.at("llm"), config.language());
-        projector = new Projector(p.at("proj"), channels, width);
-        auxiliaryProjector = streams.projectors() == Streams.Projectors.OWN
-                ? new Projector(p.at("proj_sav"), channels, width)
-                : null;
-        tower = new VisionTransformer(p.at("vis"), config.vision(), config.feature().layer());
-        pvtm = new Pvtm(p.at("pvtm"), config.options().pvtm(), channels, width);
+        projection = projection(p, config);
+        pvtm = pvtm(p, config, projection);
+        tower = new VisionTransformer(
+                p.at("vis"), config.vision(), config.feature().layer());
+    }
+
+    private static StreamProjection projection(Parameters p, FaceShieldConfig config) {
+        return new StreamProjection(
+                p,
+                config.options().streams(),
+                config.vision().width(),
+                config.language().hidden());
+    }
+
+    private static Pvtm pvtm(Parameters p, FaceShieldConfig config, StreamProjection projection) {
+        return new Pvtm(
+                p.at("pvtm"),
+                config.options().pvtm(),
+                projection.channels(),
+                config.language().hidden());
+    }
+
+    /** Declares only what lies between the tower and the language model. */
+    static void connect(Parameters p, FaceShieldConfig config) {
+        pvtm(p, config, projection(p, config));
     }
 
     public FaceShieldConfig config() {
@@ -81,26 +95,9 @@ public final class FaceShieldNetwork {
         return tower.features(pixels, config.feature().layer(), config.feature().dropFirst());
     }
 
-    /** V as tokens: [2, n, D_v] to [2n, D_v], the picture's first, or to [n, 2 D_v]. */
-    Tensor towerTokens(Tensor features) {
-        long n = features.size(1);
-        long width = features.size(2);
-        return config.options().streams().joined() == Streams.Joined.TOKENS
-                ? features.reshape(2 * n, width)
-                : features.permute(1, 0, 2).reshape(n, 2 * width);
-    }
-
     /** Z: features [2, n, D_v] to tokens of the language model, [2n, D] or [n, D]. */
     public Tensor project(Tensor features) {
-        return projected(towerTokens(features));
-    }
-
-    private Tensor projected(Tensor tokens) {
-        if (auxiliaryProjector == null) {
-            return projector.of(tokens);
-        }
-        long n = tokens.size(0) / 2;
-        return concat(0, projector.of(tokens.slice(0, 0, n)), auxiliaryProjector.of(tokens.slice(0, n, 2 * n)));
+        return projection.of(projection.tokens(features));
     }
 
     /** P of a question's tokens without special ones, [m, D] or [m, D_v]; only its learned map goes on a tape. */
@@ -142,7 +139,7 @@ public final class FaceShieldNetwork {
     }
 
     private Tensor comparable(Tensor features, Tensor projected) {
-        return config.options().pvtm().space() == SimilaritySpace.TOWER ? towerTokens(features) : projected;
+        return config.options().pvtm().space() == SimilaritySpace.TOWER ? projection.tokens(features) : projected;
     }
 
     /** K: what the language model gets of projected tokens of which some are kept. */
@@ -157,9 +154,9 @@ public final class FaceShieldNetwork {
      * @param question its tokens without special ones; may be empty
      */
     public Vision vision(Tensor features, long[] question, MaskingMode mode, Draw draw) {
-        Tensor tokens = towerTokens(features);
+        Tensor tokens = projection.tokens(features);
         boolean learned = config.options().pvtm().space() == SimilaritySpace.TOWER && question.length > 0;
-        Tensor projected = projected(learned ? pvtm.gated(tokens, prompt(question)) : tokens);
+        Tensor projected = projection.of(learned ? pvtm.gated(tokens, prompt(question)) : tokens);
         Selection selection = select(features, projected, question, mode, draw);
         return new Vision(selection, masked(projected, selection));
     }
@@ -202,8 +199,7 @@ public final class FaceShieldNetwork {
 
     /** Scores of every token of the vocabulary behind each row of a sequence: [N, V]. */
     public Tensor logits(Sequence s) {
-        Tensor h = language.hidden(
-                s.rows(0, s.length()), s.positions(0, s.length(), 0), s.mask(0), null, Probe.NONE);
+        Tensor h = language.hidden(s.rows(0, s.length()), s.positions(0, s.length(), 0), s.mask(0), null, Probe.NONE);
         return language.logits(h.reshape(s.length(), config.language().hidden()));
     }
 

@@ -169,6 +169,16 @@ public final class Pvtm {
 
     /** What the language model gets of tokens [n, D], behind the projector. */
     VisionTokens masked(Tensor tokens, int[] kept) {
+        return masked(tokens, kept, options.masking());
+    }
+
+    /** The same for answering, where what nobody may look at need not be computed. */
+    VisionTokens shown(Tensor tokens, int[] kept) {
+        return masked(
+                tokens, kept, options.masking() == TokenMasking.KEY_MASK ? TokenMasking.REMOVE : options.masking());
+    }
+
+    private VisionTokens masked(Tensor tokens, int[] kept, TokenMasking masking) {
         int n = (int) tokens.size(0);
         boolean[] hidden = new boolean[n];
         if (kept.length == n) {
@@ -179,7 +189,7 @@ public final class Pvtm {
             stays[i] = true;
         }
         int[] all = IntStream.range(0, n).toArray();
-        return switch (options.masking()) {
+        return switch (masking) {
             case REMOVE -> new VisionTokens(chosen(tokens, kept), kept, new boolean[kept.length], n);
             case KEY_MASK -> {
                 for (int i = 0; i < n; i++) {

@@ -21,12 +21,12 @@ public record Sequence(Tensor rows, long[] positions, boolean[] hidden, int pref
     }
 
     /** Rows from..to, [1, to - from, D]. */
-    Tensor rows(int from, int to) {
+    public Tensor rows(int from, int to) {
         return rows.slice(0, from, to).reshape(1, to - from, rows.size(1));
     }
 
     /** Positions of rows from..to and of {@code more} that follow the last, I64. */
-    Tensor positions(int from, int to, int more) {
+    public Tensor positions(int from, int to, int more) {
         long[] out = Arrays.copyOfRange(positions, from, to + more);
         for (int i = 0; i < more; i++) {
             out[to - from + i] = next + i;

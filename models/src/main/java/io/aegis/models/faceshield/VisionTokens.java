@@ -10,4 +10,4 @@ import io.aegis.tensor.Tensor;
  * @param hidden of each row, whether nobody may look at it
  * @param slot how many positions the picture takes up
  */
-record VisionTokens(Tensor rows, int[] places, boolean[] hidden, int slot) {}
+public record VisionTokens(Tensor rows, int[] places, boolean[] hidden, int slot) {}

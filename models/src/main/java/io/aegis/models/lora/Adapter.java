@@ -4,6 +4,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Lora;
 import io.aegis.layers.Parameters;
+import io.aegis.models.checkpoint.CheckpointLayout;
 import io.aegis.models.llama.LlamaNetwork;
 import io.aegis.weights.Checkpoint;
 import io.aegis.weights.ConfigJson;
@@ -37,12 +38,11 @@ public final class Adapter implements AutoCloseable {
     static final String PREFIX = "base_model.model.";
     private static final String BESIDE = "non_lora_trainables.bin";
 
+    /** What canonical names of a language model begin with. */
+    private static final String LANGUAGE = "llm.";
+
     /** PEFT strips an adapter's name when it saves, other writers do not. */
     private static final Pattern LORA = Pattern.compile("(.+)\\.lora_([AB])(?:\\.default)?\\.weight");
-
-    /** A language model's linear in any of the layouts. */
-    private static final Pattern LANGUAGE =
-            Pattern.compile("(?:model\\.|language_model\\.model\\.|model\\.language_model\\.)?(layers\\.\\d+\\..+)");
 
     private final LoraConfig config;
     private final Checkpoint weights;
@@ -159,8 +159,9 @@ public final class Adapter implements AutoCloseable {
 
     /** A linear's name within a Llama, {@code layers.{i}...}, from that in any layout; empty when it is in no Llama. */
     static Optional<String> inLlama(String module) {
-        Matcher m = LANGUAGE.matcher(module);
-        return m.matches() ? Optional.of(m.group(1)) : Optional.empty();
+        return CheckpointLayout.canonical(module + ".weight")
+                .filter(name -> name.startsWith(LANGUAGE))
+                .map(name -> name.substring(LANGUAGE.length(), name.length() - ".weight".length()));
     }
 
     /**

@@ -43,8 +43,9 @@ public record LoraConfig(
         Map<String, Double> alphas,
         Set<Integer> layers,
         List<String> saved) {
-    /** What a projector is called in the known layouts. */
-    private static final Set<String> PROJECTORS = Set.of("mm_projector", "multi_modal_projector");
+    /** What lies between tower and language model is called in the known layouts. */
+    private static final Set<String> PROJECTORS =
+            Set.of("mm_projector", "multi_modal_projector", "mm_projector_sav", "pvtm");
 
     private static final Pattern LAYER = Pattern.compile("(?:.*\\.)?layers\\.(\\d+)\\..*");
 

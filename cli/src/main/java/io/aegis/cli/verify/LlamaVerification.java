@@ -1,0 +1,258 @@
+package io.aegis.cli.verify;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+import io.aegis.layers.Parameters;
+import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
+import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
+import io.aegis.models.llama.Generation;
+import io.aegis.models.llama.GenerationOptions;
+import io.aegis.models.llama.Generator;
+import io.aegis.models.llama.KeyValueCache;
+import io.aegis.models.llama.LlamaConfig;
+import io.aegis.models.llama.LlamaNetwork;
+import io.aegis.models.llama.Rotary;
+import io.aegis.models.llama.TextStream;
+import io.aegis.tensor.Gradients;
+import io.aegis.tensor.Scope;
+import io.aegis.tensor.Tape;
+import io.aegis.tensor.Tensor;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.LongStream;
+
+/**
+ * Compares a Llama: rotary angles; every batch of the reference, with hidden states behind each block, logits and loss;
+ * gradients {@code grads_GROUP} of a batch's loss for all weights; and greedy answers with the logits of each step, decoded
+ * together over key-value caches. Weights are used as they are stored, but for the gradients. Padding does not count.
+ */
+final class LlamaVerification {
+    private static final String IO = "io";
+    private static final String IDS = "input_ids";
+    private static final String ANSWERS = "generate.json";
+
+    private final Golden golden;
+    private final Verification.Computing computing;
+    private final Rows rows;
+    private final VisionLanguageCheckpoint checkpoint;
+    private final LlamaConfig config;
+
+    private LlamaVerification(
+            Golden golden, Verification.Computing computing, Rows rows, VisionLanguageCheckpoint checkpoint) {
+        this.golden = golden;
+        this.computing = computing;
+        this.rows = rows;
+        this.checkpoint = checkpoint;
+        this.config = checkpoint.config().language().orElseThrow();
+    }
+
+    static void run(Golden golden, Verification.Computing computing, Rows rows) throws IOException {
+        try (VisionLanguageCheckpoint checkpoint = VisionLanguageCheckpoint.open(golden.directory())) {
+            new LlamaVerification(golden, computing, rows, checkpoint).run();
+        }
+    }
+
+    private void run() throws IOException {
+        rotary();
+        try (Parameters p = new Parameters()) {
+            LlamaNetwork network = new LlamaNetwork(p.at("llm"), config);
+            if (computing.dtype() == DType.F32) {
+                checkpoint.load(p);
+            } else {
+                checkpoint.load(p, computing.dtype());
+            }
+            for (String group : groups("." + IDS)) {
+                if (golden.has(IO, group + ".new_tokens")) {
+                    answers(network, group);
+                } else {
+                    batch(network, group, group);
+                }
+            }
+            for (String group : groups(".position_ids")) {
+                owner(group).ifPresent(owner -> batch(network, group, owner));
+            }
+            answersAsText(network);
+        }
+        for (String group : groups("." + IDS)) {
+            if (golden.has("grads_" + group)) {
+                gradients(group);
+            }
+        }
+    }
+
+    /** What stands before {@code ending} in keys. */
+    private Set<String> groups(String ending) {
+        Set<String> groups = new TreeSet<>();
+        for (String key : golden.keys(IO)) {
+            if (key.endsWith(ending)) {
+                groups.add(key.substring(0, key.length() - ending.length()));
+            }
+        }
+        return groups;
+    }
+
+    /** The group whose tokens one with positions alone has: its name begins with that of the other. */
+    private Optional<String> owner(String group) {
+        return groups("." + IDS).stream()
+                .filter(other -> group.startsWith(other) && !group.equals(other))
+                .max(Comparator.comparingInt(String::length));
+    }
+
+    private void rotary() {
+        Rotary rotary = new Rotary(config.headSize(), config.theta(), config.scaling());
+        RotaryVerification angles = new RotaryVerification(golden, computing, rows);
+        angles.frequencies(IO, "inv_freq", rotary);
+        if (golden.has(IO, "rope.cos")) {
+            long positions = golden.view(IO, "rope.cos").size(-2);
+            angles.angles(IO, "rope.", rotary, LongStream.range(0, positions).toArray());
+        }
+    }
+
+    private void batch(LlamaNetwork network, String group, String owner) {
+        TokenBatch batch = TokenBatch.of(golden, rows, IO, owner + ".", group + ".");
+        try (Scope scope = Scope.open(computing.kernels())) {
+            Tensor x = network.embed(batch.idTensor());
+            batch.compare(golden, rows, IO, group + ".hidden_states.0", x);
+            Probe probe = (name, value) -> {
+                batch.compare(golden, rows, IO, group + "." + name, value);
+                int layer = Integer.parseInt(name.substring("layer_out.".length())) + 1;
+                // The last hidden state of the reference is behind the last norm.
+                if (layer < config.layers()) {
+                    batch.compare(golden, rows, IO, group + ".hidden_states." + layer, value);
+                }
+            };
+            Tensor hidden = network.hidden(x, batch.positionTensor(), batch.attention(), null, probe);
+            batch.compare(golden, rows, IO, group + ".hidden_states." + config.layers(), hidden);
+            batch.compare(golden, rows, IO, group + ".logits", network.logits(hidden));
+            if (batch.labels() != null && golden.has(IO, group + ".loss")) {
+                rows.compare(
+                        IO + ":" + group + ".loss",
+                        golden.doubles(IO, group + ".loss"),
+                        network.loss(hidden, batch.labelTensor()).toDoubles(),
+                        Rows.OUTPUT);
+            }
+        }
+    }
+
+    /** For all weights, each of which is trained here; blocks are computed again in the backward pass. */
+    private void gradients(String group) {
+        TokenBatch batch = TokenBatch.of(golden, rows, IO, group + ".", group + ".");
+        try (Parameters p = new Parameters()) {
+            LlamaNetwork network = new LlamaNetwork(p.at("llm"), config);
+            checkpoint.load(p, computing.dtype());
+            try (Scope scope = Scope.open(computing.kernels());
+                    Tape tape = Tape.record()) {
+                Tensor hidden = network.hidden(
+                        network.embed(batch.idTensor()),
+                        batch.positionTensor(),
+                        batch.attention(),
+                        Pass.EVALUATION,
+                        true);
+                Tensor loss = network.loss(hidden, batch.labelTensor());
+                List<Tensor> leaves = new ArrayList<>();
+                p.trainable().forEach(q -> leaves.add(q.tensor()));
+                try (Gradients g = tape.gradients(loss, leaves)) {
+                    new GradientRows(golden, rows, "grads_" + group).compare(p.trainable(), g, checkpoint::nameInFile);
+                }
+            }
+        }
+    }
+
+    /** Each prompt alone and without its padding, then all of them step by step together. */
+    private void answers(LlamaNetwork network, String group) {
+        TokenBatch batch = TokenBatch.of(golden, rows, IO, group + ".", group + ".");
+        int steps = (int) golden.view(IO, group + ".new_tokens").size(1);
+        int vocabulary = (int) config.vocabulary();
+        double[] tokens = new double[batch.rows() * steps];
+        double[] logits = new double[tokens.length * vocabulary];
+        List<KeyValueCache> caches = new ArrayList<>();
+        try (Scope scope = Scope.open(computing.kernels())) {
+            double[][] last = new double[batch.rows()][];
+            for (int i = 0; i < last.length; i++) {
+                int[] prompt = batch.prompt(i);
+                KeyValueCache cache = new KeyValueCache(config, prompt.length + steps, computing.dtype());
+                caches.add(cache);
+                last[i] = new Generator(network, () -> TextStream.SILENT, computing.dtype())
+                        .readLast(
+                                network.embed(ids(prompt)),
+                                LlamaNetwork.positions(0, prompt.length),
+                                cache,
+                                () -> false);
+            }
+            for (int t = 0; t < steps; t++) {
+                long[] next = new long[last.length];
+                for (int i = 0; i < last.length; i++) {
+                    next[i] = best(last[i]);
+                    tokens[i * steps + t] = next[i];
+                    System.arraycopy(last[i], 0, logits, (i * steps + t) * vocabulary, vocabulary);
+                }
+                View after = network.logitsOfRows(network.step(network.embed(Tensor.of(next, next.length, 1)), caches))
+                        .view();
+                Arrays.setAll(last, i -> after.select(0, i).toDoubles());
+            }
+        } finally {
+            caches.forEach(KeyValueCache::close);
+        }
+        rows.compare(IO + ":" + group + ".new_tokens", golden.doubles(IO, group + ".new_tokens"), tokens, 0);
+        if (golden.has(IO, group + ".logits")) {
+            rows.compare(IO + ":" + group + ".logits", golden.doubles(IO, group + ".logits"), logits, Rows.OUTPUT);
+        }
+    }
+
+    private static Tensor ids(int[] prompt) {
+        return Tensor.of(Arrays.stream(prompt).asLongStream().toArray(), 1, prompt.length);
+    }
+
+    private static int best(double[] logits) {
+        int best = 0;
+        for (int i = 1; i < logits.length; i++) {
+            best = logits[i] > logits[best] ? i : best;
+        }
+        return best;
+    }
+
+    /** The same answers as the generator gives them, which no token ends. */
+    private void answersAsText(LlamaNetwork network) throws IOException {
+        Path file = golden.directory().resolve(ANSWERS);
+        if (!Files.exists(file)) {
+            return;
+        }
+        List<int[]> prompts = new ArrayList<>();
+        List<double[]> expected = new ArrayList<>();
+        for (JsonNode answer : new ObjectMapper().readTree(file.toFile())) {
+            prompts.add(Arrays.stream(numbers(answer.path("prompt")))
+                    .mapToInt(x -> (int) x)
+                    .toArray());
+            expected.add(numbers(answer.path("new_tokens")));
+        }
+        int most = expected.stream().mapToInt(e -> e.length).max().orElse(1);
+        try (Scope scope = Scope.open(computing.kernels())) {
+            List<Generation> answers = new Generator(network, () -> TextStream.SILENT, computing.dtype())
+                    .answer(prompts, GenerationOptions.GREEDY.withMaxNewTokens(most), List.of(), () -> false);
+            for (int i = 0; i < prompts.size(); i++) {
+                double[] ours = Arrays.stream(answers.get(i).tokens())
+                        .limit(expected.get(i).length)
+                        .asDoubleStream()
+                        .toArray();
+                rows.compare(ANSWERS + ":" + i, expected.get(i), ours, 0);
+            }
+        }
+    }
+
+    private static double[] numbers(JsonNode list) {
+        double[] out = new double[list.size()];
+        Arrays.setAll(out, i -> list.get(i).asDouble());
+        return out;
+    }
+}

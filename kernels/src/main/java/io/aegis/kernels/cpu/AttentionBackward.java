@@ -1,0 +1,149 @@
+package io.aegis.kernels.cpu;
+
+import io.aegis.kernels.View;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Backward through one head of keys and values and the queries that share it, in the blocks of {@link CpuAttention}: P =
+ * exp(S - lse), dV += P^T dO, dS = P (dO V^T - rowsum(dO O)), dQ += scale dS K, dK += scale dS^T Q. Views are [N, D] and
+ * [M, D]; each gradient may be null.
+ */
+final class AttentionBackward {
+    private static final int QUERIES = CpuAttention.QUERIES;
+    private static final int KEYS = CpuAttention.KEYS;
+
+    private final Sgemm sgemm;
+    private final float scale;
+    private final Visibility visible;
+    private final View k;
+    private final View v;
+    private final View dk;
+    private final View dv;
+    private final MemorySegment p = Scratch.floats(0, (long) QUERIES * KEYS);
+    private final MemorySegment ds = Scratch.floats(1, (long) QUERIES * KEYS);
+    private final float[] delta = new float[QUERIES];
+
+    AttentionBackward(Sgemm sgemm, float scale, Visibility visible, View k, View v, View dk, View dv) {
+        this.sgemm = sgemm;
+        this.scale = scale;
+        this.visible = visible;
+        this.k = k;
+        this.v = v;
+        this.dk = dk;
+        this.dv = dv;
+    }
+
+    /** Keys' and values' gradients start at zero. */
+    void clear() {
+        clear(dk, 0, k.size(0));
+        clear(dv, 0, k.size(0));
+    }
+
+    private static void clear(View x, long from, long to) {
+        for (long r = from; x != null && r < to; r++) {
+            SoftmaxRows.clear(x.buffer().memory(), x.index(r), x.size(1));
+        }
+    }
+
+    /** Adds what one head of queries contributes, and writes its own gradient. */
+    void query(View q, View out, View lse, View dout, View dq) {
+        int d = (int) q.size(1);
+        for (long start = 0; start < q.size(0); start += QUERIES) {
+            int n = (int) Math.min(QUERIES, q.size(0) - start);
+            for (int r = 0; r < n; r++) {
+                delta[r] = (float) Sums.dot(
+                        dout.buffer().memory(),
+                        dout.index(start + r),
+                        out.buffer().memory(),
+                        out.index(start + r),
+                        d);
+            }
+            long end = visible.seen(start + n - 1);
+            if (end == 0) {
+                clear(dq, start, start + n);
+            }
+            for (long from = 0; from < end; from += KEYS) {
+                int m = (int) Math.min(KEYS, end - from);
+                block(n, m, d, scale, q, start, k, from, p);
+                block(n, m, d, 1, dout, start, v, from, ds);
+                int[] hidden = visible.hidden(from, m);
+                for (int r = 0; r < n; r++) {
+                    float shift = Lanes.get(lse.buffer().memory(), lse.index(start + r));
+                    probabilities(r, m, visible.seen(start + r, from, m), shift, hidden);
+                }
+                add(true, m, n, d, 1, p, dout, start, dv, from, 1);
+                add(true, m, n, d, scale, ds, q, start, dk, from, 1);
+                add(false, n, m, d, scale, ds, k, from, dq, start, from == 0 ? 0 : 1);
+            }
+        }
+    }
+
+    /** Row r of P and dS from scores and dO V^T. */
+    private void probabilities(int r, int m, int seen, float lse, int[] hidden) {
+        long row = (long) r * KEYS;
+        int n = lse == Float.NEGATIVE_INFINITY ? 0 : seen;
+        SoftmaxRows.exponentials(p, row, lse, n);
+        if (n < m) {
+            SoftmaxRows.clear(p, row + n, m - n);
+            SoftmaxRows.clear(ds, row + n, m - n);
+        }
+        Visibility.set(hidden, p, row, 0);
+        SoftmaxRows.slope(p, row, ds, row, delta[r], n);
+    }
+
+    /** into = alpha a[rowA..] b[rowB..]^T, [n, m]. */
+    private void block(int n, int m, int d, float alpha, View a, long rowA, View b, long rowB, MemorySegment into) {
+        sgemm.multiply(
+                false,
+                true,
+                n,
+                m,
+                d,
+                alpha,
+                a.buffer().memory(),
+                a.index(rowA),
+                CpuAttention.row(a),
+                b.buffer().memory(),
+                b.index(rowB),
+                CpuAttention.row(b),
+                0,
+                into,
+                0,
+                KEYS);
+    }
+
+    /** to[rowTo..] = beta to + alpha op(block) b[rowB..], [rows, D], unless there is no destination. */
+    private void add(
+            boolean transposed,
+            int rows,
+            int inner,
+            int d,
+            float alpha,
+            MemorySegment block,
+            View b,
+            long rowB,
+            View to,
+            long rowTo,
+            float beta) {
+        if (to == null) {
+            return;
+        }
+        sgemm.multiply(
+                transposed,
+                false,
+                rows,
+                d,
+                inner,
+                alpha,
+                block,
+                0,
+                KEYS,
+                b.buffer().memory(),
+                b.index(rowB),
+                CpuAttention.row(b),
+                beta,
+                to.buffer().memory(),
+                to.index(rowTo),
+                CpuAttention.row(to));
+    }
+}

@@ -1,0 +1,146 @@
+package io.aegis.kernels.cpu;
+
+import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.View;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Attention of one query a head, as in decoding over a cache: the keys are read once, the values once, and each serves all
+ * query heads that share it. The one query is the last: a causal mask hides nothing from it.
+ */
+final class OneQuery {
+    /** Keys that are met by all heads of a group before the next are fetched. */
+    private static final int KEYS = 64;
+
+    private OneQuery() {}
+
+    static void forward(View q, View k, View v, float scale, Mask mask, View out, View lse) {
+        int heads = (int) k.size(1);
+        Workers.run((int) q.size(0) * heads, task -> {
+            long b = task / heads;
+            long h = task % heads;
+            long group = q.size(1) / heads;
+            Visibility visible = new Visibility(mask, b, 1, k.size(2));
+            group(
+                    queries(q, b, h, group),
+                    k.select(0, b).select(0, h),
+                    v.select(0, b).select(0, h),
+                    scale,
+                    visible.hidden(0, (int) k.size(2)),
+                    queries(out, b, h, group),
+                    lse == null ? null : queries(lse, b, h, group));
+        });
+    }
+
+    /** The heads of a group as rows: [group, D], or [group]. */
+    private static View queries(View x, long b, long h, long group) {
+        return x.select(0, b).slice(0, h * group, (h + 1) * group).select(1, 0);
+    }
+
+    private static void group(View q, View k, View v, float scale, int[] hidden, View out, View lse) {
+        int group = (int) q.size(0);
+        int m = (int) k.size(0);
+        MemorySegment s = Scratch.floats(0, (long) group * m);
+        for (int from = 0; from < m; from += KEYS) {
+            int end = Math.min(m, from + KEYS);
+            for (int g = 0; g < group; g++) {
+                scores(q, g, k, from, end, scale, s, (long) g * m);
+            }
+        }
+        for (int g = 0; g < group; g++) {
+            long row = (long) g * m;
+            Visibility.set(hidden, s, row, Float.NEGATIVE_INFINITY);
+            float max = SoftmaxRows.max(s, row, m);
+            float sum = 0;
+            if (max == Float.NEGATIVE_INFINITY) {
+                SoftmaxRows.clear(out.buffer().memory(), out.index(g), out.size(1));
+            } else {
+                sum = SoftmaxRows.exponentials(s, row, max, m);
+                Visibility.set(hidden, s, row, 0);
+                SoftmaxRows.scale(s, row, 1 / sum, m);
+                weigh(s, row, v, out, out.index(g));
+            }
+            if (lse != null) {
+                Lanes.set(lse.buffer().memory(), lse.index(g), (float) (max + Math.log(sum)));
+            }
+        }
+    }
+
+    private static void scores(View q, int g, View k, int from, int end, float scale, MemorySegment s, long row) {
+        MemorySegment query = q.buffer().memory();
+        MemorySegment keys = k.buffer().memory();
+        long at = q.index(g);
+        int d = (int) q.size(1);
+        long step = k.stride(0);
+        for (int j = from; j < end; j++) {
+            float score = RowProducts.dot(query, at, keys, k.offset() + j * step, d);
+            Lanes.set(s, row + j, scale * score);
+        }
+    }
+
+    /** o = sum of the values, each times its weight: a few vectors of o at a time in registers, down all values. */
+    private static void weigh(MemorySegment weights, long row, View v, View out, long at) {
+        int m = (int) v.size(0);
+        int d = (int) v.size(1);
+        int i = 0;
+        for (; i <= d - 4 * Lanes.N; i += 4 * Lanes.N) {
+            weighFour(
+                    weights,
+                    row,
+                    v.buffer().memory(),
+                    v.offset() + i,
+                    v.stride(0),
+                    m,
+                    out.buffer().memory(),
+                    at + i);
+        }
+        for (; i <= d - Lanes.N; i += Lanes.N) {
+            weighOne(
+                    weights,
+                    row,
+                    v.buffer().memory(),
+                    v.offset() + i,
+                    v.stride(0),
+                    m,
+                    out.buffer().memory(),
+                    at + i);
+        }
+        for (; i < d; i++) {
+            float sum = 0;
+            for (int j = 0; j < m; j++) {
+                sum += Lanes.get(weights, row + j) * Lanes.get(v.buffer().memory(), v.index(j, i));
+            }
+            Lanes.set(out.buffer().memory(), at + i, sum);
+        }
+    }
+
+    private static void weighFour(
+            MemorySegment weights, long row, MemorySegment v, long iv, long step, int m, MemorySegment o, long io) {
+        FloatVector s0 = Lanes.broadcast(0);
+        FloatVector s1 = s0;
+        FloatVector s2 = s0;
+        FloatVector s3 = s0;
+        for (int j = 0; j < m; j++) {
+            FloatVector w = Lanes.broadcast(Lanes.get(weights, row + j));
+            long at = iv + j * step;
+            s0 = w.fma(Lanes.load(v, at), s0);
+            s1 = w.fma(Lanes.load(v, at + Lanes.N), s1);
+            s2 = w.fma(Lanes.load(v, at + 2L * Lanes.N), s2);
+            s3 = w.fma(Lanes.load(v, at + 3L * Lanes.N), s3);
+        }
+        Lanes.store(s0, o, io);
+        Lanes.store(s1, o, io + Lanes.N);
+        Lanes.store(s2, o, io + 2L * Lanes.N);
+        Lanes.store(s3, o, io + 3L * Lanes.N);
+    }
+
+    private static void weighOne(
+            MemorySegment weights, long row, MemorySegment v, long iv, long step, int m, MemorySegment o, long io) {
+        FloatVector s = Lanes.broadcast(0);
+        for (int j = 0; j < m; j++) {
+            s = Lanes.broadcast(Lanes.get(weights, row + j)).fma(Lanes.load(v, iv + j * step), s);
+        }
+        Lanes.store(s, o, io);
+    }
+}

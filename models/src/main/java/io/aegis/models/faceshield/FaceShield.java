@@ -1,0 +1,287 @@
+package io.aegis.models.faceshield;
+
+import io.aegis.image.Image;
+import io.aegis.kernels.DType;
+import io.aegis.layers.Parameters;
+import io.aegis.models.DecisionThreshold;
+import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
+import io.aegis.models.llama.Generation;
+import io.aegis.models.llama.GenerationOptions;
+import io.aegis.models.llama.Generator;
+import io.aegis.models.llama.TextStream;
+import io.aegis.tokenizer.ChatTemplate;
+import io.aegis.tokenizer.TokenStream;
+import io.aegis.tokenizer.Tokenizer;
+import io.aegis.weights.WeightsException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * A FaceShield, ready to judge faces and to talk about them.
+ *
+ * <pre>{@code
+ * try (FaceShield shield = FaceShield.load(Path.of("faceshield-8b"))) {
+ *     Verdict verdict = shield.analyze(image);
+ *     shield.ask(image, "Why is the face in the image real or spoof ?", System.out::print);
+ * }
+ * }</pre>
+ *
+ * <p>It does not change once loaded and may be used by any number of threads at once. Its weights are mapped, not read:
+ * the files must stay as they are until it is closed. {@link #close} ends answers that are being made, by an {@link
+ * IllegalStateException} in the thread that asked, waits for those threads, and frees the memory; any use afterwards is
+ * the same exception.
+ */
+public final class FaceShield implements AutoCloseable {
+    /** Pictures whose answers are made together: each holds what the language model has read of it. */
+    private static final int BATCH = 4;
+
+    private final Path folder;
+    private final FaceShieldConfig config;
+    private final Optional<DecisionThreshold> threshold;
+    private final Tokenizer tokenizer;
+    private final PromptText prompts;
+    private final GenerationOptions generation;
+    private final FaceShieldNetwork network;
+    private final Generator generator;
+    private final Leases leases;
+
+    private FaceShield(
+            Path folder,
+            VisionLanguageCheckpoint checkpoint,
+            FaceShieldConfig config,
+            Tokenizer tokenizer,
+            Parameters parameters,
+            FaceShieldNetwork network) {
+        this.folder = folder;
+        this.config = config;
+        this.tokenizer = tokenizer;
+        this.network = network;
+        threshold = DecisionThreshold.of(checkpoint.tensors());
+        ChatTemplate template = FaceShieldFolder.template(checkpoint.json());
+        prompts = new PromptText(tokenizer, template, config.options().streams().slots());
+        generation = FaceShieldFolder.generation(folder, template, tokenizer);
+        generator = new Generator(network.language(), this::stream, DType.F32);
+        leases = new Leases(folder + ": this model was closed", () -> {
+            parameters.close();
+            checkpoint.close();
+        });
+    }
+
+    private TextStream stream() {
+        TokenStream stream = tokenizer.stream(true);
+        return new TextStream() {
+            @Override
+            public String next(int id) {
+                return stream.next(id);
+            }
+
+            @Override
+            public String finish() {
+                return stream.finish();
+            }
+        };
+    }
+
+    /**
+     * Opens a model folder: {@code config.json}, weights in any layout that {@link VisionLanguageCheckpoint} knows, and a
+     * tokenizer.
+     *
+     * @throws WeightsException when something is missing, damaged, or does not fit the rest
+     * @throws io.aegis.tokenizer.TokenizerException when the tokenizer is missing or damaged
+     */
+    public static FaceShield load(Path folder) {
+        return load(folder, options -> options);
+    }
+
+    /**
+     * As above, with other choices than the folder's, such as {@code o -> o.withPvtm(...)}.
+     *
+     * @param choices from the folder's options to those wanted; they must ask for the same parameters
+     */
+    public static FaceShield load(Path folder, Function<FaceShieldOptions, FaceShieldOptions> choices) {
+        VisionLanguageCheckpoint checkpoint = FaceShieldFolder.open(folder);
+        Parameters parameters = new Parameters();
+        try {
+            FaceShieldConfig stored = FaceShieldConfig.of(checkpoint.config(), checkpoint.json());
+            FaceShieldConfig config = stored.with(choices.apply(stored.options()));
+            Tokenizer tokenizer = FaceShieldFolder.tokenizer(folder, config, checkpoint.json());
+            FaceShieldNetwork network = new FaceShieldNetwork(parameters, config);
+            checkpoint.load(parameters);
+            return new FaceShield(folder, checkpoint, config, tokenizer, parameters, network);
+        } catch (RuntimeException | Error e) {
+            parameters.close();
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    /** What the model's {@code config.json} says. */
+    public FaceShieldConfig config() {
+        return config;
+    }
+
+    /** The threshold on {@link ForcedScores#score} that came with the weights; empty when none was chosen. */
+    public Optional<DecisionThreshold> threshold() {
+        return threshold;
+    }
+
+    /** How answers are made unless somebody says otherwise. */
+    public GenerationOptions generation() {
+        return generation;
+    }
+
+    /** How questions are written down. */
+    public PromptText prompts() {
+        return prompts;
+    }
+
+    Generator generator() {
+        return generator;
+    }
+
+    /**
+     * Takes a picture under examination, for several questions about it. Pictures may have any size, channels and bits.
+     *
+     * @throws IllegalStateException when the model was closed
+     */
+    public Examination examine(Image picture) {
+        return new Examination(this, picture);
+    }
+
+    /** Judges a face: the questions of all tasks, where the attack is being asked only where there is one. */
+    public Verdict analyze(Image picture) {
+        return analyze(picture, EnumSet.allOf(FaceTask.class), AnswerListener.NONE, () -> false);
+    }
+
+    /**
+     * Judges a face by some questions. Whatever they are, it is scored.
+     *
+     * @param tasks which questions; {@link FaceTask#LOCATE} among others is asked only of attacks, alone of every face
+     * @param listener hears the answers
+     * @param cancelled asked for every token
+     * @throws CancellationException when it was cancelled
+     */
+    public Verdict analyze(Image picture, Set<FaceTask> tasks, AnswerListener listener, BooleanSupplier cancelled) {
+        try (Examination examination = examine(picture)) {
+            return analyze(examination, tasks, generation, listener, cancelled);
+        }
+    }
+
+    /**
+     * As above, of a picture that is under examination.
+     *
+     * @param options how tokens are chosen, and when to stop
+     */
+    public Verdict analyze(
+            Examination examination,
+            Set<FaceTask> tasks,
+            GenerationOptions options,
+            AnswerListener listener,
+            BooleanSupplier cancelled) {
+        return new Analysis(this, examination, options, listener, cancelled).of(tasks);
+    }
+
+    /**
+     * Asks anything about a picture.
+     *
+     * @param listener hears the answer as it is made
+     * @return the answer
+     * @throws IllegalArgumentException when the prompt is longer than the context, with both lengths
+     */
+    public String ask(Image picture, String question, Consumer<String> listener) {
+        try (Examination examination = examine(picture)) {
+            return examination.ask(question, generation, listener, () -> false).text();
+        }
+    }
+
+    /**
+     * Asks the same of several pictures, a few at a time; each gets the answer that it would get alone.
+     *
+     * @return an answer a picture, in order
+     */
+    public List<Reply> ask(List<Image> pictures, String question, GenerationOptions options) {
+        List<Reply> replies = new ArrayList<>();
+        for (int from = 0; from < pictures.size(); from += BATCH) {
+            replies.addAll(
+                    together(pictures.subList(from, Math.min(from + BATCH, pictures.size())), question, options));
+        }
+        return replies;
+    }
+
+    private List<Reply> together(List<Image> pictures, String question, GenerationOptions options) {
+        List<Examination> examinations = new ArrayList<>();
+        try {
+            pictures.forEach(p -> examinations.add(examine(p)));
+            return using(n -> {
+                List<Examination.Read> read = examinations.stream()
+                        .map(e -> e.read(n, question, () -> false))
+                        .toList();
+                List<Generator.Start> starts = new ArrayList<>();
+                for (int i = 0; i < read.size(); i++) {
+                    starts.add(examinations.get(i).start(read.get(i), piece -> {}));
+                }
+                long start = System.nanoTime();
+                List<Generation> answers = generator.continueFrom(starts, options, leases::isClosed);
+                requireOpen();
+                double seconds = Examination.secondsSince(start);
+                List<Reply> replies = new ArrayList<>();
+                for (int i = 0; i < answers.size(); i++) {
+                    replies.add(Examination.reply(question, read.get(i), answers.get(i), seconds));
+                }
+                return replies;
+            });
+        } finally {
+            examinations.forEach(Examination::close);
+        }
+    }
+
+    /** How likely the model finds the two canonical answers. */
+    public ForcedScores score(Image picture) {
+        try (Examination examination = examine(picture)) {
+            return examination.score();
+        }
+    }
+
+    /**
+     * Whether a score is that of a bona fide face, by the threshold that came with the weights.
+     *
+     * @throws IllegalStateException when none did
+     */
+    public boolean isBonaFide(double score) {
+        return threshold
+                .orElseThrow(() -> new IllegalStateException(
+                        folder + ": these weights have no threshold; choose one on development data"))
+                .accepts(score);
+    }
+
+    /** The graph, while nobody can take its memory away. */
+    <T> T using(Function<FaceShieldNetwork, T> work) {
+        return leases.during(() -> work.apply(network));
+    }
+
+    /** Whether work that takes long should end: somebody cancelled it, or closes the model. */
+    boolean stops(BooleanSupplier cancelled) {
+        return leases.isClosed() || cancelled.getAsBoolean();
+    }
+
+    /** Fails when the model is being closed. */
+    void requireOpen() {
+        if (leases.isClosed()) {
+            throw leases.closedException();
+        }
+    }
+
+    /** Ends what is being answered, waits for the threads that do, and frees the model's memory. */
+    @Override
+    public void close() {
+        leases.close();
+    }
+}

@@ -1,0 +1,77 @@
+package io.aegis.models.faceshield;
+
+import io.aegis.layers.Probe;
+import io.aegis.models.llama.KeyValueCache;
+import io.aegis.models.llama.LlamaNetwork;
+import io.aegis.tensor.AttentionMask;
+import io.aegis.tensor.Scope;
+import io.aegis.tensor.Tape;
+import io.aegis.tensor.Tensor;
+import java.util.Arrays;
+
+/** How likely a language model finds an answer that is put into its mouth. */
+public final class TeacherForcing {
+    private TeacherForcing() {}
+
+    /**
+     * log P of each token of an answer behind a prompt, natural logarithm. The cache takes in the answer but for its last
+     * token.
+     *
+     * @param logits behind the prompt's last token, V of them
+     * @param answer at least one token
+     */
+    public static double[] logProbabilities(LlamaNetwork network, KeyValueCache cache, double[] logits, long[] answer) {
+        double[] out = new double[answer.length];
+        out[0] = logProbability(logits, 0, logits.length, answer[0]);
+        int read = answer.length - 1;
+        if (read > 0) {
+            Tape.withoutRecording(() -> {
+                try (Scope scope = Scope.open()) {
+                    Tensor x = network.embed(Tensor.of(Arrays.copyOf(answer, read), 1, read));
+                    Tensor positions = LlamaNetwork.positions(cache.nextPosition(), read);
+                    Tensor h = network.hidden(x, positions, AttentionMask.causal(), cache, Probe.NONE);
+                    double[] rows = network.logits(h).toDoubles();
+                    for (int i = 0; i < read; i++) {
+                        out[i + 1] = logProbability(rows, i * logits.length, logits.length, answer[i + 1]);
+                    }
+                }
+            });
+        }
+        return out;
+    }
+
+    private static double logProbability(double[] logits, int from, int vocabulary, long id) {
+        double greatest = Double.NEGATIVE_INFINITY;
+        for (int i = from; i < from + vocabulary; i++) {
+            greatest = Math.max(greatest, logits[i]);
+        }
+        double sum = 0;
+        for (int i = from; i < from + vocabulary; i++) {
+            sum += Math.exp(logits[i] - greatest);
+        }
+        return logits[from + Math.toIntExact(id)] - greatest - Math.log(sum);
+    }
+
+    /**
+     * The score of a face.
+     *
+     * @param logProbabilities of the answers' tokens, bona fide first
+     * @param ids of the answers
+     * @throws IllegalArgumentException when one answer is the beginning of the other
+     */
+    static ForcedScores scores(double[][] logProbabilities, long[][] ids, Scoring scoring) {
+        double real = Arrays.stream(logProbabilities[0]).sum();
+        double spoof = Arrays.stream(logProbabilities[1]).sum();
+        int differ = Arrays.mismatch(ids[0], ids[1]);
+        if (differ < 0 || differ == Math.min(ids[0].length, ids[1].length)) {
+            throw new IllegalArgumentException(
+                    "one canonical answer is the beginning of the other: no token tells them apart");
+        }
+        double score =
+                switch (scoring) {
+                    case ANSWERS -> real - spoof;
+                    case FIRST_DIFFERENCE -> logProbabilities[0][differ] - logProbabilities[1][differ];
+                };
+        return new ForcedScores(real, spoof, score);
+    }
+}
