@@ -289,6 +289,7 @@ class SentencePieceTest {
     void piecesThatAreWrongAreRefused() {
         refused(new Builder().pieces("a", "a").build(), "there is piece \"a\" twice");
         refused(new Builder().piece("", 0, 1).build(), "piece 0 has no text");
+        refused(model.pieces("a".repeat(5000)).build(), "piece 3 has 5000 characters, the longest allowed has 4096");
         refused(new Builder().piece("a", 0, 9).build(), "piece 0 has the unknown type 9");
         refused(new Builder().piece("a", Float.NaN, 1).build(), "piece 0 has a score that is not a number");
         refused(

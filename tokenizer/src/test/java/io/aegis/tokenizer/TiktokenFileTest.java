@@ -75,6 +75,7 @@ class TiktokenFileTest {
         refused(text -> text + line("zz".getBytes(), 300), "without gaps");
         refused(text -> text + line("zz".getBytes(), 260), "have the same id 260");
         refused(text -> text.substring(text.indexOf('\n') + 1), "there is no token for the byte 0x00");
+        refused(text -> text + line(new byte[5000], 261), "line 262 has a token of 5000 bytes");
         refused(text -> text + "QUE= 99999999999\n", "line 262 is not");
     }
 
