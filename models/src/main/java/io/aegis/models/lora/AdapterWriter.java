@@ -59,7 +59,8 @@ public final class AdapterWriter {
                 stored.add(StoredTensor.of(name, rounded, arena));
             });
             make(folder);
-            AtomicFile.write(folder.resolve(Adapter.CONFIG), config.toJson().toPrettyString() + "\n");
+            AtomicFile.write(
+                    folder.resolve(Adapter.CONFIG), AdapterJson.write(config).toPrettyString() + "\n");
             SafetensorsWriter.write(file, Map.of("format", "pt"), stored);
         }
     }
