@@ -78,8 +78,7 @@ final class LoraTraceVerification {
 
     private static Adam.Constants constants(ConfigJson told) {
         List<Double> betas = told.numbers("betas");
-        return new Adam.Constants(
-                betas.get(0), betas.get(1), told.number("eps"), told.number("weight_decay"), true);
+        return new Adam.Constants(betas.get(0), betas.get(1), told.number("eps"), told.number("weight_decay"), true);
     }
 
     private static void step(ConfigJson told, Parameters own, Gradients g, double norm, Adam adam) {

@@ -17,8 +17,9 @@ import java.util.regex.PatternSyntaxException;
 
 /** {@code adapter_config.json}, read and written as PEFT does. */
 final class AdapterJson {
-    /** What a projector is called in the known layouts. */
-    private static final Set<String> PROJECTORS = Set.of("mm_projector", "multi_modal_projector");
+    /** What lies between tower and language model is called in the known layouts. */
+    private static final Set<String> PROJECTORS =
+            Set.of("mm_projector", "multi_modal_projector", "mm_projector_sav", "pvtm");
 
     private AdapterJson() {}
 
