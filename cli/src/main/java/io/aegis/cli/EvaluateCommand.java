@@ -9,13 +9,12 @@ import io.aegis.training.dadm.RunCharts;
 import io.aegis.training.dadm.SampleSource;
 import io.aegis.training.data.Manifest;
 import io.aegis.training.data.MissingModalities;
+import io.aegis.training.data.ScoresFile;
 import io.aegis.training.metrics.Evaluation;
 import io.aegis.training.metrics.PaperProtocol;
-import io.aegis.training.metrics.Sample;
 import io.aegis.training.metrics.Scores;
 import io.aegis.training.metrics.Split;
 import io.aegis.training.metrics.Threshold;
-import io.aegis.weights.AtomicFile;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,7 +32,7 @@ import picocli.CommandLine.Spec;
         name = "evaluate",
         description = "Measures a model on a test set.",
         mixinStandardHelpOptions = true,
-        subcommands = EvaluateCommand.OfDadm.class)
+        subcommands = {EvaluateCommand.OfDadm.class, EvaluateFaceShieldCommand.class})
 final class EvaluateCommand implements Runnable {
     @Spec
     CommandSpec spec;
@@ -112,23 +111,9 @@ final class EvaluateCommand implements Runnable {
                 return;
             }
             Files.createDirectories(out);
-            StringBuilder csv = new StringBuilder("id,score,label,attack,domain\n");
-            for (Sample s : scores.samples()) {
-                csv.append(quoted(s.id())).append(',').append(s.score()).append(',');
-                csv.append(s.bonaFide() ? "bonafide" : "attack").append(',');
-                csv.append(quoted(s.attack()))
-                        .append(',')
-                        .append(quoted(s.domain()))
-                        .append('\n');
-            }
-            AtomicFile.write(out.resolve("scores.csv"), csv.toString());
+            ScoresFile.write(out.resolve("scores.csv"), scores);
             RunCharts.roc(scores, at).write(out.resolve("roc.svg"));
             RunCharts.scores(scores, at).write(out.resolve("scores.svg"));
-        }
-
-        private static String quoted(String cell) {
-            String text = cell == null ? "" : cell;
-            return text.matches("[^,\"\\r\\n]*") ? text : '"' + text.replace("\"", "\"\"") + '"';
         }
 
         private void print(Evaluation evaluation, PaperProtocol asPublished) throws Exception {

@@ -16,9 +16,11 @@ import picocli.CommandLine.Option;
             TrainCommand.class,
             EvaluateCommand.class,
             ScoreCommand.class,
+            AnalyzeCommand.class,
             VerifyCommand.class,
             SynthesizeCommand.class,
             TokenizeCommand.class,
+            MergeCommand.class,
             DoctorCommand.class
         })
 public final class Main implements Runnable {

@@ -6,7 +6,6 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.function.LongConsumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -21,7 +20,6 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true)
 final class SynthesizeCommand implements Callable<Integer> {
     private static final double GIGA = 1e9;
-    private static final int STEPS = 10;
 
     @Option(
             names = "--config",
@@ -66,24 +64,11 @@ final class SynthesizeCommand implements Callable<Integer> {
                 seed);
         print.flush();
         long began = System.nanoTime();
-        synthesis.write(out, tokenizer, progress(print, synthesis.bytes()));
+        synthesis.write(out, tokenizer, Tenths.of(print, synthesis.bytes()));
         double seconds = (System.nanoTime() - began) / GIGA;
         synthesis.files().forEach((name, bytes) -> print.printf(Locale.ROOT, "  %s  %.2f GB%n", name, bytes / GIGA));
         print.printf(Locale.ROOT, "wrote %s in %.1f s%n", out, seconds);
         print.flush();
         return 0;
-    }
-
-    /** A line for every tenth of what takes a while. */
-    private static LongConsumer progress(PrintWriter print, long total) {
-        long[] shown = {0};
-        return written -> {
-            long tenth = written * STEPS / total;
-            if (total > GIGA && tenth > shown[0]) {
-                shown[0] = tenth;
-                print.printf(Locale.ROOT, "  %.2f of %.2f GB%n", written / GIGA, total / GIGA);
-                print.flush();
-            }
-        };
     }
 }

@@ -42,7 +42,7 @@ import picocli.CommandLine.Spec;
         name = "train",
         description = "Trains a model.",
         mixinStandardHelpOptions = true,
-        subcommands = TrainCommand.OfDadm.class)
+        subcommands = {TrainCommand.OfDadm.class, TrainFaceShieldCommand.class})
 final class TrainCommand implements Runnable {
     @Spec
     CommandSpec spec;

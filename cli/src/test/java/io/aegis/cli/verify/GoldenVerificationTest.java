@@ -50,7 +50,8 @@ class GoldenVerificationTest {
                 "hf/llama-rope3",
                 "hf/llama-mha",
                 "hf/llama-tied",
-                "hf/lora"
+                "hf/lora",
+                "faceshield"
             })
     void everythingAgrees(String relative) throws IOException {
         Rows rows = Verification.of(golden(relative), COMPUTING);

@@ -79,12 +79,13 @@ final class CpuMatmul implements Matmul {
         long m = c.size(0);
         long n = c.size(1);
         long k = a.size(1);
-        if (m == 1) {
+        Operand right = operand(b, SLOT + 1);
+        // A few rows are not worth a panel of widened weights.
+        if (m == 1 || m <= TOGETHER && right.isHalf() && right.transposed()) {
             rows(a, b, c, epilogue);
             return;
         }
         Operand left = operand(a, SLOT);
-        Operand right = operand(b, SLOT + 1);
         MemorySegment out = c.buffer().memory();
         long ldc = c.stride(0);
         Grid grid = right.isHalf() ? Grid.columns(m, n, k) : Grid.of(m, n, k);

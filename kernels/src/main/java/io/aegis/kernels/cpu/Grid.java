@@ -6,7 +6,7 @@ package io.aegis.kernels.cpu;
  */
 record Grid(long m, long n, int down, int across) {
     /** A side of this length is cut: a part packs both its operands, which costs little beside a long side's work. */
-    private static final long SIDE = 512;
+    private static final long SIDE = 768;
     /** Work of a part that is worth the way to another thread, in multiply-adds. */
     private static final long GRAIN = 1 << 18;
     /** Work from which there are at least eight parts, so that a thread that is late costs an eighth. */

@@ -5,6 +5,7 @@ import io.aegis.weights.NameTable;
 import io.aegis.weights.WeightsException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -16,7 +17,7 @@ public enum CheckpointLayout {
     /** Bunny and LLaVA's own repository, one naming: {@code model.layers}, {@code model.mm_projector}. */
     ORIGINAL(
             "Bunny and LLaVA (original)",
-            List.of("model.mm_projector.", "model.vision_tower."),
+            List.of("model.mm_projector.", "model.vision_tower.vision_tower."),
             tower(llama(NameTable.empty(), "model.", "lm_head."), "model.vision_tower.vision_tower.vision_model.")
                     .rename("model.mm_projector.{i}.{*}", "proj.{i}.{*}")
                     // FaceShield's own, where its options ask for them.
@@ -97,6 +98,14 @@ public enum CheckpointLayout {
                 : "its first tensor is " + c.names().getFirst();
         throw WeightsException.of(
                 c.path(), "holds no model of a known layout, expected one of " + titles + "; " + first);
+    }
+
+    /** The name of this package for a tensor that some layout calls {@code name}; empty when none does. */
+    public static Optional<String> canonical(String name) {
+        return Arrays.stream(values())
+                .map(layout -> layout.table.apply(name))
+                .flatMap(Optional::stream)
+                .findFirst();
     }
 
     /** For people. */

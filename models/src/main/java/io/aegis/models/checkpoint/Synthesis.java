@@ -63,7 +63,8 @@ public final class Synthesis {
         VisionLanguageConfig config = VisionLanguageConfig.read(json, vocabulary, Optional.empty());
         languageLayers = config.language().map(c -> c.layers()).orElse(0);
         visionLayers = config.vision().map(c -> c.layers()).orElse(0);
-        Map<String, long[]> shapes = Inventory.of(config).shapes();
+        Map<String, long[]> shapes =
+                Inventory.of(config, json, Connector.PROJECTOR).shapes();
         List<String> names = new ArrayList<>(shapes.keySet());
         names.sort(Comparator.comparingInt(name -> rank(layout, name)));
         names.forEach(name -> tensors.put(new TensorInfo(layout.nameOf(name), dtype, shapes.get(name)), name));

@@ -1,6 +1,7 @@
 package io.aegis.models.faceshield;
 
 import io.aegis.models.DecisionThreshold;
+import io.aegis.models.llama.GenerationOptions;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
@@ -12,15 +13,22 @@ import java.util.function.BooleanSupplier;
 final class Analysis {
     private final FaceShield shield;
     private final Examination examination;
+    private final GenerationOptions options;
     private final AnswerListener listener;
     private final BooleanSupplier cancelled;
     private final Map<FaceTask, String> answers = new EnumMap<>(FaceTask.class);
     private final Map<FaceTask, Selection> selections = new EnumMap<>(FaceTask.class);
     private Timings timings;
 
-    Analysis(FaceShield shield, Examination examination, AnswerListener listener, BooleanSupplier cancelled) {
+    Analysis(
+            FaceShield shield,
+            Examination examination,
+            GenerationOptions options,
+            AnswerListener listener,
+            BooleanSupplier cancelled) {
         this.shield = shield;
         this.examination = examination;
+        this.options = options;
         this.listener = listener;
         this.cancelled = cancelled;
         timings = new Timings(examination.visionSeconds(), 0, 0, 0, 0);
@@ -54,14 +62,15 @@ final class Analysis {
 
     private ForcedScores coarse() {
         listener.asks(FaceTask.COARSE, question(FaceTask.COARSE));
-        Examination.Coarse coarse = examination.coarse(text -> listener.says(FaceTask.COARSE, text), cancelled);
+        Examination.Coarse coarse =
+                examination.coarse(options, text -> listener.says(FaceTask.COARSE, text), cancelled);
         heard(FaceTask.COARSE, coarse.reply());
         return coarse.scores();
     }
 
     private void ask(FaceTask task) {
         listener.asks(task, question(task));
-        heard(task, examination.ask(question(task), shield.generation(), text -> listener.says(task, text), cancelled));
+        heard(task, examination.ask(question(task), options, text -> listener.says(task, text), cancelled));
     }
 
     private String question(FaceTask task) {

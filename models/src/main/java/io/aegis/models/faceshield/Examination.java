@@ -273,12 +273,12 @@ public final class Examination implements AutoCloseable {
     record Coarse(Reply reply, ForcedScores scores) {}
 
     /** The coarse question's answer and score from one reading. */
-    synchronized Coarse coarse(Consumer<String> listener, BooleanSupplier cancelled) {
+    synchronized Coarse coarse(GenerationOptions options, Consumer<String> listener, BooleanSupplier cancelled) {
         return shield.using(network -> {
             String question = shield.config().options().prompts().question(FaceTask.COARSE);
             Read read = read(network, question, cancelled);
             ForcedScores scores = score(network, question, read);
-            return new Coarse(answer(network, question, read, shield.generation(), listener, cancelled), scores);
+            return new Coarse(answer(network, question, read, options, listener, cancelled), scores);
         });
     }
 

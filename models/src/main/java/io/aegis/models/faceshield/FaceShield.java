@@ -171,14 +171,22 @@ public final class FaceShield implements AutoCloseable {
      */
     public Verdict analyze(Image picture, Set<FaceTask> tasks, AnswerListener listener, BooleanSupplier cancelled) {
         try (Examination examination = examine(picture)) {
-            return analyze(examination, tasks, listener, cancelled);
+            return analyze(examination, tasks, generation, listener, cancelled);
         }
     }
 
-    /** As above, of a picture that is under examination. */
+    /**
+     * As above, of a picture that is under examination.
+     *
+     * @param options how tokens are chosen, and when to stop
+     */
     public Verdict analyze(
-            Examination examination, Set<FaceTask> tasks, AnswerListener listener, BooleanSupplier cancelled) {
-        return new Analysis(this, examination, listener, cancelled).of(tasks);
+            Examination examination,
+            Set<FaceTask> tasks,
+            GenerationOptions options,
+            AnswerListener listener,
+            BooleanSupplier cancelled) {
+        return new Analysis(this, examination, options, listener, cancelled).of(tasks);
     }
 
     /**

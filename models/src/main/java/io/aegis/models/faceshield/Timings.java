@@ -12,7 +12,8 @@ package io.aegis.models.faceshield;
 public record Timings(double vision, double prefill, long prefilled, double decode, long decoded) {
     static final Timings NONE = new Timings(0, 0, 0, 0, 0);
 
-    Timings plus(Timings other) {
+    /** Both together. */
+    public Timings plus(Timings other) {
         return new Timings(
                 vision + other.vision,
                 prefill + other.prefill,

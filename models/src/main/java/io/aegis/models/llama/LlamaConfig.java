@@ -1,8 +1,6 @@
 package io.aegis.models.llama;
 
-import io.aegis.weights.Checkpoint;
 import io.aegis.weights.ConfigJson;
-import io.aegis.weights.TensorInfo;
 import io.aegis.weights.WeightsException;
 
 /**
@@ -115,32 +113,6 @@ public record LlamaConfig(
         } catch (IllegalArgumentException e) {
             throw new WeightsException(json.path() + ": " + e.getMessage(), e);
         }
-    }
-
-    /**
-     * As above, with the vocabulary of a checkpoint under canonical names.
-     *
-     * @param prefix of the language model's tensors, such as {@code llm.}
-     * @throws WeightsException also when the embedding is missing or has another width, or when there is an output matrix
-     *     beside a tied embedding, or none beside one that is not
-     */
-    public static LlamaConfig of(ConfigJson json, Checkpoint weights, String prefix) {
-        TensorInfo embedding = weights.info(prefix + "embed_tokens.weight");
-        long[] shape = embedding.shape();
-        if (shape.length != 2) {
-            throw WeightsException.of(weights.path(), embedding + " is no matrix");
-        }
-        LlamaConfig config = of(json, shape[0]);
-        if (shape[1] != config.hidden) {
-            throw new WeightsException(
-                    json.path() + ": hidden_size " + config.hidden + " is not the width of " + embedding);
-        }
-        boolean own = weights.has(prefix + "lm_head.weight");
-        if (own == config.tied) {
-            throw new WeightsException(json.path() + ": tie_word_embeddings " + config.tied + ", but " + weights.path()
-                    + (own ? " has" : " has no") + " " + prefix + "lm_head.weight");
-        }
-        return config;
     }
 
     private static void refuse(ConfigJson json, String key) {

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -24,6 +25,17 @@ import java.util.function.UnaryOperator;
 public final class AdapterWriter {
     private AdapterWriter() {}
 
+    /** As {@link #write(Path, LoraConfig, Collection, Map, UnaryOperator, DType, Map)}, with nothing beside the weights. */
+    public static void write(
+            Path folder,
+            LoraConfig config,
+            Collection<Parameter> parameters,
+            Map<String, View> others,
+            UnaryOperator<String> inBase,
+            DType dtype) {
+        write(folder, config, parameters, others, inBase, dtype, Map.of());
+    }
+
     /**
      * Writes configuration and weights, making the folder where there is none.
      *
@@ -32,6 +44,7 @@ public final class AdapterWriter {
      * @param inBase what a tensor of canonical name ({@code llm.layers.0.self_attn.q_proj.weight}, {@code proj.0.weight}) is
      *     called in the base's checkpoint
      * @param dtype F32, F16 or BF16, to store in
+     * @param metadata what goes with these weights, such as a threshold
      * @throws WeightsException when a value is NaN or infinite, or a file could not be written; the old ones stay
      */
     public static void write(
@@ -40,7 +53,8 @@ public final class AdapterWriter {
             Collection<Parameter> parameters,
             Map<String, View> others,
             UnaryOperator<String> inBase,
-            DType dtype) {
+            DType dtype,
+            Map<String, String> metadata) {
         try (Arena arena = Arena.ofShared()) {
             Map<String, View> tensors = new TreeMap<>();
             for (Parameter p : parameters) {
@@ -59,8 +73,11 @@ public final class AdapterWriter {
                 stored.add(StoredTensor.of(name, rounded, arena));
             });
             make(folder);
-            AtomicFile.write(folder.resolve(Adapter.CONFIG), config.toJson().toPrettyString() + "\n");
-            SafetensorsWriter.write(file, Map.of("format", "pt"), stored);
+            AtomicFile.write(
+                    folder.resolve(Adapter.CONFIG), AdapterJson.write(config).toPrettyString() + "\n");
+            Map<String, String> all = new LinkedHashMap<>(Map.of("format", "pt"));
+            all.putAll(metadata);
+            SafetensorsWriter.write(file, all, stored);
         }
     }
 

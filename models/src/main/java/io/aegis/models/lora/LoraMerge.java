@@ -8,7 +8,7 @@ import io.aegis.kernels.View;
 import io.aegis.models.lora.Adapter.Pair;
 import java.lang.foreign.Arena;
 
-/** The arithmetic of a merge: W' = W + s B A, in float32, rounded once to the dtype of W. */
+/** The arithmetic of a merge: W' = W + s B A, in float32, rounded once to the dtype that it is stored in. */
 public final class LoraMerge {
     /** Rows of W at a time, so that a large matrix needs little memory beside it. */
     private static final long ROWS = 256;
@@ -20,7 +20,7 @@ public final class LoraMerge {
      *
      * @param weight W [out, in], of any floating dtype
      * @param scale s
-     * @param merged as W, of its dtype
+     * @param merged as W, of the dtype to store, which is usually W's
      * @throws IllegalArgumentException when the pair does not fit W
      */
     public static void merge(View weight, Pair pair, double scale, View merged) {

@@ -54,7 +54,8 @@ public final class ProgressBar implements AutoCloseable {
     private String label;
     private long step;
     private long samples;
-    private double loss = Double.NaN;
+    private double loss;
+    private boolean measured;
     private long shown;
     private long shownStep = -1;
     private boolean closed;
@@ -92,9 +93,15 @@ public final class ProgressBar implements AutoCloseable {
      * @param value its loss
      */
     public void step(int sampled, double value) {
+        measured = true;
+        loss = value;
+        step(sampled);
+    }
+
+    /** One step of work that has no loss is done. */
+    public void step(int sampled) {
         step++;
         samples += sampled;
-        loss = value;
         long now = around.nanoTime.getAsLong();
         window.add(new Mark(now, step, samples));
         while (window.size() > 2 && now - window.getFirst().time > WINDOW) {
@@ -158,7 +165,7 @@ public final class ProgressBar implements AutoCloseable {
         }
         separate(line).append(step).append('/').append(total);
         line.append(String.format(Locale.ROOT, " (%.0f%%)", Math.floor(100 * share)));
-        if (step > 0 && samples > 0) {
+        if (step > 0 && measured) {
             line.append("  loss ").append(number(loss));
         }
         Mark from = window.getFirst();

@@ -1,0 +1,251 @@
+package io.aegis.models.lora;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+import io.aegis.models.checkpoint.CheckpointLayout;
+import io.aegis.weights.AtomicFile;
+import io.aegis.weights.AtomicFolder;
+import io.aegis.weights.Checkpoint;
+import io.aegis.weights.ConfigJson;
+import io.aegis.weights.Finite;
+import io.aegis.weights.IoConsumer;
+import io.aegis.weights.SafetensorsWriter;
+import io.aegis.weights.TensorInfo;
+import io.aegis.weights.Views;
+import io.aegis.weights.WeightsException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.LongConsumer;
+import java.util.stream.Stream;
+
+/**
+ * A checkpoint with an adapter merged into it: the same files with the same tensors in the same order and types, and
+ * everything that lies beside them, so that the folder is a model of its own. One tensor is in memory at a time. Shards in
+ * PyTorch's format become safetensors files.
+ */
+public final class MergedCheckpoint implements AutoCloseable {
+    private final Path folder;
+    private final Adapter adapter;
+    private final Checkpoint base;
+    private final CheckpointLayout layout;
+
+    /** What changes, by the base's own names. */
+    private final Map<String, Change> changes = new HashMap<>();
+
+    private sealed interface Change {
+        /** W + s B A. */
+        record Added(Adapter.Pair pair, double scale) implements Change {}
+
+        /** Another tensor in its place. */
+        record Replaced(View view) implements Change {}
+    }
+
+    private MergedCheckpoint(Path folder, Adapter adapter, Checkpoint base) {
+        this.folder = folder;
+        this.adapter = adapter;
+        this.base = base;
+        this.layout = CheckpointLayout.of(base);
+    }
+
+    /**
+     * Finds out what changes.
+     *
+     * @param folder of the base: config.json and weights
+     * @param adapter stays open as long as this
+     * @throws WeightsException when the adapter is for another base: everything that does not fit is listed
+     */
+    public static MergedCheckpoint of(Path folder, Adapter adapter) {
+        if (!Files.isDirectory(folder)) {
+            throw WeightsException.of(folder, "is no folder with config.json and weights");
+        }
+        Checkpoint base = Checkpoint.open(folder);
+        try {
+            MergedCheckpoint merged = new MergedCheckpoint(folder, adapter, base);
+            merged.plan();
+            return merged;
+        } catch (RuntimeException e) {
+            base.close();
+            throw e;
+        }
+    }
+
+    private void plan() {
+        List<String> problems = new ArrayList<>();
+        adapter.pairs().forEach((module, pair) -> {
+            String name = inBase(module + ".weight").orElse(null);
+            if (name == null) {
+                problems.add("there is no " + module + ".weight");
+                return;
+            }
+            long[] expected = {pair.b().size(0), pair.a().size(1)};
+            if (fits(name, expected, problems)) {
+                changes.put(name, new Change.Added(pair, adapter.config().scale(module)));
+            }
+        });
+        adapter.others().forEach((other, view) -> {
+            String name = inBase(other).orElse(null);
+            if (name == null) {
+                problems.add("there is no " + other);
+            } else if (fits(name, view.shape(), problems)) {
+                changes.put(name, new Change.Replaced(view));
+            }
+        });
+        if (!problems.isEmpty()) {
+            int shown = Math.min(20, problems.size());
+            String more = problems.size() > shown ? "; and " + (problems.size() - shown) + " more" : "";
+            throw WeightsException.of(
+                    adapter.path(),
+                    "is an adapter for another base than " + folder + ": "
+                            + String.join("; ", problems.subList(0, shown)) + more);
+        }
+    }
+
+    /** The base's name of a tensor that the adapter names after its own base, perhaps of another layout. */
+    private Optional<String> inBase(String name) {
+        if (base.has(name)) {
+            return Optional.of(name);
+        }
+        return CheckpointLayout.canonical(name).map(layout::nameOf).filter(base::has);
+    }
+
+    private boolean fits(String name, long[] expected, List<String> problems) {
+        TensorInfo info = base.info(name);
+        if (!Arrays.equals(info.shape(), expected)) {
+            problems.add("tensor " + info + " has another shape than the adapter's " + Arrays.toString(expected));
+            return false;
+        }
+        if (info.dtype().dtype().filter(DType::isFloating).isEmpty()) {
+            problems.add("tensor " + info + " cannot be added to");
+            return false;
+        }
+        return true;
+    }
+
+    /** Tensors that change. */
+    public int count() {
+        return changes.size();
+    }
+
+    /** Bytes of all tensors. */
+    public long bytes() {
+        return base.names().stream().mapToLong(n -> base.info(n).bytes()).sum();
+    }
+
+    /**
+     * Writes the folder, which appears under its name when it is complete.
+     *
+     * @param out does not exist, or is empty
+     * @param progress told the bytes written so far
+     * @throws WeightsException when it exists, a sum exceeds the type that it is stored in, or a file cannot be written
+     */
+    public void write(Path out, LongConsumer progress) {
+        AtomicFolder.write(out, beside -> {
+            long[] written = {0};
+            List<Path> files = weightFiles();
+            for (Path file : files) {
+                try (Checkpoint part = Checkpoint.open(file)) {
+                    SafetensorsWriter.write(
+                            beside.resolve(safetensorsName(file)),
+                            part.metadata(),
+                            part.names().stream().map(part::info).toList(),
+                            (tensor, sink) -> {
+                                write(part, tensor, sink);
+                                written[0] += tensor.bytes();
+                                progress.accept(written[0]);
+                            });
+                }
+            }
+            copyOthers(beside);
+        });
+    }
+
+    /** The files that hold tensors themselves, in order. */
+    private List<Path> weightFiles() {
+        if (!base.path().toString().endsWith(".index.json")) {
+            return List.of(base.path());
+        }
+        ConfigJson map = ConfigJson.read(base.path()).object("weight_map");
+        return map.keys().stream()
+                .map(map::text)
+                .distinct()
+                .sorted()
+                .map(base.path()::resolveSibling)
+                .toList();
+    }
+
+    private static String safetensorsName(Path file) {
+        String name = file.getFileName().toString();
+        return name.endsWith(".safetensors")
+                ? name
+                : name.replaceFirst("^pytorch_model", "model").replaceFirst("\\.\\w+$", "") + ".safetensors";
+    }
+
+    private void write(Checkpoint part, TensorInfo tensor, IoConsumer<MemorySegment> sink) throws IOException {
+        Change change = changes.get(tensor.name());
+        if (change == null) {
+            sink.accept(part.bytes(tensor.name()));
+            return;
+        }
+        try (Arena arena = Arena.ofShared()) {
+            View weight = Views.of(part, tensor.name());
+            View result = View.allocate(arena, weight.dtype(), weight.shape());
+            switch (change) {
+                case Change.Added(Adapter.Pair pair, double scale) -> LoraMerge.merge(weight, pair, scale, result);
+                case Change.Replaced(View view) -> Backends.best().elementwise().copy(view, result);
+            }
+            Finite.check(adapter.path(), tensor.name() + ", merged into " + tensor.dtype() + ",", result);
+            sink.accept(result.segment());
+        }
+    }
+
+    /** Configs, tokenizers and whatever else belongs to the model; not weights in other files. */
+    private void copyOthers(Path to) throws IOException {
+        List<Path> others;
+        try (Stream<Path> all = Files.list(folder)) {
+            others = all.filter(Files::isRegularFile).sorted().toList();
+        }
+        for (Path file : others) {
+            String name = file.getFileName().toString();
+            if (!name.matches(".*\\.(safetensors|bin|pt|pth|gguf|h5|msgpack|index\\.json)")) {
+                Files.copy(file, to.resolve(name));
+            }
+        }
+        if (base.path().toString().endsWith(".index.json")) {
+            AtomicFile.write(to.resolve("model.safetensors.index.json"), index());
+        }
+    }
+
+    /** The base's own index, its files renamed where they are. */
+    private String index() throws IOException {
+        boolean same = weightFiles().stream().allMatch(f -> f.toString().endsWith(".safetensors"));
+        if (same) {
+            return Files.readString(base.path());
+        }
+        ObjectNode json = ConfigJson.read(base.path()).json().deepCopy();
+        Map<String, String> sorted = new TreeMap<>();
+        json.withObject("/weight_map")
+                .properties()
+                .forEach(e -> sorted.put(
+                        e.getKey(), safetensorsName(Path.of(e.getValue().textValue()))));
+        ObjectNode map = json.putObject("weight_map");
+        sorted.forEach(map::put);
+        return json.toPrettyString() + "\n";
+    }
+
+    @Override
+    public void close() {
+        base.close();
+    }
+}

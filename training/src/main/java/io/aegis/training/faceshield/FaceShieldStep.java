@@ -1,0 +1,136 @@
+package io.aegis.training.faceshield;
+
+import io.aegis.kernels.Backends;
+import io.aegis.layers.Parameter;
+import io.aegis.tensor.Scope;
+import io.aegis.tensor.Tape;
+import io.aegis.tensor.Tensor;
+import io.aegis.training.Adam;
+import io.aegis.training.ClippedAdam;
+import io.aegis.training.GradientSums;
+import io.aegis.training.Lanes;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * One update of FaceShield. Each lesson is a sequence of its own, without padding: forward, loss of its answer, backward.
+ * Lane l takes lessons l, l + lanes, ... and adds their gradients in that order; lanes are added in order; so the sum
+ * depends on the number of lanes and on nothing else.
+ */
+final class FaceShieldStep implements AutoCloseable {
+    private final Objective objective;
+    private final ClippedAdam optimizer;
+    private final Lanes lanes;
+    private final FaceShieldTrainingOptions.Fit fit;
+    private final Map<Tensor, Parameter> trainable = new IdentityHashMap<>();
+    private final List<GradientSums> sums = new ArrayList<>();
+
+    /** The loss of one lesson, recorded by the current tape. */
+    @FunctionalInterface
+    interface Objective {
+        /**
+         * @param update its number, a counter of randomness
+         * @return the mean over the tokens to be learned, [1]
+         */
+        Tensor loss(Lesson lesson, long update);
+    }
+
+    /**
+     * What an update tells.
+     *
+     * @param loss sum over its answer tokens
+     * @param tokens how many those were
+     * @param norm length of the gradient before clipping
+     */
+    record Report(double loss, long tokens, double norm) {}
+
+    /** @param trained in a fixed order */
+    FaceShieldStep(
+            Objective objective, List<Parameter> trained, Adam adam, Lanes lanes, FaceShieldTrainingOptions.Fit fit) {
+        this.objective = objective;
+        this.optimizer = new ClippedAdam(trained, adam, fit.weightDecay(), fit.clip());
+        this.lanes = lanes;
+        this.fit = fit;
+        trained.forEach(p -> trainable.put(p.tensor(), p));
+        for (int i = 0; i < lanes.count(); i++) {
+            sums.add(new GradientSums());
+        }
+    }
+
+    /**
+     * Learns from some lessons.
+     *
+     * @param update its number, a counter of randomness
+     * @param learningRate of each parameter
+     * @throws ArithmeticException when a loss or the gradient is not finite; nothing has been updated then
+     */
+    Report run(List<Lesson> lessons, long update, ToDoubleFunction<Parameter> learningRate) {
+        double[] weights = weights(lessons);
+        double[] losses = new double[lessons.size()];
+        lanes.run(lane -> {
+            for (int i = lane; i < losses.length; i += lanes.count()) {
+                losses[i] = differentiate(lessons.get(i), update, weights[i], sums.get(lane));
+            }
+        });
+        double loss = 0;
+        long tokens = 0;
+        for (int i = 0; i < losses.length; i++) {
+            if (!Double.isFinite(losses[i])) {
+                throw new ArithmeticException(
+                        "the loss of " + lessons.get(i).source().describe() + " is " + losses[i]);
+            }
+            loss += losses[i] * lessons.get(i).tokens();
+            tokens += lessons.get(i).tokens();
+        }
+        try (Scope scope = Scope.open(Backends.best())) {
+            GradientSums all = sums.getFirst();
+            sums.stream().skip(1).forEach(all::take);
+            double norm = optimizer.update(all.sums(), learningRate);
+            all.clear();
+            return new Report(loss, tokens, norm);
+        }
+    }
+
+    private double differentiate(Lesson lesson, long update, double weight, GradientSums into) {
+        try (Scope scope = Scope.open(Backends.best());
+                Tape tape = Tape.record()) {
+            Tensor loss = objective.loss(lesson, update);
+            double value = loss.item();
+            if (Double.isFinite(value)) {
+                tape.backward(
+                        loss.times(weight),
+                        trainable.keySet(),
+                        (leaf, gradient) -> into.add(trainable.get(leaf), gradient));
+            }
+            return value;
+        }
+    }
+
+    /** What each lesson's mean loss counts in the update's. */
+    private double[] weights(List<Lesson> lessons) {
+        double[] weights = new double[lessons.size()];
+        int micro =
+                switch (fit.normalization()) {
+                    case TOKENS -> lessons.size();
+                    case MICRO_BATCHES -> fit.batch();
+                };
+        int batches = Math.ceilDiv(lessons.size(), micro);
+        for (int from = 0; from < lessons.size(); from += micro) {
+            int to = Math.min(from + micro, lessons.size());
+            long tokens =
+                    lessons.subList(from, to).stream().mapToLong(Lesson::tokens).sum();
+            for (int i = from; i < to; i++) {
+                weights[i] = (double) lessons.get(i).tokens() / tokens / batches;
+            }
+        }
+        return weights;
+    }
+
+    @Override
+    public void close() {
+        sums.forEach(GradientSums::close);
+    }
+}
