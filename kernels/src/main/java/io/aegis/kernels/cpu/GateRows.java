@@ -17,15 +17,33 @@ final class GateRows {
 
     private GateRows() {}
 
-    /** y = silu(gate) up. */
+    /**
+     * y = silu(gate) up. Each element has the same bits wherever it stands in a row: a sequence that is decoded among others
+     * starts at another place than alone.
+     */
     static void forward(MemorySegment gate, long ig, MemorySegment up, long iu, MemorySegment y, long iy, int n) {
         int i = 0;
         for (; i < bound(n); i += N) {
             FloatVector v = load(gate, ig + i);
             store(v.mul(Lanes.sigmoid(v)).mul(load(up, iu + i)), y, iy + i);
         }
-        for (; i < n; i++) {
-            set(y, iy + i, (float) (Activation.SILU.value(get(gate, ig + i)) * get(up, iu + i)));
+        if (i < n) {
+            rest(gate, ig + i, up, iu + i, y, iy + i, n - i);
+        }
+    }
+
+    /** Fewer elements than a vector has, by the same instructions. */
+    private static void rest(MemorySegment gate, long ig, MemorySegment up, long iu, MemorySegment y, long iy, int n) {
+        float[] lanes = new float[N];
+        float[] factors = new float[N];
+        for (int i = 0; i < n; i++) {
+            lanes[i] = get(gate, ig + i);
+            factors[i] = get(up, iu + i);
+        }
+        FloatVector v = FloatVector.fromArray(Lanes.F, lanes, 0);
+        v.mul(Lanes.sigmoid(v)).mul(FloatVector.fromArray(Lanes.F, factors, 0)).intoArray(lanes, 0);
+        for (int i = 0; i < n; i++) {
+            set(y, iy + i, lanes[i]);
         }
     }
 

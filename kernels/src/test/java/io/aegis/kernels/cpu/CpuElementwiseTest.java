@@ -6,6 +6,7 @@ import static io.aegis.kernels.cpu.Twin.to;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aegis.kernels.Activation;
+import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.TestViews;
@@ -126,6 +127,25 @@ class CpuElementwiseTest {
         Twin.compare("scatter", to(random(3, 5, 33)), (k, d) -> k.elementwise().scatterAdd(y, index, d[0]));
         View samples = TestViews.indices(7, 9, 11, 2, 5);
         Twin.compare("dropout", to(garbage(5, 33)), (k, d) -> k.elementwise().dropout(x, 0.3, 1, 2, samples, 3, d[0]));
+    }
+
+    /** Rows of one decoding step lie one behind the other: each must not depend on those before it. */
+    @Test
+    void aGateHasTheSameBitsInAnyRow() {
+        for (int n : new int[] {1, 13, 24, 33, 160}) {
+            View gate = random(1, 5 * n);
+            View up = random(2, 5 * n);
+            View y = garbage(5 * n);
+            Backends.best().elementwise().siluGate(gate, up, y);
+            for (int row = 0; row < 5; row++) {
+                View alone = garbage(n);
+                Backends.best()
+                        .elementwise()
+                        .siluGate(gate.slice(0, row * n, (row + 1) * n), up.slice(0, row * n, (row + 1) * n), alone);
+                assertThat(alone.toDoubles())
+                        .isEqualTo(y.slice(0, row * n, (row + 1) * n).toDoubles());
+            }
+        }
     }
 
     @Test
