@@ -8,10 +8,10 @@ record Grid(long m, long n, int down, int across) {
     /** A side of this length is cut: a part packs both its operands, which costs little beside a long side's work. */
     private static final long SIDE = 768;
     /** Work, in multiply-adds, that is worth a second thread, and from which four and eight parts are no burden. */
-    private static final long TWO = 1 << 20;
+    private static final long TWO = 1 << 21;
 
-    private static final long FOUR = 1 << 22;
-    private static final long EIGHT = 1 << 25;
+    private static final long FOUR = 1 << 24;
+    private static final long EIGHT = 1 << 27;
     /** Borders lie at multiples of it, so that no part but the last has an odd end. */
     private static final long UNIT = 16;
 
