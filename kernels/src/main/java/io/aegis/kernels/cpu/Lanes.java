@@ -87,6 +87,11 @@ final class Lanes {
         m.set(JAVA_FLOAT_UNALIGNED, index << 2, value);
     }
 
+    /** Copies floats to the start of an array. */
+    static void toArray(MemorySegment m, long index, float[] to, int n) {
+        MemorySegment.copy(m, JAVA_FLOAT_UNALIGNED, index << 2, to, 0, n);
+    }
+
     static FloatVector broadcast(float value) {
         return FloatVector.broadcast(F, value);
     }
