@@ -43,8 +43,7 @@ class FaceShieldResumeTest {
     }
 
     private static void start(Stage stage, Path base, Path out) {
-        FaceShieldTrainer.train(
-                base, TinyShield.options(stage, out), TinyShield.data(shared), TinyShield.SILENT);
+        FaceShieldTrainer.train(base, TinyShield.options(stage, out), TinyShield.data(shared), TinyShield.SILENT);
     }
 
     static void assertSameRun(Path run, Path other, String best) {
@@ -76,7 +75,10 @@ class FaceShieldResumeTest {
         Path one = folder.resolve("one");
         failing(Stage.FULL, shared.resolve("base"), one, 22);
         FaceShieldTrainer.resume(
-                shared.resolve("base"), TinyShield.options(Stage.FULL, one), TinyShield.data(shared), TinyShield.SILENT);
+                shared.resolve("base"),
+                TinyShield.options(Stage.FULL, one),
+                TinyShield.data(shared),
+                TinyShield.SILENT);
         assertSameRun(one, straight, "best/model.safetensors");
 
         Path two = folder.resolve("two");
@@ -96,7 +98,10 @@ class FaceShieldResumeTest {
         assertThat(out.resolve("last.safetensors")).doesNotExist();
 
         FaceShieldTrainer.resume(
-                shared.resolve("base"), TinyShield.options(Stage.FULL, out), TinyShield.data(shared), TinyShield.SILENT);
+                shared.resolve("base"),
+                TinyShield.options(Stage.FULL, out),
+                TinyShield.data(shared),
+                TinyShield.SILENT);
 
         assertSameRun(out, straight, "best/model.safetensors");
     }
@@ -151,7 +156,8 @@ class FaceShieldResumeTest {
     @Test
     void aRunThatIsKilledAndResumedInAnotherProcessWritesTheSameBytes() throws Exception {
         Path killed = folder.resolve("killed");
-        // The first checkpoint comes with look 19, the run ends with look 27: it is killed in between, wherever it is then.
+        // The first checkpoint comes with look 19, the run ends with look 27: it is killed in between, wherever it is
+        // then.
         int looks = ThreadLocalRandom.current().nextInt(19, 27);
         Process run = process(List.of(), killed, looks);
         while (!Files.exists(killed.resolve("last.safetensors")) && run.isAlive()) {
@@ -200,8 +206,8 @@ class FaceShieldResumeTest {
         path.add(System.getProperty("java.class.path", ""));
         path.removeIf(String::isEmpty);
         command.add(String.join(File.pathSeparator, path));
-        command.addAll(List.of(
-                KilledShieldRun.class.getName(), shared.toString(), out.toString(), Integer.toString(looks)));
+        command.addAll(
+                List.of(KilledShieldRun.class.getName(), shared.toString(), out.toString(), Integer.toString(looks)));
         return new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();

@@ -67,13 +67,15 @@ class FaceShieldTrainerTest {
         }
         try (FaceShield shield = FaceShield.load(full.model());
                 Lanes lanes = new Lanes(2)) {
-            assertThat(shield.threshold().orElseThrow().value()).isEqualTo(full.best().threshold());
+            assertThat(shield.threshold().orElseThrow().value())
+                    .isEqualTo(full.best().threshold());
             InstructionSet development = TinyShield.data(shared).development();
             FaceShieldEvaluator.Outcome asked =
                     new FaceShieldEvaluator(shield, lanes, new Problems()).evaluate(development, TinyShield.SILENT);
             assertThat(asked.overall().coarse()).isPresent();
             assertThat(asked.overall().localization().orElseThrow().ious()).hasSize(2);
-            assertThat(asked.overall().scored().orElseThrow().auc()).isEqualTo(full.best().auc());
+            assertThat(asked.overall().scored().orElseThrow().auc())
+                    .isEqualTo(full.best().auc());
             // The facade reads a prompt in two pieces, training in one.
             assertThat(asked.scores().orElseThrow().samples())
                     .extracting(Sample::score)
@@ -169,8 +171,7 @@ class FaceShieldTrainerTest {
                 TinyShield.SILENT);
 
         assertThat(victim).hasBinaryContent(whole);
-        assertThat(second.resolve("last.safetensors"))
-                .hasSameBinaryContentAs(folder.resolve("first/last.safetensors"));
+        assertThat(second.resolve("last.safetensors")).hasSameBinaryContentAs(folder.resolve("first/last.safetensors"));
     }
 
     private static Stream<Path> files(Path folder) {

@@ -94,16 +94,7 @@ final class TinyShield {
         FaceShieldTrainingOptions usual = FaceShieldTrainingOptions.of(stage, out);
         FaceShieldTrainingOptions.Fit f = usual.fit();
         return usual.withFit(new FaceShieldTrainingOptions.Fit(
-                        2,
-                        2,
-                        2,
-                        f.normalization(),
-                        3e-3,
-                        3e-3,
-                        f.schedule(),
-                        0.2,
-                        f.weightDecay(),
-                        f.clip()))
+                        2, 2, 2, f.normalization(), 3e-3, 3e-3, f.schedule(), 0.2, f.weightDecay(), f.clip()))
                 .withLora(new FaceShieldTrainingOptions.Lora(2, 4, 0.1))
                 .withRun(new FaceShieldTrainingOptions.Run(out, 1, null));
     }
@@ -142,7 +133,6 @@ final class TinyShield {
                   "special_tokens": {"<|begin_of_text|>": {"id": "<|begin_of_text|>", "ids": [256], "tokens": ["<|begin_of_text|>"]}}},
                  "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
                  "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "merges": [], "vocab": {"""
-                + vocabulary + "}}}";
+                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "merges": [], "vocab": {""" + vocabulary + "}}}";
     }
 }
