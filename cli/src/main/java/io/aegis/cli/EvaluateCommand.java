@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
         name = "evaluate",
         description = "Measures a model on a test set.",
         mixinStandardHelpOptions = true,
-        subcommands = EvaluateCommand.OfDadm.class)
+        subcommands = {EvaluateCommand.OfDadm.class, EvaluateFaceShieldCommand.class})
 final class EvaluateCommand implements Runnable {
     @Spec
     CommandSpec spec;

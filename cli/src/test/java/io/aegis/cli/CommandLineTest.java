@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aegis.image.Image;
 import io.aegis.image.Png;
+import io.aegis.tokenizer.BpeTrainer;
 import io.aegis.training.synthetic.Domain;
 import io.aegis.training.synthetic.SyntheticDataset;
 import java.io.IOException;
@@ -239,5 +240,27 @@ class CommandLineTest {
                 r.err().lines().filter(l -> l.startsWith("aegis: ")).findFirst().orElse("");
         assertThat(said).as(r.err()).contains(words);
         assertThat(r.err()).doesNotContain("\tat ", "Exception");
+    }
+
+    @Test
+    void tokenize() throws IOException {
+        Path tokenizer = Files.writeString(
+                folder.resolve("tokenizer.json"),
+                new BpeTrainer(300, List.of("<|begin_of_text|>"), "<|begin_of_text|>").train(List.of("the face")));
+        Result r = aegis("tokenize", "--tokenizer", tokenizer, "--special", "--pieces", "the face");
+        assertThat(r.status()).as(r.err()).isZero();
+        assertThat(r.out().lines().toList().get(1)).isEqualTo("<|begin_of_text|> the Ġface");
+        Path vectors = Files.writeString(
+                folder.resolve("vectors.json"),
+                "[{\"text\": \"the\", \"ids\": [" + r.out().split(" ")[1] + "], \"decoded\": \"the\"}]");
+        assertThat(aegis("tokenize", "--tokenizer", tokenizer, "--vectors", vectors))
+                .isEqualTo(new Result(0, "1 texts, 3 comparisons, 0 failures" + System.lineSeparator(), ""));
+        Files.writeString(vectors, "[{\"text\": \"the\", \"ids\": [1]}]");
+        assertThat(aegis("tokenize", "--tokenizer", tokenizer, "--vectors", vectors)
+                        .status())
+                .isEqualTo(1);
+        assertThat(aegis("tokenize", "--tokenizer", tokenizer).err()).contains("give either a text or --vectors");
+        assertThat(aegis("tokenize", "--tokenizer", folder.resolve("none"), "x").err())
+                .isEqualTo("aegis: " + folder.resolve("none") + ": no such file or folder" + System.lineSeparator());
     }
 }

@@ -62,26 +62,25 @@ public final class Images {
             return options.upright() ? image.oriented(header.orientation()) : image;
         } catch (ImageException e) {
             throw e;
-        } catch (IOException | RuntimeException e) {
-            // The decoders meet damaged data with exceptions of every kind.
-            throw new ImageException(
-                    name + ": the " + header.format() + " data are damaged or truncated (" + reason(e) + ")", e);
-        } catch (OutOfMemoryError e) {
-            throw new ImageException(
-                    name + ": decoding " + header.width() + "x" + header.height()
-                            + " pixels needs more memory than the JVM has left",
-                    e);
+        } catch (IOException | RuntimeException | OutOfMemoryError e) {
+            throw failed(name, header.format(), header.width(), header.height(), e);
         }
     }
 
-    private static String reason(Exception e) {
+    /** Why decoding ended so: the decoders meet damaged data with exceptions of every kind, and wrap errors in them. */
+    static ImageException failed(String name, String format, int width, int height, Throwable e) {
         Throwable t = e;
         while (t.getCause() != null) {
             t = t.getCause();
         }
-        return t.getMessage() == null
+        if (t instanceof OutOfMemoryError) {
+            return new ImageException(
+                    name + ": decoding " + width + "x" + height + " pixels needs more memory than the JVM has left", e);
+        }
+        String reason = t.getMessage() == null
                 ? t.getClass().getSimpleName()
                 : t.getMessage().strip();
+        return new ImageException(name + ": the " + format + " data are damaged or truncated (" + reason + ")", e);
     }
 
     private static void limitBytes(long bytes, String name, ReadOptions options) {

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.zip.CRC32;
 import java.util.zip.Deflater;
+import java.util.zip.ZipException;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -105,6 +106,17 @@ class BadInputTest {
         byte[] bmp = bmp(4, 3);
         ByteBuffer.wrap(bmp).order(ByteOrder.LITTLE_ENDIAN).putInt(18, -4);
         refused(() -> Images.read(bmp, "a.bmp"), "a.bmp", "-4x3");
+    }
+
+    /** ImageIO wraps errors of its readers in exceptions. */
+    @Test
+    void tooLittleMemoryIsNotDamage() {
+        IOException wrapped =
+                new IOException("Caught exception during read: ", new OutOfMemoryError("Java heap space"));
+        assertThat(Images.failed("a.png", "PNG", 9000, 8000, wrapped))
+                .hasMessage("a.png: decoding 9000x8000 pixels needs more memory than the JVM has left");
+        assertThat(Images.failed("a.png", "PNG", 9000, 8000, new IOException("bad row", new ZipException("no end"))))
+                .hasMessage("a.png: the PNG data are damaged or truncated (no end)");
     }
 
     /** Right header and checksums, but rows end early. */

@@ -5,7 +5,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Finds added tokens in a text: from left to right, of those that begin at one place the longest. */
+/**
+ * Finds added tokens in a text: from left to right, of those that begin at one place the longest. A token that is white
+ * space itself is found even where the one before took it along, as in Hugging Face's tokenizers.
+ */
 final class AddedTokenMatcher {
     /** A stretch of a text, and the token that it is, or null. */
     record Part(Text text, AddedToken token) {}
@@ -50,7 +53,6 @@ final class AddedTokenMatcher {
             while (token.rstrip() && end < chars.length() && Unicode.isWhiteSpace(chars.charAt(end))) {
                 end++;
             }
-            begin = Math.max(begin, done);
             if (begin > done) {
                 out.add(new Part(text.slice(done, begin), null));
             }

@@ -2,8 +2,8 @@ package io.aegis.tokenizer;
 
 /**
  * Token ids and where they come from: token i covers the UTF-16 units {@code starts[i] <= at < ends[i]} of the text. Tokens
- * that share a character (its bytes) cover it all; a space that was put in front covers nothing; so do tokens that were
- * added around the text.
+ * that share a character (its bytes, or a space that was put in front of it) cover it all; tokens that were added around
+ * the text cover nothing.
  */
 public record Encoding(int[] ids, int[] starts, int[] ends) {
     public Encoding {

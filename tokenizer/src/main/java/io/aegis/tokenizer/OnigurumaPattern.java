@@ -17,6 +17,18 @@ final class OnigurumaPattern implements Matcher {
     private static final String SPACE = "\\p{IsWhite_Space}";
 
     private static final String WORD = "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+    /** Outside of a class Oniguruma takes Latin-1's superscripts and fractions for word characters as well. */
+    private static final String IN_WORD = WORD + "\\xb2\\xb3\\xb9\\xbc-\\xbe";
+
+    /** Never matches; a look-behind that has it in it goes back by code points, where Java else goes by UTF-16 units. */
+    private static final String BY_CODE_POINTS = "|(?!)\ud800\udc00";
+
+    private static final String BOUNDARY = "(?:(?<=[" + IN_WORD + "]" + BY_CODE_POINTS + ")(?![" + IN_WORD + "])|(?<!["
+            + IN_WORD + "]" + BY_CODE_POINTS + ")(?=[" + IN_WORD + "]))";
+
+    /** The dotted I and the dotless i, which Java folds to i and Oniguruma does not. */
+    private static final String TURKISH = "(?-iu:[\\x{130}\\x{131}])";
+
     private static final String DIGIT = "\\p{Nd}";
     private static final String HEX = "0-9a-fA-F";
 
@@ -160,7 +172,7 @@ final class OnigurumaPattern implements Matcher {
                 throw refused("a parenthesis that is never closed");
             }
             at++;
-            out.append(')');
+            out.append(kind != null && kind.contains("<") ? BY_CODE_POINTS + ")" : ")");
             return !(kind != null && (kind.contains("=") || kind.contains("!")));
         }
 
@@ -174,7 +186,8 @@ final class OnigurumaPattern implements Matcher {
                     throw refused("letters without regard to case that a ligature folds to");
                 }
             }
-            out.append(quoted(c));
+            boolean dotted = caseless > 0 && (c == 'i' || c == 'I');
+            out.append(dotted ? "(?:(?!" + TURKISH + ")i)" : quoted(c));
         }
 
         private void escape() {
@@ -188,14 +201,14 @@ final class OnigurumaPattern implements Matcher {
                 case 'S' -> add("[^" + SPACE + "]");
                 case 'd' -> add("[" + DIGIT + "]");
                 case 'D' -> add("[^" + DIGIT + "]");
-                case 'w' -> add("[" + WORD + "]");
-                case 'W' -> add("[^" + WORD + "]");
+                case 'w' -> add("[" + IN_WORD + "]");
+                case 'W' -> add("[^" + IN_WORD + "]");
                 case 'h' -> add("[" + HEX + "]");
                 case 'H' -> add("[^" + HEX + "]");
                 case 'p', 'P' -> add(property(c == 'P'));
                 case 'A' -> add("\\A");
                 case 'z' -> add("\\z");
-                case 'b' -> add("(?:(?<=[" + WORD + "])(?![" + WORD + "])|(?<![" + WORD + "])(?=[" + WORD + "]))");
+                case 'b' -> add(BOUNDARY);
                 default -> {
                     at = begin;
                     literal(character());
@@ -299,6 +312,11 @@ final class OnigurumaPattern implements Matcher {
             boolean negated = in.startsWith("[^", at);
             at += negated ? 2 : 1;
             String members = members(open, negated);
+            if (caseless > 0) {
+                return negated
+                        ? "(?:" + TURKISH + "|(?![" + members + "])" + ANY + ")"
+                        : "(?:(?!" + TURKISH + ")[" + members + "])";
+            }
             return negated ? "(?:(?![" + members + "])" + ANY + ")" : "[" + members + "]";
         }
 
@@ -345,6 +363,9 @@ final class OnigurumaPattern implements Matcher {
                             default -> null;
                         };
                 if (set != null) {
+                    if (caseless > 0 && "SDw".indexOf(c) >= 0) {
+                        throw refused("\\" + c + " in a class without regard to case");
+                    }
                     at += 2;
                     members.append(set);
                     return;

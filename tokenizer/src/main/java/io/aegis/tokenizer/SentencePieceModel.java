@@ -18,6 +18,9 @@ import java.util.TreeSet;
 final class SentencePieceModel implements Model {
     private static final int OTHER = -1;
 
+    /** A piece is tried at each of its cuts, which takes the square of its length. */
+    private static final int LONGEST = 4096;
+
     private final List<Piece> pieces;
     private final Map<String, Integer> ids = new HashMap<>();
     private final Map<String, Integer> symbols = new HashMap<>();
@@ -66,6 +69,10 @@ final class SentencePieceModel implements Model {
         for (int id = 0; id < pieces.size(); id++) {
             Piece piece = pieces.get(id);
             if (merges(piece)) {
+                if (piece.text().length() > LONGEST) {
+                    throw new IllegalArgumentException("piece " + id + " has "
+                            + piece.text().length() + " characters, the longest allowed has " + LONGEST);
+                }
                 symbols.put(piece.text(), id);
                 scores.add(piece.score() + 0f);
             }

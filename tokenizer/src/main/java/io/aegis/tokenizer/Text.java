@@ -3,8 +3,7 @@ package io.aegis.tokenizer;
 import java.util.Arrays;
 
 /**
- * Characters that remember where they come from: UTF-16 unit i stands for {@code from[i] <= at < to[i]} of the source,
- * which is nothing for one that was put in.
+ * Characters that remember where they come from: UTF-16 unit i stands for {@code from[i] <= at < to[i]} of the source.
  */
 record Text(String chars, int[] from, int[] to) {
     /** A source itself. */
@@ -43,10 +42,10 @@ record Text(String chars, int[] from, int[] to) {
                         Arrays.copyOfRange(to, begin, end));
     }
 
-    /** With characters in front that stand for nothing. */
+    /** With characters in front, which stand for what the first one stands for. */
     Text prepend(String put) {
         Builder out = new Builder(put.length() + length());
-        out.add(put, begin(), begin());
+        out.add(put, from[0], to[0]);
         out.add(this, 0, length());
         return out.build();
     }

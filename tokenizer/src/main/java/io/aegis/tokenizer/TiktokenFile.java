@@ -23,6 +23,9 @@ final class TiktokenFile {
 
     private static final int SPECIALS = 256;
 
+    /** A token is tried at each of its cuts, which takes the square of its length. */
+    private static final int LONGEST = 4096;
+
     private TiktokenFile() {}
 
     /** Whether bytes begin with a line of this kind. */
@@ -49,6 +52,11 @@ final class TiktokenFile {
                 throw TokenizerException.of(file, where + " is not a token in base64, a space and a rank");
             }
             String token = ByteAlphabet.of(decoded(file, where, fields[0]));
+            if (token.length() > LONGEST) {
+                throw TokenizerException.of(
+                        file,
+                        where + " has a token of " + token.length() + " bytes, the longest allowed has " + LONGEST);
+            }
             if (token.isEmpty() || ids.putIfAbsent(token, Integer.parseInt(fields[1])) != null) {
                 throw TokenizerException.of(
                         file, where + " has a token that is " + (token.isEmpty() ? "empty" : "there already"));

@@ -33,12 +33,14 @@ final class Unicode {
         };
     }
 
-    /** What a word is made of: property Alphabetic, marks, decimal digits and connector punctuation. */
+    /** What a word is made of (UTS 18): Alphabetic, marks, decimal digits, connector punctuation, and what joins letters. */
     static boolean isWord(int c) {
         return Character.isAlphabetic(c)
                 || isMark(c)
                 || Character.getType(c) == Character.DECIMAL_DIGIT_NUMBER
-                || Character.getType(c) == Character.CONNECTOR_PUNCTUATION;
+                || Character.getType(c) == Character.CONNECTOR_PUNCTUATION
+                || c == 0x200c
+                || c == 0x200d;
     }
 
     /** ASCII's punctuation and symbols, and general category P. */

@@ -1,30 +1,19 @@
 package io.aegis.cli.verify;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aegis.kernels.DType;
-import io.aegis.kernels.View;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
 import io.aegis.layers.Probe;
 import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
-import io.aegis.models.llama.Generation;
-import io.aegis.models.llama.GenerationOptions;
-import io.aegis.models.llama.Generator;
-import io.aegis.models.llama.KeyValueCache;
 import io.aegis.models.llama.LlamaConfig;
 import io.aegis.models.llama.LlamaNetwork;
 import io.aegis.models.llama.Rotary;
-import io.aegis.models.llama.TextStream;
 import io.aegis.tensor.Gradients;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -34,13 +23,12 @@ import java.util.stream.LongStream;
 
 /**
  * Compares a Llama: rotary angles; every batch of the reference, with hidden states behind each block, logits and loss;
- * gradients {@code grads_GROUP} of a batch's loss for all weights; and greedy answers with the logits of each step, decoded
- * together over key-value caches. Weights are used as they are stored, but for the gradients. Padding does not count.
+ * gradients {@code grads_GROUP} of a batch's loss for all weights; and greedy answers. Weights are used as they are stored,
+ * but for the gradients. Padding does not count.
  */
 final class LlamaVerification {
     private static final String IO = "io";
     private static final String IDS = "input_ids";
-    private static final String ANSWERS = "generate.json";
 
     private final Golden golden;
     private final Verification.Computing computing;
@@ -72,9 +60,10 @@ final class LlamaVerification {
             } else {
                 checkpoint.load(p, computing.dtype());
             }
+            AnswerVerification answers = new AnswerVerification(golden, computing, rows, network);
             for (String group : groups("." + IDS)) {
                 if (golden.has(IO, group + ".new_tokens")) {
-                    answers(network, group);
+                    answers.compare(IO, group + ".");
                 } else {
                     batch(network, group, group);
                 }
@@ -82,7 +71,7 @@ final class LlamaVerification {
             for (String group : groups(".position_ids")) {
                 owner(group).ifPresent(owner -> batch(network, group, owner));
             }
-            answersAsText(network);
+            answers.compareListed();
         }
         for (String group : groups("." + IDS)) {
             if (golden.has("grads_" + group)) {
@@ -167,92 +156,5 @@ final class LlamaVerification {
                 }
             }
         }
-    }
-
-    /** Each prompt alone and without its padding, then all of them step by step together. */
-    private void answers(LlamaNetwork network, String group) {
-        TokenBatch batch = TokenBatch.of(golden, rows, IO, group + ".", group + ".");
-        int steps = (int) golden.view(IO, group + ".new_tokens").size(1);
-        int vocabulary = (int) config.vocabulary();
-        double[] tokens = new double[batch.rows() * steps];
-        double[] logits = new double[tokens.length * vocabulary];
-        List<KeyValueCache> caches = new ArrayList<>();
-        try (Scope scope = Scope.open(computing.kernels())) {
-            double[][] last = new double[batch.rows()][];
-            for (int i = 0; i < last.length; i++) {
-                int[] prompt = batch.prompt(i);
-                KeyValueCache cache = new KeyValueCache(config, prompt.length + steps, computing.dtype());
-                caches.add(cache);
-                last[i] = new Generator(network, () -> TextStream.SILENT, computing.dtype())
-                        .readLast(
-                                network.embed(ids(prompt)),
-                                LlamaNetwork.positions(0, prompt.length),
-                                cache,
-                                () -> false);
-            }
-            for (int t = 0; t < steps; t++) {
-                long[] next = new long[last.length];
-                for (int i = 0; i < last.length; i++) {
-                    next[i] = best(last[i]);
-                    tokens[i * steps + t] = next[i];
-                    System.arraycopy(last[i], 0, logits, (i * steps + t) * vocabulary, vocabulary);
-                }
-                View after = network.logitsOfRows(network.step(network.embed(Tensor.of(next, next.length, 1)), caches))
-                        .view();
-                Arrays.setAll(last, i -> after.select(0, i).toDoubles());
-            }
-        } finally {
-            caches.forEach(KeyValueCache::close);
-        }
-        rows.compare(IO + ":" + group + ".new_tokens", golden.doubles(IO, group + ".new_tokens"), tokens, 0);
-        if (golden.has(IO, group + ".logits")) {
-            rows.compare(IO + ":" + group + ".logits", golden.doubles(IO, group + ".logits"), logits, Rows.OUTPUT);
-        }
-    }
-
-    private static Tensor ids(int[] prompt) {
-        return Tensor.of(Arrays.stream(prompt).asLongStream().toArray(), 1, prompt.length);
-    }
-
-    private static int best(double[] logits) {
-        int best = 0;
-        for (int i = 1; i < logits.length; i++) {
-            best = logits[i] > logits[best] ? i : best;
-        }
-        return best;
-    }
-
-    /** The same answers as the generator gives them, which no token ends. */
-    private void answersAsText(LlamaNetwork network) throws IOException {
-        Path file = golden.directory().resolve(ANSWERS);
-        if (!Files.exists(file)) {
-            return;
-        }
-        List<int[]> prompts = new ArrayList<>();
-        List<double[]> expected = new ArrayList<>();
-        for (JsonNode answer : new ObjectMapper().readTree(file.toFile())) {
-            prompts.add(Arrays.stream(numbers(answer.path("prompt")))
-                    .mapToInt(x -> (int) x)
-                    .toArray());
-            expected.add(numbers(answer.path("new_tokens")));
-        }
-        int most = expected.stream().mapToInt(e -> e.length).max().orElse(1);
-        try (Scope scope = Scope.open(computing.kernels())) {
-            List<Generation> answers = new Generator(network, () -> TextStream.SILENT, computing.dtype())
-                    .answer(prompts, GenerationOptions.GREEDY.withMaxNewTokens(most), List.of(), () -> false);
-            for (int i = 0; i < prompts.size(); i++) {
-                double[] ours = Arrays.stream(answers.get(i).tokens())
-                        .limit(expected.get(i).length)
-                        .asDoubleStream()
-                        .toArray();
-                rows.compare(ANSWERS + ":" + i, expected.get(i), ours, 0);
-            }
-        }
-    }
-
-    private static double[] numbers(JsonNode list) {
-        double[] out = new double[list.size()];
-        Arrays.setAll(out, i -> list.get(i).asDouble());
-        return out;
     }
 }

@@ -17,7 +17,7 @@ public enum CheckpointLayout {
     /** Bunny and LLaVA's own repository, one naming: {@code model.layers}, {@code model.mm_projector}. */
     ORIGINAL(
             "Bunny and LLaVA (original)",
-            List.of("model.mm_projector.", "model.vision_tower."),
+            List.of("model.mm_projector.", "model.vision_tower.vision_tower."),
             tower(llama(NameTable.empty(), "model.", "lm_head."), "model.vision_tower.vision_tower.vision_model.")
                     .rename("model.mm_projector.{i}.{*}", "proj.{i}.{*}")
                     // FaceShield's own, where its options ask for them.

@@ -69,7 +69,7 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
         ConfigJson json = ConfigJson.read(folder);
         Checkpoint file = Checkpoint.open(folder);
         try {
-            CheckpointLayout layout = CheckpointLayout.of(file);
+            CheckpointLayout layout = layout(file, json);
             List<String> unknown = new ArrayList<>();
             Checkpoint tensors = renamed(file, layout, unknown);
             boolean own = tensors.names().stream().anyMatch(n -> n.startsWith("vis."));
@@ -92,6 +92,14 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
             file.close();
             throw e;
         }
+    }
+
+    /** A Bunny or LLaVA of which only the language model is there looks like a Llama, but is not complete. */
+    private static CheckpointLayout layout(Checkpoint file, ConfigJson json) {
+        CheckpointLayout layout = CheckpointLayout.of(file);
+        boolean part =
+                layout == CheckpointLayout.LLAMA && VisionLanguageConfig.layout(json) == CheckpointLayout.ORIGINAL;
+        return part ? CheckpointLayout.ORIGINAL : layout;
     }
 
     /** The checkpoint under the names of this package; what its layout does not know is set down and left out. */

@@ -21,6 +21,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * An adapter's folder: {@code adapter_config.json} and {@code adapter_model.safetensors} or {@code .bin}, in which the pair
@@ -36,6 +37,7 @@ public final class Adapter implements AutoCloseable {
     public static final String WEIGHTS = "adapter_model.safetensors";
 
     static final String PREFIX = "base_model.model.";
+    private static final String OLDER_WEIGHTS = "adapter_model.bin";
     private static final String BESIDE = "non_lora_trainables.bin";
 
     /** What canonical names of a language model begin with. */
@@ -70,10 +72,8 @@ public final class Adapter implements AutoCloseable {
      * @throws WeightsException when something is missing or malformed, is no LoRA, has half a pair, or holds NaN
      */
     public static Adapter open(Path folder) {
-        LoraConfig config = LoraConfig.of(ConfigJson.read(folder.resolve(CONFIG)));
-        Path safetensors = folder.resolve(WEIGHTS);
-        Checkpoint weights =
-                Checkpoint.open(Files.exists(safetensors) ? safetensors : folder.resolve("adapter_model.bin"));
+        LoraConfig config = AdapterJson.read(ConfigJson.read(folder.resolve(CONFIG)));
+        Checkpoint weights = Checkpoint.open(weights(folder));
         Checkpoint beside = null;
         try {
             if (Files.exists(folder.resolve(BESIDE))) {
@@ -89,6 +89,15 @@ public final class Adapter implements AutoCloseable {
             }
             throw e;
         }
+    }
+
+    private static Path weights(Path folder) {
+        return Stream.of(WEIGHTS, OLDER_WEIGHTS)
+                .map(folder::resolve)
+                .filter(Files::exists)
+                .findFirst()
+                .orElseThrow(() -> WeightsException.of(
+                        folder, "holds no adapter's weights, expected " + WEIGHTS + " or " + OLDER_WEIGHTS));
     }
 
     private void sort() {

@@ -73,7 +73,8 @@ public final class AdapterWriter {
                 stored.add(StoredTensor.of(name, rounded, arena));
             });
             make(folder);
-            AtomicFile.write(folder.resolve(Adapter.CONFIG), config.toJson().toPrettyString() + "\n");
+            AtomicFile.write(
+                    folder.resolve(Adapter.CONFIG), AdapterJson.write(config).toPrettyString() + "\n");
             Map<String, String> all = new LinkedHashMap<>(Map.of("format", "pt"));
             all.putAll(metadata);
             SafetensorsWriter.write(file, all, stored);

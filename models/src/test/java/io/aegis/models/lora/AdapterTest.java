@@ -197,7 +197,7 @@ class AdapterTest {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        return LoraConfig.of(ConfigJson.read(folder.resolve(Adapter.CONFIG)));
+        return AdapterJson.read(ConfigJson.read(folder.resolve(Adapter.CONFIG)));
     }
 
     @Test

@@ -52,7 +52,9 @@ record Classroom(
         ChatTemplate template = plain ? ChatTemplate.PLAIN : base.template();
         LessonPlanner planner = new LessonPlanner(base.tokenizer(), template, slots, room);
         List<Lesson> train = lessons(data.train(), planner, unreadable, problems);
-        List<Lesson> development = lessons(data.development(), planner, unreadable, problems);
+        InstructionSet known =
+                Questions.completed(data.development(), base.config().options().prompts());
+        List<Lesson> development = lessons(known, planner, unreadable, problems);
         LessonPlanner canonical = new LessonPlanner(base.tokenizer(), base.template(), slots, room);
         List<DevelopmentExam.ScoredFace> faces =
                 faces(development, canonical, base.config().options());

@@ -74,15 +74,7 @@ final class DevelopmentExam {
         double[] scores = each(faces, f -> loss(f.spoof) * f.spoof.tokens() - loss(f.real) * f.real.tokens());
         List<Sample> samples = new ArrayList<>();
         for (int i = 0; i < scores.length; i++) {
-            Instruction s = faces.get(i).source;
-            samples.add(
-                    s.truth().bonaFide().orElseThrow()
-                            ? Sample.bonaFide(s.image(), scores[i], s.truth().domain())
-                            : Sample.attack(
-                                    s.image(),
-                                    scores[i],
-                                    s.truth().attack().orElse(""),
-                                    s.truth().domain()));
+            samples.add(FaceShieldEvaluator.sample(faces.get(i).source, scores[i]));
         }
         return Optional.of(new Scores("development", Split.DEVELOPMENT, samples));
     }

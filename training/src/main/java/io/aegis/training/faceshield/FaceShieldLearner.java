@@ -5,7 +5,6 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
-import io.aegis.models.checkpoint.CheckpointLayout;
 import io.aegis.models.faceshield.FaceShieldConfig;
 import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.models.lora.Adapter;
@@ -43,10 +42,10 @@ final class FaceShieldLearner implements AutoCloseable {
     /** At the start of a run; {@code base} must stay open. */
     FaceShieldLearner(BaseModel base, FaceShieldTrainingOptions options) {
         this.base = base;
-        this.lora = options.stage() == Stage.ADAPTERS ? Optional.of(lora(base, options.lora())) : Optional.empty();
         try {
             network = new FaceShieldNetwork(parameters, base.config());
             base.fill(parameters, trains(options.stage()), options.seed());
+            lora = options.stage() == Stage.ADAPTERS ? Optional.of(lora(options.lora())) : Optional.empty();
             lora.ifPresent(config -> {
                 Adapter.fresh(network.language(), config, adapters);
                 adapters.initialize(DType.F32, options.seed());
@@ -60,10 +59,13 @@ final class FaceShieldLearner implements AutoCloseable {
         }
     }
 
-    private static LoraConfig lora(BaseModel base, FaceShieldTrainingOptions.Lora asked) {
-        boolean original = base.layout() == CheckpointLayout.ORIGINAL;
-        List<String> beside =
-                original ? List.of("mm_projector", "mm_projector_sav", "pvtm") : List.of("multi_modal_projector");
+    /** Adapters for the language model's blocks; what learns besides is kept beside them. */
+    private LoraConfig lora(FaceShieldTrainingOptions.Lora asked) {
+        List<String> beside = parameters.trainable().stream()
+                .map(p -> base.layout().nameOf(p.name()).replaceFirst("^model\\.", ""))
+                .map(name -> name.substring(0, name.indexOf('.')))
+                .distinct()
+                .toList();
         return new LoraConfig(
                 Optional.of(base.folder().toAbsolutePath().normalize().toString()),
                 asked.rank(),

@@ -10,7 +10,7 @@ import java.util.Optional;
  * @param attack the type of attack, as the file names it; empty for bona fide
  * @param box where the attack is, in pixels of the picture
  * @param task what the question is about, as the file names it
- * @param domain the data set or camera that the picture comes from; may be empty
+ * @param domain the data set or camera that the picture comes from, or else the first folder of its name; may be empty
  */
 public record Truth(
         Optional<Boolean> bonaFide,

@@ -4,11 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Tables for a terminal. */
-final class TextTable {
+public final class TextTable {
     private TextTable() {}
 
     /** Two columns under a title. */
-    static String of(String title, List<List<String>> rows) {
+    public static String of(String title, List<List<String>> rows) {
         int width = rows.stream().mapToInt(r -> r.getFirst().length()).max().orElse(0);
         StringBuilder text = new StringBuilder(title);
         for (List<String> row : rows) {
@@ -21,7 +21,7 @@ final class TextTable {
     }
 
     /** Columns under their heads: the first set left, the others right. */
-    static String grid(List<String> header, List<List<String>> rows) {
+    public static String grid(List<String> header, List<List<String>> rows) {
         List<List<String>> all = new ArrayList<>(List.of(header));
         all.addAll(rows);
         StringBuilder text = new StringBuilder();

@@ -1,0 +1,182 @@
+package io.aegis.training.faceshield;
+
+import io.aegis.image.Corners;
+import io.aegis.image.Image;
+import io.aegis.image.ImageException;
+import io.aegis.models.faceshield.BoxReading;
+import io.aegis.models.faceshield.Examination;
+import io.aegis.models.faceshield.FaceShield;
+import io.aegis.models.faceshield.FaceShieldOptions;
+import io.aegis.models.faceshield.FaceTask;
+import io.aegis.training.Lanes;
+import io.aegis.training.data.DataException;
+import io.aegis.training.metrics.Sample;
+import io.aegis.training.metrics.Scores;
+import io.aegis.training.metrics.Split;
+import io.aegis.training.metrics.Threshold;
+import io.aegis.training.report.ProgressBar;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * Asks a model all questions of a set, picture by picture, and scores each picture whose label is known. Answers are
+ * greedy, so the same model and set give the same answers.
+ */
+public final class FaceShieldEvaluator {
+    private static final String EVEN =
+            "the two canonical answers are equally likely; the model came without a threshold";
+
+    private final FaceShield shield;
+    private final Lanes lanes;
+    private final Problems problems;
+
+    /**
+     * What a set gave.
+     *
+     * @param overall all of it
+     * @param domains each domain by itself
+     * @param answers question by question, in the set's order
+     * @param scores of the pictures with labels; empty unless both classes are there
+     * @param threshold that scores were compared with
+     */
+    public record Outcome(
+            FaceShieldEvaluation overall,
+            Map<String, FaceShieldEvaluation> domains,
+            List<Answered> answers,
+            Optional<Scores> scores,
+            Threshold threshold) {}
+
+    /**
+     * @param shield stays open meanwhile
+     * @param problems takes note of pictures that cannot be read and questions that cannot be asked
+     */
+    public FaceShieldEvaluator(FaceShield shield, Lanes lanes, Problems problems) {
+        this.shield = shield;
+        this.lanes = lanes;
+        this.problems = problems;
+    }
+
+    /**
+     * Evaluates a set.
+     *
+     * @param console where progress goes
+     * @throws DataException when nothing could be asked
+     */
+    public Outcome evaluate(InstructionSet set, ProgressBar.Surroundings console) {
+        FaceShieldOptions options = shield.config().options();
+        InstructionSet known = Questions.completed(set, options.prompts());
+        Map<String, List<Instruction>> byPicture = new LinkedHashMap<>();
+        known.samples().forEach(s -> byPicture
+                .computeIfAbsent(s.image(), _ -> new ArrayList<>())
+                .add(s));
+        List<List<Instruction>> pictures = List.copyOf(byPicture.values());
+        List<List<Answered>> answers = new ArrayList<>();
+        OptionalDouble[] scores = new OptionalDouble[pictures.size()];
+        String[] unreadable = new String[pictures.size()];
+        pictures.forEach(_ -> answers.add(new ArrayList<>()));
+        try (ProgressBar bar = new ProgressBar(set.name(), 0, Math.max(1, pictures.size()), console)) {
+            lanes.run(lane -> {
+                for (int i = lane; i < scores.length; i += lanes.count()) {
+                    try {
+                        scores[i] = picture(pictures.get(i), answers.get(i));
+                    } catch (ImageException e) {
+                        unreadable[i] = e.getMessage();
+                        scores[i] = OptionalDouble.empty();
+                    }
+                    synchronized (bar) {
+                        bar.step(pictures.get(i).size());
+                    }
+                }
+            });
+        }
+        for (String reason : unreadable) {
+            if (reason != null) {
+                problems.add(Problem.UNREADABLE_PICTURE, reason);
+            }
+        }
+        return outcome(set.name(), pictures, answers, scores);
+    }
+
+    /** Asks all questions about one picture; its score where its label is known. */
+    private OptionalDouble picture(List<Instruction> questions, List<Answered> answers) {
+        Image image = Pictures.read(questions.getFirst().picture());
+        try (Examination examination = shield.examine(image)) {
+            for (Instruction s : questions) {
+                ask(s, examination, answers);
+            }
+            return questions.getFirst().truth().bonaFide().isPresent()
+                    ? OptionalDouble.of(examination.score().score())
+                    : OptionalDouble.empty();
+        }
+    }
+
+    private void ask(Instruction s, Examination examination, List<Answered> answers) {
+        FaceShieldOptions options = shield.config().options();
+        Optional<FaceTask> task = Questions.task(s, options.prompts());
+        if (task.isEmpty()) {
+            return;
+        }
+        String text;
+        try {
+            text = examination.ask(s.question()).text();
+        } catch (IllegalArgumentException e) {
+            synchronized (problems) {
+                problems.add(Problem.TRUNCATED, s.describe() + ": " + e.getMessage());
+            }
+            return;
+        }
+        boolean where = task.get() == FaceTask.LOCATE;
+        BoxReading box = where
+                ? options.boxes().read(text, examination.width(), examination.height())
+                : new BoxReading.Missing();
+        answers.add(new Answered(s, task.get(), text, where ? truth(s, examination) : Optional.empty(), box));
+    }
+
+    /** Where the attack is: by the field, or else by the reference. */
+    private Optional<Corners> truth(Instruction s, Examination examination) {
+        return s.truth()
+                .box()
+                .or(() -> shield.config().options().boxes().read(s.answer(), examination.width(), examination.height())
+                                instanceof BoxReading.Found f
+                        ? Optional.of(f.corners())
+                        : Optional.empty());
+    }
+
+    private Outcome outcome(
+            String name, List<List<Instruction>> pictures, List<List<Answered>> answers, OptionalDouble[] scores) {
+        List<Answered> all = answers.stream().flatMap(List::stream).toList();
+        if (all.isEmpty()) {
+            throw new DataException("'" + name + "' has no question that could be asked"
+                    + (problems.isEmpty() ? "" : "; " + String.join("; ", problems.summary())));
+        }
+        List<Sample> samples = new ArrayList<>();
+        for (int i = 0; i < scores.length; i++) {
+            if (scores[i].isPresent()) {
+                samples.add(sample(pictures.get(i).getFirst(), scores[i].getAsDouble()));
+            }
+        }
+        boolean both =
+                samples.stream().anyMatch(Sample::bonaFide) && samples.stream().anyMatch(s -> !s.bonaFide());
+        Optional<Scores> scored = both ? Optional.of(new Scores(name, Split.TEST, samples)) : Optional.empty();
+        Threshold threshold = shield.threshold()
+                .map(t -> new Threshold(t.value(), t.origin()))
+                .orElse(new Threshold(0, EVEN));
+        return new Outcome(
+                FaceShieldEvaluation.of(name, all, scored, threshold),
+                FaceShieldEvaluation.byDomain(name, all, scored, threshold),
+                all,
+                scored,
+                threshold);
+    }
+
+    static Sample sample(Instruction s, double score) {
+        Truth truth = s.truth();
+        return truth.bonaFide().orElseThrow()
+                ? Sample.bonaFide(s.image(), score, truth.domain())
+                : Sample.attack(s.image(), score, truth.attack().orElse(""), truth.domain());
+    }
+}
