@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Training and evaluating a FaceShield as a person types it. */
+/** Training, evaluating and asking a FaceShield as a person types it. */
 class FaceShieldCommandsTest {
     private static final String BOS = "<|begin_of_text|>";
     private static final String EOS = "<|end_of_text|>";
@@ -124,6 +124,60 @@ class FaceShieldCommandsTest {
         JsonNode read = new ObjectMapper().readTree(json.out());
         assertThat(read.path("coarse").path("bona_fide").asInt()).isEqualTo(4);
         assertThat(read.path("scored").path("auc").isNumber()).isTrue();
+    }
+
+    @Test
+    void aFaceIsAnalysedInWordsAndAsOneObject() throws IOException {
+        Path best = folder.resolve("run/best");
+        Path page = folder.resolve("face.html");
+        Path picture = images.resolve("1.png");
+        Result words = aegis("analyze", "--model", best, "--image", picture, "--report", page);
+        assertThat(words.status()).as(words.err()).isZero();
+        assertThat(words.out())
+                .startsWith("Real or spoof ?")
+                .contains(
+                        "What Attack Type of the face in the image ?", "probability of bona fide 0.", "tokens read in");
+        assertThat(page).content().contains("Real or spoof ?", "its auxiliary picture", "data:image/png");
+
+        Result json =
+                aegis("analyze", "--model", best, "--image", picture, "--json", "--task", "coarse", "--ask", "Why ?");
+        assertThat(json.status()).as(json.err()).isZero();
+        JsonNode read = new ObjectMapper().readTree(json.out());
+        double score = read.path("score").asDouble();
+        assertThat(read.path("bona_fide_probability").asDouble())
+                .isCloseTo(1 / (1 + Math.exp(-score)), org.assertj.core.api.Assertions.within(1e-12));
+        assertThat(read.path("threshold").isNumber()).isTrue();
+        assertThat(read.path("basis").asText()).isEqualTo("threshold");
+        assertThat(read.path("decision").asText())
+                .isEqualTo(score >= read.path("threshold").asDouble() ? "bona fide" : "attack");
+        assertThat(read.path("answers").size()).isEqualTo(1);
+        assertThat(words.out()).contains(read.path("answers").path("coarse").asText());
+        assertThat(read.path("asked").get(0).path("question").asText()).isEqualTo("Why ?");
+        assertThat(read.path("kept").path("coarse").path("sav").asDouble()).isEqualTo(1);
+        assertThat(read.path("timings").path("decode_tokens").asInt()).isPositive();
+
+        Result best50 =
+                aegis("analyze", "--model", best, "--image", picture, "--json", "--task", "coarse", "--pvtm", "topk");
+        JsonNode kept = new ObjectMapper().readTree(best50.out()).path("kept").path("coarse");
+        assertThat(kept.path("rgb").asDouble() + kept.path("sav").asDouble()).isEqualTo(1);
+    }
+
+    @Test
+    void whatCannotBeAnalysedIsSaidInOneSentence() {
+        Path best = folder.resolve("run/best");
+        Path picture = images.resolve("1.png");
+        assertThat(aegis("analyze", "--model", best, "--image", picture, "--task", "smell")
+                        .err())
+                .contains("aegis: task 'smell': expected one of coarse, fine, reason, locate");
+        assertThat(aegis("analyze", "--model", best, "--image", images.resolve("none.png"))
+                        .err())
+                .contains("none.png: no such file");
+        assertThat(aegis("analyze", "--model", folder.resolve("base"), "--image", picture)
+                        .err())
+                .contains("the folder holds no weights");
+        assertThat(aegis("analyze", "--model", best, "--image", picture, "--ask", "why ? ".repeat(100))
+                        .err())
+                .containsPattern("the prompt has \\d+ tokens, 8 of them the picture's, more than the model's 256");
     }
 
     @Test

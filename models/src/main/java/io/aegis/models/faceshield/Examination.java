@@ -29,6 +29,9 @@ import java.util.zip.CRC32;
  * closed it answers no more, and is still to be closed.
  */
 public final class Examination implements AutoCloseable {
+    /** Tokens of a prompt's text and an answer of usual length; longer ones make the cache grow. */
+    private static final long TEXT = 384;
+
     private final FaceShield shield;
     private final int width;
     private final int height;
@@ -77,7 +80,7 @@ public final class Examination implements AutoCloseable {
                 see(network);
                 return null;
             });
-            cache = new KeyValueCache(config.language(), config.visionTokens() + 512L);
+            cache = new KeyValueCache(config.language(), config.visionTokens() + TEXT);
         } catch (RuntimeException | Error e) {
             arena.close();
             throw e;

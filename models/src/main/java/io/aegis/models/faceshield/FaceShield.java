@@ -22,6 +22,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -118,14 +120,18 @@ public final class FaceShield implements AutoCloseable {
      */
     public static FaceShield load(Path folder, Path adapter, UnaryOperator<FaceShieldOptions> choices) {
         Deque<Runnable> opened = new ArrayDeque<>();
+        // A large vocabulary takes as long as all the rest.
+        FutureTask<Tokenizer> reading = new FutureTask<>(() -> Tokenizer.open(folder));
         try {
+            Thread.ofVirtual().start(reading);
             VisionLanguageCheckpoint checkpoint = FaceShieldFolder.open(folder);
             opened.push(checkpoint::close);
             Parameters parameters = new Parameters();
             opened.push(parameters::close);
             FaceShieldConfig stored = FaceShieldConfig.of(checkpoint.config(), checkpoint.json());
             FaceShieldConfig config = stored.with(choices.apply(stored.options()));
-            Tokenizer tokenizer = FaceShieldFolder.tokenizer(folder, config, checkpoint.json());
+            Tokenizer tokenizer = resultOf(reading);
+            FaceShieldFolder.check(tokenizer, folder, config, checkpoint.json());
             FaceShieldNetwork network = new FaceShieldNetwork(parameters, config);
             if (adapter == null) {
                 checkpoint.load(parameters);
@@ -138,6 +144,17 @@ public final class FaceShield implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             opened.forEach(Runnable::run);
             throw e;
+        }
+    }
+
+    private static <T> T resultOf(FutureTask<T> task) {
+        try {
+            return task.get();
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof RuntimeException r ? r : new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancellationException("interrupted while the model was opened");
         }
     }
 

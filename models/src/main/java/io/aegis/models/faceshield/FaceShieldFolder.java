@@ -101,11 +101,21 @@ public final class FaceShieldFolder {
      * The tokenizer of a folder.
      *
      * @throws TokenizerException when it is missing or damaged
-     * @throws WeightsException when it does not belong to the model: it has tokens without an embedding, far fewer than
-     *     the model, or begins and ends texts otherwise
+     * @throws WeightsException when it does not belong to the model
      */
     public static Tokenizer tokenizer(Path folder, FaceShieldConfig config, ConfigJson json) {
         Tokenizer tokenizer = Tokenizer.open(folder);
+        check(tokenizer, folder, config, json);
+        return tokenizer;
+    }
+
+    /**
+     * Refuses a tokenizer of another model.
+     *
+     * @throws WeightsException when it has tokens without an embedding, far fewer than the model, or begins and ends texts
+     *     otherwise
+     */
+    static void check(Tokenizer tokenizer, Path folder, FaceShieldConfig config, ConfigJson json) {
         long rows = config.language().vocabulary();
         if (tokenizer.size() > rows || rows - tokenizer.size() >= PADDING) {
             throw WeightsException.of(
@@ -131,7 +141,6 @@ public final class FaceShieldFolder {
                                         : "it is the text '" + tokenizer.token(id) + "'"));
             }
         }
-        return tokenizer;
     }
 
     /** Greedy, 256 tokens at most, ended by what ends the model's texts. */
