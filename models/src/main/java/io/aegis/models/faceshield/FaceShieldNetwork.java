@@ -73,7 +73,7 @@ public final class FaceShieldNetwork {
     }
 
     /** Declares only what lies between the tower and the language model. */
-    public static void connect(Parameters p, FaceShieldConfig config) {
+    static void connect(Parameters p, FaceShieldConfig config) {
         pvtm(p, config, projection(p, config));
     }
 

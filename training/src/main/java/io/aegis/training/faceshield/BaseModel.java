@@ -9,14 +9,11 @@ import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
 import io.aegis.models.checkpoint.VisionLanguageConfig;
 import io.aegis.models.faceshield.FaceShieldConfig;
 import io.aegis.models.faceshield.FaceShieldFolder;
-import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.tokenizer.ChatTemplate;
 import io.aegis.tokenizer.Tokenizer;
 import io.aegis.training.TrainingException;
 import io.aegis.training.data.Hashing;
-import io.aegis.weights.Checkpoint;
 import io.aegis.weights.ConfigJson;
-import io.aegis.weights.Views;
 import io.aegis.weights.WeightsException;
 import java.io.EOFException;
 import java.io.IOException;
@@ -26,12 +23,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -71,7 +67,7 @@ final class BaseModel implements AutoCloseable {
     static BaseModel open(Path folder) {
         ConfigJson json = ConfigJson.read(folder.resolve(CONFIG));
         Optional<VisionLanguageCheckpoint> checkpoint =
-                weightFiles(folder).isEmpty() ? Optional.empty() : Optional.of(checkpoint(folder));
+                weightFiles(folder).isEmpty() ? Optional.empty() : Optional.of(FaceShieldFolder.openBase(folder));
         try {
             FaceShieldConfig config = FaceShieldConfig.of(
                     checkpoint.map(VisionLanguageCheckpoint::config).orElseGet(() -> sizes(json)), json);
@@ -80,15 +76,6 @@ final class BaseModel implements AutoCloseable {
             checkpoint.ifPresent(VisionLanguageCheckpoint::close);
             throw e;
         }
-    }
-
-    /** A FaceShield's weights, or those of the Bunny or LLaVA that it is to be made of. */
-    private static VisionLanguageCheckpoint checkpoint(Path folder) {
-        boolean own;
-        try (Checkpoint file = Checkpoint.open(folder)) {
-            own = file.names().stream().anyMatch(n -> n.contains(".pvtm.") || n.contains(".mm_projector_sav."));
-        }
-        return own ? FaceShieldFolder.open(folder) : VisionLanguageCheckpoint.open(folder);
     }
 
     private static VisionLanguageConfig sizes(ConfigJson json) {
@@ -146,8 +133,7 @@ final class BaseModel implements AutoCloseable {
     }
 
     /**
-     * Fills a network's parameters: with the weights there are, frozen ones where they lie; or at random. What only a
-     * FaceShield has, and the base has not yet, begins at random as well.
+     * Fills a network's parameters: with the weights there are, frozen ones where they lie; or at random.
      *
      * @param trained which learn
      * @throws TrainingException when there are no weights and not everything learns
@@ -162,27 +148,17 @@ final class BaseModel implements AutoCloseable {
             return;
         }
         VisionLanguageCheckpoint c = checkpoint.get();
-        try (Parameters connector = new Parameters()) {
-            FaceShieldNetwork.connect(connector, config);
-            connector.initialize(DType.F32, seed);
-            Map<String, View> fresh = new HashMap<>();
-            connector.all().forEach(q -> fresh.put(q.name(), q.view()));
+        // What lies between tower and language model learns, so that none of it is read from here later.
+        try (Parameters fresh = new Parameters()) {
+            Function<String, View> source = FaceShieldFolder.beginning(c, config, fresh, seed);
             List<String> names = p.all().stream()
                     .map(Parameter::name)
-                    .filter(n -> c.tensors().has(n) || fresh.containsKey(n) && isOfFaceShieldAlone(n))
+                    .filter(name -> c.tensors().has(name) || FaceShieldFolder.mayBegin(name))
                     .toList();
-            p.loadAsStored(
-                    c.path().toString(),
-                    names,
-                    name -> c.tensors().has(name) ? Views.of(c.tensors(), name) : fresh.get(name),
-                    trained);
+            p.loadAsStored(c.path().toString(), names, source, trained);
         } catch (IllegalArgumentException e) {
             throw new WeightsException(e.getMessage(), e);
         }
-    }
-
-    private static boolean isOfFaceShieldAlone(String name) {
-        return name.startsWith("pvtm.") || name.startsWith("proj_sav.");
     }
 
     /** Changes whenever the base does: its config, and names, sizes and ends of its weight files. */
