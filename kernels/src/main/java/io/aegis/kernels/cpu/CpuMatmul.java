@@ -113,7 +113,7 @@ final class CpuMatmul implements Matmul {
         MemorySegment out = c.buffer().memory();
         long ldc = m == 1 ? n : c.stride(0);
         boolean add = epilogue.accumulate();
-        Grid.columns(1, n, k).run((row, rowEnd, column, columnEnd) -> {
+        Grid.ofRows(n, k).run((row, rowEnd, column, columnEnd) -> {
             Part part = new Part(0, m, column, columnEnd, out, c.offset(), ldc);
             if (right.transposed()) {
                 RowProducts.columns(left, right, k, add, part);

@@ -7,16 +7,17 @@ package io.aegis.kernels.cpu;
 record Grid(long m, long n, int down, int across) {
     /** A side of this length is cut: a part packs both its operands, which costs little beside a long side's work. */
     private static final long SIDE = 768;
-    /** Work of a part that is worth the way to another thread, in multiply-adds. */
-    private static final long GRAIN = 1 << 18;
-    /** Work from which there are at least eight parts, so that a thread that is late costs an eighth. */
-    private static final long LARGE = 1 << 24;
+    /** Work, in multiply-adds, that is worth a second thread, and from which four and eight parts are no burden. */
+    private static final long TWO = 1 << 21;
+
+    private static final long FOUR = 1 << 24;
+    private static final long EIGHT = 1 << 27;
     /** Borders lie at multiples of it, so that no part but the last has an odd end. */
     private static final long UNIT = 16;
 
     /** Work on rows and columns {@code from} (inclusive) to {@code to} (exclusive). */
     @FunctionalInterface
-    interface Part {
+    interface Task {
         void run(long row, long rowEnd, long column, long columnEnd);
     }
 
@@ -35,25 +36,31 @@ record Grid(long m, long n, int down, int across) {
         return new Grid(m, n, parts(m, down), parts(n, across));
     }
 
-    /** Cut along the columns only, into parts that are as wide for any m. */
+    /** Of a few rows, each element of b read once: waiting for memory, a multiply-add lasts as long as eight others. */
+    static Grid ofRows(long n, long k) {
+        return columns(8, n, k);
+    }
+
+    /** Cut along the columns only, so that every column of b belongs to one part. */
     static Grid columns(long m, long n, long k) {
         long across = Math.max(Math.ceilDiv(n, SIDE), wanted(m * n * k));
         return new Grid(m, n, 1, parts(n, across));
     }
 
+    /** Few parts where the work is small: each packs operands of its own (seen: a tenth to a third of a small product). */
     private static long wanted(long work) {
-        return work >= LARGE ? 8 : Math.clamp(work / GRAIN, 1, 4);
+        return work >= EIGHT ? 8 : work >= FOUR ? 4 : work >= TWO ? 2 : 1;
     }
 
     private static int parts(long side, long wanted) {
         return (int) Math.clamp(wanted, 1, Math.max(1, Math.ceilDiv(side, UNIT)));
     }
 
-    void run(Part part) {
+    void run(Task task) {
         Workers.run(down * across, i -> {
             int r = i / across;
             int c = i % across;
-            part.run(border(m, r, down), border(m, r + 1, down), border(n, c, across), border(n, c + 1, across));
+            task.run(border(m, r, down), border(m, r + 1, down), border(n, c, across), border(n, c + 1, across));
         });
     }
 
