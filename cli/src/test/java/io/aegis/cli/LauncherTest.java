@@ -110,7 +110,8 @@ class LauncherTest {
     void buildsOnceAndPassesWordsOn() throws Exception {
         Result first = aegis("score", "--rgb", "a picture.png");
         assertThat(first.status()).isZero();
-        assertThat(first.out()).contains("[--module]\n[io.aegis.cli/io.aegis.cli.Main]\n[score]\n[--rgb]\n[a picture.png]");
+        assertThat(first.out())
+                .contains("[--module]\n[io.aegis.cli/io.aegis.cli.Main]\n[score]\n[--rgb]\n[a picture.png]");
         assertThat(first.out()).contains("[" + root.toRealPath().resolve("cli/target/lib") + "]");
         assertThat(first.err()).contains("building");
         assertThat(aegis("doctor").err()).isEmpty();
@@ -136,7 +137,8 @@ class LauncherTest {
     @Test
     void starts(@TempDir Path elsewhere) throws Exception {
         Path link = Files.createSymbolicLink(elsewhere.resolve("aegis"), root.resolve("aegis"));
-        Result r = result(launcher(link, Map.of(), "doctor").directory(elsewhere.toFile()).start());
+        Result r = result(
+                launcher(link, Map.of(), "doctor").directory(elsewhere.toFile()).start());
         assertThat(r.out()).contains("[" + root.toRealPath().resolve("cli/target/lib") + "]");
     }
 
@@ -175,7 +177,11 @@ class LauncherTest {
         Path old = jdk("jdk-17", "17.0.9");
         Result r = result(launcher(
                         root.resolve("aegis"),
-                        Map.of("JAVA_HOME", old.toString(), "PATH", jdk + "/bin:" + tools + ":" + System.getenv("PATH")),
+                        Map.of(
+                                "JAVA_HOME",
+                                old.toString(),
+                                "PATH",
+                                jdk + "/bin:" + tools + ":" + System.getenv("PATH")),
                         "--print-jdk")
                 .start());
         assertThat(r.out().strip()).isEqualTo(jdk.toRealPath().toString());
