@@ -110,7 +110,8 @@ class LauncherTest {
     void buildsOnceAndPassesWordsOn() throws Exception {
         Result first = aegis("score", "--rgb", "a picture.png");
         assertThat(first.status()).isZero();
-        assertThat(first.out()).contains("[--module]\n[io.aegis.cli/io.aegis.cli.Main]\n[score]\n[--rgb]\n[a picture.png]");
+        assertThat(first.out())
+                .contains("[--module]\n[io.aegis.cli/io.aegis.cli.Main]\n[score]\n[--rgb]\n[a picture.png]");
         assertThat(first.out()).contains("[" + root.toRealPath().resolve("cli/target/lib") + "]");
         assertThat(first.err()).contains("building");
         assertThat(aegis("doctor").err()).isEmpty();
@@ -134,9 +135,13 @@ class LauncherTest {
     }
 
     @Test
-    void starts(@TempDir Path elsewhere) throws Exception {
+    void startsThroughALinkFromAnotherFolderWithoutAHome() throws Exception {
+        Path elsewhere = Files.createDirectories(folder.resolve("else where"));
         Path link = Files.createSymbolicLink(elsewhere.resolve("aegis"), root.resolve("aegis"));
-        Result r = result(launcher(link, Map.of(), "doctor").directory(elsewhere.toFile()).start());
+        ProcessBuilder b = launcher(link, Map.of(), "doctor").directory(elsewhere.toFile());
+        b.environment().remove("HOME");
+        Result r = result(b.start());
+        assertThat(r.status()).isZero();
         assertThat(r.out()).contains("[" + root.toRealPath().resolve("cli/target/lib") + "]");
     }
 
@@ -175,7 +180,11 @@ class LauncherTest {
         Path old = jdk("jdk-17", "17.0.9");
         Result r = result(launcher(
                         root.resolve("aegis"),
-                        Map.of("JAVA_HOME", old.toString(), "PATH", jdk + "/bin:" + tools + ":" + System.getenv("PATH")),
+                        Map.of(
+                                "JAVA_HOME",
+                                old.toString(),
+                                "PATH",
+                                jdk + "/bin:" + tools + ":" + System.getenv("PATH")),
                         "--print-jdk")
                 .start());
         assertThat(r.out().strip()).isEqualTo(jdk.toRealPath().toString());
