@@ -1,6 +1,7 @@
 package io.aegis.models.checkpoint;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.models.vit.VitConfig;
@@ -272,8 +273,20 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
      * @throws WeightsException when something declared is not here, or has another shape
      */
     public void load(Parameters p) {
+        load(p, Map.of());
+    }
+
+    /**
+     * As {@link #load(Parameters)}, with some tensors in the place of those here.
+     *
+     * @param instead by the names of this package; what of them is a matrix is read where it lies, too
+     */
+    public void load(Parameters p, Map<String, View> instead) {
         try {
-            p.loadAsStored(path().toString(), declared(p), name -> Views.of(tensors, name));
+            p.loadAsStored(
+                    path().toString(),
+                    declared(p),
+                    name -> instead.containsKey(name) ? instead.get(name) : Views.of(tensors, name));
         } catch (IllegalArgumentException e) {
             throw new WeightsException(e.getMessage(), e);
         }

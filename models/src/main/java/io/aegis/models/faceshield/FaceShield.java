@@ -14,7 +14,9 @@ import io.aegis.tokenizer.TokenStream;
 import io.aegis.tokenizer.Tokenizer;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -23,6 +25,7 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
  * A FaceShield, ready to judge faces and to talk about them.
@@ -58,8 +61,8 @@ public final class FaceShield implements AutoCloseable {
             VisionLanguageCheckpoint checkpoint,
             FaceShieldConfig config,
             Tokenizer tokenizer,
-            Parameters parameters,
-            FaceShieldNetwork network) {
+            FaceShieldNetwork network,
+            Runnable free) {
         this.folder = folder;
         this.config = config;
         this.tokenizer = tokenizer;
@@ -69,10 +72,7 @@ public final class FaceShield implements AutoCloseable {
         prompts = new PromptText(tokenizer, template, config.options().streams().slots());
         generation = FaceShieldFolder.generation(folder, template, tokenizer);
         generator = new Generator(network.language(), this::stream, DType.F32);
-        leases = new Leases(folder + ": this model was closed", () -> {
-            parameters.close();
-            checkpoint.close();
-        });
+        leases = new Leases(folder + ": this model was closed", free);
     }
 
     private TextStream stream() {
@@ -98,7 +98,7 @@ public final class FaceShield implements AutoCloseable {
      * @throws io.aegis.tokenizer.TokenizerException when the tokenizer is missing or damaged
      */
     public static FaceShield load(Path folder) {
-        return load(folder, options -> options);
+        return load(folder, null, options -> options);
     }
 
     /**
@@ -106,19 +106,37 @@ public final class FaceShield implements AutoCloseable {
      *
      * @param choices from the folder's options to those wanted; they must ask for the same parameters
      */
-    public static FaceShield load(Path folder, Function<FaceShieldOptions, FaceShieldOptions> choices) {
-        VisionLanguageCheckpoint checkpoint = FaceShieldFolder.open(folder);
-        Parameters parameters = new Parameters();
+    public static FaceShield load(Path folder, UnaryOperator<FaceShieldOptions> choices) {
+        return load(folder, null, choices);
+    }
+
+    /**
+     * As above, with what was learned in stage 2 and not merged.
+     *
+     * @param adapter a folder as PEFT and {@code train faceshield --stage 2} write it; null for none
+     * @throws WeightsException also when the adapter is damaged or for another base
+     */
+    public static FaceShield load(Path folder, Path adapter, UnaryOperator<FaceShieldOptions> choices) {
+        Deque<Runnable> opened = new ArrayDeque<>();
         try {
+            VisionLanguageCheckpoint checkpoint = FaceShieldFolder.open(folder);
+            opened.push(checkpoint::close);
+            Parameters parameters = new Parameters();
+            opened.push(parameters::close);
             FaceShieldConfig stored = FaceShieldConfig.of(checkpoint.config(), checkpoint.json());
             FaceShieldConfig config = stored.with(choices.apply(stored.options()));
             Tokenizer tokenizer = FaceShieldFolder.tokenizer(folder, config, checkpoint.json());
             FaceShieldNetwork network = new FaceShieldNetwork(parameters, config);
-            checkpoint.load(parameters);
-            return new FaceShield(folder, checkpoint, config, tokenizer, parameters, network);
+            if (adapter == null) {
+                checkpoint.load(parameters);
+            } else {
+                OpenAdapter learned = new OpenAdapter(adapter);
+                opened.push(learned::close);
+                learned.into(network, checkpoint, parameters);
+            }
+            return new FaceShield(folder, checkpoint, config, tokenizer, network, () -> opened.forEach(Runnable::run));
         } catch (RuntimeException | Error e) {
-            parameters.close();
-            checkpoint.close();
+            opened.forEach(Runnable::run);
             throw e;
         }
     }

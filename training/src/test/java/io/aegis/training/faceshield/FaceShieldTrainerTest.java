@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aegis.models.faceshield.FaceShield;
+import io.aegis.models.faceshield.SimilaritySpace;
 import io.aegis.models.lora.Adapter;
 import io.aegis.tensor.Pool;
 import io.aegis.training.Lanes;
@@ -12,6 +13,7 @@ import io.aegis.training.TrainingException;
 import io.aegis.training.data.DataException;
 import io.aegis.training.metrics.Sample;
 import io.aegis.weights.Safetensors;
+import io.aegis.weights.Views;
 import io.aegis.weights.WeightsException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -105,6 +107,37 @@ class FaceShieldTrainerTest {
         }
         try (Stream<Path> features = files(folder.resolve("run/features"))) {
             assertThat(features).hasSize(16);
+        }
+    }
+
+    /** A base that ranks nothing by what was learned is given a map of questions, which then learns. */
+    @Test
+    void stageOneLearnsWhatOnlyAFaceShieldHas() throws IOException {
+        Path base = folder.resolve("base");
+        Files.createDirectory(base);
+        for (String name : List.of("config.json", "tokenizer.json", "model.safetensors")) {
+            Files.copy(full.model().resolve(name), base.resolve(name));
+        }
+        Path config = base.resolve("config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replace(
+                                "\"faceshield\": {",
+                                "\"faceshield\": {\"pvtm\": {\"similarity\": \"prompt-mean-tower\"}, "));
+        FaceShieldTrainingOptions options = TinyShield.options(Stage.PROJECTOR, folder.resolve("run"));
+
+        FaceShieldTrainer.Outcome outcome =
+                FaceShieldTrainer.train(base, options, TinyShield.data(shared), TinyShield.SILENT);
+
+        try (BaseModel before = BaseModel.open(base);
+                FaceShieldLearner fresh = new FaceShieldLearner(before, options);
+                Safetensors now = Safetensors.open(outcome.model().resolve("model.safetensors"));
+                FaceShield shield = FaceShield.load(outcome.model())) {
+            double[] began = fresh.parameters().get("pvtm.text.weight").view().toDoubles();
+            double[] ended = Views.of(now, "model.pvtm.text.weight").toDoubles();
+            assertThat(ended).hasSameSizeAs(began).isNotEqualTo(began);
+            assertThat(shield.config().options().pvtm().space()).isEqualTo(SimilaritySpace.TOWER);
         }
     }
 

@@ -101,11 +101,11 @@ final class TinyShield {
 
     private static final String CONFIG = """
             {"model_type": "bunny-llama", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
-             "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "max_position_embeddings": 512,
+             "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "max_position_embeddings": 288,
              "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": false,
              "vocab_size": 258, "torch_dtype": "float32", "bos_token_id": 256, "eos_token_id": 257,
              "mm_hidden_size": 16, "mm_projector_type": "mlp2x_gelu", "mm_vision_tower": "siglip",
-             "tokenizer_model_max_length": 512,
+             "tokenizer_model_max_length": 288,
              "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 16, "intermediate_size": 24,
               "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 16, "patch_size": 8, "num_channels": 3,
               "hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-6},
