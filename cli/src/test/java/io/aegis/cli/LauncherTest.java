@@ -135,10 +135,13 @@ class LauncherTest {
     }
 
     @Test
-    void starts(@TempDir Path elsewhere) throws Exception {
+    void startsThroughALinkFromAnotherFolderWithoutAHome() throws Exception {
+        Path elsewhere = Files.createDirectories(folder.resolve("else where"));
         Path link = Files.createSymbolicLink(elsewhere.resolve("aegis"), root.resolve("aegis"));
-        Result r = result(
-                launcher(link, Map.of(), "doctor").directory(elsewhere.toFile()).start());
+        ProcessBuilder b = launcher(link, Map.of(), "doctor").directory(elsewhere.toFile());
+        b.environment().remove("HOME");
+        Result r = result(b.start());
+        assertThat(r.status()).isZero();
         assertThat(r.out()).contains("[" + root.toRealPath().resolve("cli/target/lib") + "]");
     }
 
