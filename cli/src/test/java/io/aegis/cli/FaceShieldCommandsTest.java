@@ -1,6 +1,7 @@
 package io.aegis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -144,8 +145,7 @@ class FaceShieldCommandsTest {
         assertThat(json.status()).as(json.err()).isZero();
         JsonNode read = new ObjectMapper().readTree(json.out());
         double score = read.path("score").asDouble();
-        assertThat(read.path("bona_fide_probability").asDouble())
-                .isCloseTo(1 / (1 + Math.exp(-score)), org.assertj.core.api.Assertions.within(1e-12));
+        assertThat(read.path("bona_fide_probability").asDouble()).isCloseTo(1 / (1 + Math.exp(-score)), within(1e-12));
         assertThat(read.path("threshold").isNumber()).isTrue();
         assertThat(read.path("basis").asText()).isEqualTo("threshold");
         assertThat(read.path("decision").asText())

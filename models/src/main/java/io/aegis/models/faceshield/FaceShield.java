@@ -2,28 +2,23 @@ package io.aegis.models.faceshield;
 
 import io.aegis.image.Image;
 import io.aegis.kernels.DType;
-import io.aegis.layers.Parameters;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
 import io.aegis.models.llama.Generation;
 import io.aegis.models.llama.GenerationOptions;
 import io.aegis.models.llama.Generator;
 import io.aegis.models.llama.TextStream;
-import io.aegis.tokenizer.ChatTemplate;
+import io.aegis.tensor.Tape;
 import io.aegis.tokenizer.TokenStream;
 import io.aegis.tokenizer.Tokenizer;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -58,23 +53,17 @@ public final class FaceShield implements AutoCloseable {
     private final Generator generator;
     private final Leases leases;
 
-    private FaceShield(
-            Path folder,
-            VisionLanguageCheckpoint checkpoint,
-            FaceShieldConfig config,
-            Tokenizer tokenizer,
-            FaceShieldNetwork network,
-            Runnable free) {
-        this.folder = folder;
-        this.config = config;
-        this.tokenizer = tokenizer;
-        this.network = network;
-        threshold = DecisionThreshold.of(checkpoint.tensors());
-        ChatTemplate template = FaceShieldFolder.template(checkpoint.json());
-        prompts = new PromptText(tokenizer, template, config.options().streams().slots());
-        generation = FaceShieldFolder.generation(folder, template, tokenizer);
+    private FaceShield(OpenedModel model) {
+        folder = model.folder();
+        config = model.network().config();
+        threshold = model.threshold();
+        tokenizer = model.tokenizer();
+        network = model.network();
+        prompts = new PromptText(
+                tokenizer, model.template(), config.options().streams().slots());
+        generation = FaceShieldFolder.generation(folder, model.template(), tokenizer);
         generator = new Generator(network.language(), this::stream, DType.F32);
-        leases = new Leases(folder + ": this model was closed", free);
+        leases = new Leases(folder + ": this model was closed", model::close);
     }
 
     private TextStream stream() {
@@ -119,42 +108,12 @@ public final class FaceShield implements AutoCloseable {
      * @throws WeightsException also when the adapter is damaged or for another base
      */
     public static FaceShield load(Path folder, Path adapter, UnaryOperator<FaceShieldOptions> choices) {
-        Deque<Runnable> opened = new ArrayDeque<>();
-        // A large vocabulary takes as long as all the rest.
-        FutureTask<Tokenizer> reading = new FutureTask<>(() -> Tokenizer.open(folder));
+        OpenedModel model = OpenedModel.open(folder, adapter, choices);
         try {
-            Thread.ofVirtual().start(reading);
-            VisionLanguageCheckpoint checkpoint = FaceShieldFolder.open(folder);
-            opened.push(checkpoint::close);
-            Parameters parameters = new Parameters();
-            opened.push(parameters::close);
-            FaceShieldConfig stored = FaceShieldConfig.of(checkpoint.config(), checkpoint.json());
-            FaceShieldConfig config = stored.with(choices.apply(stored.options()));
-            Tokenizer tokenizer = resultOf(reading);
-            FaceShieldFolder.check(tokenizer, folder, config, checkpoint.json());
-            FaceShieldNetwork network = new FaceShieldNetwork(parameters, config);
-            if (adapter == null) {
-                checkpoint.load(parameters);
-            } else {
-                OpenAdapter learned = new OpenAdapter(adapter);
-                opened.push(learned::close);
-                learned.into(network, checkpoint, parameters);
-            }
-            return new FaceShield(folder, checkpoint, config, tokenizer, network, () -> opened.forEach(Runnable::run));
+            return new FaceShield(model);
         } catch (RuntimeException | Error e) {
-            opened.forEach(Runnable::run);
+            model.close();
             throw e;
-        }
-    }
-
-    private static <T> T resultOf(FutureTask<T> task) {
-        try {
-            return task.get();
-        } catch (ExecutionException e) {
-            throw e.getCause() instanceof RuntimeException r ? r : new IllegalStateException(e.getCause());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CancellationException("interrupted while the model was opened");
         }
     }
 
@@ -256,7 +215,7 @@ public final class FaceShield implements AutoCloseable {
         try {
             pictures.forEach(p -> examinations.add(examine(p)));
             return using(n -> {
-                List<Examination.Read> read = examinations.stream()
+                List<PromptReader.Read> read = examinations.stream()
                         .map(e -> e.read(n, question, () -> false))
                         .toList();
                 List<Generator.Start> starts = new ArrayList<>();
@@ -299,7 +258,12 @@ public final class FaceShield implements AutoCloseable {
 
     /** The graph, while nobody can take its memory away. */
     <T> T using(Function<FaceShieldNetwork, T> work) {
-        return leases.during(() -> work.apply(network));
+        return leases.during(() -> {
+            List<T> out = new ArrayList<>(1);
+            // A tape that the caller may have open has no business here.
+            Tape.withoutRecording(() -> out.add(work.apply(network)));
+            return out.getFirst();
+        });
     }
 
     /** Whether work that takes long should end: somebody cancelled it, or closes the model. */
