@@ -10,4 +10,5 @@ module io.aegis.training {
     exports io.aegis.training.metrics;
     exports io.aegis.training.report;
     exports io.aegis.training.synthetic;
+    exports io.aegis.training.synthetic.instruction;
 }

@@ -57,6 +57,9 @@ final class AnalyzeCommand implements Callable<Integer> {
     @Option(names = "--model", required = true, paramLabel = "DIR", description = "a model folder")
     Path model;
 
+    @Option(names = "--adapter", paramLabel = "DIR", description = "what stage 2 of training learned upon the model")
+    Path adapter;
+
     @Option(names = "--image", required = true, paramLabel = "FILE", description = "the picture")
     Path image;
 
@@ -98,7 +101,7 @@ final class AnalyzeCommand implements Callable<Integer> {
         Image picture = Images.read(image);
         long start = System.nanoTime();
         try (FaceShield shield = FaceShield.load(
-                model, o -> pvtm == null ? o : o.withPvtm(o.pvtm().withInference(pvtm.mode)))) {
+                model, adapter, o -> pvtm == null ? o : o.withPvtm(o.pvtm().withInference(pvtm.mode)))) {
             double opened = (System.nanoTime() - start) / 1e9;
             GenerationOptions options =
                     longest == null ? shield.generation() : shield.generation().withMaxNewTokens(longest);

@@ -2,6 +2,7 @@ package io.aegis.cli;
 
 import io.aegis.cli.demo.Demo;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -22,6 +23,12 @@ final class DemoCommand implements Callable<Integer> {
             description = "where to (default ${DEFAULT-VALUE}); a former demo there is replaced")
     Path out = Path.of("demo");
 
+    @Option(
+            names = "--faceshield",
+            paramLabel = "DIR",
+            description = "a FaceShield that learned from synthesize-faces: lets it talk about new faces as well")
+    Path faceShield;
+
     @Option(names = "--seed", description = "of faces and training (default ${DEFAULT-VALUE})")
     long seed = 1;
 
@@ -36,7 +43,13 @@ final class DemoCommand implements Callable<Integer> {
         if (System.getProperty("aegis.threads") == null) {
             System.setProperty("aegis.threads", "1"); // each of the two models that train at once has one
         }
-        new Demo(out, seed, quick, spec.commandLine().getOut()).run();
+        new Demo(
+                        out,
+                        Optional.ofNullable(faceShield),
+                        seed,
+                        quick,
+                        spec.commandLine().getOut())
+                .run();
         return 0;
     }
 }

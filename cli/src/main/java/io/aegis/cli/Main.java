@@ -13,6 +13,7 @@ import picocli.CommandLine.Option;
         versionProvider = Main.Version.class,
         subcommands = {
             DemoCommand.class,
+            SynthesizeFacesCommand.class,
             TrainCommand.class,
             EvaluateCommand.class,
             ScoreCommand.class,

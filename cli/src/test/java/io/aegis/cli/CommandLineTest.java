@@ -263,4 +263,23 @@ class CommandLineTest {
         assertThat(aegis("tokenize", "--tokenizer", folder.resolve("none"), "x").err())
                 .isEqualTo("aegis: " + folder.resolve("none") + ": no such file or folder" + System.lineSeparator());
     }
+
+    @Test
+    void synthesizesACheckpointOnceAndNeverOverSomething() {
+        Path out = folder.resolve("synthesized");
+        Result r = aegis("synthesize", "--config", "bunny-tiny", "--out", out, "--dtype", "bf16", "--seed", 4);
+        assertThat(r.status()).as(r.err()).isZero();
+        assertThat(r.out()).contains("bunny-tiny: 98 tensors of BF16", "seed 4", "model.safetensors");
+        assertThat(out.resolve("config.json")).isNotEmptyFile();
+
+        Result again = aegis("synthesize", "--config", "bunny-tiny", "--out", out);
+        assertThat(again.status()).isEqualTo(1);
+        assertThat(again.err()).contains("exists and is not empty");
+        assertThat(aegis("synthesize", "--config", "bunny-tiny", "--out", out, "--dtype", "i8")
+                        .status())
+                .isEqualTo(2);
+        Result unknown = aegis("synthesize", "--config", "bunny-9b", "--out", folder.resolve("nothing"));
+        assertThat(unknown.status()).isEqualTo(1);
+        assertThat(unknown.err()).contains("bunny-9b is neither a config.json nor one of bunny-llama3-8b");
+    }
 }

@@ -38,4 +38,45 @@ class DemoTest {
         assertThat(err.toString()).contains("is not empty");
         assertThat(mine.resolve("thesis.txt")).hasContent("years of work");
     }
+
+    /** A model that has learned nothing speaks nonsense, but all of the way from pictures to the page is gone. */
+    @Test
+    void aFaceShieldTalksAboutFaces(@TempDir Path folder) throws Exception {
+        Path data = folder.resolve("data");
+        Path model = folder.resolve("model");
+        StringWriter said = new StringWriter();
+        run(said, "synthesize-faces", "--out", data, "--count", 6, "--development", 1, "--test", 1, "--size", 32);
+        run(said, "synthesize", "--config", data.resolve("base"), "--tokenizer", data.resolve("base"), "--out", model);
+        Path out = folder.resolve("demo");
+        run(said, "demo", "--quick", "--faceshield", model, "--out", out);
+        assertThat(said.toString()).contains("partial eye", "FaceShield, by its words");
+        assertThat(out.resolve("faces/partial-eye.png")).isNotEmptyFile();
+        assertThat(Files.readString(out.resolve("report.html")))
+                .contains("What FaceShield says", "its auxiliary picture", "importance, the picture", "which attack");
+    }
+
+    @Test
+    void sizesAndDomainsThatCannotBeDrawnAreMisuse(@TempDir Path folder) {
+        StringWriter err = new StringWriter();
+        for (String[] wrong : new String[][] {{"--size", "50"}, {"--domains", "moon"}, {"--count", "0"}}) {
+            int status = Main.run(
+                    new PrintWriter(err, true),
+                    new PrintWriter(err, true),
+                    "synthesize-faces",
+                    "--out",
+                    folder.resolve("x").toString(),
+                    wrong[0],
+                    wrong[1]);
+            assertThat(status).isEqualTo(2);
+        }
+        assertThat(err.toString())
+                .contains("--size 50: expected a multiple of 16", "domain 'moon': expected one of office", "--count 0");
+        assertThat(folder.resolve("x")).doesNotExist();
+    }
+
+    private static void run(StringWriter said, Object... words) {
+        String[] line = java.util.Arrays.stream(words).map(Object::toString).toArray(String[]::new);
+        int status = Main.run(new PrintWriter(said, true), new PrintWriter(said, true), line);
+        assertThat(status).as(said.toString()).isZero();
+    }
 }

@@ -60,4 +60,18 @@ public record DecisionThreshold(double value, String origin) {
                     c.path() + ": metadata threshold is \"" + text + "\", expected a finite decimal number", e);
         }
     }
+
+    /**
+     * What a weight file carries, for weights that have changed: the old threshold goes, since it was chosen for others.
+     *
+     * @param metadata of the old weights
+     * @param threshold of the new ones
+     */
+    public static Map<String, String> replace(Map<String, String> metadata, Optional<DecisionThreshold> threshold) {
+        Map<String, String> out = new LinkedHashMap<>(metadata);
+        out.remove(VALUE);
+        out.remove(ORIGIN);
+        threshold.ifPresent(t -> out.putAll(t.metadata()));
+        return out;
+    }
 }

@@ -76,6 +76,16 @@ public final class Scope implements AutoCloseable {
         return tensor;
     }
 
+    /**
+     * Gives a tensor of this scope back before the scope closes, for what is large and no longer needed; a tape keeps what
+     * it needs of it all the same. A tensor of an outer scope stays where it is.
+     */
+    public void release(Tensor tensor) {
+        if (tensors.remove(tensor)) {
+            tensor.release();
+        }
+    }
+
     void adopt(Tensor tensor) {
         tensors.add(tensor);
     }

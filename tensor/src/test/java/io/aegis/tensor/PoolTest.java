@@ -35,4 +35,34 @@ class PoolTest {
         }
         assertThat(Pool.host().cachedBytes()).isEqualTo(cached);
     }
+
+    @Test
+    void aScopeMayGiveATensorBackEarly() {
+        try (Scope scope = Scope.open()) {
+            Tensor outer = Tensor.zeros(DType.F32, 1000);
+            Tensor early = Tensor.zeros(DType.F32, 1000);
+            long live = Pool.host().liveBlocks();
+            scope.release(early);
+            assertThat(Pool.host().liveBlocks()).isEqualTo(live - 1);
+            assertThatThrownBy(early::view).hasMessageContaining("used after its scope closed");
+            try (Scope inner = Scope.open()) {
+                inner.release(outer);
+            }
+            assertThat(outer.toDoubles()).containsOnly(0);
+        }
+    }
+
+    @Test
+    void aTapeKeepsWhatItNeedsOfAReleasedTensor() {
+        try (Scope scope = Scope.open();
+                Tape tape = Tape.record()) {
+            Tensor x = Tensor.wrap(Tensor.of(DType.F32, new double[] {3}, 1).view(), true);
+            Tensor square = x.times(x);
+            Tensor y = Ops.total(square.times(square));
+            scope.release(square);
+            try (Gradients g = tape.gradients(y, java.util.List.of(x))) {
+                assertThat(g.of(x).item()).isEqualTo(4 * 27);
+            }
+        }
+    }
 }

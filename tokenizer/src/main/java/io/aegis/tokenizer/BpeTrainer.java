@@ -6,9 +6,11 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Learns a small byte-level BPE vocabulary (Sennrich et al., 2016): beginning with the 256 bytes, the pair of neighbours
@@ -54,6 +56,54 @@ public final class BpeTrainer {
         Word(int[] ids) {
             this.ids = ids;
         }
+
+        void merge(int left, int right, int result) {
+            IntList merged = new IntList();
+            for (int i = 0; i < ids.length; i++) {
+                boolean here = ids[i] == left && i + 1 < ids.length && ids[i + 1] == right;
+                merged.add(here ? result : ids[i]);
+                i += here ? 1 : 0;
+            }
+            ids = merged.toArray();
+        }
+    }
+
+    /** How often each pair of neighbours is seen, and in which words it is or was. */
+    private static final class Pairs {
+        private final Map<Long, Long> counts = new HashMap<>();
+        private final Map<Long, Set<Word>> words = new HashMap<>();
+
+        void enter(Word word) {
+            for (int i = 0; i + 1 < word.ids.length; i++) {
+                counts.merge(pair(word, i), word.count, Long::sum);
+                words.computeIfAbsent(pair(word, i), _ -> new HashSet<>()).add(word);
+            }
+        }
+
+        void leave(Word word) {
+            for (int i = 0; i + 1 < word.ids.length; i++) {
+                long pair = pair(word, i);
+                // A pair that is gone is forgotten, so that there are fewer to look through.
+                counts.computeIfPresent(pair, (_, n) -> n == word.count ? null : n - word.count);
+            }
+        }
+
+        /** The pair seen most often, of several that of the lowest ids. */
+        long best() {
+            long best = -1;
+            long most = 0;
+            for (Map.Entry<Long, Long> e : counts.entrySet()) {
+                if (e.getValue() > most || e.getValue() == most && e.getKey() < best) {
+                    best = e.getKey();
+                    most = e.getValue();
+                }
+            }
+            return best;
+        }
+
+        private static long pair(Word word, int i) {
+            return (long) word.ids[i] << 32 | word.ids[i + 1];
+        }
     }
 
     /** The text of a {@code tokenizer.json}, as Hugging Face's tokenizers read it, learned from texts. */
@@ -69,15 +119,17 @@ public final class BpeTrainer {
             tokens.add(c.toString());
         });
         List<Word> words = words(texts, alphabet);
-        Map<Long, Long> pairs = new HashMap<>();
-        words.forEach(word -> count(word, pairs, 1));
+        Pairs pairs = new Pairs();
+        words.forEach(pairs::enter);
         List<int[]> merges = new ArrayList<>();
-        while (tokens.size() + specials.size() < size && !pairs.isEmpty()) {
-            long best = best(pairs);
+        while (tokens.size() + specials.size() < size && !pairs.counts.isEmpty()) {
+            long best = pairs.best();
             int left = (int) (best >>> 32);
             int right = (int) best;
-            for (Word word : words) {
-                merge(word, left, right, tokens.size(), pairs);
+            for (Word word : pairs.words.remove(best)) {
+                pairs.leave(word);
+                word.merge(left, right, tokens.size());
+                pairs.enter(word);
             }
             merges.add(new int[] {left, right});
             tokens.add(tokens.get(left) + tokens.get(right));
@@ -104,43 +156,6 @@ public final class BpeTrainer {
             }
         }
         return List.copyOf(words.values());
-    }
-
-    private static void count(Word word, Map<Long, Long> pairs, int sign) {
-        for (int i = 0; i + 1 < word.ids.length; i++) {
-            long pair = (long) word.ids[i] << 32 | word.ids[i + 1];
-            // A pair that is gone is forgotten, so that the map stays small.
-            if (pairs.merge(pair, sign * word.count, Long::sum) == 0) {
-                pairs.remove(pair);
-            }
-        }
-    }
-
-    private static long best(Map<Long, Long> pairs) {
-        long best = -1;
-        long most = 0;
-        for (Map.Entry<Long, Long> e : pairs.entrySet()) {
-            if (e.getValue() > most || e.getValue() == most && e.getKey() < best) {
-                best = e.getKey();
-                most = e.getValue();
-            }
-        }
-        return best;
-    }
-
-    private static void merge(Word word, int left, int right, int result, Map<Long, Long> pairs) {
-        int[] ids = word.ids;
-        IntList merged = new IntList();
-        for (int i = 0; i < ids.length; i++) {
-            boolean here = ids[i] == left && i + 1 < ids.length && ids[i + 1] == right;
-            merged.add(here ? result : ids[i]);
-            i += here ? 1 : 0;
-        }
-        if (merged.size() < ids.length) {
-            count(word, pairs, -1);
-            word.ids = merged.toArray();
-            count(word, pairs, 1);
-        }
     }
 
     private String json(List<String> tokens, List<int[]> merges) {

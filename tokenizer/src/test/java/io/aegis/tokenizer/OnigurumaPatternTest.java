@@ -60,6 +60,16 @@ class OnigurumaPatternTest {
     }
 
     @Test
+    void nestingWithoutEndIsRefused() {
+        assertThatThrownBy(() -> new OnigurumaPattern("(".repeat(100_000)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageEndingWith("something that is not supported: a group of this kind");
+        assertThatThrownBy(() -> new OnigurumaPattern("[".repeat(100_000)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageEndingWith("something that is not supported: this in a class");
+    }
+
+    @Test
     void aTextTooLongForAPatternIsSaidToBe() {
         assertThatThrownBy(() -> new OnigurumaPattern("(?:a|b)+").matches("ab".repeat(1 << 20)))
                 .isInstanceOf(TokenizerException.class)

@@ -44,4 +44,31 @@ class GradientSumsTest {
             assertThat(alone.toDoubles()).containsExactly(1, 2);
         }
     }
+
+    @Test
+    void sumsOfSeveralComeTogether() {
+        try (Parameters parameters = new Parameters();
+                GradientSums first = new GradientSums();
+                GradientSums second = new GradientSums();
+                Scope scope = Scope.open()) {
+            Parameter a = parameters.weight("a", Init.ZEROS, 2);
+            Parameter b = parameters.weight("b", Init.ZEROS, 1);
+            parameters.initialize(DType.F32, 1);
+            for (int round = 0; round < 2; round++) {
+                first.add(a, Tensor.of(DType.F32, new double[] {1, 2}, 2));
+                second.add(b, Tensor.of(DType.F32, new double[] {5}, 1));
+                second.add(a, Tensor.of(DType.F32, new double[] {10, 20}, 2));
+                second.add(a, Tensor.of(DType.F32, new double[] {100, 200}, 2));
+
+                first.take(second);
+
+                assertThat(second.sums()).isEmpty();
+                assertThat(first.sums()).containsOnlyKeys(a, b);
+                assertThat(first.sums().get(a).toDoubles()).containsExactly(111, 222);
+                assertThat(first.sums().get(b).toDoubles()).containsExactly(5);
+                first.clear();
+                assertThat(first.sums()).isEmpty();
+            }
+        }
+    }
 }

@@ -39,6 +39,16 @@ class ScheduleTest {
         assertThat(cosine.factor(54, 104, 4)).isCloseTo(0.5, within(1e-12));
     }
 
+    @Test
+    void transformersWarmUpBeginsAtZero() {
+        Schedule cosine = new Schedule.Cosine(0);
+        assertThat(cosine.factorFromZero(0, 104, 4)).isZero();
+        assertThat(cosine.factorFromZero(3, 104, 4)).isEqualTo(0.75);
+        assertThat(cosine.factorFromZero(4, 104, 4)).isEqualTo(1);
+        assertThat(cosine.factorFromZero(54, 104, 4)).isCloseTo(0.5, within(1e-12));
+        assertThat(cosine.factorFromZero(0, 10, 0)).isEqualTo(1);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"constant", "cosine:0.0", "cosine:0.25", "step:7:0.1"})
     void readsWhatItWrites(String text) {

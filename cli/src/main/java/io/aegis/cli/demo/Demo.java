@@ -25,6 +25,7 @@ import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -35,12 +36,14 @@ import java.util.stream.Stream;
 /**
  * Draws faces of four domains, trains on three and scores the fourth, once with all three cameras and once with the
  * colour camera alone; then writes it all down. Both models train at once, a thread each: the networks are so small that
- * two threads inside one of them would wait for each other most of the time.
+ * two threads inside one of them would wait for each other most of the time. A FaceShield, where one is given, talks about
+ * faces before that.
  */
 public final class Demo {
     private static final String MARK = ".aegis-demo";
 
     private final Path out;
+    private final Optional<Path> faceShield;
     private final long seed;
     private final DemoPlan plan;
     private final PrintWriter console;
@@ -48,10 +51,12 @@ public final class Demo {
 
     /**
      * @param out folder of the report and both runs
+     * @param faceShield a model folder to let talk as well
      * @param quick train next to nothing
      */
-    public Demo(Path out, long seed, boolean quick, PrintWriter console) {
+    public Demo(Path out, Optional<Path> faceShield, long seed, boolean quick, PrintWriter console) {
         this.out = out;
+        this.faceShield = faceShield;
         this.seed = seed;
         this.plan = quick ? DemoPlan.QUICK : DemoPlan.FULL;
         this.console = console;
@@ -66,6 +71,8 @@ public final class Demo {
         prepare();
         Kernels.Choice products = Backends.best().choices().getFirst();
         say("kernels: %s, products by %s", Backends.best().name(), products.implementation());
+
+        Optional<FaceShieldDemo> talk = talk();
 
         List<Domain> domains = Domain.standard();
         Domain unseen = domains.getLast();
@@ -91,10 +98,11 @@ public final class Demo {
 
         Path report = out.resolve("report.html");
         try (Dadm dadm = Dadm.load(all.outcome().model())) {
-            new DemoReport(plan, source, dadm, unseen, test, all, rgb).write(report);
+            new DemoReport(plan, source, dadm, unseen, test, all, rgb, talk).write(report);
         }
         say("");
-        say("unseen domain '%s', area under the ROC curve:", unseen.name());
+        talk.ifPresent(this::said);
+        say("DADM, unseen domain '%s', area under the ROC curve:", unseen.name());
         say(
                 "  RGB, depth and infrared   %.4f   (HTER %.4f at the development threshold)",
                 all.evaluation().auc(), all.evaluation().hter());
@@ -102,6 +110,31 @@ public final class Demo {
                 "  RGB alone                 %.4f   (HTER %.4f)",
                 rgb.evaluation().auc(), rgb.evaluation().hter());
         say("%.0f seconds; report: %s", (System.nanoTime() - start) / 1e9, report.toAbsolutePath());
+    }
+
+    private Optional<FaceShieldDemo> talk() throws IOException {
+        if (faceShield.isEmpty()) {
+            return Optional.empty();
+        }
+        say("FaceShield of %s, one face of each kind, and which attack it names:", faceShield.get());
+        return Optional.of(
+                FaceShieldDemo.run(faceShield.get(), out, seed + 400, plan.talks(), line -> say("%s", line)));
+    }
+
+    private void said(FaceShieldDemo demo) {
+        FaceShieldExam a = demo.known();
+        FaceShieldExam b = demo.foreign();
+        say(
+                "FaceShield, by its words on new faces:    known domains   unseen domain '%s'",
+                demo.unseen().name());
+        row("real or spoof, accuracy", a.coarse().accuracy(), b.coarse().accuracy());
+        row("which attack, accuracy", a.fine().accuracy(), b.fine().accuracy());
+        a.boxes().ifPresent(known -> b.boxes()
+                .ifPresent(foreign -> row("partial attacks found, IoU of 0.5", known.ap(0.5), foreign.ap(0.5))));
+    }
+
+    private void row(String what, double known, double unseen) {
+        say("  %-37s   %.4f          %.4f", what, known, unseen);
     }
 
     private DadmTrainingData training(List<Domain> seen) {

@@ -19,14 +19,15 @@ import java.util.Set;
  * @param test faces of the unseen domain
  * @param epochs of the model of all modalities
  * @param alone epochs of the model that sees colour only
+ * @param talks faces of each of FaceShield's two exams
  */
-record DemoPlan(int perDomain, int development, int test, int epochs, int alone) {
+record DemoPlan(int perDomain, int development, int test, int epochs, int alone, int talks) {
     /** 32 pixels in patches of 4: what tells attacks here is fine texture, and a patch must not average it away. */
     static final DadmConfig CONFIG = new DadmConfig(48, 4, 2, 8, 4, 96, 16, 8, 5);
 
     static final int PICTURE = 64;
-    static final DemoPlan FULL = new DemoPlan(1200, 160, 400, 3, 3);
-    static final DemoPlan QUICK = new DemoPlan(60, 40, 100, 1, 1);
+    static final DemoPlan FULL = new DemoPlan(1200, 160, 400, 3, 3, 120);
+    static final DemoPlan QUICK = new DemoPlan(60, 40, 100, 1, 1, 4);
 
     DadmTrainingOptions options(Path out, long seed, Set<Modality> modalities) {
         int own = modalities.size() == Modality.COUNT ? epochs : alone;

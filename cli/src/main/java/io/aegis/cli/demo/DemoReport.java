@@ -23,6 +23,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 
@@ -38,6 +39,7 @@ final class DemoReport {
     private final Split test;
     private final Demo.Trial all;
     private final Demo.Trial rgb;
+    private final Optional<FaceShieldDemo> faceShield;
 
     DemoReport(
             DemoPlan plan,
@@ -46,7 +48,8 @@ final class DemoReport {
             Domain unseen,
             Split test,
             Demo.Trial all,
-            Demo.Trial rgb) {
+            Demo.Trial rgb,
+            Optional<FaceShieldDemo> faceShield) {
         this.plan = plan;
         this.source = source;
         this.dadm = dadm;
@@ -54,6 +57,7 @@ final class DemoReport {
         this.test = test;
         this.all = all;
         this.rgb = rgb;
+        this.faceShield = faceShield;
     }
 
     void write(Path file) {
@@ -62,13 +66,14 @@ final class DemoReport {
         figures.put("AUC, RGB alone", number(rgb.evaluation().auc()));
         figures.put("HTER, all three", number(all.evaluation().hter()));
         figures.put("ACER, all three", number(all.evaluation().acer()));
-        new HtmlReport("Aegis demo: DADM on synthetic faces")
+        HtmlReport report = new HtmlReport("Aegis demo: synthetic faces")
+                .heading("DADM: three cameras, a domain never seen")
                 .paragraph("A small DADM learned from " + 3 * plan.perDomain()
                         + " synthetic faces of three domains, chose its"
                         + " threshold on " + 3 * plan.development() + " others of the same domains, and then judged "
                         + test.size() + " faces of the domain '" + unseen.name()
                         + "', of which it had seen nothing. All"
-                        + " numbers below are of that unseen domain.")
+                        + " DADM's numbers are of that unseen domain.")
                 .figures(figures)
                 .heading("What is presented")
                 .paragraph(
@@ -90,9 +95,10 @@ final class DemoReport {
                 .heading("Training")
                 .charts(List.of(
                         RunCharts.losses(all.outcome().log()),
-                        RunCharts.development(all.outcome().log())))
-                .note("Faces, attacks and cameras are drawn by this program. The numbers say that the method learns and"
-                        + " carries over to a domain it never saw; they say nothing about real cameras.")
+                        RunCharts.development(all.outcome().log())));
+        faceShield.ifPresent(talk -> FaceShieldSection.append(report, talk));
+        report.note("Faces, attacks and cameras are drawn by this program. The numbers say that the methods learn and"
+                        + " how far that carries over to a domain they never saw; they say nothing about real cameras.")
                 .write(file);
     }
 

@@ -12,6 +12,7 @@ import io.aegis.models.vit.VitConfig;
 import io.aegis.training.report.HeatMap;
 import io.aegis.training.report.HtmlReport;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Pictures that explain a verdict. */
 public final class VerdictPictures {
@@ -57,7 +58,7 @@ public final class VerdictPictures {
     public static List<HtmlReport.Picture> importance(Image seen, VitConfig tower, Selection selection) {
         Image covered = covered(seen, tower);
         List<HeatValues> maps = ImportanceMaps.of(selection);
-        return java.util.stream.IntStream.range(0, maps.size())
+        return IntStream.range(0, maps.size())
                 .mapToObj(i -> {
                     HeatValues m = maps.get(i);
                     byte[] warm = new HeatMap(m.rows(), m.columns(), m.values())
@@ -72,7 +73,7 @@ public final class VerdictPictures {
     public static List<HtmlReport.Picture> kept(Image seen, VitConfig tower, Selection selection, String caption) {
         Image covered = covered(seen, tower);
         List<HeatValues> maps = ImportanceMaps.kept(selection);
-        return java.util.stream.IntStream.range(0, maps.size())
+        return IntStream.range(0, maps.size())
                 .mapToObj(i -> picture(darkened(covered, maps.get(i), tower.patch()), caption + ", " + title(maps, i)))
                 .toList();
     }

@@ -1,5 +1,6 @@
 package io.aegis.cli.verify;
 
+import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.models.llama.LlamaNetwork;
@@ -8,6 +9,7 @@ import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import io.aegis.training.Adam;
+import io.aegis.training.ClippedAdam;
 import io.aegis.weights.ConfigJson;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,17 +57,24 @@ final class LoraTraceVerification {
             LlamaNetwork network = whole.network(p);
             try (Parameters own = whole.adapter().into(network, computing.dtype());
                     Adam adam = new Adam(List.copyOf(own.all()), constants(told))) {
+                ClippedAdam optimizer = new ClippedAdam(
+                        List.copyOf(own.all()),
+                        adam,
+                        told.number("weight_decay"),
+                        told.number("clip_grad_norm", Double.MAX_VALUE));
                 for (int i = 0; i < losses.length; i++) {
                     try (Scope scope = Scope.open(computing.kernels());
                             Tape tape = Tape.record()) {
                         Tensor loss = whole.loss(network);
                         losses[i] = loss.item();
                         try (Gradients g = tape.gradients(loss, LoraVerification.tensors(own))) {
-                            norms[i] = norm(own, g);
+                            Map<Parameter, View> gradients = new HashMap<>();
                             own.all()
-                                    .forEach(q -> noise.computeIfAbsent(
-                                            q, first -> tiny(g.of(q.tensor()).toDoubles())));
-                            step(told, own, g, norms[i], adam);
+                                    .forEach(q ->
+                                            gradients.put(q, g.of(q.tensor()).view()));
+                            gradients.forEach(
+                                    (q, gradient) -> noise.computeIfAbsent(q, first -> tiny(gradient.toDoubles())));
+                            norms[i] = optimizer.update(gradients, q -> told.number("lr"));
                         }
                     }
                 }
@@ -79,20 +88,6 @@ final class LoraTraceVerification {
     private static Adam.Constants constants(ConfigJson told) {
         List<Double> betas = told.numbers("betas");
         return new Adam.Constants(betas.get(0), betas.get(1), told.number("eps"), told.number("weight_decay"), true);
-    }
-
-    private static void step(ConfigJson told, Parameters own, Gradients g, double norm, Adam adam) {
-        double most = told.number("clip_grad_norm", Double.POSITIVE_INFINITY);
-        double factor = Math.min(1, most / (norm + 1e-6));
-        own.all().forEach(q -> adam.update(q, g.of(q.tensor()).times(factor), told.number("lr")));
-    }
-
-    private static double norm(Parameters own, Gradients g) {
-        double sum = 0;
-        for (Parameter q : own.all()) {
-            sum += Arrays.stream(g.of(q.tensor()).toDoubles()).map(x -> x * x).sum();
-        }
-        return Math.sqrt(sum);
     }
 
     private static boolean[] tiny(double[] gradient) {

@@ -157,6 +157,6 @@ class PictureVerificationTest {
         store("other", bytes("x", new byte[2], 2));
         assertThatThrownBy(this::verify)
                 .isInstanceOf(WeightsException.class)
-                .hasMessageContaining(directory + ": neither config.json nor picture references");
+                .hasMessageContaining(directory + ": neither config.json, nor an adapter, nor references of pictures,");
     }
 }

@@ -21,4 +21,9 @@ public interface Connector {
      * @param json where it was read from
      */
     void declare(Parameters p, VisionLanguageConfig config, ConfigJson json);
+
+    /** Whether a checkpoint must have what was declared under a name. */
+    default boolean requires(String name) {
+        return true;
+    }
 }

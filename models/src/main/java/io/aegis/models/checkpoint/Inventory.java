@@ -25,7 +25,10 @@ record Inventory(Map<String, long[]> shapes, Set<String> required) {
                 Parameters needed = declared(config, json, connector, false)) {
             all.all().forEach(p -> shapes.put(p.name(), p.shape()));
             Set<String> required = new LinkedHashSet<>();
-            needed.all().stream().map(Parameter::name).forEach(required::add);
+            needed.all().stream()
+                    .map(Parameter::name)
+                    .filter(connector::requires)
+                    .forEach(required::add);
             return new Inventory(shapes, required);
         }
     }

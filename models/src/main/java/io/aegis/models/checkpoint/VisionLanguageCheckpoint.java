@@ -1,6 +1,7 @@
 package io.aegis.models.checkpoint;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.models.vit.VitConfig;
@@ -14,7 +15,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -35,12 +38,20 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
     private final VisionLanguageConfig config;
     private final Checkpoint tensors;
 
+    /** From names of this package to those in the files. */
+    private final Map<String, String> names;
+
     private VisionLanguageCheckpoint(
-            ConfigJson json, CheckpointLayout layout, VisionLanguageConfig config, Checkpoint tensors) {
+            ConfigJson json,
+            CheckpointLayout layout,
+            VisionLanguageConfig config,
+            Checkpoint tensors,
+            Map<String, String> names) {
         this.json = json;
         this.layout = layout;
         this.config = config;
         this.tensors = tensors;
+        this.names = names;
     }
 
     /** As {@link #open(Path, Path, Connector)}, without a folder for the tower, and with a projector. */
@@ -70,18 +81,21 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
             CheckpointLayout layout = layout(file, json);
             List<String> unknown = new ArrayList<>();
             Checkpoint tensors = renamed(file, layout, unknown);
+            Map<String, String> names = new HashMap<>();
+            file.names().forEach(n -> layout.table().apply(n).ifPresent(canonical -> names.put(canonical, n)));
             boolean own = tensors.names().stream().anyMatch(n -> n.startsWith("vis."));
             if (own && tower != null) {
                 throw WeightsException.of(
                         folder, "has a vision tower of its own, which may be fine-tuned; " + tower + " is not needed");
             }
             if (own || layout != CheckpointLayout.ORIGINAL) {
-                return checked(json, layout, tensors, unknown, Optional.empty(), connector);
+                return checked(json, layout, tensors, names, unknown, Optional.empty(), connector);
             }
             VisionLanguageCheckpoint other = tower(folder, json, tower);
             try {
                 Checkpoint both = new JoinedCheckpoint(tensors, other.tensors);
-                return checked(json, layout, both, unknown, other.config.vision(), connector);
+                names.putAll(other.names);
+                return checked(json, layout, both, names, unknown, other.config.vision(), connector);
             } catch (RuntimeException e) {
                 other.close();
                 throw e;
@@ -139,12 +153,13 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
             ConfigJson json,
             CheckpointLayout layout,
             Checkpoint tensors,
+            Map<String, String> names,
             List<String> unknown,
             Optional<VitConfig> tower,
             Connector connector) {
         OptionalLong vocabulary = vocabulary(json, tensors);
         VisionLanguageConfig config = withoutAbsentHead(VisionLanguageConfig.read(json, vocabulary, tower), tensors);
-        VisionLanguageCheckpoint opened = new VisionLanguageCheckpoint(json, layout, config, tensors);
+        VisionLanguageCheckpoint opened = new VisionLanguageCheckpoint(json, layout, config, tensors, names);
         opened.check(unknown, connector);
         return opened;
     }
@@ -244,9 +259,10 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
         return tensors;
     }
 
-    /** From a name of this package to that in the files. */
+    /** From a name of this package to that in the files, or the one that it would have there. */
     public String nameInFile(String canonical) {
-        return layout.nameOf(canonical);
+        String name = names.get(canonical);
+        return name == null ? layout.nameOf(canonical) : name;
     }
 
     /**
@@ -257,8 +273,20 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
      * @throws WeightsException when something declared is not here, or has another shape
      */
     public void load(Parameters p) {
+        load(p, Map.of());
+    }
+
+    /**
+     * As {@link #load(Parameters)}, with some tensors in the place of those here.
+     *
+     * @param instead by the names of this package; what of them is a matrix is read where it lies, too
+     */
+    public void load(Parameters p, Map<String, View> instead) {
         try {
-            p.loadAsStored(path().toString(), declared(p), name -> Views.of(tensors, name));
+            p.loadAsStored(
+                    path().toString(),
+                    declared(p),
+                    name -> instead.containsKey(name) ? instead.get(name) : Views.of(tensors, name));
         } catch (IllegalArgumentException e) {
             throw new WeightsException(e.getMessage(), e);
         }

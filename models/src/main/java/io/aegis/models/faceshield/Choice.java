@@ -2,6 +2,7 @@ package io.aegis.models.faceshield;
 
 import io.aegis.weights.ConfigJson;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 
 /** A closed set of values and their names in config.json. */
@@ -16,7 +17,7 @@ final class Choice<T> {
     static <E extends Enum<E>> Choice<E> of(Class<E> type) {
         Map<String, E> named = new LinkedHashMap<>();
         for (E value : type.getEnumConstants()) {
-            named.put(value.name().toLowerCase(java.util.Locale.ROOT).replace('_', '-'), value);
+            named.put(value.name().toLowerCase(Locale.ROOT).replace('_', '-'), value);
         }
         return new Choice<>(named);
     }

@@ -6,7 +6,6 @@ import io.aegis.kernels.View;
 import io.aegis.models.llama.Generation;
 import io.aegis.models.llama.GenerationOptions;
 import io.aegis.models.llama.Generator;
-import io.aegis.models.llama.KeyValueCache;
 import io.aegis.models.llama.Piece;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
@@ -22,8 +21,7 @@ import java.util.zip.CRC32;
 
 /**
  * One picture under examination. It goes through the tower once; questions that leave all of its tokens in place share
- * what the language model has read up to the picture's end, and are answered with the same bits as without sharing,
- * because a prompt is always read in the same two pieces.
+ * what the language model has read up to the picture's end, and are answered with the same bits as without sharing.
  *
  * <p>An examination belongs to one thread at a time; those of one model do not disturb each other. After the model was
  * closed it answers no more, and is still to be closed.
@@ -37,28 +35,9 @@ public final class Examination implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final View features;
     private final View projected;
-    private final KeyValueCache cache;
+    private final PromptReader reader;
     private final double visionSeconds;
-
-    /** Which vision tokens are in the cache's prefix; null while there is no prefix. */
-    private int[] prefixKept;
-
-    private long prefixLength;
-    private long prefixNext;
-
-    /**
-     * A question that the language model has read.
-     *
-     * @param selection of its vision tokens
-     * @param ids of the prompt
-     * @param logits behind its last token
-     * @param length of the cache behind it
-     * @param next the position behind it
-     * @param seconds that reading took
-     * @param tokens that were read for it
-     */
-    record Read(
-            Selection selection, long[] ids, double[] logits, long length, long next, double seconds, long tokens) {}
+    private boolean closed;
 
     Examination(FaceShield shield, Image picture) {
         this.shield = shield;
@@ -77,7 +56,7 @@ public final class Examination implements AutoCloseable {
                 see(network);
                 return null;
             });
-            cache = new KeyValueCache(config.language(), config.visionTokens() + 512L);
+            reader = new PromptReader(config, shield.generator());
         } catch (RuntimeException | Error e) {
             arena.close();
             throw e;
@@ -142,7 +121,7 @@ public final class Examination implements AutoCloseable {
     public synchronized Reply ask(
             String question, GenerationOptions options, Consumer<String> listener, BooleanSupplier cancelled) {
         return shield.using(network -> {
-            Read read;
+            PromptReader.Read read;
             try {
                 read = read(network, question, cancelled);
             } catch (CancellationException e) {
@@ -161,7 +140,7 @@ public final class Examination implements AutoCloseable {
     private Reply answer(
             FaceShieldNetwork network,
             String question,
-            Read read,
+            PromptReader.Read read,
             GenerationOptions options,
             Consumer<String> listener,
             BooleanSupplier cancelled) {
@@ -169,20 +148,20 @@ public final class Examination implements AutoCloseable {
         Generation generation = shield.generator()
                 .continueFrom(List.of(start(read, spoken(listener))), options, () -> shield.stops(cancelled))
                 .getFirst();
-        cache.truncate(read.length(), read.next());
+        reader.rewind(read);
         shield.requireOpen();
         return reply(question, read, generation, secondsSince(start));
     }
 
-    static Reply reply(String question, Read read, Generation generation, double seconds) {
+    static Reply reply(String question, PromptReader.Read read, Generation generation, double seconds) {
         Timings timings = new Timings(0, read.seconds(), read.tokens(), seconds, generation.tokens().length);
         return new Reply(question, generation.text().strip(), generation, read.selection(), timings);
     }
 
     /** What the generator goes on from. */
-    Generator.Start start(Read read, Consumer<Piece> listener) {
+    Generator.Start start(PromptReader.Read read, Consumer<Piece> listener) {
         int[] seen = Arrays.stream(read.ids()).mapToInt(Math::toIntExact).toArray();
-        return new Generator.Start(cache, read.logits(), seen, draw.sample(), listener);
+        return new Generator.Start(reader.cache(), read.logits(), seen, draw.sample(), listener);
     }
 
     /** Answers begin with a space that belongs to their first token, and that nobody wants to see. */
@@ -198,40 +177,34 @@ public final class Examination implements AutoCloseable {
     }
 
     /**
-     * Reads the prompt of a question into the cache: up to the picture's end, unless the same is there already, and the
-     * rest.
+     * Has the language model read the prompt of a question.
      *
      * @throws CancellationException when it was cancelled
      */
-    Read read(FaceShieldNetwork network, String question, BooleanSupplier cancelled) {
-        long start = System.nanoTime();
-        BooleanSupplier stop = () -> shield.stops(cancelled);
-        PromptText prompts = shield.prompts();
-        long[] ids = prompts.prompt(question);
+    PromptReader.Read read(FaceShieldNetwork network, String question, BooleanSupplier cancelled) {
+        long[] ids = shield.prompts().prompt(question);
         try (Scope scope = Scope.open()) {
-            Tensor z = Tensor.wrap(projected, false);
-            MaskingMode mode = network.config().options().pvtm().inference();
-            Selection selection =
-                    network.select(Tensor.wrap(features, false), z, prompts.question(question), mode, draw);
-            Sequence s = network.sequence(ids, network.pvtm().shown(z, selection.kept()));
+            Selection selection = select(network, question);
+            VisionTokens tokens = network.pvtm().shown(Tensor.wrap(projected, false), selection.kept());
+            Sequence s = network.sequence(ids, tokens);
             checkLength(s);
-            boolean shared = Arrays.equals(prefixKept, selection.kept());
-            cache.truncate(shared ? prefixLength : 0, shared ? prefixNext : 0);
-            if (!shared) {
-                prefixKept = null;
-                shield.generator().read(s.rows(0, s.prefix()), s.positions(0, s.prefix(), 0), cache, stop);
-                prefixKept = selection.kept();
-                prefixLength = cache.length();
-                prefixNext = s.positions()[s.prefix()];
-            }
-            double[] logits = shield.generator()
-                    .readLast(s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), cache, stop);
-            long read = shared ? s.length() - s.prefix() : s.length();
-            return new Read(selection, ids, logits, cache.length(), s.next(), secondsSince(start), read);
+            return reader.read(ids, selection, s, () -> shield.stops(cancelled));
         } catch (CancellationException e) {
             shield.requireOpen();
             throw e;
         }
+    }
+
+    private Selection select(FaceShieldNetwork network, String question) {
+        if (closed) {
+            throw new IllegalStateException("this examination was closed");
+        }
+        return network.select(
+                Tensor.wrap(features, false),
+                Tensor.wrap(projected, false),
+                shield.prompts().question(question),
+                network.config().options().pvtm().inference(),
+                draw);
     }
 
     private void checkLength(Sequence s) {
@@ -255,15 +228,15 @@ public final class Examination implements AutoCloseable {
     }
 
     /** Forces the canonical answers upon what was read; the cache is then as before. */
-    private ForcedScores score(FaceShieldNetwork network, String question, Read read) {
+    private ForcedScores score(FaceShieldNetwork network, String question, PromptReader.Read read) {
         FaceShieldOptions options = shield.config().options();
         double[][] forced = new double[2][];
         long[][] ids = new long[2][];
         for (int i = 0; i < 2; i++) {
             ids[i] = shield.prompts()
                     .answer(question, options.prompts().answers().get(i));
-            forced[i] = TeacherForcing.logProbabilities(network.language(), cache, read.logits(), ids[i]);
-            cache.truncate(read.length(), read.next());
+            forced[i] = TeacherForcing.logProbabilities(network.language(), reader.cache(), read.logits(), ids[i]);
+            reader.rewind(read);
             shield.requireOpen();
         }
         return TeacherForcing.scores(forced, ids, options.scoring());
@@ -276,7 +249,7 @@ public final class Examination implements AutoCloseable {
     synchronized Coarse coarse(GenerationOptions options, Consumer<String> listener, BooleanSupplier cancelled) {
         return shield.using(network -> {
             String question = shield.config().options().prompts().question(FaceTask.COARSE);
-            Read read = read(network, question, cancelled);
+            PromptReader.Read read = read(network, question, cancelled);
             ForcedScores scores = score(network, question, read);
             return new Coarse(answer(network, question, read, options, listener, cancelled), scores);
         });
@@ -286,12 +259,7 @@ public final class Examination implements AutoCloseable {
     public synchronized Selection select(String question) {
         return shield.using(network -> {
             try (Scope scope = Scope.open()) {
-                return network.select(
-                        Tensor.wrap(features, false),
-                        Tensor.wrap(projected, false),
-                        shield.prompts().question(question),
-                        network.config().options().pvtm().inference(),
-                        draw);
+                return select(network, question);
             }
         });
     }
@@ -303,7 +271,8 @@ public final class Examination implements AutoCloseable {
     /** Frees what the picture took. */
     @Override
     public synchronized void close() {
-        cache.close();
+        closed = true;
+        reader.close();
         if (arena.scope().isAlive()) {
             arena.close();
         }

@@ -2,14 +2,13 @@ package io.aegis.models.faceshield;
 
 import io.aegis.image.Image;
 import io.aegis.kernels.DType;
-import io.aegis.layers.Parameters;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
 import io.aegis.models.llama.Generation;
 import io.aegis.models.llama.GenerationOptions;
 import io.aegis.models.llama.Generator;
 import io.aegis.models.llama.TextStream;
-import io.aegis.tokenizer.ChatTemplate;
+import io.aegis.tensor.Tape;
 import io.aegis.tokenizer.TokenStream;
 import io.aegis.tokenizer.Tokenizer;
 import io.aegis.weights.WeightsException;
@@ -23,6 +22,7 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
  * A FaceShield, ready to judge faces and to talk about them.
@@ -53,26 +53,17 @@ public final class FaceShield implements AutoCloseable {
     private final Generator generator;
     private final Leases leases;
 
-    private FaceShield(
-            Path folder,
-            VisionLanguageCheckpoint checkpoint,
-            FaceShieldConfig config,
-            Tokenizer tokenizer,
-            Parameters parameters,
-            FaceShieldNetwork network) {
-        this.folder = folder;
-        this.config = config;
-        this.tokenizer = tokenizer;
-        this.network = network;
-        threshold = DecisionThreshold.of(checkpoint.tensors());
-        ChatTemplate template = FaceShieldFolder.template(checkpoint.json());
-        prompts = new PromptText(tokenizer, template, config.options().streams().slots());
-        generation = FaceShieldFolder.generation(folder, template, tokenizer);
+    private FaceShield(OpenedModel model) {
+        folder = model.folder();
+        config = model.network().config();
+        threshold = model.threshold();
+        tokenizer = model.tokenizer();
+        network = model.network();
+        prompts = new PromptText(
+                tokenizer, model.template(), config.options().streams().slots());
+        generation = FaceShieldFolder.generation(folder, model.template(), tokenizer);
         generator = new Generator(network.language(), this::stream, DType.F32);
-        leases = new Leases(folder + ": this model was closed", () -> {
-            parameters.close();
-            checkpoint.close();
-        });
+        leases = new Leases(folder + ": this model was closed", model::close);
     }
 
     private TextStream stream() {
@@ -98,7 +89,7 @@ public final class FaceShield implements AutoCloseable {
      * @throws io.aegis.tokenizer.TokenizerException when the tokenizer is missing or damaged
      */
     public static FaceShield load(Path folder) {
-        return load(folder, options -> options);
+        return load(folder, null, options -> options);
     }
 
     /**
@@ -106,19 +97,22 @@ public final class FaceShield implements AutoCloseable {
      *
      * @param choices from the folder's options to those wanted; they must ask for the same parameters
      */
-    public static FaceShield load(Path folder, Function<FaceShieldOptions, FaceShieldOptions> choices) {
-        VisionLanguageCheckpoint checkpoint = FaceShieldFolder.open(folder);
-        Parameters parameters = new Parameters();
+    public static FaceShield load(Path folder, UnaryOperator<FaceShieldOptions> choices) {
+        return load(folder, null, choices);
+    }
+
+    /**
+     * As above, with what was learned in stage 2 and not merged.
+     *
+     * @param adapter a folder as PEFT and {@code train faceshield --stage 2} write it; null for none
+     * @throws WeightsException also when the adapter is damaged or for another base
+     */
+    public static FaceShield load(Path folder, Path adapter, UnaryOperator<FaceShieldOptions> choices) {
+        OpenedModel model = OpenedModel.open(folder, adapter, choices);
         try {
-            FaceShieldConfig stored = FaceShieldConfig.of(checkpoint.config(), checkpoint.json());
-            FaceShieldConfig config = stored.with(choices.apply(stored.options()));
-            Tokenizer tokenizer = FaceShieldFolder.tokenizer(folder, config, checkpoint.json());
-            FaceShieldNetwork network = new FaceShieldNetwork(parameters, config);
-            checkpoint.load(parameters);
-            return new FaceShield(folder, checkpoint, config, tokenizer, parameters, network);
+            return new FaceShield(model);
         } catch (RuntimeException | Error e) {
-            parameters.close();
-            checkpoint.close();
+            model.close();
             throw e;
         }
     }
@@ -221,7 +215,7 @@ public final class FaceShield implements AutoCloseable {
         try {
             pictures.forEach(p -> examinations.add(examine(p)));
             return using(n -> {
-                List<Examination.Read> read = examinations.stream()
+                List<PromptReader.Read> read = examinations.stream()
                         .map(e -> e.read(n, question, () -> false))
                         .toList();
                 List<Generator.Start> starts = new ArrayList<>();
@@ -264,7 +258,12 @@ public final class FaceShield implements AutoCloseable {
 
     /** The graph, while nobody can take its memory away. */
     <T> T using(Function<FaceShieldNetwork, T> work) {
-        return leases.during(() -> work.apply(network));
+        return leases.during(() -> {
+            List<T> out = new ArrayList<>(1);
+            // A tape that the caller may have open has no business here.
+            Tape.withoutRecording(() -> out.add(work.apply(network)));
+            return out.getFirst();
+        });
     }
 
     /** Whether work that takes long should end: somebody cancelled it, or closes the model. */

@@ -1,6 +1,7 @@
 package io.aegis.models.faceshield;
 
 import io.aegis.kernels.Philox;
+import io.aegis.kernels.View;
 import io.aegis.layers.Init;
 import io.aegis.layers.Linear;
 import io.aegis.layers.Parameter;
@@ -68,29 +69,37 @@ public final class Pvtm {
      * @param prompt [m, C]
      */
     static double[] cosine(Tensor tokens, Tensor prompt) {
-        double[] v = tokens.toDoubles();
-        double[] p = prompt.toDoubles();
-        int width = (int) tokens.size(1);
+        double[] token = new double[(int) tokens.size(1)];
+        double[][] rows = new double[(int) prompt.size(0)][token.length];
+        for (int j = 0; j < rows.length; j++) {
+            read(prompt.view(), j, rows[j]);
+        }
         double[] out = new double[(int) tokens.size(0)];
         for (int i = 0; i < out.length; i++) {
+            read(tokens.view(), i, token);
             double greatest = Double.NEGATIVE_INFINITY;
-            for (int j = 0; j < prompt.size(0); j++) {
-                double lengths = norm(v, i * width, width) * norm(p, j * width, width);
-                greatest = Math.max(greatest, dot(v, i * width, p, j * width, width) / lengths);
+            for (double[] row : rows) {
+                greatest = Math.max(greatest, dot(token, row) / (norm(token) * norm(row)));
             }
             out[i] = greatest;
         }
         return out;
     }
 
-    private static double norm(double[] x, int from, int n) {
-        return Math.max(FLOOR, Math.sqrt(dot(x, from, x, from, n)));
+    private static void read(View rows, int row, double[] to) {
+        for (int k = 0; k < to.length; k++) {
+            to[k] = rows.getAt(rows.offset() + row * rows.stride(0) + k * rows.stride(1));
+        }
     }
 
-    private static double dot(double[] a, int i, double[] b, int j, int n) {
+    private static double norm(double[] x) {
+        return Math.max(FLOOR, Math.sqrt(dot(x, x)));
+    }
+
+    private static double dot(double[] a, double[] b) {
         double sum = 0;
-        for (int k = 0; k < n; k++) {
-            sum += a[i + k] * b[j + k];
+        for (int k = 0; k < a.length; k++) {
+            sum += a[k] * b[k];
         }
         return sum;
     }

@@ -8,7 +8,8 @@ import io.aegis.models.llama.Generation;
  * @param question that was asked
  * @param text the answer, without space around
  * @param generation its tokens, their log-probabilities, and why it ended
- * @param selection how the picture's tokens were ranked for the question, and which were kept
+ * @param selection how the picture's tokens were ranked for the question, and which were kept; null when it
+ *     was cancelled before
  * @param timings how long it took
  */
 public record Reply(String question, String text, Generation generation, Selection selection, Timings timings) {}

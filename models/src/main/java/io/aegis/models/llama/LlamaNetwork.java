@@ -177,11 +177,15 @@ public final class LlamaNetwork {
         Tensor h = x;
         for (int i = 0; i < blocks.size(); i++) {
             LlamaBlock block = blocks.get(i);
+            Tensor before = h;
             try (Scope scope = Scope.open()) {
                 h = checkpointed
-                        ? Ops.checkpoint(in -> block.of(in[0], flow), new Tensor[] {h}, trained(read.get(i)))
-                        : block.of(h, flow);
+                        ? Ops.checkpoint(in -> block.of(in[0], flow), new Tensor[] {before}, trained(read.get(i)))
+                        : block.of(before, flow);
                 scope.keep(h);
+            }
+            if (before != x) {
+                Scope.current().release(before);
             }
             probe.see("layer_out." + i, h);
         }

@@ -4,6 +4,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Lora;
 import io.aegis.layers.Parameters;
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.checkpoint.CheckpointLayout;
 import io.aegis.models.llama.LlamaNetwork;
 import io.aegis.weights.Checkpoint;
@@ -156,12 +157,17 @@ public final class Adapter implements AutoCloseable {
         return weights.path();
     }
 
+    /** The threshold that was chosen for the base with this adapter. */
+    public Optional<DecisionThreshold> threshold() {
+        return DecisionThreshold.of(weights);
+    }
+
     /** Pairs by the name of their linear in the base's checkpoint, without {@code .weight}. */
     public Map<String, Pair> pairs() {
         return Collections.unmodifiableMap(pairs);
     }
 
-    /** Tensors that replace those of the base, by their names there. */
+    /** Tensors that replace those of the base, or are new there, by their names in it. */
     public Map<String, View> others() {
         return Collections.unmodifiableMap(others);
     }

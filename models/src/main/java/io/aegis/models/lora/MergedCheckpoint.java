@@ -1,17 +1,17 @@
 package io.aegis.models.lora;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.checkpoint.CheckpointLayout;
 import io.aegis.weights.AtomicFile;
 import io.aegis.weights.AtomicFolder;
 import io.aegis.weights.Checkpoint;
-import io.aegis.weights.ConfigJson;
 import io.aegis.weights.Finite;
 import io.aegis.weights.IoConsumer;
 import io.aegis.weights.SafetensorsWriter;
+import io.aegis.weights.StoredType;
 import io.aegis.weights.TensorInfo;
 import io.aegis.weights.Views;
 import io.aegis.weights.WeightsException;
@@ -23,16 +23,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.function.LongConsumer;
-import java.util.stream.Stream;
 
 /**
  * A checkpoint with an adapter merged into it: the same files with the same tensors in the same order and types, and
- * everything that lies beside them, so that the folder is a model of its own. One tensor is in memory at a time. Shards in
+ * everything that lies beside them, so that the folder is a model of its own. What the adapter's folder has beside the
+ * low-rank pairs, such as a projector, takes the place of the base's. One tensor is in memory at a time. Shards in
  * PyTorch's format become safetensors files.
  */
 public final class MergedCheckpoint implements AutoCloseable {
@@ -43,6 +43,9 @@ public final class MergedCheckpoint implements AutoCloseable {
 
     /** What changes, by the base's own names. */
     private final Map<String, Change> changes = new HashMap<>();
+
+    /** What the base did not have. */
+    private final Map<String, View> added = new LinkedHashMap<>();
 
     private sealed interface Change {
         /** W + s B A. */
@@ -96,7 +99,9 @@ public final class MergedCheckpoint implements AutoCloseable {
         });
         adapter.others().forEach((other, view) -> {
             String name = inBase(other).orElse(null);
-            if (name == null) {
+            if (name == null && isOfFaceShieldAlone(other)) {
+                added.put(other, view);
+            } else if (name == null) {
                 problems.add("there is no " + other);
             } else if (fits(name, view.shape(), problems)) {
                 changes.put(name, new Change.Replaced(view));
@@ -120,6 +125,13 @@ public final class MergedCheckpoint implements AutoCloseable {
         return CheckpointLayout.canonical(name).map(layout::nameOf).filter(base::has);
     }
 
+    /** A published base has no projector for the auxiliary picture, and nothing that ranks tokens. */
+    private static boolean isOfFaceShieldAlone(String name) {
+        return CheckpointLayout.canonical(name)
+                .filter(c -> c.startsWith("proj_sav.") || c.startsWith("pvtm."))
+                .isPresent();
+    }
+
     private boolean fits(String name, long[] expected, List<String> problems) {
         TensorInfo info = base.info(name);
         if (!Arrays.equals(info.shape(), expected)) {
@@ -133,14 +145,18 @@ public final class MergedCheckpoint implements AutoCloseable {
         return true;
     }
 
-    /** Tensors that change. */
+    /** Tensors that change or are new. */
     public int count() {
-        return changes.size();
+        return changes.size() + added.size();
     }
 
     /** Bytes of all tensors. */
     public long bytes() {
-        return base.names().stream().mapToLong(n -> base.info(n).bytes()).sum();
+        return base.names().stream().mapToLong(n -> base.info(n).bytes()).sum() + addedBytes();
+    }
+
+    private long addedBytes() {
+        return added.values().stream().mapToLong(View::bytes).sum();
     }
 
     /**
@@ -151,15 +167,21 @@ public final class MergedCheckpoint implements AutoCloseable {
      * @throws WeightsException when it exists, a sum exceeds the type that it is stored in, or a file cannot be written
      */
     public void write(Path out, LongConsumer progress) {
+        WeightFiles files = new WeightFiles(folder, base);
         AtomicFolder.write(out, beside -> {
             long[] written = {0};
-            List<Path> files = weightFiles();
-            for (Path file : files) {
+            for (Path file : files.files()) {
                 try (Checkpoint part = Checkpoint.open(file)) {
+                    List<TensorInfo> tensors = new ArrayList<>(
+                            part.names().stream().map(part::info).toList());
+                    if (file.equals(files.files().getLast())) {
+                        added.forEach((name, view) ->
+                                tensors.add(new TensorInfo(name, StoredType.of(view.dtype()), view.shape())));
+                    }
                     SafetensorsWriter.write(
-                            beside.resolve(safetensorsName(file)),
-                            part.metadata(),
-                            part.names().stream().map(part::info).toList(),
+                            beside.resolve(WeightFiles.written(file)),
+                            metadata(files, file, part),
+                            tensors,
                             (tensor, sink) -> {
                                 write(part, tensor, sink);
                                 written[0] += tensor.bytes();
@@ -167,32 +189,27 @@ public final class MergedCheckpoint implements AutoCloseable {
                             });
                 }
             }
-            copyOthers(beside);
+            files.copyOthers(beside);
+            if (files.isSharded()) {
+                Map<String, Long> more = new LinkedHashMap<>();
+                added.forEach((name, view) -> more.put(name, view.bytes()));
+                AtomicFile.write(
+                        beside.resolve("model.safetensors.index.json"), files.index(more, adapter.threshold()));
+            }
         });
     }
 
-    /** The files that hold tensors themselves, in order. */
-    private List<Path> weightFiles() {
-        if (!base.path().toString().endsWith(".index.json")) {
-            return List.of(base.path());
-        }
-        ConfigJson map = ConfigJson.read(base.path()).object("weight_map");
-        return map.keys().stream()
-                .map(map::text)
-                .distinct()
-                .sorted()
-                .map(base.path()::resolveSibling)
-                .toList();
-    }
-
-    private static String safetensorsName(Path file) {
-        String name = file.getFileName().toString();
-        return name.endsWith(".safetensors")
-                ? name
-                : name.replaceFirst("^pytorch_model", "model").replaceFirst("\\.\\w+$", "") + ".safetensors";
+    /** Of shards it is the index that carries a threshold. */
+    private Map<String, String> metadata(WeightFiles files, Path file, Checkpoint part) {
+        Map<String, String> own = WeightFiles.metadata(file, part);
+        return files.isSharded() ? own : DecisionThreshold.replace(own, adapter.threshold());
     }
 
     private void write(Checkpoint part, TensorInfo tensor, IoConsumer<MemorySegment> sink) throws IOException {
+        if (added.containsKey(tensor.name())) {
+            sink.accept(added.get(tensor.name()).segment());
+            return;
+        }
         Change change = changes.get(tensor.name());
         if (change == null) {
             sink.accept(part.bytes(tensor.name()));
@@ -208,40 +225,6 @@ public final class MergedCheckpoint implements AutoCloseable {
             Finite.check(adapter.path(), tensor.name() + ", merged into " + tensor.dtype() + ",", result);
             sink.accept(result.segment());
         }
-    }
-
-    /** Configs, tokenizers and whatever else belongs to the model; not weights in other files. */
-    private void copyOthers(Path to) throws IOException {
-        List<Path> others;
-        try (Stream<Path> all = Files.list(folder)) {
-            others = all.filter(Files::isRegularFile).sorted().toList();
-        }
-        for (Path file : others) {
-            String name = file.getFileName().toString();
-            if (!name.matches(".*\\.(safetensors|bin|pt|pth|gguf|h5|msgpack|index\\.json)")) {
-                Files.copy(file, to.resolve(name));
-            }
-        }
-        if (base.path().toString().endsWith(".index.json")) {
-            AtomicFile.write(to.resolve("model.safetensors.index.json"), index());
-        }
-    }
-
-    /** The base's own index, its files renamed where they are. */
-    private String index() throws IOException {
-        boolean same = weightFiles().stream().allMatch(f -> f.toString().endsWith(".safetensors"));
-        if (same) {
-            return Files.readString(base.path());
-        }
-        ObjectNode json = ConfigJson.read(base.path()).json().deepCopy();
-        Map<String, String> sorted = new TreeMap<>();
-        json.withObject("/weight_map")
-                .properties()
-                .forEach(e -> sorted.put(
-                        e.getKey(), safetensorsName(Path.of(e.getValue().textValue()))));
-        ObjectNode map = json.putObject("weight_map");
-        sorted.forEach(map::put);
-        return json.toPrettyString() + "\n";
     }
 
     @Override

@@ -94,9 +94,11 @@ public final class VisionTransformer {
             x = scope.keep(embed(pixels));
         }
         for (VitBlock block : blocks.subList(0, count)) {
+            Tensor before = x;
             try (Scope scope = Scope.open()) {
-                x = scope.keep(block.of(x));
+                x = scope.keep(block.of(before));
             }
+            Scope.current().release(before);
         }
         return x;
     }

@@ -136,6 +136,9 @@ class VisionLanguageCheckpointTest {
                     .containsExactlyInAnyOrderElementsOf(one.tensors().names());
             for (String name : one.tensors().names()) {
                 assertThat(values(two, name)).as(name).isEqualTo(values(one, name));
+                if (name.startsWith("vis.")) {
+                    assertThat(two.nameInFile(name)).isEqualTo(name.replaceFirst("^vis\\.", tower));
+                }
             }
         }
     }

@@ -210,6 +210,14 @@ class FaceShieldTest {
     }
 
     @Test
+    void aClosedExaminationAnswersNoMore() {
+        Examination e = shield.examine(SmallFaceShield.picture(6));
+        e.close();
+        assertThatThrownBy(() -> e.ask(QUESTION)).hasMessage("this examination was closed");
+        assertThatThrownBy(() -> e.select(QUESTION)).hasMessage("this examination was closed");
+    }
+
+    @Test
     void aPromptLongerThanTheContextIsRefused() {
         String question = "why ? ".repeat(60).strip();
         long length = shield.prompts().prompt(question).length - 1 + 8;

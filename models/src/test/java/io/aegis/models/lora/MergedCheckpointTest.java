@@ -8,6 +8,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.llama.TinyLlama;
 import io.aegis.weights.Checkpoint;
 import io.aegis.weights.Safetensors;
@@ -198,6 +199,44 @@ class MergedCheckpointTest {
                     .hasMessageContaining("another base")
                     .hasMessageContaining("there is no model.layers.7.mlp.down_proj.weight")
                     .hasMessageContaining("there is no model.mm_projector.0.bias");
+        }
+    }
+
+    /** What FaceShield has and a published base has not, and a threshold that is that of the new weights. */
+    @Test
+    void newTensorsAndTheThresholdComeAlong() throws IOException {
+        LoraConfig config = new LoraConfig(
+                Optional.empty(), 2, 4, 0, TargetModules.LLAMA, false, Map.of(), Map.of(), Set.of(), List.of("pvtm"));
+        DecisionThreshold threshold = new DecisionThreshold(0.25, "chosen by the test");
+        try (TinyLlama llama = TinyLlama.frozen();
+                Parameters p = new Parameters();
+                Arena arena = Arena.ofShared()) {
+            Adapter.fresh(llama.network, config, p);
+            p.initialize(DType.F32, 0);
+            View learned = View.allocate(arena, DType.F32, 3, 2);
+            learned.set(5, 1, 1);
+            AdapterWriter.write(
+                    adapter,
+                    config,
+                    p.all(),
+                    Map.of("pvtm.text.weight", learned),
+                    n -> n.startsWith("pvtm") ? "model." + n : n.replaceFirst("^llm\\.", "model."),
+                    DType.F32,
+                    threshold.metadata());
+        }
+        String index = Files.readString(base.resolve(INDEX))
+                .replace("{\"metadata\": {}", "{\"metadata\": {\"total_size\": 1000, \"threshold\": \"0.9\"}");
+        Files.writeString(base.resolve(INDEX), index);
+        Path out = folder.resolve("out");
+        try (Adapter opened = Adapter.open(adapter);
+                MergedCheckpoint merged = MergedCheckpoint.of(base, opened)) {
+            assertThat(merged.count()).isEqualTo(15);
+            merged.write(out, bytes -> {});
+        }
+        try (Checkpoint merged = Checkpoint.open(out)) {
+            assertThat(DecisionThreshold.of(merged)).contains(threshold);
+            assertThat(merged.metadata()).containsEntry("total_size", "1024");
+            assertThat(Views.of(merged, "model.pvtm.text.weight").toDoubles()).containsExactly(0, 0, 0, 5, 0, 0);
         }
     }
 }

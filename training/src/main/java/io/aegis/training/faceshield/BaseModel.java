@@ -1,6 +1,7 @@
 package io.aegis.training.faceshield;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.models.checkpoint.CheckpointLayout;
@@ -13,7 +14,6 @@ import io.aegis.tokenizer.Tokenizer;
 import io.aegis.training.TrainingException;
 import io.aegis.training.data.Hashing;
 import io.aegis.weights.ConfigJson;
-import io.aegis.weights.Views;
 import io.aegis.weights.WeightsException;
 import java.io.EOFException;
 import java.io.IOException;
@@ -27,6 +27,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -66,7 +67,7 @@ final class BaseModel implements AutoCloseable {
     static BaseModel open(Path folder) {
         ConfigJson json = ConfigJson.read(folder.resolve(CONFIG));
         Optional<VisionLanguageCheckpoint> checkpoint =
-                weightFiles(folder).isEmpty() ? Optional.empty() : Optional.of(FaceShieldFolder.open(folder));
+                weightFiles(folder).isEmpty() ? Optional.empty() : Optional.of(FaceShieldFolder.openBase(folder));
         try {
             FaceShieldConfig config = FaceShieldConfig.of(
                     checkpoint.map(VisionLanguageCheckpoint::config).orElseGet(() -> sizes(json)), json);
@@ -147,10 +148,14 @@ final class BaseModel implements AutoCloseable {
             return;
         }
         VisionLanguageCheckpoint c = checkpoint.get();
-        List<String> names =
-                p.all().stream().map(Parameter::name).filter(c.tensors()::has).toList();
-        try {
-            p.loadAsStored(c.path().toString(), names, name -> Views.of(c.tensors(), name), trained);
+        // What lies between tower and language model learns, so that none of it is read from here later.
+        try (Parameters fresh = new Parameters()) {
+            Function<String, View> source = FaceShieldFolder.beginning(c, config, fresh, seed);
+            List<String> names = p.all().stream()
+                    .map(Parameter::name)
+                    .filter(name -> c.tensors().has(name) || FaceShieldFolder.mayBegin(name))
+                    .toList();
+            p.loadAsStored(c.path().toString(), names, source, trained);
         } catch (IllegalArgumentException e) {
             throw new WeightsException(e.getMessage(), e);
         }

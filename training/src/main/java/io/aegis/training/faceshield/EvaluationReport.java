@@ -22,6 +22,8 @@ public final class EvaluationReport {
     /** Answers on the page, from the beginning of the set. */
     private static final int SHOWN = 60;
 
+    private static final List<String> METRICS = List.of("metric", "value");
+
     private EvaluationReport() {}
 
     /**
@@ -81,8 +83,6 @@ public final class EvaluationReport {
         }
         return report;
     }
-
-    private static final List<String> METRICS = List.of("metric", "value");
 
     private static Map<String, String> figures(FaceShieldEvaluation e) {
         Map<String, String> figures = new LinkedHashMap<>();

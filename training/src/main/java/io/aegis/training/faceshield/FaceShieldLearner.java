@@ -5,7 +5,6 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
-import io.aegis.models.faceshield.FaceShieldConfig;
 import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.models.lora.Adapter;
 import io.aegis.models.lora.LoraConfig;
@@ -107,10 +106,6 @@ final class FaceShieldLearner implements AutoCloseable {
             p.changed();
         }
         adam.restore(c);
-    }
-
-    FaceShieldConfig config() {
-        return base.config();
     }
 
     BaseModel base() {

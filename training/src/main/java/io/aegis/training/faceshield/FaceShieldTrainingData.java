@@ -1,6 +1,7 @@
 package io.aegis.training.faceshield;
 
 import io.aegis.training.data.DataException;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -13,7 +14,7 @@ import java.util.Objects;
 public record FaceShieldTrainingData(InstructionSet train, InstructionSet development, Problems problems) {
     public FaceShieldTrainingData {
         Objects.requireNonNull(problems);
-        for (InstructionSet set : java.util.List.of(train, development)) {
+        for (InstructionSet set : List.of(train, development)) {
             if (set.size() == 0) {
                 throw new DataException("'" + set.name() + "' has no samples that can be used"
                         + (problems.isEmpty() ? "" : "; " + String.join("; ", problems.summary())));

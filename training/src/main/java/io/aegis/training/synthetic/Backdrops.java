@@ -64,4 +64,34 @@ final class Backdrops {
             s.behind[i] = 1;
         }
     }
+
+    /** Sometimes hangs a picture or a screen on the wall, so that a frame alone tells nothing. */
+    static void hang(Surface s, Draws d) {
+        boolean there = d.chance(0.35);
+        float x0 = (d.chance(0.5) ? 1 : -1) * d.between(0.35, 0.85);
+        float y0 = d.between(-0.9, 0.2);
+        float halfX = d.between(0.15, 0.42);
+        float halfY = d.between(0.15, 0.5);
+        float border = d.between(0.02, 0.06);
+        float rim = d.between(0.01, 0.7);
+        float[] tone = {d.between(0.03, 0.6), d.between(0.03, 0.6), d.between(0.03, 0.6)};
+        float shade = d.between(-0.5, 0.5);
+        if (!there) {
+            return;
+        }
+        float edge = 1.2f / s.size;
+        for (int i = 0; i < s.z.length; i++) {
+            float x = 2f * (i % s.size) / s.size - 1 - x0;
+            float y = 2f * (i / s.size) / s.size - 1 - y0;
+            s.paint(i, slab(x, y, halfX, halfY, edge), rim, rim, rim, 0.3f);
+            float light = 1 + shade * y / halfY;
+            s.paint(
+                    i,
+                    slab(x, y, halfX - border, halfY - border, edge),
+                    tone[0] * light,
+                    tone[1] * light,
+                    tone[2] * light,
+                    0.3f);
+        }
+    }
 }

@@ -19,7 +19,8 @@ final class Draws {
         NOISE_INFRARED,
         ATTACK,
         GRAIN,
-        LAMP
+        LAMP,
+        POSTER
     }
 
     private final long seed;

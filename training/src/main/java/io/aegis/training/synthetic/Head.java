@@ -27,18 +27,21 @@ final class Head {
     /** Height of the smooth skull; 0 outside. */
     final float[] skull;
 
-    private final float centreX;
-    private final float centreY;
+    /** Column of the middle of the head. */
+    final float centreX;
+    /** Row of the middle of the head. */
+    final float centreY;
+
     private final float cos;
     private final float sin;
 
-    Head(Person person, Draws d, int size) {
+    Head(Person person, Draws d, int size, Cues cues) {
         this.person = person;
         this.size = size;
-        float scale = d.between(0.70, 0.76) * size / 2;
+        float scale = d.between(cues.smallest(), cues.largest()) * size / 2;
         pixel = 1 / scale;
-        centreX = size / 2f * (1 + 0.022f * d.normal());
-        centreY = size / 2f * (0.91f + 0.022f * d.normal());
+        centreX = size / 2f * (1 + (float) cues.wander() * d.normal());
+        centreY = size / 2f * ((float) cues.middle() + (float) cues.wander() * d.normal());
         float roll = 0.06f * d.normal();
         cos = 1 - roll * roll / 2;
         sin = roll;

@@ -3,6 +3,8 @@ package io.aegis.training.synthetic;
 import static io.aegis.training.synthetic.Curves.mix;
 
 import io.aegis.image.Box;
+import java.util.EnumSet;
+import java.util.Set;
 
 /**
  * A person before the camera, and what an attack does to the surface that the camera sees. The person is painted first;
@@ -13,20 +15,58 @@ final class Presentation {
     final Surface surface;
     final Grain grain;
     final float edge;
+    /** What a colour picture shows of the attack. */
+    final Set<Sign> signs = EnumSet.noneOf(Sign.class);
+
+    private final Cues cues;
     /** The head as the camera sees it, also when it is in a picture of a picture. */
     Box face;
 
-    Presentation(long seed, Domain domain, int size) {
-        head = new Head(Person.draw(new Draws(seed, Draws.Site.PERSON)), new Draws(seed, Draws.Site.POSE), size);
+    Presentation(long seed, Domain domain, int size, Cues cues) {
+        this.cues = cues;
+        head = new Head(Person.draw(new Draws(seed, Draws.Site.PERSON)), new Draws(seed, Draws.Site.POSE), size, cues);
         surface = new Surface(size);
         grain = new Grain(new Draws(seed, Draws.Site.GRAIN));
         edge = 0.6f * head.pixel;
         face = head.box();
         Backdrops.paint(domain.backdrop(), surface, new Draws(seed, Draws.Site.BACKDROP), grain);
+        if (cues == Cues.PLAIN) {
+            Backdrops.hang(surface, new Draws(seed, Draws.Site.POSTER));
+        }
         Portrait.paint(head, surface, grain);
     }
 
     void attack(Attack attack, Draws d) {
+        if (cues == Cues.PLAIN) {
+            plainly(attack, d);
+        } else {
+            subtly(attack, d);
+        }
+    }
+
+    private void plainly(Attack attack, Draws d) {
+        switch (attack) {
+            case BONA_FIDE -> {}
+            case PRINT -> HeldSheets.print(this, d);
+            case REPLAY -> HeldSheets.replay(this, d);
+            case PAPER_MASK -> WornMasks.paper(this, d);
+            case RIGID_MASK -> WornMasks.rigid(this, d);
+            case FLEXIBLE_MASK -> WornMasks.flexible(this, d);
+            case GLASSES -> WornPatches.glasses(this, d);
+            case PARTIAL_EYE -> WornPatches.eyes(this, d);
+            case PARTIAL_MOUTH -> WornPatches.mouth(this, d);
+            case MAKEUP -> HeavyMakeUp.apply(this, d);
+        }
+    }
+
+    /** Notes a sign if it is strong enough to be seen. */
+    void show(Sign sign, boolean seen) {
+        if (seen) {
+            signs.add(sign);
+        }
+    }
+
+    private void subtly(Attack attack, Draws d) {
         switch (attack) {
             case BONA_FIDE -> {}
             case PRINT -> Sheets.print(this, d);

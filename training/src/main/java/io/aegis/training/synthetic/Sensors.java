@@ -9,6 +9,7 @@ final class Sensors {
     private final long seed;
     private final int size;
     private final float[] spare;
+    private final double softness;
     // what differs from one sitting to the next
     private final float exposure;
     private final float warm;
@@ -21,11 +22,12 @@ final class Sensors {
     private final float stray;
     private final float grain;
 
-    Sensors(Domain domain, long seed, int size) {
+    Sensors(Domain domain, long seed, int size, Cues cues) {
         this.domain = domain;
         this.seed = seed;
         this.size = size;
         this.spare = new float[size * size];
+        this.softness = cues.softness();
         Draws d = new Draws(seed, Draws.Site.SENSOR);
         exposure = 1 + 0.13f * d.normal();
         warm = 0.05f * d.normal();
@@ -43,7 +45,7 @@ final class Sensors {
     byte[] colour(Surface s, Light light, Slopes slopes) {
         Domain.Colour c = domain.colour();
         Picture p = light.shade(s, slopes);
-        double passes = c.blur() + blur;
+        double passes = softness * (c.blur() + blur);
         Blur.apply(p.red, size, passes, spare);
         Blur.apply(p.green, size, passes, spare);
         Blur.apply(p.blue, size, passes, spare);
@@ -66,7 +68,9 @@ final class Sensors {
     /** How many pixels away a change of the surface can be seen: one by its slope, the rest by blur. */
     int spread() {
         double passes = Math.max(
-                Math.max(domain.colour().blur() + blur, domain.depth().blur()),
+                Math.max(
+                        softness * (domain.colour().blur() + blur),
+                        domain.depth().blur()),
                 domain.infrared().blur() + 0.4 * blur);
         return 1 + (int) Math.ceil(passes * size * size / 4096);
     }

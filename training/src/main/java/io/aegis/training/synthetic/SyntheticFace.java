@@ -13,10 +13,21 @@ import io.aegis.image.Box;
  * @param domain where and with what it was taken
  * @param face the head, from crown to chin
  * @param attacked the pixels that the attack can have changed; null for {@link Attack#BONA_FIDE}
+ * @param covered the pixels that are the attack itself, without its shadow and blur; null for {@link Attack#BONA_FIDE}
+ * @param evidence what a colour picture shows of it
  * @param seed what {@link SyntheticFaces#draw} needs to draw it again
  */
 public record SyntheticFace(
-        byte[] rgb, byte[] depth, byte[] infrared, Attack attack, Domain domain, Box face, Box attacked, long seed) {
+        byte[] rgb,
+        byte[] depth,
+        byte[] infrared,
+        Attack attack,
+        Domain domain,
+        Box face,
+        Box attacked,
+        Box covered,
+        Evidence evidence,
+        long seed) {
     /** Width and height of the pictures. */
     public int size() {
         return (int) Math.sqrt(depth.length);

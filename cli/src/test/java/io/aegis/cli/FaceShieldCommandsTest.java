@@ -1,0 +1,233 @@
+package io.aegis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aegis.image.Image;
+import io.aegis.image.Png;
+import io.aegis.tokenizer.BpeTrainer;
+import io.aegis.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Training, evaluating and asking a FaceShield as a person types it. */
+class FaceShieldCommandsTest {
+    private static final String BOS = "<|begin_of_text|>";
+    private static final String EOS = "<|end_of_text|>";
+
+    @TempDir
+    static Path folder;
+
+    private static Path images;
+    private static Path data;
+    private static Result trained;
+
+    /** What one command did. */
+    private record Result(int status, String out, String err) {}
+
+    private static Result aegis(Object... words) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int status = Main.run(
+                new PrintWriter(out, true),
+                new PrintWriter(err, true),
+                Arrays.stream(words).map(Object::toString).toArray(String[]::new));
+        return new Result(status, out.toString(), err.toString());
+    }
+
+    /** Gray faces and white attacks, one picture that is missing, and a model that has seen them. */
+    @BeforeAll
+    static void train() throws IOException {
+        Path base = Files.createDirectory(folder.resolve("base"));
+        images = Files.createDirectory(folder.resolve("images"));
+        List<String> entries = new ArrayList<>();
+        for (int i = 0; i < 9; i++) {
+            boolean attack = i % 2 == 1;
+            byte[] bytes = new byte[3 * 16 * 16];
+            Arrays.fill(bytes, (byte) (attack ? 250 : 60 + i));
+            if (i < 8) {
+                Png.write(images.resolve(i + ".png"), Image.of(16, 16, 3, bytes));
+            }
+            entries.add(String.format(
+                    "{\"id\": \"%d\", \"image\": \"%d.png\", \"label\": \"%s\", \"conversations\": [{\"from\": \"human\","
+                            + " \"value\": \"<image>\\nReal or spoof ?\"}, {\"from\": \"gpt\", \"value\": \"It is a %s.\"}]}",
+                    i, i, attack ? "attack" : "bonafide", attack ? "spoof" : "real"));
+        }
+        data = Files.writeString(folder.resolve("sft.json"), "[" + String.join(",", entries) + "]");
+        Files.writeString(
+                base.resolve("tokenizer.json"),
+                new BpeTrainer(300, List.of(BOS, EOS), BOS)
+                        .train(List.of("Real or spoof ? It is a spoof. It is a real.")));
+        Files.writeString(base.resolve("config.json"), """
+                {"model_type": "bunny-llama", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1,
+                 "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 256, "rms_norm_eps": 1e-5,
+                 "rope_theta": 10000.0, "tie_word_embeddings": true, "vocab_size": %d, "mm_hidden_size": 16,
+                 "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 16, "intermediate_size": 24,
+                  "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 16, "patch_size": 8},
+                 "faceshield": {"prompts": {"coarse": "Real or spoof ?", "answer_real": " It is a real", "answer_spoof": " It is a spoof"}}}
+                """.formatted(
+                        Tokenizer.open(base.resolve("tokenizer.json")).size()));
+        trained = aegis(
+                "train",
+                "faceshield",
+                "--stage",
+                "full",
+                "--model",
+                base,
+                "--data",
+                data,
+                "--images",
+                images,
+                "--out",
+                folder.resolve("run"),
+                "--epochs",
+                2,
+                "--batch",
+                4,
+                "--dev-share",
+                0.3,
+                "--lr",
+                3e-3);
+    }
+
+    @Test
+    void trainingSaysWhatItReachedAndWhatItLeftOut() {
+        assertThat(trained.status()).as(trained.err()).isZero();
+        assertThat(trained.out())
+                .contains("best state, after update ", "development: loss ", "AUC ")
+                .contains("left out, missing picture: 1 (8: 8.png)");
+        assertThat(folder.resolve("run/best/model.safetensors")).isNotEmptyFile();
+    }
+
+    @Test
+    void evaluationPrintsTablesOrOneObjectAndWritesAPage() throws IOException {
+        Path best = folder.resolve("run/best");
+        Path out = folder.resolve("evaluation");
+        Result table =
+                aegis("evaluate", "faceshield", "--model", best, "--data", data, "--images", images, "--out", out);
+        assertThat(table.status()).as(table.err()).isZero();
+        assertThat(table.out()).contains("sft: coarse", "BPNRR", "AUC", "left out, missing picture: 1");
+        for (String name : List.of("report.html", "answers.jsonl", "scores.csv", "roc.svg", "scores.svg")) {
+            assertThat(out.resolve(name)).isNotEmptyFile();
+        }
+        Result json = aegis("evaluate", "faceshield", "--model", best, "--data", data, "--images", images, "--json");
+        JsonNode read = new ObjectMapper().readTree(json.out());
+        assertThat(read.path("coarse").path("bona_fide").asInt()).isEqualTo(4);
+        assertThat(read.path("scored").path("auc").isNumber()).isTrue();
+    }
+
+    @Test
+    void aFaceIsAnalysedInWordsAndAsOneObject() throws IOException {
+        Path best = folder.resolve("run/best");
+        Path page = folder.resolve("face.html");
+        Path picture = images.resolve("1.png");
+        Result words = aegis("analyze", "--model", best, "--image", picture, "--report", page);
+        assertThat(words.status()).as(words.err()).isZero();
+        assertThat(words.out())
+                .startsWith("Real or spoof ?")
+                .contains(
+                        "What Attack Type of the face in the image ?", "probability of bona fide 0.", "tokens read in");
+        assertThat(page).content().contains("Real or spoof ?", "its auxiliary picture", "data:image/png");
+
+        Result json =
+                aegis("analyze", "--model", best, "--image", picture, "--json", "--task", "coarse", "--ask", "Why ?");
+        assertThat(json.status()).as(json.err()).isZero();
+        JsonNode read = new ObjectMapper().readTree(json.out());
+        double score = read.path("score").asDouble();
+        assertThat(read.path("bona_fide_probability").asDouble()).isCloseTo(1 / (1 + Math.exp(-score)), within(1e-12));
+        assertThat(read.path("threshold").isNumber()).isTrue();
+        assertThat(read.path("basis").asText()).isEqualTo("threshold");
+        assertThat(read.path("decision").asText())
+                .isEqualTo(score >= read.path("threshold").asDouble() ? "bona fide" : "attack");
+        assertThat(read.path("answers").size()).isEqualTo(1);
+        assertThat(words.out()).contains(read.path("answers").path("coarse").asText());
+        assertThat(read.path("asked").get(0).path("question").asText()).isEqualTo("Why ?");
+        assertThat(read.path("kept").path("coarse").path("sav").asDouble()).isEqualTo(1);
+        assertThat(read.path("timings").path("decode_tokens").asInt()).isPositive();
+
+        Result best50 =
+                aegis("analyze", "--model", best, "--image", picture, "--json", "--task", "coarse", "--pvtm", "topk");
+        JsonNode kept = new ObjectMapper().readTree(best50.out()).path("kept").path("coarse");
+        assertThat(kept.path("rgb").asDouble() + kept.path("sav").asDouble()).isEqualTo(1);
+    }
+
+    @Test
+    void whatCannotBeAnalysedIsSaidInOneSentence() {
+        Path best = folder.resolve("run/best");
+        Path picture = images.resolve("1.png");
+        assertThat(aegis("analyze", "--model", best, "--image", picture, "--task", "smell")
+                        .err())
+                .contains("aegis: task 'smell': expected one of coarse, fine, reason, locate");
+        assertThat(aegis("analyze", "--model", best, "--image", images.resolve("none.png"))
+                        .err())
+                .contains("none.png: no such file");
+        assertThat(aegis("analyze", "--model", folder.resolve("base"), "--image", picture)
+                        .err())
+                .contains("the folder holds no weights");
+        assertThat(aegis("analyze", "--model", best, "--image", picture, "--ask", "why ? ".repeat(100))
+                        .err())
+                .containsPattern("the prompt has \\d+ tokens, 8 of them the picture's, more than the model's 256");
+    }
+
+    @Test
+    void badInputIsOneSentence() {
+        assertThat(aegis("train", "faceshield").status()).isEqualTo(2);
+        Path base = folder.resolve("base");
+        Path out = folder.resolve("other");
+        Result stage = aegis(
+                "train",
+                "faceshield",
+                "--stage",
+                "3",
+                "--model",
+                base,
+                "--data",
+                data,
+                "--images",
+                images,
+                "--out",
+                out);
+        assertThat(stage.err().lines().toList()).contains("aegis: stage '3': expected 1, 2 or full");
+        Result again = aegis(
+                "train",
+                "faceshield",
+                "--stage",
+                "full",
+                "--model",
+                base,
+                "--data",
+                data,
+                "--images",
+                images,
+                "--out",
+                folder.resolve("run"));
+        assertThat(again.status()).isEqualTo(1);
+        assertThat(again.err()).contains(folder.resolve("run") + ": holds a run already");
+        Result frozen = aegis(
+                "train",
+                "faceshield",
+                "--stage",
+                "1",
+                "--model",
+                base,
+                "--data",
+                data,
+                "--images",
+                images,
+                "--out",
+                out);
+        assertThat(frozen.err()).contains("holds no weights; only with --stage full does a model begin at random");
+        assertThat(out).doesNotExist();
+    }
+}

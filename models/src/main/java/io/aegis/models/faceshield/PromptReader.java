@@ -1,0 +1,83 @@
+package io.aegis.models.faceshield;
+
+import io.aegis.models.llama.Generator;
+import io.aegis.models.llama.KeyValueCache;
+import java.util.Arrays;
+import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
+
+/**
+ * What the language model has read of prompts about one picture. Always the same two pieces, up to the picture's end and
+ * the rest: so a prompt whose first piece is there already, because the prompt before showed the same tokens, gets the
+ * same bits as one that is read alone.
+ */
+final class PromptReader implements AutoCloseable {
+    /** Tokens of a prompt's text and an answer of usual length; longer ones make the cache grow. */
+    private static final long TEXT = 384;
+
+    private final Generator generator;
+    private final KeyValueCache cache;
+
+    /** Which vision tokens the first piece shows; null while there is none. */
+    private int[] shown;
+
+    private long pieceLength;
+    private long pieceNext;
+
+    /**
+     * A prompt that was read.
+     *
+     * @param selection of its vision tokens
+     * @param ids of its text
+     * @param logits behind its last token
+     * @param length of the cache behind it
+     * @param next the position behind it
+     * @param seconds that reading took
+     * @param tokens that were read
+     */
+    record Read(
+            Selection selection, long[] ids, double[] logits, long length, long next, double seconds, long tokens) {}
+
+    PromptReader(FaceShieldConfig config, Generator generator) {
+        this.generator = generator;
+        cache = new KeyValueCache(config.language(), config.visionTokens() + TEXT);
+    }
+
+    KeyValueCache cache() {
+        return cache;
+    }
+
+    /**
+     * Reads a prompt.
+     *
+     * @throws CancellationException when it was cancelled
+     */
+    Read read(long[] ids, Selection selection, Sequence s, BooleanSupplier cancelled) {
+        long start = System.nanoTime();
+        boolean shared = Arrays.equals(shown, selection.kept());
+        cache.truncate(shared ? pieceLength : 0, shared ? pieceNext : 0);
+        if (!shared) {
+            shown = null;
+            generator.read(s.rows(0, s.prefix()), s.positions(0, s.prefix(), 0), cache, cancelled);
+            shown = selection.kept();
+            pieceLength = cache.length();
+            pieceNext = s.positions()[s.prefix()];
+        }
+        double[] logits = generator.readLast(
+                s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), cache, cancelled);
+        double seconds = Examination.secondsSince(start);
+        long tokens = shared ? s.length() - s.prefix() : s.length();
+        return new Read(selection, ids, logits, cache.length(), s.next(), seconds, tokens);
+    }
+
+    /** Forgets what came behind a prompt. */
+    void rewind(Read read) {
+        cache.truncate(read.length(), read.next());
+    }
+
+    /** Frees the memory. */
+    @Override
+    public void close() {
+        cache.close();
+    }
+}
