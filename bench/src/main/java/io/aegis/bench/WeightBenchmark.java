@@ -10,12 +10,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
-import jdk.incubator.vector.LongVector;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Products with weights as checkpoints store them: float32, float16, bfloat16. Rows of a prompt in GFLOP/s; one row and
@@ -26,7 +23,6 @@ import jdk.incubator.vector.VectorSpecies;
  * the one that can be trusted.
  */
 public final class WeightBenchmark {
-    private static final VectorSpecies<Long> LONGS = LongVector.SPECIES_PREFERRED;
     private static final long BYTES = 5L << 28; // 1.25 GiB of weights
     private static final int[][] PROMPTS = {{729, 1152, 4304}, {512, 2048, 8192}, {64, 4096, 4096}};
     private static final int[] DECODE = {4096, 14336}; // a Llama's way down: out, in
@@ -100,15 +96,19 @@ public final class WeightBenchmark {
                 .sum();
     }
 
+    /** Four sums, and the compiler makes vectors of them. */
     private static long read(MemorySegment m, long from, int bytes) {
-        int width = LONGS.vectorByteSize();
-        LongVector a = LongVector.zero(LONGS);
-        LongVector b = a;
-        for (int i = 0; i < bytes; i += 2 * width) {
-            a = a.add(LongVector.fromMemorySegment(LONGS, m, from + i, ByteOrder.LITTLE_ENDIAN));
-            b = b.add(LongVector.fromMemorySegment(LONGS, m, from + i + width, ByteOrder.LITTLE_ENDIAN));
+        long a = 0;
+        long b = 0;
+        long c = 0;
+        long d = 0;
+        for (int i = 0; i < bytes; i += 32) {
+            a += m.get(ValueLayout.JAVA_LONG, from + i);
+            b += m.get(ValueLayout.JAVA_LONG, from + i + 8);
+            c += m.get(ValueLayout.JAVA_LONG, from + i + 16);
+            d += m.get(ValueLayout.JAVA_LONG, from + i + 24);
         }
-        return a.add(b).lane(0);
+        return a + b + c + d;
     }
 
     private record Time(double wall, double processor) {}
