@@ -1,5 +1,6 @@
 package io.aegis.cli;
 
+import static io.aegis.cli.Typed.aegis;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -10,8 +11,6 @@ import io.aegis.tokenizer.BpeTrainer;
 import io.aegis.training.synthetic.Domain;
 import io.aegis.training.synthetic.SyntheticDataset;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -28,19 +27,6 @@ class CommandLineTest {
     private static Path data;
     private static Path run;
 
-    /** What one command did. */
-    private record Result(int status, String out, String err) {}
-
-    private static Result aegis(Object... words) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int status = Main.run(
-                new PrintWriter(out, true),
-                new PrintWriter(err, true),
-                Arrays.stream(words).map(Object::toString).toArray(String[]::new));
-        return new Result(status, out.toString(), err.toString());
-    }
-
     /** A few faces, and a model that has seen them once. */
     @BeforeAll
     static void train() throws IOException {
@@ -48,7 +34,7 @@ class CommandLineTest {
         List<Domain> domains = Domain.standard().subList(0, 3);
         new SyntheticDataset(5, new int[] {24, 24, 24}, 48, domains).write(data);
         run = folder.resolve("run");
-        Result r = aegis(
+        Typed r = aegis(
                 "train",
                 "dadm",
                 "--data",
@@ -101,7 +87,7 @@ class CommandLineTest {
             "--ir",
             stem.resolve("000000-ir.png")
         };
-        Result people = aegis(face);
+        Typed people = aegis(face);
         assertThat(people.status()).as(people.err()).isZero();
         assertThat(people.out()).contains("probability of bona fide", "threshold");
 
@@ -118,7 +104,7 @@ class CommandLineTest {
     @Test
     void aMissingCameraIsSaid() throws IOException {
         Path stem = data.resolve(Domain.standard().getFirst().name());
-        Result r = aegis("score", "--model", run.resolve("best"), "--ir", stem.resolve("000001-ir.png"), "--json");
+        Typed r = aegis("score", "--model", run.resolve("best"), "--ir", stem.resolve("000001-ir.png"), "--json");
         assertThat(new ObjectMapper().readTree(r.out()).path("missing").toString())
                 .isEqualTo("[\"rgb\",\"depth\"]");
     }
@@ -127,7 +113,7 @@ class CommandLineTest {
     void evaluatesWithAllAndWithoutSome() throws IOException {
         Path manifest = data.resolve("manifest.csv");
         Path out = folder.resolve("evaluated");
-        Result all = aegis(
+        Typed all = aegis(
                 "evaluate",
                 "dadm",
                 "--model",
@@ -140,7 +126,7 @@ class CommandLineTest {
         assertThat(all.status()).as(all.err()).isZero();
         assertThat(all.out()).contains("APCER, maximum", "TPR at FPR", "threshold chosen on the measured set itself");
         assertThat(Files.readAllLines(out.resolve("scores.csv"))).hasSize(73);
-        Result less = aegis(
+        Typed less = aegis(
                 "evaluate",
                 "dadm",
                 "--model",
@@ -156,14 +142,14 @@ class CommandLineTest {
 
     @Test
     void aFinishedRunIsNotTrainedOver() {
-        Result r = aegis("train", "dadm", "--data", data.resolve("manifest.csv"), "--out", run, "--size", "tiny");
+        Typed r = aegis("train", "dadm", "--data", data.resolve("manifest.csv"), "--out", run, "--size", "tiny");
         refused(r, run.toString());
         assertThat(run.resolve("best/model.safetensors")).isNotEmptyFile();
     }
 
     @Test
     void doctorNamesEveryFamily() {
-        Result r = aegis("doctor");
+        Typed r = aegis("doctor");
         assertThat(r.status()).isZero();
         assertThat(r.out())
                 .contains("matmul", "attention", "normalization", "convolution", "elementwise", "reduction", "loss");
@@ -177,7 +163,7 @@ class CommandLineTest {
         refused(aegis("train", "dadm", "--data", folder.resolve("none.csv"), "--out", folder.resolve("x")), "none.csv");
     }
 
-    private Result train(String csv) throws IOException {
+    private Typed train(String csv) throws IOException {
         Path manifest = Files.writeString(folder.resolve("wrong.csv"), csv);
         return aegis("train", "dadm", "--data", manifest, "--out", folder.resolve("never"), "--size", "tiny");
     }
@@ -234,7 +220,7 @@ class CommandLineTest {
     }
 
     /** One sentence that names what was wrong, and a status that is not zero. */
-    private static void refused(Result r, String... words) {
+    private static void refused(Typed r, String... words) {
         assertThat(r.status()).as(r.out() + r.err()).isNotZero();
         String said =
                 r.err().lines().filter(l -> l.startsWith("aegis: ")).findFirst().orElse("");
@@ -247,14 +233,14 @@ class CommandLineTest {
         Path tokenizer = Files.writeString(
                 folder.resolve("tokenizer.json"),
                 new BpeTrainer(300, List.of("<|begin_of_text|>"), "<|begin_of_text|>").train(List.of("the face")));
-        Result r = aegis("tokenize", "--tokenizer", tokenizer, "--special", "--pieces", "the face");
+        Typed r = aegis("tokenize", "--tokenizer", tokenizer, "--special", "--pieces", "the face");
         assertThat(r.status()).as(r.err()).isZero();
         assertThat(r.out().lines().toList().get(1)).isEqualTo("<|begin_of_text|> the Ġface");
         Path vectors = Files.writeString(
                 folder.resolve("vectors.json"),
                 "[{\"text\": \"the\", \"ids\": [" + r.out().split(" ")[1] + "], \"decoded\": \"the\"}]");
         assertThat(aegis("tokenize", "--tokenizer", tokenizer, "--vectors", vectors))
-                .isEqualTo(new Result(0, "1 texts, 3 comparisons, 0 failures" + System.lineSeparator(), ""));
+                .isEqualTo(new Typed(0, "1 texts, 3 comparisons, 0 failures" + System.lineSeparator(), ""));
         Files.writeString(vectors, "[{\"text\": \"the\", \"ids\": [1]}]");
         assertThat(aegis("tokenize", "--tokenizer", tokenizer, "--vectors", vectors)
                         .status())
@@ -267,18 +253,18 @@ class CommandLineTest {
     @Test
     void synthesizesACheckpointOnceAndNeverOverSomething() {
         Path out = folder.resolve("synthesized");
-        Result r = aegis("synthesize", "--config", "bunny-tiny", "--out", out, "--dtype", "bf16", "--seed", 4);
+        Typed r = aegis("synthesize", "--config", "bunny-tiny", "--out", out, "--dtype", "bf16", "--seed", 4);
         assertThat(r.status()).as(r.err()).isZero();
         assertThat(r.out()).contains("bunny-tiny: 98 tensors of BF16", "seed 4", "model.safetensors");
         assertThat(out.resolve("config.json")).isNotEmptyFile();
 
-        Result again = aegis("synthesize", "--config", "bunny-tiny", "--out", out);
+        Typed again = aegis("synthesize", "--config", "bunny-tiny", "--out", out);
         assertThat(again.status()).isEqualTo(1);
         assertThat(again.err()).contains("exists and is not empty");
         assertThat(aegis("synthesize", "--config", "bunny-tiny", "--out", out, "--dtype", "i8")
                         .status())
                 .isEqualTo(2);
-        Result unknown = aegis("synthesize", "--config", "bunny-9b", "--out", folder.resolve("nothing"));
+        Typed unknown = aegis("synthesize", "--config", "bunny-9b", "--out", folder.resolve("nothing"));
         assertThat(unknown.status()).isEqualTo(1);
         assertThat(unknown.err()).contains("bunny-9b is neither a config.json nor one of bunny-llama3-8b");
     }

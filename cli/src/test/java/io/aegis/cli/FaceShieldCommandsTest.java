@@ -1,5 +1,6 @@
 package io.aegis.cli;
 
+import static io.aegis.cli.Typed.aegis;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -10,13 +11,12 @@ import io.aegis.image.Png;
 import io.aegis.tokenizer.BpeTrainer;
 import io.aegis.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,20 +31,7 @@ class FaceShieldCommandsTest {
 
     private static Path images;
     private static Path data;
-    private static Result trained;
-
-    /** What one command did. */
-    private record Result(int status, String out, String err) {}
-
-    private static Result aegis(Object... words) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int status = Main.run(
-                new PrintWriter(out, true),
-                new PrintWriter(err, true),
-                Arrays.stream(words).map(Object::toString).toArray(String[]::new));
-        return new Result(status, out.toString(), err.toString());
-    }
+    private static Typed trained;
 
     /** Gray faces and white attacks, one picture that is missing, and a model that has seen them. */
     @BeforeAll
@@ -78,27 +65,24 @@ class FaceShieldCommandsTest {
                  "faceshield": {"prompts": {"coarse": "Real or spoof ?", "answer_real": " It is a real", "answer_spoof": " It is a spoof"}}}
                 """.formatted(
                         Tokenizer.open(base.resolve("tokenizer.json")).size()));
-        trained = aegis(
+        trained = train("full", folder.resolve("run"), "--epochs", 2, "--batch", 4, "--dev-share", 0.3, "--lr", 3e-3);
+    }
+
+    private static Typed train(String stage, Path out, Object... more) {
+        Stream<Object> words = Stream.of(
                 "train",
                 "faceshield",
                 "--stage",
-                "full",
+                stage,
                 "--model",
-                base,
+                folder.resolve("base"),
                 "--data",
                 data,
                 "--images",
                 images,
                 "--out",
-                folder.resolve("run"),
-                "--epochs",
-                2,
-                "--batch",
-                4,
-                "--dev-share",
-                0.3,
-                "--lr",
-                3e-3);
+                out);
+        return aegis(Stream.concat(words, Stream.of(more)).toArray());
     }
 
     @Test
@@ -114,14 +98,14 @@ class FaceShieldCommandsTest {
     void evaluationPrintsTablesOrOneObjectAndWritesAPage() throws IOException {
         Path best = folder.resolve("run/best");
         Path out = folder.resolve("evaluation");
-        Result table =
+        Typed table =
                 aegis("evaluate", "faceshield", "--model", best, "--data", data, "--images", images, "--out", out);
         assertThat(table.status()).as(table.err()).isZero();
         assertThat(table.out()).contains("sft: coarse", "BPNRR", "AUC", "left out, missing picture: 1");
         for (String name : List.of("report.html", "answers.jsonl", "scores.csv", "roc.svg", "scores.svg")) {
             assertThat(out.resolve(name)).isNotEmptyFile();
         }
-        Result json = aegis("evaluate", "faceshield", "--model", best, "--data", data, "--images", images, "--json");
+        Typed json = aegis("evaluate", "faceshield", "--model", best, "--data", data, "--images", images, "--json");
         JsonNode read = new ObjectMapper().readTree(json.out());
         assertThat(read.path("coarse").path("bona_fide").asInt()).isEqualTo(4);
         assertThat(read.path("scored").path("auc").isNumber()).isTrue();
@@ -132,7 +116,7 @@ class FaceShieldCommandsTest {
         Path best = folder.resolve("run/best");
         Path page = folder.resolve("face.html");
         Path picture = images.resolve("1.png");
-        Result words = aegis("analyze", "--model", best, "--image", picture, "--report", page);
+        Typed words = aegis("analyze", "--model", best, "--image", picture, "--report", page);
         assertThat(words.status()).as(words.err()).isZero();
         assertThat(words.out())
                 .startsWith("Real or spoof ?")
@@ -140,7 +124,7 @@ class FaceShieldCommandsTest {
                         "What Attack Type of the face in the image ?", "probability of bona fide 0.", "tokens read in");
         assertThat(page).content().contains("Real or spoof ?", "its auxiliary picture", "data:image/png");
 
-        Result json =
+        Typed json =
                 aegis("analyze", "--model", best, "--image", picture, "--json", "--task", "coarse", "--ask", "Why ?");
         assertThat(json.status()).as(json.err()).isZero();
         JsonNode read = new ObjectMapper().readTree(json.out());
@@ -156,7 +140,7 @@ class FaceShieldCommandsTest {
         assertThat(read.path("kept").path("coarse").path("sav").asDouble()).isEqualTo(1);
         assertThat(read.path("timings").path("decode_tokens").asInt()).isPositive();
 
-        Result best50 =
+        Typed best50 =
                 aegis("analyze", "--model", best, "--image", picture, "--json", "--task", "coarse", "--pvtm", "topk");
         JsonNode kept = new ObjectMapper().readTree(best50.out()).path("kept").path("coarse");
         assertThat(kept.path("rgb").asDouble() + kept.path("sav").asDouble()).isEqualTo(1);
@@ -183,50 +167,13 @@ class FaceShieldCommandsTest {
     @Test
     void badInputIsOneSentence() {
         assertThat(aegis("train", "faceshield").status()).isEqualTo(2);
-        Path base = folder.resolve("base");
         Path out = folder.resolve("other");
-        Result stage = aegis(
-                "train",
-                "faceshield",
-                "--stage",
-                "3",
-                "--model",
-                base,
-                "--data",
-                data,
-                "--images",
-                images,
-                "--out",
-                out);
+        Typed stage = train("3", out);
         assertThat(stage.err().lines().toList()).contains("aegis: stage '3': expected 1, 2 or full");
-        Result again = aegis(
-                "train",
-                "faceshield",
-                "--stage",
-                "full",
-                "--model",
-                base,
-                "--data",
-                data,
-                "--images",
-                images,
-                "--out",
-                folder.resolve("run"));
+        Typed again = train("full", folder.resolve("run"));
         assertThat(again.status()).isEqualTo(1);
         assertThat(again.err()).contains(folder.resolve("run") + ": holds a run already");
-        Result frozen = aegis(
-                "train",
-                "faceshield",
-                "--stage",
-                "1",
-                "--model",
-                base,
-                "--data",
-                data,
-                "--images",
-                images,
-                "--out",
-                out);
+        Typed frozen = train("1", out);
         assertThat(frozen.err()).contains("holds no weights; only with --stage full does a model begin at random");
         assertThat(out).doesNotExist();
     }

@@ -1,5 +1,6 @@
 package io.aegis.cli;
 
+import static io.aegis.cli.Typed.aegis;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -7,8 +8,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.aegis.weights.Checkpoint;
 import io.aegis.weights.Safetensors;
 import io.aegis.weights.Views;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -18,27 +17,16 @@ class MergeCommandTest {
     @TempDir
     Path folder;
 
-    private final StringWriter out = new StringWriter();
-    private final StringWriter err = new StringWriter();
-
-    private int aegis(Object... words) {
-        String[] args = new String[words.length];
-        for (int i = 0; i < args.length; i++) {
-            args[i] = words[i].toString();
-        }
-        return Main.run(new PrintWriter(out, true), new PrintWriter(err, true), args);
-    }
-
     /** What PEFT's own merge gives. */
     @Test
     void theMergedModelIsThatOfTheReference() {
         Path golden = Path.of(System.getProperty("aegis.golden", "golden")).resolve("hf");
         assumeTrue(Files.exists(golden), () -> "skipped: no reference data at " + golden);
         Path target = folder.resolve("merged");
-        int status = aegis(
+        Typed merge = aegis(
                 "merge", "--model", golden.resolve("llama-gqa"), "--adapter", golden.resolve("lora"), "--out", target);
-        assertThat(status).as(err.toString()).isZero();
-        assertThat(out.toString()).contains("21 tensors changed");
+        assertThat(merge.status()).as(merge.err()).isZero();
+        assertThat(merge.out()).contains("21 tensors changed");
         assertThat(target.resolve("config.json")).exists();
         try (Checkpoint merged = Checkpoint.open(target);
                 Checkpoint base = Checkpoint.open(golden.resolve("llama-gqa"));
@@ -55,11 +43,10 @@ class MergeCommandTest {
 
     @Test
     void whatIsMissingIsSaidInOneSentence() {
-        assertThat(aegis("merge", "--model", folder, "--adapter", folder.resolve("none"), "--out", folder.resolve("x")))
-                .isEqualTo(1);
-        assertThat(err.toString())
-                .contains("adapter_config.json", "no such file")
-                .doesNotContain("\tat ");
+        Typed merge =
+                aegis("merge", "--model", folder, "--adapter", folder.resolve("none"), "--out", folder.resolve("x"));
+        assertThat(merge.status()).isEqualTo(1);
+        assertThat(merge.err()).contains("adapter_config.json", "no such file").doesNotContain("\tat ");
         assertThat(folder.resolve("x")).doesNotExist();
     }
 }

@@ -9,7 +9,6 @@ import io.aegis.kernels.DType;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
-import io.aegis.layers.Probe;
 import io.aegis.models.lora.Adapter;
 import io.aegis.models.lora.LoraConfig;
 import io.aegis.tensor.AttentionMask;
@@ -42,21 +41,6 @@ class LlamaGradientTest {
         assertThat(Pool.host().liveBlocks() - before)
                 .as("blocks not given back")
                 .isZero();
-    }
-
-    /** Hidden states of all tokens of one prompt, without a cache. */
-    private double[][] whole(int[] prompt) {
-        Tensor x = llama.network.embed(ids(prompt));
-        return rows(llama.network.hidden(
-                x, LlamaNetwork.positions(0, prompt.length), AttentionMask.causal(), null, Probe.NONE));
-    }
-
-    private static double[][] rows(Tensor hidden) {
-        double[] flat = hidden.toDoubles();
-        int d = (int) hidden.size(-1);
-        double[][] out = new double[flat.length / d][];
-        Arrays.setAll(out, i -> Arrays.copyOfRange(flat, i * d, (i + 1) * d));
-        return out;
     }
 
     @Test
@@ -154,11 +138,11 @@ class LlamaGradientTest {
         try (Parameters adapter = new Parameters();
                 Scope scope = Scope.open();
                 Tape tape = Tape.record()) {
-            double[][] expected = whole(prompt);
+            double[][] expected = llama.whole(prompt);
             Adapter.fresh(llama.network, LoraConfig.of(3, 6, 0.5), adapter);
             adapter.initialize(DType.F32, 1);
             assertThat(adapter.all()).hasSize(2 * 7 * 2);
-            assertThat(whole(prompt)).isDeepEqualTo(expected);
+            assertThat(llama.whole(prompt)).isDeepEqualTo(expected);
 
             Tensor x = Tensor.wrap(
                     Tensor.copyOf(llama.network.embed(ids(prompt)).view(), DType.F32)

@@ -2,6 +2,7 @@ package io.aegis.models.llama;
 
 import static io.aegis.models.llama.TinyLlama.ids;
 import static io.aegis.models.llama.TinyLlama.prompt;
+import static io.aegis.models.llama.TinyLlama.rows;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -41,21 +42,6 @@ class LlamaNetworkTest {
                 .isZero();
     }
 
-    /** Hidden states of all tokens of one prompt, without a cache. */
-    private double[][] whole(int[] prompt) {
-        Tensor x = llama.network.embed(ids(prompt));
-        return rows(llama.network.hidden(
-                x, LlamaNetwork.positions(0, prompt.length), AttentionMask.causal(), null, Probe.NONE));
-    }
-
-    private static double[][] rows(Tensor hidden) {
-        double[] flat = hidden.toDoubles();
-        int d = (int) hidden.size(-1);
-        double[][] out = new double[flat.length / d][];
-        Arrays.setAll(out, i -> Arrays.copyOfRange(flat, i * d, (i + 1) * d));
-        return out;
-    }
-
     private double[][] append(KeyValueCache cache, int[] tokens, long position) {
         return rows(llama.network.hidden(
                 llama.network.embed(ids(tokens)),
@@ -76,7 +62,7 @@ class LlamaNetworkTest {
         int[] prompt = prompt(13, 1);
         try (Scope scope = Scope.open();
                 KeyValueCache cache = new KeyValueCache(TinyLlama.CONFIG, 1)) {
-            double[][] expected = whole(prompt);
+            double[][] expected = llama.whole(prompt);
             assertSame(append(cache, Arrays.copyOf(prompt, 5), 0), expected, 0);
             assertSame(append(cache, Arrays.copyOfRange(prompt, 5, 11), 5), expected, 5);
             for (int i = 11; i < 13; i++) {
@@ -132,7 +118,7 @@ class LlamaNetworkTest {
     void paddingOnEitherSideChangesNothing() {
         int[] prompt = prompt(5, 5);
         try (Scope scope = Scope.open()) {
-            double[][] expected = whole(prompt);
+            double[][] expected = llama.whole(prompt);
             for (int before = 0; before <= 3; before++) {
                 int[] padded = new int[8];
                 double[] mask = new double[8];
@@ -160,8 +146,8 @@ class LlamaNetworkTest {
         int[] other = one.clone();
         other[6] = (one[6] + 1) % 40;
         try (Scope scope = Scope.open()) {
-            double[][] a = whole(one);
-            double[][] b = whole(other);
+            double[][] a = llama.whole(one);
+            double[][] b = llama.whole(other);
             assertSame(Arrays.copyOf(a, 6), b, 0);
             assertThat(a[7]).isNotEqualTo(b[7]);
         }

@@ -4,7 +4,10 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
+import io.aegis.layers.Probe;
+import io.aegis.tensor.AttentionMask;
 import io.aegis.tensor.Tensor;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /** A Llama of a few thousand weights, all drawn so that no path through it is zero. */
@@ -56,6 +59,24 @@ public final class TinyLlama implements AutoCloseable {
             flat[i] = rows[i / rows[0].length][i % rows[0].length];
         }
         return Tensor.of(flat, rows.length, rows[0].length);
+    }
+
+    /** Hidden states of all tokens of one prompt, without a cache; one row a token. */
+    double[][] whole(int[] prompt) {
+        return rows(network.hidden(
+                network.embed(ids(prompt)),
+                LlamaNetwork.positions(0, prompt.length),
+                AttentionMask.causal(),
+                null,
+                Probe.NONE));
+    }
+
+    static double[][] rows(Tensor hidden) {
+        double[] flat = hidden.toDoubles();
+        int d = (int) hidden.size(-1);
+        double[][] out = new double[flat.length / d][];
+        Arrays.setAll(out, i -> Arrays.copyOfRange(flat, i * d, (i + 1) * d));
+        return out;
     }
 
     @Override
