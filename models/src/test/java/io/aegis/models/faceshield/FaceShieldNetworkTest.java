@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
@@ -167,6 +168,25 @@ class FaceShieldNetworkTest {
                     assertThat(c).isBetween(-1.0, 1.0);
                 }
             }
+        }
+    }
+
+    /** LLaVA's tower has a class token, which is left out, and pictures of its own mean and spread. */
+    @Test
+    void aTowerWithAClassToken() {
+        ObjectNode json = SmallFaceShield.json(FaceShieldOptions.DEFAULT);
+        json.put("model_type", "llava_llama");
+        ((ObjectNode) json.path("vision_config")).put("model_type", "clip_vision_model");
+        FaceShieldConfig config = SmallFaceShield.config(folder, json);
+        FaceShieldNetwork n = new FaceShieldNetwork(parameters, config);
+        SmallFaceShield.fill(parameters, DType.F64, 5);
+        assertThat(config.visionTokens()).isEqualTo(8);
+        FacePictures pictures = FacePictures.of(SmallFaceShield.picture(1), config);
+        // The bars above and below: CLIP's mean of red, rounded down.
+        assertThat(pictures.pixels(config)[0]).isCloseTo((122 / 255f - 0.48145466f) / 0.26862954f, within(1e-6f));
+        try (Scope scope = Scope.open(Backends.scalar())) {
+            assertThat(n.features(pixels()).shape()).containsExactly(2, 4, 12);
+            assertThat(loss(n, n.features(pixels()), MaskingMode.TOPK_ONLY)).isFinite();
         }
     }
 

@@ -62,7 +62,11 @@ final class SmallFaceShield {
 
     /** The sizes that a config means. */
     static FaceShieldConfig config(Path folder, FaceShieldOptions options) {
-        write(folder.resolve("config.json"), json(options));
+        return config(folder, json(options));
+    }
+
+    static FaceShieldConfig config(Path folder, ObjectNode of) {
+        write(folder.resolve("config.json"), of);
         ConfigJson json = ConfigJson.read(folder);
         return FaceShieldConfig.of(
                 VisionLanguageConfig.read(json, OptionalLong.of(VOCABULARY), Optional.empty()), json);
