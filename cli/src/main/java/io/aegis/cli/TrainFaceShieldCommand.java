@@ -77,7 +77,7 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
     @Option(names = "--epochs", description = "default: 1, of full 20")
     Integer epochs;
 
-    @Option(names = "--batch", description = "questions in a micro-batch; default: 8, of full 16")
+    @Option(names = "--batch", description = "questions in a micro-batch; default: 8, of full 32")
     Integer batch;
 
     @Option(
@@ -91,13 +91,13 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
             description = "the mean of the micro-batches' mean losses, instead of the mean over all tokens")
     boolean meanOfBatches;
 
-    @Option(names = "--lr", paramLabel = "RATE", description = "default: 1e-4, 2e-4, of full 1e-3")
+    @Option(names = "--lr", paramLabel = "RATE", description = "default: 1e-4, 2e-4, of full 5e-4")
     Double rate;
 
     @Option(
             names = "--projector-lr",
             paramLabel = "RATE",
-            description = "of the projector, and of a tower that learns; default: 1e-4, 2e-5, of full 1e-3")
+            description = "of the projector, and of a tower that learns; default: 1e-4, 2e-5, of full 5e-4")
     Double projectorRate;
 
     @Option(names = "--schedule", description = "constant, cosine (default), cosine:FLOOR or step:EVERY:FACTOR")
@@ -105,6 +105,12 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
 
     @Option(names = "--warm-up", paramLabel = "S", description = "share of the updates (default 0.03)")
     Double warmUp;
+
+    @Option(
+            names = "--beta2",
+            paramLabel = "B",
+            description = "decay of Adam's second moment; default: 0.999, of full 0.99")
+    Double beta2;
 
     @Option(names = "--weight-decay", paramLabel = "L", description = "of matrices; default: 0, of full 0.05")
     Double weightDecay;
@@ -216,6 +222,7 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
                         or(projectorRate, rate != null && usual.stage() != Stage.ADAPTERS ? rate : f.projectorRate()),
                         Schedule.parse(schedule),
                         or(warmUp, f.warmUp()),
+                        or(beta2, f.beta2()),
                         or(weightDecay, f.weightDecay()),
                         or(clip, f.clip())))
                 .withLora(new FaceShieldTrainingOptions.Lora(

@@ -44,9 +44,9 @@ public final class Adam implements AutoCloseable {
             return new Constants(0.9, 0.999, 1e-8, weightDecay, false);
         }
 
-        /** PyTorch's defaults for {@code AdamW}, with this weight decay. */
-        public static Constants decoupled(double weightDecay) {
-            return new Constants(0.9, 0.999, 1e-8, weightDecay, true);
+        /** PyTorch's defaults for {@code AdamW}, with these two. */
+        public static Constants decoupled(double beta2, double weightDecay) {
+            return new Constants(0.9, beta2, 1e-8, weightDecay, true);
         }
     }
 

@@ -25,7 +25,7 @@ class ClippedAdamTest {
 
     private double update(double weightDecay, double longest, View forMatrix, View forVector) {
         parameters.initialize(DType.F32, 1);
-        try (Adam adam = new Adam(all, Adam.Constants.decoupled(weightDecay));
+        try (Adam adam = new Adam(all, Adam.Constants.decoupled(0.999, weightDecay));
                 Scope scope = Scope.open()) {
             return new ClippedAdam(all, adam, weightDecay, longest)
                     .update(Map.of(matrix, forMatrix, vector, forVector), p -> 0.1);

@@ -51,7 +51,10 @@ final class FaceShieldLearner implements AutoCloseable {
             });
             trained.addAll(parameters.trainable());
             trained.addAll(adapters.trainable());
-            adam = new Adam(trained, Adam.Constants.decoupled(options.fit().weightDecay()));
+            adam = new Adam(
+                    trained,
+                    Adam.Constants.decoupled(
+                            options.fit().beta2(), options.fit().weightDecay()));
         } catch (RuntimeException | Error e) {
             close();
             throw e;

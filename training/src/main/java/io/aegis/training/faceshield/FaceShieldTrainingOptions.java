@@ -39,7 +39,7 @@ public record FaceShieldTrainingOptions(Stage stage, long seed, Fit fit, Lora lo
     }
 
     /**
-     * How weights are fitted: AdamW (beta 0.9 and 0.999, eps 1e-8), norms and biases without weight decay.
+     * How weights are fitted: AdamW (beta1 0.9, eps 1e-8), norms and biases without weight decay.
      *
      * @param epochs passes over the data, at least 1
      * @param batch questions in a micro-batch, at least 1
@@ -49,6 +49,7 @@ public record FaceShieldTrainingOptions(Stage stage, long seed, Fit fit, Lora lo
      * @param projectorRate of the projector, above 0
      * @param schedule of both
      * @param warmUp share of all updates before the schedule begins, in [0, 1)
+     * @param beta2 decay of Adam's second moment, in [0, 1)
      * @param weightDecay decoupled, at least 0
      * @param clip longest gradient of all parameters together, above 0; longer ones are shortened
      */
@@ -61,6 +62,7 @@ public record FaceShieldTrainingOptions(Stage stage, long seed, Fit fit, Lora lo
             double projectorRate,
             Schedule schedule,
             double warmUp,
+            double beta2,
             double weightDecay,
             double clip) {
         public Fit {
@@ -72,6 +74,9 @@ public record FaceShieldTrainingOptions(Stage stage, long seed, Fit fit, Lora lo
             above("clipping at", clip);
             if (!(warmUp >= 0 && warmUp < 1)) {
                 throw new TrainingException("warm-up " + warmUp + "; expected a share of at least 0 and below 1");
+            }
+            if (!(beta2 >= 0 && beta2 < 1)) {
+                throw new TrainingException("beta2 " + beta2 + "; expected a number of at least 0 and below 1");
             }
             if (!(weightDecay >= 0 && weightDecay < Double.POSITIVE_INFINITY)) {
                 throw new TrainingException("weight decay " + weightDecay + "; expected a number of at least 0");
@@ -150,9 +155,9 @@ public record FaceShieldTrainingOptions(Stage stage, long seed, Fit fit, Lora lo
         Schedule cosine = new Schedule.Cosine(0);
         Fit fit =
                 switch (stage) {
-                    case PROJECTOR -> new Fit(1, 8, 32, Normalization.TOKENS, 1e-4, 1e-4, cosine, 0.03, 0, 1);
-                    case ADAPTERS -> new Fit(1, 8, 16, Normalization.TOKENS, 2e-4, 2e-5, cosine, 0.03, 0, 1);
-                    case FULL -> new Fit(20, 16, 1, Normalization.TOKENS, 1e-3, 1e-3, cosine, 0.03, 0.05, 1);
+                    case PROJECTOR -> new Fit(1, 8, 32, Normalization.TOKENS, 1e-4, 1e-4, cosine, 0.03, 0.999, 0, 1);
+                    case ADAPTERS -> new Fit(1, 8, 16, Normalization.TOKENS, 2e-4, 2e-5, cosine, 0.03, 0.999, 0, 1);
+                    case FULL -> new Fit(20, 32, 1, Normalization.TOKENS, 5e-4, 5e-4, cosine, 0.03, 0.99, 0.05, 1);
                 };
         Limits limits = new Limits(0, stage == Stage.FULL ? 2 : 1, stage != Stage.FULL);
         return new FaceShieldTrainingOptions(stage, 42, fit, Lora.PUBLISHED, limits, Best.LOSS, new Run(out, 50, null));
@@ -195,6 +200,7 @@ public record FaceShieldTrainingOptions(Stage stage, long seed, Fit fit, Lora lo
                 .put("projector_rate", fit.projectorRate)
                 .put("schedule", fit.schedule.toString())
                 .put("warm_up", fit.warmUp)
+                .put("beta2", fit.beta2)
                 .put("weight_decay", fit.weightDecay)
                 .put("clip", fit.clip);
         if (stage == Stage.ADAPTERS) {

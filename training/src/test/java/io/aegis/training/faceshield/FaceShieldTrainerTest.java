@@ -246,7 +246,7 @@ class FaceShieldTrainerTest {
         FaceShieldTrainingOptions options = TinyShield.options(Stage.FULL, folder.resolve("run"));
         FaceShieldTrainingOptions.Fit f = options.fit();
         FaceShieldTrainingOptions wild = options.withFit(new FaceShieldTrainingOptions.Fit(
-                3, 2, 2, normalization, 1e30, 1e30, new Schedule.Constant(), 0, 0, f.clip()));
+                3, 2, 2, normalization, 1e30, 1e30, new Schedule.Constant(), 0, f.beta2(), 0, f.clip()));
 
         assertThatThrownBy(() -> FaceShieldTrainer.train(
                         shared.resolve("base"), wild, TinyShield.data(shared), TinyShield.SILENT))

@@ -94,7 +94,17 @@ final class TinyShield {
         FaceShieldTrainingOptions usual = FaceShieldTrainingOptions.of(stage, out);
         FaceShieldTrainingOptions.Fit f = usual.fit();
         return usual.withFit(new FaceShieldTrainingOptions.Fit(
-                        2, 2, 2, f.normalization(), 3e-3, 3e-3, f.schedule(), 0.2, f.weightDecay(), f.clip()))
+                        2,
+                        2,
+                        2,
+                        f.normalization(),
+                        3e-3,
+                        3e-3,
+                        f.schedule(),
+                        0.2,
+                        f.beta2(),
+                        f.weightDecay(),
+                        f.clip()))
                 .withLora(new FaceShieldTrainingOptions.Lora(2, 4, 0.1))
                 .withRun(new FaceShieldTrainingOptions.Run(out, 1, null));
     }

@@ -34,9 +34,13 @@ final class Answers {
     }
 
     private static String fine(SyntheticFace face, Findings findings, Picks picks) {
-        String title = type(face.attack()).title();
-        String name = "The face in the image is a " + title + (face.attack().isBonaFide() ? " face." : " Attack.");
+        String name = named(face.attack());
         return picks.chance(WITH_REASON) ? name + " It shows that " + findings.main() + "." : name;
+    }
+
+    /** The name of an attack in one sentence. */
+    static String named(Attack attack) {
+        return "The face in the image is a " + type(attack).title() + (attack.isBonaFide() ? " face." : " Attack.");
     }
 
     private static String reason(SyntheticFace face, Findings f) {

@@ -92,7 +92,8 @@ public record SyntheticInstructions(long seed, int size, List<Domain> domains) {
     /**
      * Draws and writes everything: {@code images/}, {@code train.json}, {@code development.json}, {@code test.json} (the
      * same domains, other people) and {@code unseen.json} (another domain), and {@code base/}, the small model that is to
-     * learn from them. The training list comes last, so that a folder with one is complete.
+     * learn from them. {@code first.json} is of the training pictures too, and asks only for the name of the attack: a model
+     * that starts from nothing learns to see by it before it learns to speak. The training list comes last, so that a folder with one is complete.
      *
      * @param train faces to learn from; each is asked two or three questions
      * @param development faces to choose the best state by
@@ -113,7 +114,17 @@ public record SyntheticInstructions(long seed, int size, List<Domain> domains) {
         write(folder, "development", set(folder, "development", development, domains, true));
         write(folder, "test", set(folder, "test", test, domains, true));
         write(folder, "unseen", set(folder, "unseen", test, List.of(unseen), true));
+        write(
+                folder,
+                "first",
+                learned.stream().map(SyntheticInstructions::named).toList());
         write(folder, "train", learned);
+    }
+
+    /** Only what kind of face it is, in the published question's words and always the same answer's. */
+    private static Entry named(Entry entry) {
+        List<String> turns = List.of(PromptSet.DEFAULT.question(FaceTask.FINE), Answers.named(entry.face.attack()));
+        return new Entry(entry.id, entry.image, entry.face, List.of(FaceTask.FINE), turns);
     }
 
     /** One face and what is said of it. */
@@ -159,7 +170,7 @@ public record SyntheticInstructions(long seed, int size, List<Domain> domains) {
         if (picks.chance(0.75)) {
             tasks.add(FaceTask.FINE);
         }
-        if (picks.chance(isPartial(attack) ? 0.9 : 0.2)) {
+        if (picks.chance(isPartial(attack) ? 0.9 : 0.35)) {
             tasks.add(FaceTask.LOCATE);
         }
         return tasks;
