@@ -17,7 +17,7 @@ import java.lang.foreign.MemorySegment;
  *     dx = fold(dy W)         whole pictures a thread, for the same reason
  * </pre>
  *
- * Depthwise ones are {@link CpuDepthwise}. Other layouts and dtypes go to the plain kernels.
+ * Depthwise ones are {@link CpuDepthwise}, those of few channels {@link DirectConvolution}. Other layouts and dtypes go to the plain kernels.
  */
 final class CpuConvolution implements Convolution {
     /** Rows of patches at a time: enough that packing the weights for them is a small part of the product. */
@@ -54,6 +54,10 @@ final class CpuConvolution implements Convolution {
         }
         if (!fits(x, weight, geometry, y) || !dense(bias)) {
             plain.forward(x, weight, bias, geometry, y);
+            return;
+        }
+        if (DirectConvolution.fits(x, weight, geometry, y)) {
+            DirectConvolution.forward(x, weight, bias, geometry, y);
             return;
         }
         Patches p = new Patches(x, weight, geometry, y);
@@ -101,6 +105,10 @@ final class CpuConvolution implements Convolution {
         }
         if (!fits(dx, weight, geometry, dy)) {
             plain.backwardInput(dy, weight, geometry, dx);
+            return;
+        }
+        if (DirectConvolution.fits(dx, weight, geometry, dy)) {
+            DirectConvolution.backwardInput(dy, weight, geometry, dx);
             return;
         }
         Patches p = new Patches(dx, weight, geometry, dy);
@@ -157,6 +165,8 @@ final class CpuConvolution implements Convolution {
         View dweight = taps(dkernel, false);
         if (CpuDepthwise.fits(x, dweight, geometry, dy)) {
             CpuDepthwise.backwardWeight(x, dy, geometry, dweight);
+        } else if (fits(x, dweight, geometry, dy) && DirectConvolution.fits(x, dweight, geometry, dy)) {
+            DirectConvolutionWeight.backwardWeight(x, dy, geometry, dweight);
         } else if (fits(x, dweight, geometry, dy)) {
             backwardPatches(x, dy, geometry, dweight);
         } else {

@@ -31,6 +31,11 @@ class CpuConvolutionTest {
         "1, 9, 9, 17, 17, 5, 5, 1, 2, 17",
         "1, 4, 4, 4, 6, 3, 3, 1, 2, 2",
         "0, 3, 3, 2, 2, 3, 3, 1, 1, 1",
+        "3, 8, 8, 32, 16, 3, 3, 1, 1, 1",
+        "2, 5, 7, 16, 96, 3, 3, 1, 1, 1",
+        "1, 4, 6, 48, 48, 3, 3, 1, 0, 1",
+        "2, 9, 5, 32, 48, 5, 5, 1, 2, 1",
+        "0, 8, 8, 32, 32, 3, 3, 1, 1, 1",
     })
     void forwardAndBackward(int b, int h, int w, int c, int o, int kh, int kw, int stride, int padding, int groups) {
         Geometry g = new Geometry(stride, padding, groups);
