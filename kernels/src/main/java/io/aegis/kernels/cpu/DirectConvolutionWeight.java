@@ -12,8 +12,7 @@ import jdk.incubator.vector.FloatVector;
  *     dw[o, t, c] = sum over places p of dy[p, o] x[p + t, c]
  * </pre>
  *
- * A tile is 4 channels o by 2 vectors of channels c, or by 1 at the end, of one tap: it stays in registers while all places of
- * a picture go by.
+ * A tile is 4 channels o by 2 vectors of channels c, or by 1 at the end, of one tap: it stays in registers while all places go by.
  */
 final class DirectConvolutionWeight {
     private DirectConvolutionWeight() {}
@@ -44,15 +43,10 @@ final class DirectConvolutionWeight {
                         long to = dweight.offset() + ((long) o * taps + tap) * channels;
                         for (int c = 0; c < channels; c += 2 * Lanes.N) {
                             boolean single = c + Lanes.N == channels;
-                            for (long b = 0; b < x.size(0); b++) {
-                                // sums of pictures are added, so that long sums lose less
-                                if (single) {
-                                    placesOfOne(
-                                            framed, b * frame + from + c, line, dy, b, o, dw, to + c, taps, channels);
-                                } else {
-                                    placesOfTwo(
-                                            framed, b * frame + from + c, line, dy, b, o, dw, to + c, taps, channels);
-                                }
+                            if (single) {
+                                placesOfOne(framed, from + c, line, frame, dy, o, dw, to + c, taps, channels);
+                            } else {
+                                placesOfTwo(framed, from + c, line, frame, dy, o, dw, to + c, taps, channels);
                             }
                         }
                     }
@@ -63,8 +57,8 @@ final class DirectConvolutionWeight {
             MemorySegment x,
             long from,
             long line,
+            long frame,
             View gradient,
-            long b,
             int o,
             MemorySegment dw,
             long to,
@@ -81,10 +75,11 @@ final class DirectConvolutionWeight {
         MemorySegment dy = gradient.buffer().memory();
         int height = (int) gradient.size(1);
         int width = (int) gradient.size(2);
+        int lines = (int) gradient.size(0) * height;
         int out = (int) gradient.size(3);
-        long d = gradient.offset() + b * height * width * out + o;
-        for (int i = 0; i < height; i++) {
-            long p = from + i * line;
+        long d = gradient.offset() + o;
+        for (int i = 0; i < lines; i++) {
+            long p = from + i / height * frame + i % height * line;
             for (int j = 0; j < width; j++) {
                 FloatVector s = Lanes.load(x, p);
                 FloatVector t = Lanes.load(x, p + Lanes.N);
@@ -105,23 +100,22 @@ final class DirectConvolutionWeight {
             }
         }
         long byOut = (long) taps * channels;
-        boolean first = b == 0;
-        add(a0, dw, to, first);
-        add(b0, dw, to + Lanes.N, first);
-        add(a1, dw, to + byOut, first);
-        add(b1, dw, to + byOut + Lanes.N, first);
-        add(a2, dw, to + 2 * byOut, first);
-        add(b2, dw, to + 2 * byOut + Lanes.N, first);
-        add(a3, dw, to + 3 * byOut, first);
-        add(b3, dw, to + 3 * byOut + Lanes.N, first);
+        Lanes.store(a0, dw, to);
+        Lanes.store(b0, dw, to + Lanes.N);
+        Lanes.store(a1, dw, to + byOut);
+        Lanes.store(b1, dw, to + byOut + Lanes.N);
+        Lanes.store(a2, dw, to + 2 * byOut);
+        Lanes.store(b2, dw, to + 2 * byOut + Lanes.N);
+        Lanes.store(a3, dw, to + 3 * byOut);
+        Lanes.store(b3, dw, to + 3 * byOut + Lanes.N);
     }
 
     private static void placesOfOne(
             MemorySegment x,
             long from,
             long line,
+            long frame,
             View gradient,
-            long b,
             int o,
             MemorySegment dw,
             long to,
@@ -134,10 +128,11 @@ final class DirectConvolutionWeight {
         MemorySegment dy = gradient.buffer().memory();
         int height = (int) gradient.size(1);
         int width = (int) gradient.size(2);
+        int lines = (int) gradient.size(0) * height;
         int out = (int) gradient.size(3);
-        long d = gradient.offset() + b * height * width * out + o;
-        for (int i = 0; i < height; i++) {
-            long p = from + i * line;
+        long d = gradient.offset() + o;
+        for (int i = 0; i < lines; i++) {
+            long p = from + i / height * frame + i % height * line;
             for (int j = 0; j < width; j++) {
                 FloatVector s = Lanes.load(x, p);
                 a0 = Lanes.broadcast(Lanes.get(dy, d)).fma(s, a0);
@@ -149,18 +144,9 @@ final class DirectConvolutionWeight {
             }
         }
         long byOut = (long) taps * channels;
-        boolean first = b == 0;
-        add(a0, dw, to, first);
-        add(a1, dw, to + byOut, first);
-        add(a2, dw, to + 2 * byOut, first);
-        add(a3, dw, to + 3 * byOut, first);
-    }
-
-    private static void add(FloatVector v, MemorySegment m, long at, boolean first) {
-        if (first) {
-            Lanes.store(v, m, at);
-        } else {
-            Lanes.store(v.add(Lanes.load(m, at)), m, at);
-        }
+        Lanes.store(a0, dw, to);
+        Lanes.store(a1, dw, to + byOut);
+        Lanes.store(a2, dw, to + 2 * byOut);
+        Lanes.store(a3, dw, to + 3 * byOut);
     }
 }
