@@ -15,8 +15,9 @@ import picocli.CommandLine.Spec;
 /** Reference values beside ours: a row a tensor. */
 @Command(
         name = "verify",
-        description = "Compares what this program computes with a directory of reference values. Exit status 0: all is"
-                + " right, 1: something differs, 2: something could not be compared.",
+        description =
+                "Compares what this program computes with a directory of reference values and those below it. Exit"
+                        + " status 0: all is right, 1: something differs, 2: something could not be compared.",
         mixinStandardHelpOptions = true)
 final class VerifyCommand implements Callable<Integer> {
     /** Which kernels compute. */

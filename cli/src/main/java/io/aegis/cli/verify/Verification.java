@@ -8,8 +8,13 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Finds out what a directory of reference values is, and compares it. */
 public final class Verification {
@@ -24,16 +29,47 @@ public final class Verification {
     public record Computing(Kernels kernels, DType dtype) {}
 
     /**
-     * Compares everything in a directory and prints the table.
+     * Compares everything in a directory, and in the directories below it that hold reference values, and prints a table of
+     * each.
      *
      * @param all print every row, not only those that are wrong
-     * @return exit status: 0 all right, 1 something differs, 2 something could not be compared
-     * @throws WeightsException when it is no directory of reference values that this project knows
+     * @return exit status: 0 all right, 1 something differs, 2 nothing differs but something could not be compared
+     * @throws WeightsException when there is nothing in it that this project knows how to compare
      */
     public static int run(Path directory, Computing computing, PrintWriter out, boolean all) throws IOException {
-        Rows rows = of(directory, computing);
-        rows.print(out, all);
-        return rows.exitCode();
+        List<Path> directories = directories(directory);
+        Set<Integer> exits = new TreeSet<>();
+        for (Path each : directories) {
+            Optional<Rows> rows = find(each, computing);
+            if (rows.isEmpty()) {
+                continue;
+            }
+            if (directories.size() > 1) {
+                out.println((exits.isEmpty() ? "" : "\n") + each + ":");
+            }
+            rows.get().print(out, all);
+            exits.add(rows.get().exitCode());
+        }
+        if (exits.isEmpty()) {
+            throw nothing(directory);
+        }
+        return exits.contains(1) ? 1 : Collections.max(exits);
+    }
+
+    /** The directory, or file, and all directories below it in the order of their names. */
+    private static List<Path> directories(Path directory) throws IOException {
+        if (!Files.isDirectory(directory)) {
+            return List.of(directory);
+        }
+        try (Stream<Path> below = Files.walk(directory)) {
+            return below.filter(Files::isDirectory).sorted().toList();
+        }
+    }
+
+    private static WeightsException nothing(Path directory) {
+        return new WeightsException(directory
+                + ": neither config.json, nor an adapter, nor references of pictures, rotary angles or activations;"
+                + " nothing to compare");
     }
 
     /**
@@ -43,10 +79,14 @@ public final class Verification {
      * @throws WeightsException when it is nothing that this project knows how to compare, or cannot be read
      */
     static Rows of(Path directory, Computing computing) throws IOException {
+        return find(directory, computing).orElseThrow(() -> nothing(directory));
+    }
+
+    private static Optional<Rows> find(Path directory, Computing computing) throws IOException {
         if (Files.isRegularFile(directory) && directory.toString().endsWith(".json")) {
             Rows rows = new Rows(Tolerances.none());
             new PictureChecksums(directory, rows).run();
-            return rows;
+            return Optional.of(rows);
         }
         if (!Files.isDirectory(directory)) {
             throw new WeightsException(directory + " is not a directory");
@@ -70,12 +110,7 @@ public final class Verification {
                 known = true;
             }
         }
-        if (!known) {
-            throw new WeightsException(directory
-                    + ": neither config.json, nor an adapter, nor references of pictures, rotary angles or activations;"
-                    + " nothing to compare");
-        }
-        return rows;
+        return known ? Optional.of(rows) : Optional.empty();
     }
 
     /** Files that are known by their names; whether there were any. */

@@ -7,6 +7,8 @@ import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.weights.WeightsException;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -52,6 +54,34 @@ class PictureChecksumsTest {
         assertThat(verify(file).exitCode()).isZero();
         assertThat(verify(file).all()).hasSize(11);
         assertThat(verify(directory).all()).isEqualTo(verify(file).all());
+    }
+
+    @Test
+    void directoriesBelow() throws IOException {
+        StringWriter said = new StringWriter();
+        Files.createDirectories(directory.resolve("a/empty"));
+        Files.writeString(directory.resolve("a/preprocess-crc.json"), RIGHT);
+        assertThat(run(said)).isZero();
+        Files.createDirectories(directory.resolve("b"));
+        Files.writeString(directory.resolve("b/preprocess-crc.json"), RIGHT.replace("lbp_zero", "lbp_mirror"));
+        assertThat(run(said)).isEqualTo(2);
+        Files.createDirectories(directory.resolve("c/d"));
+        Files.writeString(directory.resolve("c/d/preprocess-crc.json"), RIGHT.replace("48830d64", "48830d65"));
+        assertThat(run(said)).isEqualTo(1);
+        assertThat(said.toString())
+                .contains(directory.resolve("a") + ":", directory.resolve("c/d") + ":")
+                .doesNotContain("empty");
+        Files.delete(directory.resolve("a/preprocess-crc.json"));
+        Files.delete(directory.resolve("b/preprocess-crc.json"));
+        Files.delete(directory.resolve("c/d/preprocess-crc.json"));
+        assertThatThrownBy(() -> run(said))
+                .isInstanceOf(WeightsException.class)
+                .hasMessageContaining("nothing to compare");
+    }
+
+    private int run(StringWriter said) throws IOException {
+        Verification.Computing computing = new Verification.Computing(Backends.scalar(), DType.F32);
+        return Verification.run(directory, computing, new PrintWriter(said, true), true);
     }
 
     @Test
