@@ -48,8 +48,6 @@ record OpenedModel(
             opened.push(parameters::close);
             FaceShieldConfig stored = FaceShieldConfig.of(checkpoint.config(), checkpoint.json());
             FaceShieldConfig config = stored.with(choices.apply(stored.options()));
-            Tokenizer tokenizer = resultOf(reading);
-            FaceShieldFolder.check(tokenizer, folder, config, checkpoint.json());
             FaceShieldNetwork network = new FaceShieldNetwork(parameters, config);
             if (adapter == null) {
                 checkpoint.load(parameters);
@@ -58,6 +56,8 @@ record OpenedModel(
                 opened.push(learned::close);
                 learned.into(network, checkpoint, parameters);
             }
+            Tokenizer tokenizer = resultOf(reading);
+            FaceShieldFolder.check(tokenizer, folder, config, checkpoint.json());
             return new OpenedModel(
                     folder,
                     network,
