@@ -1,6 +1,7 @@
 package io.aegis.cli;
 
 import io.aegis.cli.demo.Demo;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -13,8 +14,9 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "demo",
         description =
-                "Draws synthetic faces and attacks in RGB, depth and infrared, trains a small DADM on three of their"
-                        + " domains, scores the fourth, and writes a report. Takes about three minutes on two cores.",
+                "Lets a small FaceShield talk about synthetic faces and attacks; draws more of them in RGB, depth and"
+                        + " infrared, trains a small DADM on three of their domains and scores the fourth; writes a"
+                        + " report. Takes less than three minutes on two cores.",
         mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
     @Option(
@@ -26,7 +28,9 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--faceshield",
             paramLabel = "DIR",
-            description = "a FaceShield that learned from synthesize-faces: lets it talk about new faces as well")
+            description =
+                    "the FaceShield that talks, one that learned from synthesize-faces (default: the one that comes with"
+                            + " the sources)")
     Path faceShield;
 
     @Option(names = "--seed", description = "of faces and training (default ${DEFAULT-VALUE})")
@@ -38,6 +42,13 @@ final class DemoCommand implements Callable<Integer> {
     @Spec
     CommandSpec spec;
 
+    /** Where the launcher's sources have a trained model; elsewhere there is none. */
+    private static Optional<Path> bundled() {
+        return Optional.ofNullable(System.getProperty("aegis.home"))
+                .map(home -> Path.of(home, "pretrained", "faceshield-small"))
+                .filter(Files::isDirectory);
+    }
+
     @Override
     public Integer call() throws Exception {
         if (System.getProperty("aegis.threads") == null) {
@@ -45,7 +56,7 @@ final class DemoCommand implements Callable<Integer> {
         }
         new Demo(
                         out,
-                        Optional.ofNullable(faceShield),
+                        Optional.ofNullable(faceShield).or(DemoCommand::bundled),
                         seed,
                         quick,
                         spec.commandLine().getOut())

@@ -36,8 +36,8 @@ import java.util.stream.Stream;
 /**
  * Draws faces of four domains, trains on three and scores the fourth, once with all three cameras and once with the
  * colour camera alone; then writes it all down. Both models train at once, a thread each: the networks are so small that
- * two threads inside one of them would wait for each other most of the time. A FaceShield, where one is given, talks about
- * faces before that.
+ * two threads inside one of them would wait for each other most of the time. Before that a FaceShield that has been
+ * trained, where there is one, talks about faces.
  */
 public final class Demo {
     private static final String MARK = ".aegis-demo";
@@ -114,6 +114,7 @@ public final class Demo {
 
     private Optional<FaceShieldDemo> talk() throws IOException {
         if (faceShield.isEmpty()) {
+            say("no trained FaceShield is at hand, so none talks; --faceshield names one");
             return Optional.empty();
         }
         say("FaceShield of %s, one face of each kind, and which attack it names:", faceShield.get());

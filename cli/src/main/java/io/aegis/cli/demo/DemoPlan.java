@@ -26,8 +26,11 @@ record DemoPlan(int perDomain, int development, int test, int epochs, int alone,
     static final DadmConfig CONFIG = new DadmConfig(48, 4, 2, 8, 4, 96, 16, 8, 5);
 
     static final int PICTURE = 64;
-    static final DemoPlan FULL = new DemoPlan(1200, 160, 400, 3, 3, 120);
+    static final DemoPlan FULL = new DemoPlan(1080, 160, 400, 3, 3, 120);
     static final DemoPlan QUICK = new DemoPlan(60, 40, 100, 1, 1, 4);
+
+    /** Small, since the angle loss outgrows the others in large ones, and so that the activations of a step stay in the cache. */
+    private static final int BATCH = 9;
 
     DadmTrainingOptions options(Path out, long seed, Set<Modality> modalities) {
         int own = modalities.size() == Modality.COUNT ? epochs : alone;
@@ -35,7 +38,7 @@ record DemoPlan(int perDomain, int development, int test, int epochs, int alone,
                 CONFIG,
                 "intended",
                 seed,
-                new DadmTrainingOptions.Fit(own, 12, 1, 1e-3, new Schedule.Cosine(0.01), 20, 5e-5),
+                new DadmTrainingOptions.Fit(own, BATCH, 1, 1e-3, new Schedule.Cosine(0.01), 20, 5e-5),
                 new DadmTrainingOptions.Input(
                         Balance.DOMAIN_AND_LABEL, Augmentation.NONE, Optional.empty(), modalities),
                 new ThresholdRule.EqualErrorRate(),
