@@ -293,6 +293,9 @@ class CommandLineTest {
         }
         Files.write(model.resolve("model.safetensors"), weights);
         refused(aegis("score", "--model", model, "--rgb", rgb), "model.safetensors");
+        Files.copy(run.resolve("best/model.safetensors"), model.resolve("inputs.safetensors"));
+        Files.write(model.resolve("weights.safetensors"), weights);
+        refused(aegis("verify", model), "weights.safetensors: tensor ", "has NaN at");
     }
 
     @Test
