@@ -83,15 +83,23 @@ final class EvaluateCommand implements Runnable {
 
         @Override
         public Integer call() throws Exception {
+            if (threshold != null && !(threshold >= 0 && threshold <= 1)) {
+                throw new IllegalArgumentException("--threshold " + threshold + ": expected a probability from 0 to 1");
+            }
             Set<Modality> without = missing == null ? Set.of() : MissingModalities.parse(missing);
             var split = Manifest.open(data);
+            if (out != null) {
+                // Scoring may take hours, and a folder that cannot be made is known now.
+                Files.createDirectories(out);
+            }
             try (Dadm dadm = Dadm.load(model)) {
                 Threshold at = threshold(dadm);
                 Scores scores =
                         DadmEvaluator.of(dadm, SampleSource.FILES, loaders()).scores(split, Split.TEST, without);
                 Evaluation evaluation = Evaluation.of(scores, at);
-                write(scores, at);
+                // Printed first: a full disk then costs the files and not the figures.
                 print(evaluation, paper ? PaperProtocol.of(scores) : null);
+                write(scores, at);
             }
             return 0;
         }
@@ -110,7 +118,6 @@ final class EvaluateCommand implements Runnable {
             if (out == null) {
                 return;
             }
-            Files.createDirectories(out);
             ScoresFile.write(out.resolve("scores.csv"), scores);
             RunCharts.roc(scores, at).write(out.resolve("roc.svg"));
             RunCharts.scores(scores, at).write(out.resolve("scores.svg"));

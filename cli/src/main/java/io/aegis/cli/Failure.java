@@ -1,6 +1,8 @@
 package io.aegis.cli;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
@@ -15,6 +17,8 @@ final class Failure {
                         + "; a smaller --batch or model needs less, and AEGIS_JAVA_OPTS=-Xmx8g"
                         + " gives the Java heap more";
             case NoSuchFileException f -> f.getFile() + ": no such file";
+            case FileAlreadyExistsException f -> f.getFile() + ": is in the way, expected a folder or nothing there";
+            case AccessDeniedException f -> f.getFile() + ": no permission";
             case FileSystemException f ->
                 f.getFile() + ": " + (f.getReason() == null ? f.getClass().getSimpleName() : f.getReason());
             case IOException io -> message(io);

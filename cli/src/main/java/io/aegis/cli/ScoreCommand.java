@@ -3,6 +3,7 @@ package io.aegis.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aegis.image.Box;
 import io.aegis.image.Image;
+import io.aegis.image.ImageException;
 import io.aegis.image.Images;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.dadm.Dadm;
@@ -57,10 +58,17 @@ final class ScoreCommand implements Callable<Integer> {
         if (rgb == null && depth == null && infrared == null) {
             throw new ParameterException(spec.commandLine(), "give at least one of --rgb, --depth and --ir");
         }
-        Optional<Box> cut = Optional.ofNullable(box).map(Box::parse);
-        Image colour = read(rgb, cut);
-        Image near = window(read(depth, cut));
-        Image ir = read(infrared, cut);
+        Image colour = read(rgb);
+        Image near = read(depth);
+        Image ir = read(infrared);
+        if (box != null) {
+            requireOneSize(colour, near, ir);
+            Box cut = Box.parse(box);
+            colour = crop(rgb, colour, cut);
+            near = crop(depth, near, cut);
+            ir = crop(infrared, ir, cut);
+        }
+        near = window(near);
         try (Dadm dadm = Dadm.load(model)) {
             double live = dadm.score(colour, near, ir);
             print(live, dadm.threshold());
@@ -68,32 +76,66 @@ final class ScoreCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static Image read(Path file, Optional<Box> cut) {
-        if (file == null) {
+    private static Image read(Path file) {
+        return file == null ? null : Images.read(file);
+    }
+
+    /** A box is in pixels, so in pictures of two sizes it would be two different faces. */
+    private void requireOneSize(Image colour, Image near, Image ir) {
+        Path[] files = {rgb, depth, infrared};
+        Image[] images = {colour, near, ir};
+        int first = -1;
+        for (int i = 0; i < images.length; i++) {
+            if (images[i] == null) {
+                continue;
+            }
+            if (first < 0) {
+                first = i;
+            } else if (images[i].width() != images[first].width() || images[i].height() != images[first].height()) {
+                throw new IllegalArgumentException(files[i] + ": is " + size(images[i]) + " and " + files[first]
+                        + " is " + size(images[first]) + "; with --box all pictures must be of one size");
+            }
+        }
+    }
+
+    private static String size(Image image) {
+        return image.width() + "x" + image.height();
+    }
+
+    private static Image crop(Path file, Image image, Box cut) {
+        if (image == null) {
             return null;
         }
-        Image image = Images.read(file);
-        if (cut.isEmpty()) {
-            return image;
-        }
         try {
-            return image.crop(cut.get());
+            return image.crop(cut);
         } catch (RuntimeException e) {
             throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }
     }
 
     private Image window(Image image) {
-        if (image == null || depthRange == null) {
+        if (depthRange == null) {
             return image;
         }
-        String[] ends = depthRange.split(",");
-        try {
-            return image.window(Integer.parseInt(ends[0].strip()), Integer.parseInt(ends[1].strip()));
-        } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-            throw new ParameterException(
-                    spec.commandLine(), "--depth-range " + depthRange + ": expected two whole numbers such as 0,4000");
+        if (image == null) {
+            throw new ParameterException(spec.commandLine(), "--depth-range is for --depth, which is not given");
         }
+        if (image.bits() != 16) {
+            throw new IllegalArgumentException(
+                    depth + ": has " + image.bits() + "-bit samples; --depth-range is for 16-bit depth maps");
+        }
+        String[] ends = depthRange.split(",", -1);
+        try {
+            if (ends.length == 2) {
+                return image.window(Integer.parseInt(ends[0].strip()), Integer.parseInt(ends[1].strip()));
+            }
+        } catch (NumberFormatException _) {
+            // Said below.
+        } catch (ImageException e) {
+            throw new IllegalArgumentException("--depth-range " + depthRange + ": " + e.getMessage(), e);
+        }
+        throw new ParameterException(
+                spec.commandLine(), "--depth-range " + depthRange + ": expected two whole numbers such as 0,4000");
     }
 
     private void print(double live, Optional<DecisionThreshold> threshold) throws Exception {

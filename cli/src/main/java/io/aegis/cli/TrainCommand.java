@@ -229,6 +229,9 @@ final class TrainCommand implements Runnable {
                 if (data == null) {
                     throw wrong("give --data manifest.csv, or --protocol with --root, --train and --test");
                 }
+                if (root != null || train != null || test != null) {
+                    throw wrong("--root, --train and --test belong to --protocol, which is not given");
+                }
                 return null;
             }
             if (data != null || root == null || train == null || test == null) {

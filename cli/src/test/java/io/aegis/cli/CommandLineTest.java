@@ -195,6 +195,91 @@ class CommandLineTest {
     }
 
     @Test
+    void aBoxIsOfOneSizeOfPicture() {
+        Path rgb = folder.resolve("wide.png");
+        Path ir = folder.resolve("narrow.png");
+        Png.write(rgb, Image.of(48, 48, 3, new byte[48 * 48 * 3]));
+        Png.write(ir, Image.of(24, 24, 1, new byte[24 * 24]));
+        Path model = run.resolve("best");
+        refused(
+                aegis("score", "--model", model, "--rgb", rgb, "--ir", ir, "--box", "0,0,20,20"),
+                "narrow.png: is 24x24",
+                "wide.png is 48x48",
+                "of one size");
+        assertThat(aegis("score", "--model", model, "--rgb", rgb, "--ir", ir).status())
+                .isZero();
+    }
+
+    @Test
+    void aDepthRangeIsOfSixteenBitDepthMaps() {
+        Path eight = folder.resolve("eight.png");
+        Path sixteen = folder.resolve("sixteen.png");
+        Png.write(eight, Image.of(8, 8, 1, new byte[64]));
+        Png.write(sixteen, Image.of16(8, 8, 1, new short[64]));
+        Path model = run.resolve("best");
+        refused(
+                aegis("score", "--model", model, "--depth", eight, "--depth-range", "0,4000"),
+                "eight.png: has 8-bit samples");
+        refused(
+                aegis("score", "--model", model, "--depth", sixteen, "--depth-range", "4000,0"),
+                "--depth-range 4000,0: ");
+        for (String range : List.of("a,b", "1", "1,2,3", "1,")) {
+            Typed r = aegis("score", "--model", model, "--depth", sixteen, "--depth-range", range);
+            assertThat(r.status()).isEqualTo(2);
+            assertThat(r.err()).contains("--depth-range " + range + ": expected two whole numbers");
+        }
+        Typed without = aegis("score", "--model", model, "--rgb", eight, "--depth-range", "0,4000");
+        assertThat(without.status()).isEqualTo(2);
+        assertThat(without.err()).contains("--depth-range is for --depth");
+        assertThat(aegis("score", "--model", model, "--depth", sixteen, "--depth-range", "0, 4000")
+                        .status())
+                .isZero();
+    }
+
+    /** What is wrong with the words is said before the work and not after it. */
+    @Test
+    void wrongOptionsBeginNothing() throws IOException {
+        Path manifest = data.resolve("manifest.csv");
+        Path out = folder.resolve("unbegun");
+        refused(
+                aegis("train", "dadm", "--data", manifest, "--out", out, "--size", "tiny", "--bpcer", 2),
+                "BPCER",
+                "2.0");
+        Typed lists = aegis("train", "dadm", "--data", manifest, "--out", out, "--size", "tiny", "--root", folder);
+        assertThat(lists.status()).isEqualTo(2);
+        assertThat(lists.err()).contains("belong to --protocol");
+        assertThat(out).doesNotExist();
+        Path file = Files.writeString(folder.resolve("a file"), "kept");
+        refused(aegis("train", "dadm", "--data", manifest, "--out", file, "--size", "tiny"), "a file: is a file");
+        refused(
+                aegis("train", "dadm", "--data", manifest, "--out", file.resolve("run"), "--size", "tiny"),
+                "cannot be made");
+        Path model = run.resolve("best");
+        refused(
+                aegis("evaluate", "dadm", "--model", model, "--data", manifest, "--out", file),
+                "a file: is in the way");
+        refused(aegis("evaluate", "dadm", "--model", model, "--data", manifest, "--threshold", 7), "--threshold 7.0");
+        assertThat(file).hasContent("kept");
+    }
+
+    @Test
+    void theFiguresArePrintedWhenTheirFilesCannotBeWritten() throws IOException {
+        Path out = folder.resolve("in the way");
+        Files.createDirectories(out.resolve("scores.csv"));
+        Typed r = aegis(
+                "evaluate",
+                "dadm",
+                "--model",
+                run.resolve("best"),
+                "--data",
+                data.resolve("manifest.csv"),
+                "--out",
+                out);
+        refused(r, "scores.csv");
+        assertThat(r.out()).contains("HTER");
+    }
+
+    @Test
     void wrongModels() throws IOException {
         Path rgb = data.resolve(Domain.standard().getFirst().name()).resolve("000000-rgb.png");
         refused(aegis("score", "--model", folder.resolve("nowhere"), "--rgb", rgb), "nowhere");
@@ -208,6 +293,9 @@ class CommandLineTest {
         }
         Files.write(model.resolve("model.safetensors"), weights);
         refused(aegis("score", "--model", model, "--rgb", rgb), "model.safetensors");
+        Files.copy(run.resolve("best/model.safetensors"), model.resolve("inputs.safetensors"));
+        Files.write(model.resolve("weights.safetensors"), weights);
+        refused(aegis("verify", model), "weights.safetensors: tensor ", "has NaN at");
     }
 
     @Test
@@ -217,6 +305,7 @@ class CommandLineTest {
         assertThat(aegis("train", "dadm", "--out", folder.resolve("x")).err()).contains("--data");
         refused(aegis("verify", folder.resolve("nowhere")), "nowhere");
         refused(aegis("verify", folder.resolve("faces")), "nothing to compare");
+        refused(aegis("verify", run.resolve("best")), "inputs.safetensors is missing", "reference values");
     }
 
     /** One sentence that names what was wrong, and a status that is not zero. */

@@ -176,6 +176,22 @@ class LauncherTest {
     }
 
     @Test
+    void takesNoHalfOfAJdk() throws Exception {
+        Path half = jdk("half", "25.0.1");
+        Files.delete(half.resolve("bin/java"));
+        Result r = result(launcher(
+                        root.resolve("aegis"),
+                        Map.of(
+                                "JAVA_HOME",
+                                half.toString(),
+                                "PATH",
+                                jdk + "/bin:" + tools + ":" + System.getenv("PATH")),
+                        "--print-jdk")
+                .start());
+        assertThat(r.out().strip()).isEqualTo(jdk.toRealPath().toString());
+    }
+
+    @Test
     void takesNoOlderJdk() throws Exception {
         Path old = jdk("jdk-17", "17.0.9");
         Result r = result(launcher(

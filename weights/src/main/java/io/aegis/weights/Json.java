@@ -78,9 +78,10 @@ final class Json {
     static WeightsException invalid(Path file, String where, JacksonException e) {
         JsonLocation at = e.getLocation();
         String position = at == null ? "" : " (line " + at.getLineNr() + ", column " + at.getColumnNr() + ")";
-        return new WeightsException(
-                file + ": " + where + "not valid JSON: "
-                        + e.getOriginalMessage().replaceAll("\\s*\\R\\s*", " ") + position,
-                e);
+        // Of what was left open it also says where that began, in Jackson's words for a source that it must not show.
+        String complaint = e.getOriginalMessage()
+                .replaceAll("\\s*\\R\\s*", " ")
+                .replaceAll("\\[Source: [^\\]]*; line: (\\d+), column: (\\d+)\\]", "line $1, column $2");
+        return new WeightsException(file + ": " + where + "not valid JSON: " + complaint + position, e);
     }
 }

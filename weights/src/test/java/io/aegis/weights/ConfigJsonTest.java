@@ -98,7 +98,8 @@ class ConfigJsonTest {
                 "{\"a\":1,\"a\":2}|Duplicate field 'a'",
                 "{\"a\":1} x|not valid JSON",
                 "{\"a\":NaN}|not valid JSON",
-                "{\"a\":|(line 1, column "
+                "{\"a\":|(line 1, column ",
+                "{\"a\":1|(start marker at line 1, column 1) (line 1, column "
             })
     void refusesWhatIsNotOneObject(String text, String complaint) {
         assertThatThrownBy(() -> config(text))

@@ -62,7 +62,8 @@ final class Golden implements AutoCloseable {
     Safetensors file(String file) {
         Safetensors s = files.get(file);
         if (s == null) {
-            throw new WeightsException(directory + ": " + file + ".safetensors is missing");
+            throw new WeightsException(
+                    directory + ": " + file + ".safetensors is missing; expected a directory of reference values");
         }
         return s;
     }

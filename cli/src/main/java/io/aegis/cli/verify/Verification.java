@@ -3,6 +3,7 @@ package io.aegis.cli.verify;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.weights.ConfigJson;
+import io.aegis.weights.Finite;
 import io.aegis.weights.WeightsException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -140,6 +141,10 @@ public final class Verification {
         }
         switch (config.text("model_type")) {
             case "dadm" -> {
+                // A model that was trained has such a config.json as well.
+                Finite.check(golden.file("inputs"));
+                // Here and not at the first loss, whose message speaks to whoever trains.
+                Finite.check(golden.file("weights"));
                 new DadmVerification(golden, config, computing, rows).run();
                 rest(golden, rows, Set.of("weights", "inputs"));
             }

@@ -156,7 +156,7 @@ public record RocCurve(List<Point> points, int bonaFide, int attacks) {
         return middle > below && middle <= p.threshold ? middle : p.threshold;
     }
 
-    private static void checkLimit(String name, double limit) {
+    static void checkLimit(String name, double limit) {
         if (!(limit >= 0 && limit <= 1)) {
             throw new IllegalArgumentException("a limit on " + name + " is between 0 and 1, not " + limit);
         }

@@ -24,6 +24,11 @@ public sealed interface ThresholdRule {
      * @param limit in [0, 1]
      */
     record BpcerAtMost(double limit) implements ThresholdRule {
+        /** Checks the limit, here and not only where it is used, which is behind an epoch of training. */
+        public BpcerAtMost {
+            RocCurve.checkLimit("BPCER", limit);
+        }
+
         @Override
         public RocCurve.Point choose(RocCurve development) {
             return development.atBpcer(limit);
@@ -41,6 +46,11 @@ public sealed interface ThresholdRule {
      * @param limit in [0, 1]
      */
     record FprAtMost(double limit) implements ThresholdRule {
+        /** Checks the limit. */
+        public FprAtMost {
+            RocCurve.checkLimit("FPR", limit);
+        }
+
         @Override
         public RocCurve.Point choose(RocCurve development) {
             return development.atFpr(limit);

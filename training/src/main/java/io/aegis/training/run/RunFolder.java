@@ -10,6 +10,8 @@ import io.aegis.weights.SafetensorsWriter;
 import io.aegis.weights.StoredTensor;
 import io.aegis.weights.WeightsException;
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -62,17 +64,27 @@ public final class RunFolder {
             throw new TrainingException(
                     out + ": holds a run already; resume it, or choose another folder: nothing was changed");
         }
-        try {
-            Files.createDirectories(out);
-        } catch (IOException e) {
-            throw new TrainingException(out + ": the folder cannot be made (" + e + ")", e);
-        }
+        makeFolder();
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         json.put(FORMAT, format);
         json.set(OPTIONS, identity.options());
         json.put(DATA, identity.data());
         json.setAll(more);
         AtomicFile.write(json(), json.toPrettyString() + "\n");
+    }
+
+    private void makeFolder() {
+        try {
+            Files.createDirectories(out);
+        } catch (FileAlreadyExistsException e) {
+            throw new TrainingException(out + ": is a file, expected a folder or nothing", e);
+        } catch (FileSystemException e) {
+            // Its message is the path alone where the system gave no reason, as when a disk does not take folders.
+            String why = e.getReason() == null ? "the system does not allow it" : e.getReason();
+            throw new TrainingException(out + ": the folder cannot be made: " + why, e);
+        } catch (IOException e) {
+            throw new TrainingException(out + ": the folder cannot be made: " + e.getMessage(), e);
+        }
     }
 
     /**

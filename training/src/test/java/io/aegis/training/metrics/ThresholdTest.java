@@ -35,8 +35,10 @@ class ThresholdTest {
                 .isEqualTo(.1);
         assertThat(new ThresholdRule.FprAtMost(0.001)).hasToString("FPR <= 0.001");
         assertThat(new ThresholdRule.BpcerAtMost(0.05)).hasToString("BPCER <= 0.05");
-        assertThatThrownBy(() -> Threshold.select(DEV, new ThresholdRule.BpcerAtMost(-1)))
+        assertThatThrownBy(() -> new ThresholdRule.BpcerAtMost(-1))
                 .hasMessage("a limit on BPCER is between 0 and 1, not -1.0");
+        assertThatThrownBy(() -> new ThresholdRule.FprAtMost(2))
+                .hasMessage("a limit on FPR is between 0 and 1, not 2.0");
     }
 
     @Test
