@@ -26,7 +26,7 @@ record DemoPlan(int perDomain, int development, int test, int epochs, int alone,
     static final DadmConfig CONFIG = new DadmConfig(48, 4, 2, 8, 4, 96, 16, 8, 5);
 
     static final int PICTURE = 64;
-    static final DemoPlan FULL = new DemoPlan(1080, 100, 400, 3, 3, 90);
+    static final DemoPlan FULL = new DemoPlan(900, 100, 400, 3, 3, 90);
     static final DemoPlan QUICK = new DemoPlan(60, 40, 100, 1, 1, 4);
 
     /** Small, since the angle loss outgrows the others in large ones; a multiple of the three domains, which share it evenly. */
