@@ -29,7 +29,9 @@ record DemoPlan(int perDomain, int development, int test, int epochs, int alone,
     static final DemoPlan FULL = new DemoPlan(900, 100, 400, 3, 3, 90);
     static final DemoPlan QUICK = new DemoPlan(60, 40, 100, 1, 1, 4);
 
-    /** Small, since the angle loss outgrows the others in large ones; a multiple of the three domains, which share it evenly. */
+    /**
+     * Small, since the angle loss outgrows the others in large ones; a multiple of the three domains, which share it evenly.
+     */
     private static final int BATCH = 9;
 
     DadmTrainingOptions options(Path out, long seed, Set<Modality> modalities) {

@@ -17,7 +17,8 @@ import java.lang.foreign.MemorySegment;
  *     dx = fold(dy W)         whole pictures a thread, for the same reason
  * </pre>
  *
- * Depthwise ones are {@link CpuDepthwise}, those of few channels {@link DirectConvolution}. Other layouts and dtypes go to the plain kernels.
+ * Depthwise ones are {@link CpuDepthwise}, those of few channels {@link DirectConvolution}. Other layouts and dtypes go to
+ * the plain kernels.
  */
 final class CpuConvolution implements Convolution {
     /** Rows of patches at a time: enough that packing the weights for them is a small part of the product. */

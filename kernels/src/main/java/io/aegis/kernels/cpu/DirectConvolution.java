@@ -101,7 +101,7 @@ final class DirectConvolution {
         MemorySegment into = y.buffer().memory();
         MemorySegment start = Scratch.floats(START, out);
         if (bias == null) {
-            Frame.clear(start, 0, out);
+            Patches.clear(start, 0, out);
         } else {
             MemorySegment.copy(bias.buffer().memory(), bias.offset() << 2, start, 0, (long) out << 2);
         }

@@ -12,7 +12,8 @@ import jdk.incubator.vector.FloatVector;
  *     dw[o, t, c] = sum over places p of dy[p, o] x[p + t, c]
  * </pre>
  *
- * A tile is 4 channels o by 2 vectors of channels c, or by 1 at the end, of one tap: it stays in registers while all places go by.
+ * A tile is 4 channels o by 2 vectors of channels c, or by 1 at the end, of one tap: it stays in registers while all places
+ * go by.
  */
 final class DirectConvolutionWeight {
     private DirectConvolutionWeight() {}

@@ -4,27 +4,26 @@ import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Pictures [B, H, W, C] within a border of zeros, dense: [H + 2 padding, W + 2 padding, C] each. A line of a picture is a
- * number of whole vectors.
+ * Pictures [B, H, W, C] within a border of zeros, dense: [H + 2 padding, W + 2 padding, C] each.
  */
 final class Frame {
     /** Of scratch memory, for those who keep frames there. */
     static final int SLOT = 2;
 
     private final View x;
-    private final long border;
-    private final long inner;
+    private final int border;
+    private final int inner;
     private final int padding;
 
     Frame(View x, int padding) {
         this.x = x;
         this.padding = padding;
-        border = padding * x.size(3);
-        inner = x.size(2) * x.size(3);
+        border = (int) (padding * x.size(3));
+        inner = (int) (x.size(2) * x.size(3));
     }
 
     /** Elements of a line. */
-    long line() {
+    int line() {
         return inner + 2 * border;
     }
 
@@ -36,24 +35,15 @@ final class Frame {
     /** Copies picture {@code b}. */
     void fill(long b, MemorySegment to, long at) {
         MemorySegment from = x.buffer().memory();
-        clear(to, at, padding * line());
+        Patches.clear(to, at, padding * line());
         long next = at + padding * line();
         for (long i = 0; i < x.size(1); i++) {
-            clear(to, next, border);
+            Patches.clear(to, next, border);
             long start = x.offset() + b * x.stride(0) + i * x.stride(1);
-            for (long k = 0; k < inner; k += Lanes.N) {
-                Lanes.store(Lanes.load(from, start + k), to, next + border + k);
-            }
-            clear(to, next + border + inner, border);
+            Patches.copy(from, start, to, next + border, inner);
+            Patches.clear(to, next + border + inner, border);
             next += line();
         }
-        clear(to, next, padding * line());
-    }
-
-    /** Writes zeros, a number of whole vectors. */
-    static void clear(MemorySegment to, long at, long n) {
-        for (long k = 0; k < n; k += Lanes.N) {
-            Lanes.store(Lanes.ZERO, to, at + k);
-        }
+        Patches.clear(to, next, padding * line());
     }
 }

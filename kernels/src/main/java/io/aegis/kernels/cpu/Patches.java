@@ -168,7 +168,7 @@ final class Patches {
     }
 
     /** Short rows: a bulk copy would cost more to start than to do. */
-    private static void copy(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
+    static void copy(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
         int i = 0;
         for (; i < Lanes.bound(n); i += Lanes.N) {
             Lanes.store(Lanes.load(x, ix + i), y, iy + i);
@@ -178,7 +178,8 @@ final class Patches {
         }
     }
 
-    private static void clear(MemorySegment y, long iy, int n) {
+    /** Writes zeros. */
+    static void clear(MemorySegment y, long iy, int n) {
         int i = 0;
         for (; i < Lanes.bound(n); i += Lanes.N) {
             Lanes.store(Lanes.ZERO, y, iy + i);

@@ -93,7 +93,8 @@ public record SyntheticInstructions(long seed, int size, List<Domain> domains) {
      * Draws and writes everything: {@code images/}, {@code train.json}, {@code development.json}, {@code test.json} (the
      * same domains, other people) and {@code unseen.json} (another domain), and {@code base/}, the small model that is to
      * learn from them. {@code first.json} is of the training pictures too, and asks only for the name of the attack: a model
-     * that starts from nothing learns to see by it before it learns to speak. The training list comes last, so that a folder with one is complete.
+     * that starts from nothing learns to see by it before it learns to speak. The training list comes last, so that a folder
+     * with one is complete.
      *
      * @param train faces to learn from; each is asked two or three questions
      * @param development faces to choose the best state by
