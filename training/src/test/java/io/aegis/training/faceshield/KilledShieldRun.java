@@ -3,10 +3,11 @@ package io.aegis.training.faceshield;
 import io.aegis.training.report.ProgressBar;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A run in a process of its own: {@code DATA OUT LOOKS}. Resumes when there is something to resume; hangs after LOOKS looks
- * at the clock.
+ * at the clock since its first checkpoint.
  */
 final class KilledShieldRun {
     private KilledShieldRun() {}
@@ -14,7 +15,12 @@ final class KilledShieldRun {
     public static void main(String[] arguments) {
         Path data = Path.of(arguments[0]);
         Path out = Path.of(arguments[1]);
-        ProgressBar.Surroundings console = TinyShield.console(Long.parseLong(arguments[2]), () -> {
+        long looks = Long.parseLong(arguments[2]);
+        AtomicLong seen = new AtomicLong();
+        ProgressBar.Surroundings console = TinyShield.console(0, () -> {
+            if (!Files.exists(out.resolve("last.safetensors")) || seen.incrementAndGet() <= looks) {
+                return;
+            }
             try {
                 Thread.sleep(Long.MAX_VALUE);
             } catch (InterruptedException e) {
