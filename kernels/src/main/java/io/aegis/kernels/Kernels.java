@@ -15,6 +15,11 @@ public interface Kernels {
 
     Device device();
 
+    /** Where tensors made for these kernels live; null for ordinary host memory. */
+    default Memory memory() {
+        return null;
+    }
+
     Matmul matmul();
 
     Attention attention();

@@ -297,7 +297,7 @@ public final class View {
 
     /** Reads the element at a buffer position (see {@link #index}) as a double, whatever the dtype. Host only. */
     public double getAt(long position) {
-        MemorySegment m = buffer.memory();
+        MemorySegment m = buffer.reading();
         return switch (dtype) {
             case F64 -> m.get(F64, position << 3);
             case F32 -> m.get(F32, position << 2);
@@ -347,7 +347,7 @@ public final class View {
 
     /** Reads the integer at a buffer position exactly; of a floating dtype, its integer part. Host only. */
     public long getLongAt(long position) {
-        return dtype == DType.I64 ? buffer.memory().get(I64, position << 3) : (long) getAt(position);
+        return dtype == DType.I64 ? buffer.reading().get(I64, position << 3) : (long) getAt(position);
     }
 
     /** Writes an integer at a buffer position, exactly, or its low bits where the dtype has fewer. Host only. */

@@ -1,0 +1,80 @@
+package io.aegis.kernels.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * The one struct that a kernel takes, packed as C lays it out on a 64-bit machine: each field at a multiple of its own
+ * size. One a thread, used again for every launch.
+ */
+final class Arguments {
+    /** {@code MAX_RANK} of common.cuh. */
+    static final int MAX_RANK = 6;
+
+    private static final int CAPACITY = 4096;
+    private static final ThreadLocal<Arguments> OWN = ThreadLocal.withInitial(Arguments::new);
+
+    private final MemorySegment memory = Arena.ofAuto().allocate(CAPACITY, 16);
+    private long used;
+
+    private Arguments() {}
+
+    /** This thread's, empty. */
+    static Arguments begin() {
+        Arguments a = OWN.get();
+        a.used = 0;
+        return a;
+    }
+
+    /** A device address. */
+    Arguments pointer(long address) {
+        return i64(address);
+    }
+
+    Arguments i64(long value) {
+        memory.set(ValueLayout.JAVA_LONG, place(8), value);
+        return this;
+    }
+
+    Arguments i32(int value) {
+        memory.set(ValueLayout.JAVA_INT, place(4), value);
+        return this;
+    }
+
+    Arguments f32(double value) {
+        memory.set(ValueLayout.JAVA_FLOAT, place(4), (float) value);
+        return this;
+    }
+
+    /**
+     * The struct View of common.cuh.
+     *
+     * @param data address of its first element
+     * @throws IllegalArgumentException for more than {@link #MAX_RANK} dimensions
+     */
+    Arguments view(long data, long[] shape, long[] strides) {
+        if (shape.length > MAX_RANK) {
+            throw new IllegalArgumentException("a view of rank " + shape.length + ", at most " + MAX_RANK);
+        }
+        i64(data).i32(shape.length).i32(0);
+        for (int d = 0; d < MAX_RANK; d++) {
+            i64(d < shape.length ? shape[d] : 1);
+        }
+        for (int d = 0; d < MAX_RANK; d++) {
+            i64(d < shape.length ? strides[d] : 0);
+        }
+        return this;
+    }
+
+    /** The struct, to be copied by whoever launches. */
+    MemorySegment packed() {
+        return memory.asSlice(0, used + 7 & -8);
+    }
+
+    private long place(int size) {
+        long at = used + size - 1 & -size;
+        used = at + size;
+        return at;
+    }
+}

@@ -1,0 +1,103 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What every family of kernels here works with: addresses of views, scratch memory, launches. Work is queued and runs in
+ * order, so scratch may be closed as soon as the launch that uses it is queued.
+ */
+final class Cuda {
+    private final Engine engine;
+    private final DeviceMemory memory;
+    private final Precision precision;
+
+    Cuda(Engine engine, DeviceMemory memory, Precision precision) {
+        this.engine = engine;
+        this.memory = memory;
+        this.precision = precision;
+    }
+
+    Engine.Properties properties() {
+        return engine.properties();
+    }
+
+    /** What products and attention round their float32 operands to. */
+    Precision precision() {
+        return precision;
+    }
+
+    DeviceMemory memory() {
+        return memory;
+    }
+
+    Engine engine() {
+        return engine;
+    }
+
+    /** Address of a view's first element, to be read. */
+    long read(View v) {
+        return memory.residence(v.buffer()).reading() + v.offset() * v.dtype().bytes();
+    }
+
+    /** As {@link #read}, 0 for null. */
+    long readOrNull(View v) {
+        return v == null ? 0 : read(v);
+    }
+
+    /** Address of a view's first element, to be overwritten (all of the view; not what lies around it). */
+    long write(View v) {
+        boolean whole = v.isContiguous() && v.bytes() == v.buffer().bytes();
+        return memory.residence(v.buffer()).writing(whole)
+                + v.offset() * v.dtype().bytes();
+    }
+
+    /** As {@link #write}, 0 for null. */
+    long writeOrNull(View v) {
+        return v == null ? 0 : write(v);
+    }
+
+    /** Address of a view's first element, to be read and changed. */
+    long update(View v) {
+        return memory.residence(v.buffer()).writing(false)
+                + v.offset() * v.dtype().bytes();
+    }
+
+    Engine.Kernel kernel(Variant variant, String entry) {
+        return engine.kernel(variant, entry);
+    }
+
+    void launch(Variant variant, String entry, Engine.Grid grid, Arguments arguments) {
+        engine.launch(engine.kernel(variant, entry), grid, arguments.packed());
+    }
+
+    /** Memory that lasts until it is closed. */
+    Scratch scratch() {
+        return new Scratch();
+    }
+
+    /** Blocks of scratch memory, given back together. */
+    final class Scratch implements AutoCloseable {
+        private final List<long[]> blocks = new ArrayList<>();
+
+        /** Address of a fresh block with any content. */
+        long take(long bytes) {
+            long address = memory.take(bytes);
+            blocks.add(new long[] {address, bytes});
+            return address;
+        }
+
+        /** As {@link #take}, for so many elements. */
+        long take(DType dtype, long elements) {
+            return take(elements * dtype.bytes());
+        }
+
+        @Override
+        public void close() {
+            blocks.forEach(b -> memory.give(b[0], b[1]));
+            blocks.clear();
+        }
+    }
+}

@@ -1,0 +1,122 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.Attention;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Convolution;
+import io.aegis.kernels.Device;
+import io.aegis.kernels.Elementwise;
+import io.aegis.kernels.Embedding;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Loss;
+import io.aegis.kernels.Matmul;
+import io.aegis.kernels.Memory;
+import io.aegis.kernels.MutualInformation;
+import io.aegis.kernels.Normalization;
+import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.Reduction;
+import io.aegis.kernels.RotaryEmbedding;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A GPU for use. A call that a family's kernels do not cover (another dtype, a layout nobody needs) is computed on the
+ * host: buffers move by themselves, so the result is the same, only later.
+ */
+final class CudaKernels implements Kernels, AutoCloseable {
+    private final Engine engine;
+    private final DeviceMemory memory;
+    private final Cuda cuda;
+    private final Kernels host = Backends.best();
+
+    CudaKernels(Engine engine, Device device, Precision precision) {
+        this.engine = engine;
+        this.memory = new DeviceMemory(engine, device);
+        this.cuda = new Cuda(engine, memory, precision);
+    }
+
+    @Override
+    public String name() {
+        return "cuda";
+    }
+
+    @Override
+    public Device device() {
+        return memory.device();
+    }
+
+    @Override
+    public Memory memory() {
+        return memory;
+    }
+
+    /** For tests of one family. */
+    Cuda cuda() {
+        return cuda;
+    }
+
+    @Override
+    public Matmul matmul() {
+        return host.matmul();
+    }
+
+    @Override
+    public Attention attention() {
+        return host.attention();
+    }
+
+    @Override
+    public RotaryEmbedding rotaryEmbedding() {
+        return host.rotaryEmbedding();
+    }
+
+    @Override
+    public Normalization normalization() {
+        return host.normalization();
+    }
+
+    @Override
+    public Convolution convolution() {
+        return host.convolution();
+    }
+
+    @Override
+    public Elementwise elementwise() {
+        return host.elementwise();
+    }
+
+    @Override
+    public Reduction reduction() {
+        return host.reduction();
+    }
+
+    @Override
+    public Embedding embedding() {
+        return host.embedding();
+    }
+
+    @Override
+    public Loss loss() {
+        return host.loss();
+    }
+
+    @Override
+    public MutualInformation mutualInformation() {
+        return host.mutualInformation();
+    }
+
+    @Override
+    public Optimizer optimizer() {
+        return host.optimizer();
+    }
+
+    @Override
+    public List<Choice> choices() {
+        return new ArrayList<>(host.choices());
+    }
+
+    @Override
+    public void close() {
+        memory.trim();
+        engine.close();
+    }
+}

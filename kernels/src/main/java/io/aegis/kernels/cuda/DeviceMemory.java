@@ -1,0 +1,168 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.Buffer;
+import io.aegis.kernels.Device;
+import io.aegis.kernels.Memory;
+import java.lang.ref.Reference;
+import java.lang.ref.ReferenceQueue;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * The caching allocator of one engine. Since all work runs on one stream, a block that was released may be handed out at
+ * once: whoever writes it next is queued behind whoever read it last. Blocks are kept by size; a request takes one that
+ * wastes at most an eighth.
+ *
+ * <p>Buffers of the host that kernels were given (weights, mapped files) keep their copy on the device as long as the
+ * {@link Buffer} is reachable; what has become unreachable is collected when memory is asked for.
+ */
+final class DeviceMemory implements Memory {
+    private static final long GRAIN = 512;
+    private static final boolean POISON = Boolean.getBoolean("aegis.poison");
+
+    private final Engine engine;
+    private final Device device;
+    private final TreeMap<Long, ArrayDeque<Long>> free = new TreeMap<>();
+    private final ReferenceQueue<Buffer> dropped = new ReferenceQueue<>();
+    private final Map<Reference<? extends Buffer>, Residence> guests = new HashMap<>();
+    private long liveBytes;
+    private long liveBlocks;
+    private long peakBytes;
+
+    DeviceMemory(Engine engine, Device device) {
+        this.engine = engine;
+        this.device = device;
+    }
+
+    Device device() {
+        return device;
+    }
+
+    Engine engine() {
+        return engine;
+    }
+
+    /** A block of raw memory: its address. */
+    synchronized long take(long bytes) {
+        collect();
+        long size = rounded(bytes);
+        Map.Entry<Long, ArrayDeque<Long>> fit = free.ceilingEntry(size);
+        long address;
+        if (fit != null && fit.getKey() == size) {
+            address = fit.getValue().pop();
+            if (fit.getValue().isEmpty()) {
+                free.remove(fit.getKey());
+            }
+        } else {
+            address = allocate(size);
+        }
+        liveBytes += size;
+        peakBytes = Math.max(peakBytes, liveBytes);
+        if (POISON) {
+            engine.fill(address, (byte) 0xff, size);
+        }
+        return address;
+    }
+
+    /** Gives a block back; {@code bytes} as it was asked for. */
+    synchronized void give(long address, long bytes) {
+        long size = rounded(bytes);
+        liveBytes -= size;
+        free.computeIfAbsent(size, s -> new ArrayDeque<>()).push(address);
+    }
+
+    @Override
+    public Buffer acquire(long bytes) {
+        Residence residence = new Residence(this, bytes);
+        synchronized (this) {
+            liveBlocks++;
+        }
+        return Buffer.mirrored(bytes, residence);
+    }
+
+    @Override
+    public void release(Buffer buffer) {
+        ((Residence) buffer.mirror()).release();
+        synchronized (this) {
+            liveBlocks--;
+        }
+    }
+
+    /** The copy on this device of any buffer. */
+    Residence residence(Buffer buffer) {
+        Buffer.Mirror mirror = buffer.mirror();
+        if (mirror == null) {
+            mirror = buffer.mirror(() -> guest(buffer));
+        }
+        if (mirror instanceof Residence r && r.memory() == this) {
+            return r;
+        }
+        throw new CudaException("a buffer of " + buffer.device() + " was given to kernels of " + device);
+    }
+
+    private Residence guest(Buffer buffer) {
+        Residence residence = new Residence(this, buffer.memory());
+        synchronized (this) {
+            guests.put(new java.lang.ref.PhantomReference<>(buffer, dropped), residence);
+        }
+        return residence;
+    }
+
+    private void collect() {
+        for (Reference<? extends Buffer> r = dropped.poll(); r != null; r = dropped.poll()) {
+            Residence gone = guests.remove(r);
+            if (gone != null) {
+                gone.release();
+            }
+        }
+    }
+
+    @Override
+    public synchronized long liveBytes() {
+        return liveBytes;
+    }
+
+    @Override
+    public synchronized long liveBlocks() {
+        return liveBlocks;
+    }
+
+    @Override
+    public synchronized long peakBytes() {
+        return peakBytes;
+    }
+
+    @Override
+    public synchronized void resetPeak() {
+        peakBytes = liveBytes;
+    }
+
+    @Override
+    public synchronized void trim() {
+        free.values().forEach(addresses -> addresses.forEach(engine::free));
+        free.clear();
+    }
+
+    private long allocate(long size) {
+        try {
+            return engine.allocate(size);
+        } catch (OutOfMemoryError first) {
+            trim();
+            try {
+                return engine.allocate(size);
+            } catch (OutOfMemoryError second) {
+                throw new OutOfMemoryError("no memory on " + device + " for a tensor of " + size + " bytes; "
+                        + liveBytes + " bytes are in use by other tensors: " + second.getMessage());
+            }
+        }
+    }
+
+    /** A few sizes rather than many, so that blocks fit again: an eighth of the power of two below. */
+    private static long rounded(long bytes) {
+        long wanted = Math.max(GRAIN, bytes);
+        long step = Math.max(GRAIN, Long.highestOneBit(wanted) >> 3);
+        return (wanted + step - 1) / step * step;
+    }
+}

@@ -1,0 +1,100 @@
+package io.aegis.kernels.cuda;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Where compiled kernels run: a GPU behind its driver, or the emulator on the host. Everything is done in the order of the
+ * calls, as on one stream; launches return before they are done. Thread-safe.
+ */
+interface Engine extends AutoCloseable {
+    Properties properties();
+
+    /** A short name for people: {@code cuda:0}, {@code emulator}. */
+    String name();
+
+    /**
+     * Memory of the device, 256-byte aligned, with any content.
+     *
+     * @throws OutOfMemoryError with what was asked for and what the device has; nothing is lost and the engine is usable
+     */
+    long allocate(long bytes);
+
+    /** Gives memory back to the device, behind all work that was queued before. */
+    void free(long address);
+
+    /** Host to device; returns when {@code from} may be changed. */
+    void upload(MemorySegment from, long to);
+
+    /** Device to host; returns when {@code to} holds the bytes. */
+    void download(long from, MemorySegment to);
+
+    /** Device to device, queued. */
+    void copy(long from, long to, long bytes);
+
+    /** Writes one byte value everywhere, queued. */
+    void fill(long to, byte value, long bytes);
+
+    /**
+     * An entry of a compiled variant; compiled, cached and loaded the first time.
+     *
+     * @throws CudaException when it does not compile or load, with the compiler's or the driver's words
+     */
+    Kernel kernel(Variant variant, String entry);
+
+    /**
+     * Queues a launch.
+     *
+     * @param arguments the kernel's one struct, copied before this returns
+     * @throws CudaException naming kernel and launch shape; an error of an earlier kernel may come up here
+     */
+    void launch(Kernel kernel, Grid grid, MemorySegment arguments);
+
+    /** Waits until everything queued is done. */
+    void synchronize();
+
+    @Override
+    void close();
+
+    /**
+     * What kernels adapt to.
+     *
+     * @param description the device's own name
+     * @param major compute capability, with {@code minor}
+     * @param multiprocessors blocks that run at once are a multiple of it
+     * @param memory bytes in all
+     * @param sharedBytes the most dynamic shared memory that a block can ask for
+     * @param cacheBytes second-level cache
+     */
+    record Properties(
+            String description,
+            int major,
+            int minor,
+            int multiprocessors,
+            long memory,
+            int sharedBytes,
+            int cacheBytes) {}
+
+    /** A loaded entry. */
+    interface Kernel {
+        Variant variant();
+
+        String entry();
+    }
+
+    /**
+     * The shape of a launch: blocks in three dimensions, threads of a block in one.
+     *
+     * @param threads a multiple of 32
+     * @param shared bytes of dynamic shared memory
+     */
+    record Grid(long x, long y, long z, int threads, int shared) {
+        static Grid of(long blocks, int threads) {
+            return new Grid(blocks, 1, 1, threads, 0);
+        }
+
+        /** Enough blocks of {@code threads} for one thread an item. */
+        static Grid cover(long items, int threads) {
+            return of(Math.max(1, (items + threads - 1) / threads), threads);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.Buffer;
+import io.aegis.kernels.Device;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The two copies of one buffer. A copy is made when it is first asked for, and brought up to date when the other one has
+ * changed since; a reader leaves both current, a writer leaves its own.
+ */
+final class Residence implements Buffer.Mirror {
+    private final DeviceMemory memory;
+    private final long bytes;
+    /** Host memory that was there before, or is made here; null while nobody has asked. */
+    private MemorySegment host;
+
+    private Arena own;
+    private long address;
+    private boolean onDevice;
+    private boolean hostCurrent;
+    private boolean deviceCurrent;
+
+    /** Begins on the device, with any content. */
+    Residence(DeviceMemory memory, long bytes) {
+        this.memory = memory;
+        this.bytes = bytes;
+    }
+
+    /** Begins on the host. */
+    Residence(DeviceMemory memory, MemorySegment host) {
+        this.memory = memory;
+        this.bytes = host.byteSize();
+        this.host = host;
+        this.hostCurrent = true;
+    }
+
+    DeviceMemory memory() {
+        return memory;
+    }
+
+    @Override
+    public Device device() {
+        return memory.device();
+    }
+
+    @Override
+    public synchronized MemorySegment host(boolean writes) {
+        if (host == null) {
+            own = Arena.ofShared();
+            host = own.allocate(Math.max(1, bytes), Buffer.ALIGNMENT);
+        }
+        if (!hostCurrent && deviceCurrent && bytes > 0) {
+            memory.engine().download(address, host);
+        }
+        hostCurrent = true;
+        if (writes) {
+            deviceCurrent = false;
+        }
+        return host;
+    }
+
+    /** Address of the device's copy, current, for kernels that read it. */
+    synchronized long reading() {
+        return current(true);
+    }
+
+    /**
+     * Address of the device's copy for kernels that write it.
+     *
+     * @param whole whether every byte is overwritten, so that what was there does not matter
+     */
+    synchronized long writing(boolean whole) {
+        long at = current(!whole);
+        hostCurrent = false;
+        return at;
+    }
+
+    private long current(boolean contents) {
+        if (!onDevice) {
+            address = memory.take(bytes);
+            onDevice = true;
+        }
+        if (contents && !deviceCurrent && hostCurrent && bytes > 0) {
+            memory.engine().upload(host, address);
+        }
+        deviceCurrent = true;
+        return address;
+    }
+
+    /** Frees both copies that were made here. */
+    synchronized void release() {
+        if (onDevice) {
+            memory.give(address, bytes);
+            onDevice = false;
+        }
+        deviceCurrent = false;
+        if (own != null) {
+            own.close();
+            own = null;
+            host = null;
+        }
+        hostCurrent = host != null;
+    }
+}

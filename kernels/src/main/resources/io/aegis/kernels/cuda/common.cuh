@@ -1,0 +1,191 @@
+// common.cuh: the words that every kernel here is written in. It alone holds inline PTX.
+//
+// Kernels are header-free: this file is handed to NVRTC in memory, and to g++ when the emulator runs a kernel on the host.
+// There emulator.h gives the same words another meaning (a thread is a fibre, a barrier is a switch), so a kernel uses
+// these words, threadIdx, blockIdx, blockDim, gridDim and the maths functions of the language, and nothing else.
+//
+//   KERNEL(threads, blocks, name, Args)   an entry that takes one struct `a` by value; `blocks` resident at least
+//   SHARED(type, name, count)             a fixed array in shared memory
+//   DYNAMIC_SHARED(name)                  u8* to the launch's dynamic shared memory, 1024-byte aligned
+//   barrier()                             all threads of the block meet
+//   A struct Args is laid out as C does it on a 64-bit machine; Arguments.java packs it.
+#pragma once
+
+typedef unsigned char u8;
+typedef signed char i8;
+typedef unsigned short u16;
+typedef short i16;
+typedef unsigned int u32;
+typedef int i32;
+typedef unsigned long long u64;
+typedef long long i64;
+
+struct bf16 { u16 bits; };
+struct f16 { u16 bits; };
+
+// A strided window, in elements: what View.java is. Dimensions beyond rank have size 1 and stride 0.
+enum { MAX_RANK = 6 };
+struct View {
+    u8* data;
+    i32 rank;
+    i32 unused;
+    i64 size[MAX_RANK];
+    i64 stride[MAX_RANK];
+};
+
+#ifdef AEGIS_EMULATOR
+#include "emulator.h"
+#else
+
+#define DEVICE __device__ __forceinline__
+#define KERNEL(threads, blocks, name, Args) \
+    extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Args a)
+#define SHARED(type, name, count) __shared__ __align__(16) type name[count]
+#define DYNAMIC_SHARED(name) extern __shared__ __align__(1024) u8 name[]
+
+DEVICE void barrier() { __syncthreads(); }
+DEVICE void warp_barrier() { __syncwarp(); }
+// Named barrier among a multiple of 32 threads; id 1 to 15.
+DEVICE void barrier_of(int id, int threads) { asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
+
+// Warp-wide exchange; every lane takes part.
+DEVICE float shuffle_xor(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+DEVICE u32 shuffle_xor(u32 x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+DEVICE i32 shuffle_xor(i32 x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+DEVICE float shuffle(float x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
+DEVICE u32 shuffle(u32 x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
+DEVICE i32 shuffle(i32 x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
+DEVICE u32 shuffle_up(u32 x, int by) { return __shfl_up_sync(0xffffffffu, x, by); }
+DEVICE u32 votes(bool p) { return __ballot_sync(0xffffffffu, p); }
+DEVICE int count_bits(u32 x) { return __popc(x); }
+DEVICE int lowest_bit(u32 x) { return __ffs((int)x) - 1; }
+DEVICE int leading_zeros(u32 x) { return __clz((int)x); }
+DEVICE u32 multiply_high(u32 a, u32 b) { return __umulhi(a, b); }
+
+DEVICE float as_float(u32 x) { return __uint_as_float(x); }
+DEVICE u32 as_bits(float x) { return __float_as_uint(x); }
+
+// Fast approximations, good to about 2 units in the last place of float32's 24 bits.
+DEVICE float ex2(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
+DEVICE float lg2(float x) { float y; asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
+DEVICE float reciprocal(float x) { float y; asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
+
+// Rounding to nearest even; two at a time, the first in the low half.
+DEVICE float to_float(float x) { return x; }
+DEVICE float to_float(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
+DEVICE float to_float(f16 x) { float y; asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits)); return y; }
+DEVICE void from_float(float x, float& y) { y = x; }
+DEVICE void from_float(float x, bf16& y) { asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x)); }
+DEVICE void from_float(float x, f16& y) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x)); }
+DEVICE u32 pack(float low, float high, bf16) { u32 y; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low)); return y; }
+DEVICE u32 pack(float low, float high, f16) { u32 y; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low)); return y; }
+
+// 16 bytes at once, from and to global or shared memory; the address is a multiple of 16.
+struct __align__(16) Word4 { u32 x, y, z, w; };
+DEVICE Word4 load16(const void* p) { return *(const Word4*)p; }
+DEVICE void store16(void* p, Word4 v) { *(Word4*)p = v; }
+// The same, for global memory that this launch reads once: it does not push other data out of the first-level cache.
+DEVICE Word4 load16_once(const void* p) {
+    Word4 v;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
+    return v;
+}
+
+// Asynchronous copies from global to shared memory, 16 bytes, of which the first `bytes` (0 to 16) are read and the rest are
+// zero; both addresses are multiples of 16. A copy has arrived for the thread that issued it after copies_wait<n>() left at
+// most n of its groups open, for others after a barrier behind that.
+DEVICE u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
+DEVICE void copy_async16(void* to, const void* from, int bytes) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(bytes) : "memory");
+}
+DEVICE void copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int N> DEVICE void copies_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory"); }
+
+// Four 8x8 matrices of 16-bit elements; lane l gives the address of row l % 8 of matrix l / 8 (16 bytes, in shared memory).
+// Register i of lane l then holds elements 2 (l % 4) and 2 (l % 4) + 1 of row l / 4 of matrix i; transposed: of column l / 4.
+DEVICE void load_matrices(u32 (&r)[4], const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(shared_address(row)) : "memory");
+}
+DEVICE void load_matrices_transposed(u32 (&r)[4], const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(shared_address(row)) : "memory");
+}
+
+// d += a b with a 16 x 16 (row-major), b 16 x 8 (column-major), d 16 x 8 in float32. Lane l, g = l / 4, t = l % 4 holds
+//   a[0] (g, 2t..2t+1)  a[1] (g+8, 2t..)  a[2] (g, 2t+8..)  a[3] (g+8, 2t+8..)
+//   b[0] (2t..2t+1, g)  b[1] (2t+8..2t+9, g)      d[0..1] (g, 2t..2t+1)  d[2..3] (g+8, 2t..2t+1)
+DEVICE void multiply_add(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1, bf16) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+DEVICE void multiply_add(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1, f16) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// Global memory, among all blocks.
+DEVICE u32 atomic_add(u32* p, u32 x) { return atomicAdd(p, x); }
+DEVICE float atomic_add(float* p, float x) { return atomicAdd(p, x); }
+// What this thread wrote before is seen by all blocks before what it writes after.
+DEVICE void fence() { __threadfence(); }
+
+#endif
+
+// What follows is written in the words above, for the GPU and the host alike.
+
+enum { WARP = 32 };
+DEVICE int lane() { return (int)(threadIdx.x % WARP); }
+DEVICE int warp() { return (int)(threadIdx.x / WARP); }
+
+DEVICE float larger(float a, float b) { return a > b ? a : b; }
+DEVICE float smaller(float a, float b) { return a < b ? a : b; }
+template <class T> DEVICE T least(T a, T b) { return a < b ? a : b; }
+
+// A tree over the lanes: the order of the sum is fixed, and every lane has the result.
+DEVICE float warp_sum(float x) {
+    for (int m = WARP / 2; m > 0; m /= 2) x += shuffle_xor(x, m);
+    return x;
+}
+DEVICE float warp_max(float x) {
+    for (int m = WARP / 2; m > 0; m /= 2) x = larger(x, shuffle_xor(x, m));
+    return x;
+}
+// Over a block of up to 1024 threads, a multiple of 32; `room` is 32 floats of shared memory, free again behind a barrier.
+DEVICE float block_sum(float x, float* room) {
+    x = warp_sum(x);
+    if (lane() == 0) room[warp()] = x;
+    barrier();
+    float y = lane() < (int)(blockDim.x / WARP) ? room[lane()] : 0.f;
+    return warp_sum(y);
+}
+DEVICE float block_max(float x, float* room) {
+    x = warp_max(x);
+    if (lane() == 0) room[warp()] = x;
+    barrier();
+    float y = lane() < (int)(blockDim.x / WARP) ? room[lane()] : room[0];
+    return warp_max(y);
+}
+
+// Elements behind the first of the `linear`-th element in row-major order.
+DEVICE i64 position(const View& v, i64 linear) {
+    i64 at = 0;
+    for (int d = v.rank - 1; d >= 0; d--) {
+        at += linear % v.size[d] * v.stride[d];
+        linear /= v.size[d];
+    }
+    return at;
+}
+
+// Philox 4x32-10 (Salmon et al., SC 2011), bit for bit as Philox.java: key (seed), counter c.
+DEVICE void philox(u64 seed, u32 (&c)[4]) {
+    u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);
+    for (int i = 0; i < 10; i++) {
+        u32 h0 = multiply_high(0xD2511F53u, c[0]), l0 = 0xD2511F53u * c[0];
+        u32 h1 = multiply_high(0xCD9E8D57u, c[2]), l1 = 0xCD9E8D57u * c[2];
+        c[0] = h1 ^ c[1] ^ k0;
+        c[2] = h0 ^ c[3] ^ k1;
+        c[1] = l1;
+        c[3] = l0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+}
