@@ -27,11 +27,13 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final DeviceMemory memory;
     private final Cuda cuda;
     private final Kernels host = Backends.best();
+    private final Matmul matmul;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
         this.engine = engine;
         this.memory = new DeviceMemory(engine, device);
         this.cuda = new Cuda(engine, memory, precision);
+        this.matmul = new CudaMatmul(cuda, host.matmul());
     }
 
     @Override
@@ -56,7 +58,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Matmul matmul() {
-        return host.matmul();
+        return matmul;
     }
 
     @Override
