@@ -6,4 +6,6 @@ module io.aegis.cli {
 
     opens io.aegis.cli to
             info.picocli;
+    opens io.aegis.cli.gpu to
+            info.picocli;
 }

@@ -49,6 +49,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
         return memory;
     }
 
+    @Override
+    public void synchronize() {
+        engine.synchronize();
+    }
+
     /** For tests of one family. */
     Cuda cuda() {
         return cuda;
