@@ -5,5 +5,4 @@ module io.aegis.kernels {
     requires org.bytedeco.openblas;
 
     exports io.aegis.kernels;
-    exports io.aegis.kernels.check;
-}
+    exports io.aegis.kernels.cuda;
