@@ -5,4 +5,5 @@ module io.aegis.kernels {
     requires org.bytedeco.openblas;
 
     exports io.aegis.kernels;
+    exports io.aegis.kernels.check;
 }
