@@ -27,6 +27,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final DeviceMemory memory;
     private final Cuda cuda;
     private final Kernels host = Backends.best();
+    private final Normalization normalization;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
         this(engine, new DeviceMemory(engine, device), precision);
@@ -37,6 +38,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.engine = engine;
         this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
+        this.normalization = new CudaNormalization(cuda, host.normalization());
     }
 
     @Override
@@ -76,7 +78,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Normalization normalization() {
-        return host.normalization();
+        return normalization;
     }
 
     @Override
