@@ -27,11 +27,13 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final DeviceMemory memory;
     private final Cuda cuda;
     private final Kernels host = Backends.best();
+    private final Elementwise elementwise;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
         this.engine = engine;
         this.memory = new DeviceMemory(engine, device);
         this.cuda = new Cuda(engine, memory, precision);
+        this.elementwise = new CudaElementwise(cuda, host.elementwise());
     }
 
     @Override
@@ -86,7 +88,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Elementwise elementwise() {
-        return host.elementwise();
+        return elementwise;
     }
 
     @Override
