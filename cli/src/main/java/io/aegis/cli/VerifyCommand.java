@@ -44,8 +44,9 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Option(
             names = "--dtype",
-            description = "f32 (default); f64, which only the plain kernels compute; bf16 or f16, which GPUs round products"
-                    + " to: their error may be twice that of a run that rounds every tensor")
+            description =
+                    "f32 (default); f64, which only the plain kernels compute; bf16 or f16, which GPUs round products"
+                            + " to: their error may be twice that of a run that rounds every tensor")
     Type dtype = Type.F32;
 
     @Option(names = "--device", paramLabel = "DEVICE", description = "cpu (default), cuda, cuda:N or emulator")

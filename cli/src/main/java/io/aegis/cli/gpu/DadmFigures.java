@@ -51,8 +51,8 @@ final class DadmFigures {
                     }
                 }
             }
-            out.accept(Line.figure(
-                    "device memory, most at once", kernels.memory().peakBytes() / 1e9, "GB"));
+            out.accept(
+                    Line.figure("device memory, most at once", kernels.memory().peakBytes() / 1e9, "GB"));
         }
     }
 

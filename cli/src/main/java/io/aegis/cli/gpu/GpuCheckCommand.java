@@ -1,7 +1,6 @@
 package io.aegis.cli.gpu;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.kernels.Kernels;
 import java.io.IOException;
@@ -16,15 +15,15 @@ import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** Proof and figures of a GPU, in one command. */
 @Command(
         name = "gpu-check",
-        description = "Compares every kernel of a GPU with the plain ones and whole models with reference values, measures"
-                + " speed beside the device's own ceilings, and writes report.md and report.json. Each section runs in a"
-                + " process of its own under a time limit. Exit status 1 when anything is wrong.",
+        description =
+                "Compares every kernel of a GPU with the plain ones and whole models with reference values, measures"
+                        + " speed beside the device's own ceilings, and writes report.md and report.json. Each section runs in a"
+                        + " process of its own under a time limit. Exit status 1 when anything is wrong.",
         mixinStandardHelpOptions = true)
 public final class GpuCheckCommand implements Callable<Integer> {
     /** Opens the kernels of a device; it is the command line's own way, handed in. */
@@ -39,7 +38,10 @@ public final class GpuCheckCommand implements Callable<Integer> {
     @Option(names = "--device", paramLabel = "DEVICE", description = "cuda (default), cuda:N or emulator")
     String device = "cuda";
 
-    @Option(names = "--golden", paramLabel = "DIR", description = "directory of reference values; without it those sections are left out")
+    @Option(
+            names = "--golden",
+            paramLabel = "DIR",
+            description = "directory of reference values; without it those sections are left out")
     Path golden;
 
     @Option(names = "--sections", split = ",", paramLabel = "NAME", description = "some of: ${COMPLETION-CANDIDATES}")
@@ -51,7 +53,9 @@ public final class GpuCheckCommand implements Callable<Integer> {
     @Option(names = "--limit", paramLabel = "SECONDS", description = "for each section (300)")
     int limit = 300;
 
-    @Option(names = "--sanitizer", description = "run the comparison under compute-sanitizer as well, where it is installed")
+    @Option(
+            names = "--sanitizer",
+            description = "run the comparison under compute-sanitizer as well, where it is installed")
     boolean sanitizer;
 
     @Option(names = "--child", hidden = true)
@@ -174,7 +178,9 @@ public final class GpuCheckCommand implements Callable<Integer> {
         if (!ended) {
             lines.add(Line.failure(title, "ended after " + limit + " s: it hung, or the limit is too short"));
         } else if (p.exitValue() != 0) {
-            String last = rest.isEmpty() ? "see " + said : String.join(" | ", rest.subList(Math.max(0, rest.size() - 4), rest.size()));
+            String last = rest.isEmpty()
+                    ? "see " + said
+                    : String.join(" | ", rest.subList(Math.max(0, rest.size() - 4), rest.size()));
             lines.add(Line.failure(title, String.format(Locale.ROOT, "exit status %d: %s", p.exitValue(), last)));
         }
         return new Part(title, (System.nanoTime() - start) / 1e9, lines);

@@ -36,7 +36,9 @@ final class GpuReport {
                 s.append(Double.isNaN(l.value()) ? "" : String.format(Locale.ROOT, "%.2f", l.value()));
                 s.append(" | ").append(l.unit()).append(" | ");
                 s.append(Double.isNaN(l.share()) ? "" : String.format(Locale.ROOT, "%.1f %%", 100 * l.share()));
-                s.append(" | ").append(l.failed() ? "**failed** " : "").append(l.note().replace("|", "/"));
+                s.append(" | ")
+                        .append(l.failed() ? "**failed** " : "")
+                        .append(l.note().replace("|", "/"));
                 s.append(" |\n");
             }
         }

@@ -139,8 +139,10 @@ final class KernelFigures {
             View value = make.normal(DType.BF16, batch, 8, m, d);
             View o = make.empty(DType.F32, batch, 32, 1, d);
             double bytes = 2.0 * key.bytes();
-            bandwidth("decode attention bf16, 8 key heads of 32, " + m + " tokens, batch " + batch, bytes, () -> k.attention()
-                    .forward(q, key, value, 1 / Math.sqrt(d), Attention.Mask.NONE, o, null));
+            bandwidth(
+                    "decode attention bf16, 8 key heads of 32, " + m + " tokens, batch " + batch,
+                    bytes,
+                    () -> k.attention().forward(q, key, value, 1 / Math.sqrt(d), Attention.Mask.NONE, o, null));
             make.free();
         }
     }
@@ -182,11 +184,9 @@ final class KernelFigures {
         bandwidth("RMS norm backward", 3 * one, () -> k.normalization().rmsNormBackward(x, gamma, rstd, dy, y, wide));
         bandwidth("SiLU gate", 3 * one, () -> k.elementwise().siluGate(x, dy, y));
         bandwidth("GELU by erf", 2 * one, () -> k.elementwise().activate(Activation.GELU, x, y));
-        bandwidth("add", 3 * one, () -> k.elementwise()
-                .binary(io.aegis.kernels.Elementwise.Binary.ADD, x, dy, y));
+        bandwidth("add", 3 * one, () -> k.elementwise().binary(io.aegis.kernels.Elementwise.Binary.ADD, x, dy, y));
         bandwidth("softmax", 2 * one, () -> k.reduction().softmax(x, y));
-        bandwidth("sum over rows", one, () -> k.reduction()
-                .sum(x, 1, false, wide.reshape(1, width)));
+        bandwidth("sum over rows", one, () -> k.reduction().sum(x, 1, false, wide.reshape(1, width)));
         View cos = make.normal(DType.F32, 4096, 64);
         View sin = make.normal(DType.F32, 4096, 64);
         View turned = x.reshape(4, 4096, 32, 128);

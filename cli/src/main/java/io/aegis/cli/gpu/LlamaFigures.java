@@ -70,8 +70,7 @@ final class LlamaFigures {
                 "tokens/s"));
         out.accept(Line.figure("Llama-3-8B shape, decode, batch 1", 1 / best, "tokens/s"));
         out.accept(Line.figure("Llama-3-8B shape, decode: weights read", bytes / best / 1e9, "GB/s"));
-        out.accept(Line.figure(
-                "device memory, most at once", kernels.memory().peakBytes() / 1e9, "GB"));
+        out.accept(Line.figure("device memory, most at once", kernels.memory().peakBytes() / 1e9, "GB"));
     }
 
     private static double[] read(LlamaNetwork network, KeyValueCache cache) {

@@ -73,19 +73,23 @@ enum Section {
         long right = outcomes.stream().filter(o -> o.problem() == null).count();
         out.accept(Line.said(
                 "operations compared with the plain kernels",
-                right + " of " + outcomes.size() + " calls right, each made " + (REPEATS + 1) + " times with the same bits"));
+                right + " of " + outcomes.size() + " calls right, each made " + (REPEATS + 1)
+                        + " times with the same bits"));
     }
 
     private void verify(Kernels kernels, Path golden, Consumer<Line> out) {
-        Kernels reference = precision == Precision.F32
-                ? null
-                : new RoundedKernels(Backends.best(), precision.dtype());
+        Kernels reference = precision == Precision.F32 ? null : new RoundedKernels(Backends.best(), precision.dtype());
         StringWriter text = new StringWriter();
         try {
             int exit = Verification.run(
                     golden, new Verification.Computing(kernels, DType.F32, reference), new PrintWriter(text), false);
-            text.toString().lines().filter(l -> !l.isBlank() && !l.startsWith("tensor ")).forEach(l -> out.accept(
-                    l.contains("  failed") ? Line.failure("golden", l.strip()) : Line.said("golden", l.strip())));
+            text.toString()
+                    .lines()
+                    .filter(l -> !l.isBlank() && !l.startsWith("tensor "))
+                    .forEach(l -> out.accept(
+                            l.contains("  failed")
+                                    ? Line.failure("golden", l.strip())
+                                    : Line.said("golden", l.strip())));
             out.accept(exit == 0 ? Line.said("golden", "all right") : Line.failure("golden", "exit status " + exit));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
