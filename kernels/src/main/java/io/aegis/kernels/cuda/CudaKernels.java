@@ -30,8 +30,13 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Elementwise elementwise;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
+        this(engine, new DeviceMemory(engine, device), precision);
+    }
+
+    /** Kernels of another precision that share a device's memory, and so its copies of buffers. */
+    CudaKernels(Engine engine, DeviceMemory memory, Precision precision) {
         this.engine = engine;
-        this.memory = new DeviceMemory(engine, device);
+        this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
     }
