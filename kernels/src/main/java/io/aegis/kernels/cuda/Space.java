@@ -184,7 +184,8 @@ final class Space {
             return this;
         }
         for (int k = 0; k < views.length; k++) {
-            boolean side = step(0, k) == 1 && addresses[k] % (WIDE * views[k].dtype().bytes()) == 0;
+            boolean side =
+                    step(0, k) == 1 && addresses[k] % (WIDE * views[k].dtype().bytes()) == 0;
             for (int d = 1; d < rank; d++) {
                 side &= step(d, k) % WIDE == 0;
             }
