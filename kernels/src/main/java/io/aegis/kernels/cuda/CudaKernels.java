@@ -27,6 +27,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final DeviceMemory memory;
     private final Cuda cuda;
     private final Kernels host = Backends.best();
+    private final Normalization normalization;
     private final Elementwise elementwise;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
@@ -38,6 +39,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.engine = engine;
         this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
+        this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
     }
 
@@ -83,7 +85,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Normalization normalization() {
-        return host.normalization();
+        return normalization;
     }
 
     @Override
