@@ -137,7 +137,7 @@ DEVICE float slope(i32 function, float x) {
             return s + x * s * (1.f - s) * 1.5957691f * (1.f + 0.134145f * x * x);
         }
         case SILU: return gate_slope(x, 1.f);
-        case SIGMOID: return sigmoid(x) * (1.f - sigmoid(x));
+        case SIGMOID: return sigmoid(x) * sigmoid(-x);
         case EXP: return expf(x);
         case LOG: return 1.f / x;
         case SQRT: return 0.5f / sqrtf(x);
@@ -361,20 +361,22 @@ DEVICE void write_integer(u8* p, i32 dtype, i64 v) {
         default: *p = (u8)v; break;
     }
 }
-DEVICE i64 cut(double v, double low, double high) {
+// To -2^(bits-1) ... 2^(bits-1) - 1.
+template <int BITS> DEVICE i64 cut(double v) {
+    const i64 TOP = (i64)((1ull << (BITS - 1)) - 1);
+    const double END = (double)(1ull << (BITS - 1));
     if (v != v) return 0;
-    return v <= low ? (i64)low : v >= high ? (i64)high - (high > 1e18 ? 1 : 0) : (i64)v;
+    return v >= END ? TOP : v < -END ? -TOP - 1 : (i64)v;
 }
 DEVICE void write_number(u8* p, i32 dtype, double v) {
-    const double I31 = 2147483648.0, I63 = 9223372036854775808.0;
     switch (dtype) {
         case F64: *(double*)p = v; break;
         case F32: *(float*)p = (float)v; break;
         case F16: from_float((float)v, *(f16*)p); break;
         case BF16: from_float((float)v, *(bf16*)p); break;
         case BOOL: *p = v != 0; break;
-        case I32: case I16: write_integer(p, dtype, cut(v, -I31, I31 - 1)); break;
-        default: write_integer(p, dtype, cut(v, -I63, I63)); break;
+        case I32: case I16: write_integer(p, dtype, cut<32>(v)); break;
+        default: write_integer(p, dtype, cut<64>(v)); break;
     }
 }
 DEVICE int bytes_of(i32 dtype) {
