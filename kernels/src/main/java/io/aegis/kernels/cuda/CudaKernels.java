@@ -28,6 +28,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Cuda cuda;
     private final Kernels host = Backends.best();
     private final Normalization normalization;
+    private final Convolution convolution;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
         this(engine, new DeviceMemory(engine, device), precision);
@@ -39,6 +40,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
         this.normalization = new CudaNormalization(cuda, host.normalization());
+        this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
     @Override
@@ -83,7 +85,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Convolution convolution() {
-        return host.convolution();
+        return convolution;
     }
 
     @Override
