@@ -29,6 +29,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Kernels host = Backends.best();
     private final Normalization normalization;
     private final Elementwise elementwise;
+    private final Convolution convolution;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
         this(engine, new DeviceMemory(engine, device), precision);
@@ -41,6 +42,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.cuda = new Cuda(engine, memory, precision);
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
+        this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
     @Override
@@ -90,7 +92,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Convolution convolution() {
-        return host.convolution();
+        return convolution;
     }
 
     @Override
