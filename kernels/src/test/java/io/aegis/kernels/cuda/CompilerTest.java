@@ -11,8 +11,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Both compilers, where they are, on a kernel of two entries. */
 class CompilerTest {
-    private static final String SOURCE =
-            """
+    private static final String SOURCE = """
             #include "common.cuh"
             struct Args { float* p; int n; };
             KERNEL(128, 2, turned, Args) {
