@@ -27,11 +27,18 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final DeviceMemory memory;
     private final Cuda cuda;
     private final Kernels host = Backends.best();
+    private final Normalization normalization;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
+        this(engine, new DeviceMemory(engine, device), precision);
+    }
+
+    /** Kernels of another precision that share a device's memory, and so its copies of buffers. */
+    CudaKernels(Engine engine, DeviceMemory memory, Precision precision) {
         this.engine = engine;
-        this.memory = new DeviceMemory(engine, device);
+        this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
+        this.normalization = new CudaNormalization(cuda, host.normalization());
     }
 
     @Override
@@ -47,6 +54,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public Memory memory() {
         return memory;
+    }
+
+    @Override
+    public void synchronize() {
+        engine.synchronize();
     }
 
     /** For tests of one family. */
@@ -71,7 +83,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Normalization normalization() {
-        return host.normalization();
+        return normalization;
     }
 
     @Override
