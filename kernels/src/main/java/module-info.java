@@ -6,4 +6,5 @@ module io.aegis.kernels {
 
     exports io.aegis.kernels;
     exports io.aegis.kernels.check;
+    exports io.aegis.kernels.cuda;
 }

@@ -50,6 +50,9 @@ public interface Kernels {
         work.run();
     }
 
+    /** Waits until everything that was queued is done; on the CPU it is. */
+    default void synchronize() {}
+
     /**
      * Told of every result and gradient that an operation has made, once it is written. Kernels that imitate a narrower
      * memory round it here; for all others it is as it is.

@@ -75,7 +75,10 @@ final class Arguments {
     Arguments divisor(long by) {
         int d = Math.toIntExact(Math.max(1, by));
         int shift = 32 - Integer.numberOfLeadingZeros(d - 1);
-        return i32((int) Math.ceilDiv(1L << 31 + shift, (long) d)).i32(shift).i32(d).i32(0);
+        return i32((int) Math.ceilDiv(1L << 31 + shift, (long) d))
+                .i32(shift)
+                .i32(d)
+                .i32(0);
     }
 
     /** The struct, to be copied by whoever launches. */
