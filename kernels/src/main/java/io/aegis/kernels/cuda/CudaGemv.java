@@ -65,7 +65,7 @@ final class CudaGemv {
      */
     record Weights(String name, Operand w, int bits, long scales, int group) {}
 
-    /** As {@link #multiply(Product)}; {@code p.b()} counts for nothing. */
+    /** As {@link #multiply(Product)} with other weights than numbers. */
     void multiplyQuantised(Product p, Weights weights) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             multiply(p, x(p, scratch), weights);
@@ -75,10 +75,7 @@ final class CudaGemv {
     /** x as float32, along K. */
     private Operand x(Product p, Cuda.Scratch scratch) {
         Operand a = p.a();
-        boolean asItLies = a.dtype() == DType.F32
-                && a.isAlongK()
-                && a.isReadable()
-                && a.acrossStride() < FARTHEST_ROW;
+        boolean asItLies = a.dtype() == DType.F32 && a.isAlongK() && a.isReadable() && a.acrossStride() < FARTHEST_ROW;
         return asItLies ? a : p.denseRows(cuda, scratch, a, DType.F32);
     }
 
