@@ -27,6 +27,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final DeviceMemory memory;
     private final Cuda cuda;
     private final Kernels host = Backends.best();
+    private final Matmul matmul;
     private final Normalization normalization;
     private final Elementwise elementwise;
     private final Convolution convolution;
@@ -40,6 +41,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.engine = engine;
         this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
+        this.matmul = new CudaMatmul(cuda, host.matmul());
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
         this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
@@ -72,7 +74,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Matmul matmul() {
-        return host.matmul();
+        return matmul;
     }
 
     @Override

@@ -61,6 +61,8 @@ DEVICE int count_bits(u32 x) { return __popc(x); }
 DEVICE int lowest_bit(u32 x) { return __ffs((int)x) - 1; }
 DEVICE int leading_zeros(u32 x) { return __clz((int)x); }
 DEVICE u32 multiply_high(u32 a, u32 b) { return __umulhi(a, b); }
+// Four of the eight bytes of a (0 to 3) and b (4 to 7), each named by a hexadecimal digit of `which`, the lowest first.
+DEVICE u32 select_bytes(u32 a, u32 b, u32 which) { return __byte_perm(a, b, which); }
 
 DEVICE float as_float(u32 x) { return __uint_as_float(x); }
 DEVICE u32 as_bits(float x) { return __float_as_uint(x); }

@@ -94,6 +94,12 @@ DEVICE int count_bits(u32 x) { return __builtin_popcount(x); }
 DEVICE int lowest_bit(u32 x) { return __builtin_ffs((int)x) - 1; }
 DEVICE int leading_zeros(u32 x) { return x == 0 ? 32 : __builtin_clz(x); }
 DEVICE u32 multiply_high(u32 a, u32 b) { return (u32)((u64)a * b >> 32); }
+DEVICE u32 select_bytes(u32 a, u32 b, u32 which) {
+    u64 from = a | (u64)b << 32;
+    u32 y = 0;
+    for (int i = 0; i < 4; i++) y |= (u32)(from >> 8 * (which >> 4 * i & 7) & 255) << 8 * i;
+    return y;
+}
 
 DEVICE float ex2(float x) { return emulator::flushed(exp2f(emulator::flushed(x))); }
 DEVICE float lg2(float x) { return log2f(emulator::flushed(x)); }
