@@ -29,6 +29,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Kernels host = Backends.best();
     private final Normalization normalization;
     private final Elementwise elementwise;
+    private final Reduction reduction;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
         this(engine, new DeviceMemory(engine, device), precision);
@@ -41,6 +42,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.cuda = new Cuda(engine, memory, precision);
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
+        this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
     }
 
     @Override
@@ -100,7 +102,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Reduction reduction() {
-        return host.reduction();
+        return reduction;
     }
 
     @Override
