@@ -30,6 +30,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Normalization normalization;
     private final Elementwise elementwise;
     private final Reduction reduction;
+    private final Convolution convolution;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
         this(engine, new DeviceMemory(engine, device), precision);
@@ -43,6 +44,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
         this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
+        this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
     @Override
@@ -92,7 +94,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Convolution convolution() {
-        return host.convolution();
+        return convolution;
     }
 
     @Override

@@ -381,8 +381,8 @@ final class DriverEngine implements Engine {
     }
 
     private <T> T call(String what, Supplier<T> action) {
-        enter();
         try {
+            enter();
             return action.get();
         } catch (CudaException e) {
             throw failure(what, e);

@@ -14,15 +14,23 @@
     extern "C" __attribute__((visibility("default"))) const emulator::Entry entry_##name = {                         \
         #name, run_##name, sizeof(Args), threads};                                                                   \
     static void name(const Args& a)
-#define SHARED(type, name, count)                    \
-    alignas(16) static type name[count];             \
-    emulator::shared_array(#name, name, sizeof(name))
+// With room on both sides that nobody may touch.
+#define SHARED(type, name, count)                                                                                    \
+    static emulator::Fenced<type, sizeof(type[count]) / sizeof(type)> fenced_##name;                                 \
+    auto& name = fenced_##name.body;                                                                                 \
+    emulator::shared_array(#name, &fenced_##name, sizeof(fenced_##name), name, sizeof(name))
 #define DYNAMIC_SHARED(name) u8* const name = emulator::dynamic_shared()
 
 namespace emulator {
 
 struct Index {
     u32 x, y, z;
+};
+
+template <class T, u64 COUNT> struct Fenced {
+    u8 before[64];
+    alignas(16) T body[COUNT];
+    u8 behind[64];
 };
 
 struct Entry {
@@ -45,7 +53,7 @@ void multiply_add_bf16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1);
 void multiply_add_f16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1);
 
 // These each thread does alone.
-void shared_array(const char* name, void* at, u64 bytes);
+void shared_array(const char* name, void* fenced, u64 room, void* at, u64 bytes);
 u8* dynamic_shared();
 u32 shared_address(const void* p);
 void copy_async16(void* to, const void* from, int bytes);
@@ -54,6 +62,8 @@ void copies_wait(int open);
 u32 atomic_add(u32* p, u32 x);
 float atomic_add(float* p, float x);
 void aligned16(const void* p);
+void global16(const void* p);
+void fence();
 
 DEVICE float flushed(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.f, x) : x; }
 
@@ -125,7 +135,7 @@ template <class Half> DEVICE u32 pack(float low, float high, Half) {
 struct __align__(16) Word4 { u32 x, y, z, w; };
 DEVICE Word4 load16(const void* p) { emulator::aligned16(p); return *(const Word4*)p; }
 DEVICE void store16(void* p, Word4 v) { emulator::aligned16(p); *(Word4*)p = v; }
-DEVICE Word4 load16_once(const void* p) { return load16(p); }
+DEVICE Word4 load16_once(const void* p) { emulator::global16(p); return load16(p); }
 
 DEVICE u32 shared_address(const void* p) { return emulator::shared_address(p); }
 DEVICE void copy_async16(void* to, const void* from, int bytes) { emulator::copy_async16(to, from, bytes); }
@@ -139,7 +149,7 @@ DEVICE void multiply_add(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1, f16) 
 
 DEVICE u32 atomic_add(u32* p, u32 x) { return emulator::atomic_add(p, x); }
 DEVICE float atomic_add(float* p, float x) { return emulator::atomic_add(p, x); }
-DEVICE void fence() {}
+DEVICE void fence() { emulator::fence(); }
 
 // What CUDA's language has and C++ has not.
 DEVICE float rsqrtf(float x) { return 1.f / sqrtf(x); }
