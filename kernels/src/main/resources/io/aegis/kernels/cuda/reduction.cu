@@ -19,15 +19,11 @@ enum { THREADS = 256, WARPS = THREADS / WARP, MOST_THREADS = 1024, BATCH = 4 };
 
 // V neighbours at once, or one.
 template <int V> DEVICE void read(float (&v)[V], const float* p) {
-    if constexpr (V == 4) {
-        Word4 w = load16(p);
-        v[0] = as_float(w.x), v[1] = as_float(w.y), v[2] = as_float(w.z), v[3] = as_float(w.w);
-    } else {
-        v[0] = *p;
-    }
+    if constexpr (V == 4) load4(v, p);
+    else v[0] = *p;
 }
 template <int V> DEVICE void write(float* p, const float (&v)[V]) {
-    if constexpr (V == 4) store16(p, {as_bits(v[0]), as_bits(v[1]), as_bits(v[2]), as_bits(v[3])});
+    if constexpr (V == 4) store4(v, p);
     else *p = v[0];
 }
 template <int V> DEVICE float total(const float (&v)[V]) {
