@@ -77,6 +77,8 @@ extern const emulator::Index gridDim asm("emulator_grid_shape");
 
 DEVICE float as_float(u32 x) { float y; memcpy(&y, &x, 4); return y; }
 DEVICE u32 as_bits(float x) { u32 y; memcpy(&y, &x, 4); return y; }
+DEVICE double as_double(u64 x) { double y; memcpy(&y, &x, 8); return y; }
+DEVICE u64 as_bits(double x) { u64 y; memcpy(&y, &x, 8); return y; }
 
 DEVICE void barrier() { emulator::barrier(); }
 DEVICE void warp_barrier() { emulator::warp_barrier(); }
