@@ -3,7 +3,10 @@ module io.aegis.cli {
     requires io.aegis.tokenizer;
     requires io.aegis.training;
     requires info.picocli;
+    requires java.management;
 
     opens io.aegis.cli to
+            info.picocli;
+    opens io.aegis.cli.gpu to
             info.picocli;
 }

@@ -5,4 +5,6 @@ module io.aegis.kernels {
     requires org.bytedeco.openblas;
 
     exports io.aegis.kernels;
+    exports io.aegis.kernels.check;
+    exports io.aegis.kernels.cuda;
 }

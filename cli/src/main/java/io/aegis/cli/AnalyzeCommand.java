@@ -31,6 +31,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -92,11 +93,15 @@ final class AnalyzeCommand implements Callable<Integer> {
     @Option(names = "--report", paramLabel = "FILE", description = "write a page about the face")
     Path report;
 
+    @Mixin
+    DeviceOptions computing = new DeviceOptions();
+
     @Spec
     CommandSpec spec;
 
     @Override
     public Integer call() throws Exception {
+        computing.choose();
         Set<FaceTask> chosen = chosen();
         Image picture = Images.read(image);
         long start = System.nanoTime();

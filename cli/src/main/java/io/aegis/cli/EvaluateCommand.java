@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -78,11 +79,15 @@ final class EvaluateCommand implements Runnable {
         @Option(names = "--json", description = "print one JSON object")
         boolean json;
 
+        @Mixin
+        DeviceOptions computing = new DeviceOptions();
+
         @Spec
         CommandSpec spec;
 
         @Override
         public Integer call() throws Exception {
+            computing.choose();
             if (threshold != null && !(threshold >= 0 && threshold <= 1)) {
                 throw new IllegalArgumentException("--threshold " + threshold + ": expected a probability from 0 to 1");
             }

@@ -1,5 +1,6 @@
 package io.aegis.cli;
 
+import io.aegis.cli.gpu.GpuCheckCommand;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -50,6 +51,7 @@ public final class Main implements Runnable {
     static int run(PrintWriter out, PrintWriter err, String... args) {
         Main main = new Main();
         CommandLine line = new CommandLine(main)
+                .addSubcommand(new GpuCheckCommand(DeviceOptions::choose))
                 .setOut(out)
                 .setErr(err)
                 .setCaseInsensitiveEnumValuesAllowed(true)
@@ -67,6 +69,8 @@ public final class Main implements Runnable {
             err.println("aegis: " + Failure.sentence(e));
             err.flush();
             return 1;
+        } finally {
+            DeviceOptions.release();
         }
     }
 

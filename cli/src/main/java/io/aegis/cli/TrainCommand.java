@@ -32,6 +32,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -203,11 +204,15 @@ final class TrainCommand implements Runnable {
         @Option(names = "--loaders", paramLabel = "N", description = "threads that decode pictures")
         int loaders = EvaluateCommand.loaders();
 
+        @Mixin
+        DeviceOptions computing = new DeviceOptions();
+
         @Spec
         CommandSpec spec;
 
         @Override
         public Integer call() {
+            computing.choose();
             Protocol lists = protocol();
             DadmTrainingData set = lists != null ? DadmTrainingData.of(lists, SampleSource.FILES) : manifest();
             DadmTrainingOptions options = options();

@@ -16,6 +16,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -162,11 +163,15 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
             description = "where stages 1 and 2 keep what the tower sees; default: features in the run folder")
     Path cache;
 
+    @Mixin
+    DeviceOptions computing = new DeviceOptions();
+
     @Spec
     CommandSpec spec;
 
     @Override
     public Integer call() {
+        computing.choose();
         FaceShieldTrainingOptions options = options();
         FaceShieldTrainingData sets = sets();
         ProgressBar.Surroundings console = ProgressBar.Surroundings.standard();

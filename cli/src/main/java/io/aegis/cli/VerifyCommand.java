@@ -4,6 +4,8 @@ import io.aegis.cli.verify.Verification;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.RoundedKernels;
+import io.aegis.kernels.cuda.Precision;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -20,7 +22,15 @@ import picocli.CommandLine.Spec;
                         + " status 0: all is right, 1: something differs, 2: something could not be compared.",
         mixinStandardHelpOptions = true)
 final class VerifyCommand implements Callable<Integer> {
-    /** Which kernels compute. */
+    /** What is computed in. */
+    enum Type {
+        F32,
+        F64,
+        BF16,
+        F16
+    }
+
+    /** Which of the processor's kernels compute. */
     enum Which {
         BEST,
         SCALAR
@@ -32,8 +42,15 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(names = "--kernels", description = "best (default) or scalar, the plain ones")
     Which kernels = Which.BEST;
 
-    @Option(names = "--dtype", description = "f32 (default) or f64, which only the plain kernels compute")
-    DType dtype = DType.F32;
+    @Option(
+            names = "--dtype",
+            description =
+                    "f32 (default); f64, which only the plain kernels compute; bf16 or f16, which GPUs round products"
+                            + " to: their error may be twice that of a run that rounds every tensor")
+    Type dtype = Type.F32;
+
+    @Option(names = "--device", paramLabel = "DEVICE", description = "cpu (default), cuda, cuda:N or emulator")
+    String device = "cpu";
 
     @Option(names = "--failures", description = "print only what is not right")
     boolean failures;
@@ -43,14 +60,27 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (dtype != DType.F32 && dtype != DType.F64) {
-            throw new IllegalArgumentException("--dtype " + dtype + ": expected f32 or f64");
+        boolean processor = device.equals("cpu");
+        if (!processor && (dtype == Type.F64 || kernels == Which.SCALAR)) {
+            throw new IllegalArgumentException("f64 and the plain kernels are the processor's: leave out --device");
         }
-        Kernels chosen = kernels == Which.SCALAR || dtype == DType.F64 ? Backends.scalar() : Backends.best();
+        boolean plain = kernels == Which.SCALAR || dtype == Type.F64;
+        Kernels chosen = plain ? Backends.scalar() : DeviceOptions.choose(device, precision());
+        Kernels reference = processor || dtype == Type.F32
+                ? null
+                : new RoundedKernels(Backends.best(), precision().dtype());
         return Verification.run(
                 directory,
-                new Verification.Computing(chosen, dtype),
+                new Verification.Computing(chosen, dtype == Type.F64 ? DType.F64 : DType.F32, reference),
                 spec.commandLine().getOut(),
                 !failures);
+    }
+
+    private Precision precision() {
+        return switch (dtype) {
+            case BF16 -> Precision.BF16;
+            case F16 -> Precision.F16;
+            case F32, F64 -> Precision.F32;
+        };
     }
 }

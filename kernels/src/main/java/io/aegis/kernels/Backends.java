@@ -11,6 +11,8 @@ import java.lang.reflect.InvocationTargetException;
 public final class Backends {
     private static final System.Logger LOG = System.getLogger(Backends.class.getName());
 
+    private static volatile Kernels chosen;
+
     private Backends() {}
 
     /** Plain Java with double accumulators: the oracle, and the fallback that always works. */
@@ -18,9 +20,20 @@ public final class Backends {
         return Scalar.INSTANCE;
     }
 
-    /** The fastest that works here, decided once. */
+    /** The fastest on this machine's processor, decided once. */
     public static Kernels best() {
         return Best.INSTANCE;
+    }
+
+    /** What computes where nobody said otherwise: what {@link #choose} set, or {@link #best}. */
+    public static Kernels chosen() {
+        Kernels kernels = chosen;
+        return kernels != null ? kernels : best();
+    }
+
+    /** Sets what {@link #chosen} gives, for the whole process: a GPU's kernels, say; null for {@link #best} again. */
+    public static void choose(Kernels kernels) {
+        chosen = kernels;
     }
 
     /** Why {@link #best} is not the vectorised implementation; null when it is. */

@@ -36,6 +36,9 @@ public final class Buffer {
          * @param writes whether the caller may write into it, so that the device's copy is no longer current
          */
         MemorySegment host(boolean writes);
+
+        /** Frees what was made for the mirror, whatever it holds. */
+        void discard();
     }
 
     /** Wraps host memory. */
@@ -89,8 +92,11 @@ public final class Buffer {
         return mirror;
     }
 
-    /** Forgets the mirror; its owner has brought the host's copy up to date, or the buffer is no longer used. */
-    public synchronized void forgetMirror() {
-        mirror = null;
+    /** Frees a copy on a device, of host memory that is about to be freed itself: nothing is brought up to date. */
+    public synchronized void discardMirror() {
+        if (mirror != null && memory != null) {
+            mirror.discard();
+            mirror = null;
+        }
     }
 }

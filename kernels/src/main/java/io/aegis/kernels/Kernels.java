@@ -50,6 +50,15 @@ public interface Kernels {
         work.run();
     }
 
+    /** Waits until everything that was queued is done; on the CPU it is. */
+    default void synchronize() {}
+
+    /**
+     * Told of every result and gradient that an operation has made, once it is written. Kernels that imitate a narrower
+     * memory round it here; for all others it is as it is.
+     */
+    default void stored(View result) {}
+
     /** What serves each family here, and why not something faster: one line a family, for {@code aegis doctor}. */
     List<Choice> choices();
 

@@ -297,7 +297,10 @@ public final class View {
 
     /** Reads the element at a buffer position (see {@link #index}) as a double, whatever the dtype. Host only. */
     public double getAt(long position) {
-        MemorySegment m = buffer.reading();
+        return element(buffer.reading(), position);
+    }
+
+    private double element(MemorySegment m, long position) {
         return switch (dtype) {
             case F64 -> m.get(F64, position << 3);
             case F32 -> m.get(F32, position << 2);
@@ -366,8 +369,10 @@ public final class View {
     /** Copies all elements, in row-major order, into a new array. Host only; at most 2^31 elements. */
     public double[] toDoubles() {
         double[] out = new double[Math.toIntExact(elements())];
+        MemorySegment m = buffer.reading();
+        boolean dense = isContiguous();
         for (int i = 0; i < out.length; i++) {
-            out[i] = getAt(position(i));
+            out[i] = element(m, dense ? offset + i : position(i));
         }
         return out;
     }

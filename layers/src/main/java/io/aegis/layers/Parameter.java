@@ -100,6 +100,13 @@ public final class Parameter {
         tensor = Tensor.wrap(view, trainable).named(name);
     }
 
+    /** Frees the copy that a device holds, before the memory itself goes. */
+    void discardMirror() {
+        if (tensor != null) {
+            tensor.buffer().discardMirror();
+        }
+    }
+
     @Override
     public String toString() {
         return name + Arrays.toString(shape);

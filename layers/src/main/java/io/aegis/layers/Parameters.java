@@ -220,6 +220,7 @@ public final class Parameters implements AutoCloseable {
     /** Frees the memory; the model is unusable afterwards. */
     @Override
     public void close() {
+        all.values().forEach(Parameter::discardMirror);
         arena.close();
     }
 }

@@ -14,6 +14,9 @@ final class Forward {
     private final boolean recording;
     private final Kernels kernels = Scope.current().kernels();
     private final List<Tensor> outputs = new ArrayList<>();
+    /** Outputs in memory of their own. */
+    private final List<View> made = new ArrayList<>();
+
     private final List<Storage> temporaries = new ArrayList<>();
     private final List<Kept> kept = new ArrayList<>();
 
@@ -54,6 +57,7 @@ final class Forward {
     View out(DType dtype, long... shape) {
         Tensor t = Tensor.empty(dtype, shape);
         outputs.add(t);
+        made.add(t.view());
         return t.view();
     }
 
@@ -128,6 +132,7 @@ final class Forward {
 
     Tensor[] finish(Tape tape) {
         temporaries.forEach(Storage::release);
+        made.forEach(kernels::stored);
         Tensor[] out = outputs.toArray(Tensor[]::new);
         if (recording) {
             Arrays.stream(out).filter(t -> t.dtype().isFloating()).forEach(Tensor::track);

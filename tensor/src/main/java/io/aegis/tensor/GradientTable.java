@@ -73,7 +73,10 @@ final class GradientTable {
     }
 
     void settle() {
-        pending.forEach(p -> add(p.getKey(), p.getValue()));
+        pending.forEach(p -> {
+            kernels.stored(p.getValue().view());
+            add(p.getKey(), p.getValue());
+        });
         pending.clear();
     }
 

@@ -29,10 +29,10 @@ public final class Scope implements AutoCloseable {
         this.kernels = kernels;
     }
 
-    /** Opens a scope with the kernels of the one around it, or the best there are. */
+    /** Opens a scope with the kernels of the one around it, or those that {@link Backends#choose} set. */
     public static Scope open() {
         Scope outer = CURRENT.get();
-        return open(outer != null ? outer.kernels : Backends.best());
+        return open(outer != null ? outer.kernels : Backends.chosen());
     }
 
     /** Opens a scope in which {@code kernels} compute. */

@@ -1,6 +1,7 @@
 package io.aegis.tensor;
 
 import io.aegis.kernels.Buffer;
+import io.aegis.kernels.Memory;
 
 /**
  * A buffer with a count of those who need it: the scopes whose tensors view it, and the tape that keeps it for the
@@ -9,18 +10,26 @@ import io.aegis.kernels.Buffer;
  */
 final class Storage {
     private final Buffer buffer;
-    private final Pool.Block block;
+    /** Gives the memory back; null for memory that somebody else owns. */
+    private final Runnable free;
+
     private int references = 1;
     private long version;
 
-    private Storage(Buffer buffer, Pool.Block block) {
+    private Storage(Buffer buffer, Runnable free) {
         this.buffer = buffer;
-        this.block = block;
+        this.free = free;
     }
 
+    /** Memory where the kernels of the current scope compute. */
     static Storage allocate(long bytes) {
+        Memory device = Scope.current().kernels().memory();
+        if (device != null) {
+            Buffer buffer = device.acquire(bytes);
+            return new Storage(buffer, () -> device.release(buffer));
+        }
         Pool.Block block = Pool.host().acquire(bytes);
-        return new Storage(Buffer.host(block.memory()), block);
+        return new Storage(Buffer.host(block.memory()), () -> Pool.host().release(block));
     }
 
     /** Memory that somebody else owns and frees: a mapped file, an arena. */
@@ -43,8 +52,8 @@ final class Storage {
         if (references <= 0) {
             throw new IllegalStateException("memory released twice");
         }
-        if (--references == 0 && block != null) {
-            Pool.host().release(block);
+        if (--references == 0 && free != null) {
+            free.run();
         }
     }
 

@@ -52,7 +52,7 @@ public final class Tensor {
     /** Zeros, in the current scope. */
     public static Tensor zeros(DType dtype, long... shape) {
         Tensor t = empty(dtype, shape);
-        t.view.segment().fill((byte) 0);
+        Scope.current().kernels().elementwise().fill(t.view, 0);
         return t;
     }
 

@@ -138,6 +138,10 @@ public final class Adam implements AutoCloseable {
 
     @Override
     public void close() {
+        states.values().forEach(s -> {
+            s.first.buffer().discardMirror();
+            s.second.buffer().discardMirror();
+        });
         arena.close();
     }
 }

@@ -49,7 +49,7 @@ public final class Lanes implements AutoCloseable {
             int number = i;
             running.add(threads.submit(() -> {
                 if (alone) {
-                    Backends.best().alone(() -> lane.accept(number));
+                    Backends.chosen().alone(() -> lane.accept(number));
                 } else {
                     lane.accept(number);
                 }

@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** The table of a verification as it grows. */
 final class Rows {
@@ -16,12 +17,37 @@ final class Rows {
     /** Gradients in float32: 1e-3. */
     static final double GRADIENT = 1e-3;
 
+    /** In 16 bits: so many times the error of a reference that rounds everything. */
+    private static final double REFERENCE = 2;
+
     private final List<Row> rows = new ArrayList<>();
     private final Set<String> seen = new HashSet<>();
     private final Tolerances tolerances;
+    private final Map<String, Double> reference;
+
+    /**
+     * @param tolerances of float32
+     * @param reference by tensor, the error of a reference in the precision that is tried; twice that is allowed where it
+     *     is more than float32's tolerance
+     */
+    Rows(Tolerances tolerances, Map<String, Double> reference) {
+        this.tolerances = tolerances;
+        this.reference = reference;
+    }
 
     Rows(Tolerances tolerances) {
-        this.tolerances = tolerances;
+        this(tolerances, Map.of());
+    }
+
+    /** The largest difference of each tensor. */
+    Map<String, Double> errors() {
+        return rows.stream()
+                .filter(r -> Double.isFinite(r.error()))
+                .collect(Collectors.toMap(Row::name, Row::error, Math::max));
+    }
+
+    private double allowed(String name, double float32) {
+        return Math.max(float32, REFERENCE * reference.getOrDefault(name, 0.0));
     }
 
     /**
@@ -76,7 +102,7 @@ final class Rows {
                     name, max, Double.NaN, 0, Row.Verdict.FAILED, ours.length + " elements, not " + reference.length));
             return;
         }
-        double allowed = Math.max(relative * max + absolute, tolerances.floor(name, relative * max));
+        double allowed = allowed(name, Math.max(relative * max + absolute, tolerances.floor(name, relative * max)));
         double error = 0;
         int left = 0;
         for (int i = 0; i < ours.length; i++) {
@@ -106,7 +132,8 @@ final class Rows {
         for (double x : ours) {
             max = Double.isNaN(x) ? Double.POSITIVE_INFINITY : Math.max(max, Math.abs(x));
         }
-        rows.add(new Row(name, 0, max, limit, max <= limit ? Row.Verdict.NOISE : Row.Verdict.FAILED, why));
+        double allowed = allowed(name, limit);
+        rows.add(new Row(name, 0, max, allowed, max <= allowed ? Row.Verdict.NOISE : Row.Verdict.FAILED, why));
     }
 
     /** There is nothing to compare with a reference for a reason that is an error. */

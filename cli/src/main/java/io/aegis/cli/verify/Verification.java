@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -26,8 +27,14 @@ public final class Verification {
      *
      * @param kernels which kernels
      * @param dtype of parameters and activations
+     * @param reference kernels whose own error, doubled, is allowed where it is larger than float32's tolerance: for
+     *     products in 16 bits; null for float32's alone
      */
-    public record Computing(Kernels kernels, DType dtype) {}
+    public record Computing(Kernels kernels, DType dtype, Kernels reference) {
+        public Computing(Kernels kernels, DType dtype) {
+            this(kernels, dtype, null);
+        }
+    }
 
     /**
      * Compares everything in a directory, and in the directories below it that hold reference values, and prints a table of
@@ -84,15 +91,26 @@ public final class Verification {
     }
 
     private static Optional<Rows> find(Path directory, Computing computing) throws IOException {
+        if (computing.reference() == null) {
+            return find(directory, computing, Map.of());
+        }
+        Optional<Rows> reference = find(directory, new Computing(computing.reference(), computing.dtype()), Map.of());
+        return reference.isEmpty()
+                ? reference
+                : find(directory, computing, reference.get().errors());
+    }
+
+    private static Optional<Rows> find(Path directory, Computing computing, Map<String, Double> errors)
+            throws IOException {
         if (Files.isRegularFile(directory) && directory.toString().endsWith(".json")) {
-            Rows rows = new Rows(Tolerances.none());
+            Rows rows = new Rows(Tolerances.none(), errors);
             new PictureChecksums(directory, rows).run();
             return Optional.of(rows);
         }
         if (!Files.isDirectory(directory)) {
             throw new WeightsException(directory + " is not a directory");
         }
-        Rows rows = new Rows(Tolerances.of(directory));
+        Rows rows = new Rows(Tolerances.of(directory), errors);
         boolean known = false;
         if (Files.exists(directory.resolve(PictureChecksums.FILE))) {
             new PictureChecksums(directory.resolve(PictureChecksums.FILE), rows).run();

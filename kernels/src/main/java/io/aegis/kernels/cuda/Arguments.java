@@ -67,6 +67,20 @@ final class Arguments {
         return this;
     }
 
+    /**
+     * The struct Divisor of common.cuh, for numbers below 2^31.
+     *
+     * @param by 1 to 2^31 - 1; anything below counts as 1, as an empty dimension's size may
+     */
+    Arguments divisor(long by) {
+        int d = Math.toIntExact(Math.max(1, by));
+        int shift = 32 - Integer.numberOfLeadingZeros(d - 1);
+        return i32((int) Math.ceilDiv(1L << 31 + shift, (long) d))
+                .i32(shift)
+                .i32(d)
+                .i32(0);
+    }
+
     /** The struct, to be copied by whoever launches. */
     MemorySegment packed() {
         return memory.asSlice(0, used + 7 & -8);

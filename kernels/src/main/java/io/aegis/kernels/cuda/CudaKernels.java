@@ -27,11 +27,22 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final DeviceMemory memory;
     private final Cuda cuda;
     private final Kernels host = Backends.best();
+    private final Normalization normalization;
+    private final Elementwise elementwise;
+    private final Convolution convolution;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
+        this(engine, new DeviceMemory(engine, device), precision);
+    }
+
+    /** Kernels of another precision that share a device's memory, and so its copies of buffers. */
+    CudaKernels(Engine engine, DeviceMemory memory, Precision precision) {
         this.engine = engine;
-        this.memory = new DeviceMemory(engine, device);
+        this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
+        this.normalization = new CudaNormalization(cuda, host.normalization());
+        this.elementwise = new CudaElementwise(cuda, host.elementwise());
+        this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
     @Override
@@ -47,6 +58,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public Memory memory() {
         return memory;
+    }
+
+    @Override
+    public void synchronize() {
+        engine.synchronize();
     }
 
     /** For tests of one family. */
@@ -71,17 +87,17 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Normalization normalization() {
-        return host.normalization();
+        return normalization;
     }
 
     @Override
     public Convolution convolution() {
-        return host.convolution();
+        return convolution;
     }
 
     @Override
     public Elementwise elementwise() {
-        return host.elementwise();
+        return elementwise;
     }
 
     @Override

@@ -3,6 +3,9 @@ package io.aegis.kernels.cuda;
 import io.aegis.kernels.Buffer;
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Memory;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.PhantomReference;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.util.ArrayDeque;
@@ -25,6 +28,7 @@ final class DeviceMemory implements Memory {
     private final Engine engine;
     private final Device device;
     private final TreeMap<Long, ArrayDeque<Long>> free = new TreeMap<>();
+    private final TreeMap<Long, ArrayDeque<MemorySegment>> freeHost = new TreeMap<>();
     private final ReferenceQueue<Buffer> dropped = new ReferenceQueue<>();
     private final Map<Reference<? extends Buffer>, Residence> guests = new HashMap<>();
     private long liveBytes;
@@ -75,6 +79,17 @@ final class DeviceMemory implements Memory {
         free.computeIfAbsent(size, s -> new ArrayDeque<>()).push(address);
     }
 
+    /** Host memory for a copy, of at least so many bytes: opening and closing an arena each time is too slow. */
+    synchronized MemorySegment takeHost(long bytes) {
+        long size = rounded(bytes);
+        ArrayDeque<MemorySegment> same = freeHost.get(size);
+        return same == null || same.isEmpty() ? Arena.ofAuto().allocate(size, Buffer.ALIGNMENT) : same.pop();
+    }
+
+    synchronized void giveHost(MemorySegment block) {
+        freeHost.computeIfAbsent(block.byteSize(), s -> new ArrayDeque<>()).push(block);
+    }
+
     @Override
     public Buffer acquire(long bytes) {
         Residence residence = new Residence(this, bytes);
@@ -86,7 +101,7 @@ final class DeviceMemory implements Memory {
 
     @Override
     public void release(Buffer buffer) {
-        ((Residence) buffer.mirror()).release();
+        buffer.mirror().discard();
         synchronized (this) {
             liveBlocks--;
         }
@@ -107,7 +122,7 @@ final class DeviceMemory implements Memory {
     private Residence guest(Buffer buffer) {
         Residence residence = new Residence(this, buffer.memory());
         synchronized (this) {
-            guests.put(new java.lang.ref.PhantomReference<>(buffer, dropped), residence);
+            guests.put(new PhantomReference<>(buffer, dropped), residence);
         }
         return residence;
     }
@@ -116,7 +131,7 @@ final class DeviceMemory implements Memory {
         for (Reference<? extends Buffer> r = dropped.poll(); r != null; r = dropped.poll()) {
             Residence gone = guests.remove(r);
             if (gone != null) {
-                gone.release();
+                gone.discard();
             }
         }
     }
@@ -145,12 +160,15 @@ final class DeviceMemory implements Memory {
     public synchronized void trim() {
         free.values().forEach(addresses -> addresses.forEach(engine::free));
         free.clear();
+        freeHost.clear();
     }
 
     private long allocate(long size) {
         try {
             return engine.allocate(size);
         } catch (OutOfMemoryError first) {
+            System.gc(); // what only unreachable buffers of the host hold on to
+            collect();
             trim();
             try {
                 return engine.allocate(size);

@@ -58,6 +58,23 @@ interface Engine extends AutoCloseable {
     /** Waits until everything queued is done. */
     void synchronize();
 
+    /** A stopwatch for what is queued between its start and its stop. */
+    default Timer timer() {
+        return new HostTimer(this);
+    }
+
+    /**
+     * Records the launches, copies and fills that {@code work} queues on this thread, and runs none of them. What other
+     * threads queue meanwhile is not recorded. An upload is done at once and is no part of the graph: it is meant for what
+     * stays the same whenever the graph runs. All addresses have to stay valid as long as the graph is used.
+     *
+     * @throws UnsupportedOperationException on an engine that runs everything at once
+     * @throws CudaException when {@code work} asks for what cannot be recorded, such as a download
+     */
+    default Graph record(Runnable work) {
+        throw new UnsupportedOperationException(name() + " records no graphs");
+    }
+
     @Override
     void close();
 
@@ -79,6 +96,30 @@ interface Engine extends AutoCloseable {
             long memory,
             int sharedBytes,
             int cacheBytes) {}
+
+    /** Measures queued work by the device's own clock where it has one. For one thread at a time. */
+    interface Timer extends AutoCloseable {
+        /** Queues the beginning. */
+        void start();
+
+        /** Queues the end. */
+        void stop();
+
+        /** Seconds from start to stop; waits for the stop. */
+        double seconds();
+
+        @Override
+        void close();
+    }
+
+    /** Recorded work that is queued as a whole, in a fraction of the time that its launches take. */
+    interface Graph extends AutoCloseable {
+        /** Queues it all behind what is queued already. */
+        void launch();
+
+        @Override
+        void close();
+    }
 
     /** A loaded entry. */
     interface Kernel {

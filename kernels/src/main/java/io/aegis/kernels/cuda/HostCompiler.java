@@ -27,6 +27,7 @@ import java.util.stream.Stream;
 final class HostCompiler {
     private static final List<String> FLAGS = List.of("-std=c++17", "-fPIC", "-ffp-contract=off", "-g1", "-w");
 
+    private static final Pattern INCLUDE = Pattern.compile("^\\s*#\\s*include\\s+\"([^\"]+)\"", Pattern.MULTILINE);
     private static final Pattern PLACE = Pattern.compile("\\[\\+(0x[0-9a-f]+)]");
 
     private final String command = System.getProperty("aegis.emulator.compiler", "g++");
@@ -52,14 +53,14 @@ final class HostCompiler {
     /**
      * A shared library of one source.
      *
-     * @param sources names of resources beside this class: what is compiled, then what it includes
+     * @param sources names of resources beside this class, the one that is compiled first; what they include is found
      * @param flags for the compiler, besides those that all have
      * @param libraries what it is linked to
      * @throws CudaException with the compiler's words
      */
     Path library(List<String> sources, List<String> flags, List<Path> libraries) {
         Map<String, byte[]> contents = new TreeMap<>();
-        sources.forEach(s -> contents.put(s, resource(s)));
+        sources.forEach(s -> include(s, contents));
         Path library = cache.resolve(hash(contents, flags, libraries) + ".so");
         if (Files.exists(library)) {
             return library;
@@ -88,6 +89,15 @@ final class HostCompiler {
             throw new CudaException("cannot compile " + sources.getFirst() + " in " + cache + ": " + e.getMessage(), e);
         }
         return library;
+    }
+
+    private static void include(String name, Map<String, byte[]> contents) {
+        if (contents.containsKey(name)) {
+            return;
+        }
+        byte[] text = resource(name);
+        contents.put(name, text);
+        INCLUDE.matcher(new String(text, StandardCharsets.UTF_8)).results().forEach(m -> include(m.group(1), contents));
     }
 
     /**

@@ -2,7 +2,6 @@ package io.aegis.kernels.cuda;
 
 import io.aegis.kernels.Buffer;
 import io.aegis.kernels.Device;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -12,10 +11,10 @@ import java.lang.foreign.MemorySegment;
 final class Residence implements Buffer.Mirror {
     private final DeviceMemory memory;
     private final long bytes;
-    /** Host memory that was there before, or is made here; null while nobody has asked. */
+    /** Host memory that was there before, or is borrowed; null while nobody has asked. */
     private MemorySegment host;
 
-    private Arena own;
+    private boolean borrowed;
     private long address;
     private boolean onDevice;
     private boolean hostCurrent;
@@ -47,17 +46,17 @@ final class Residence implements Buffer.Mirror {
     @Override
     public synchronized MemorySegment host(boolean writes) {
         if (host == null) {
-            own = Arena.ofShared();
-            host = own.allocate(Math.max(1, bytes), Buffer.ALIGNMENT);
+            host = memory.takeHost(bytes);
+            borrowed = true;
         }
         if (!hostCurrent && deviceCurrent && bytes > 0) {
-            memory.engine().download(address, host);
+            memory.engine().download(address, host.asSlice(0, bytes));
         }
         hostCurrent = true;
         if (writes) {
             deviceCurrent = false;
         }
-        return host;
+        return host.byteSize() == bytes ? host : host.asSlice(0, bytes);
     }
 
     /** Address of the device's copy, current, for kernels that read it. */
@@ -82,22 +81,22 @@ final class Residence implements Buffer.Mirror {
             onDevice = true;
         }
         if (contents && !deviceCurrent && hostCurrent && bytes > 0) {
-            memory.engine().upload(host, address);
+            memory.engine().upload(host.asSlice(0, bytes), address);
         }
         deviceCurrent = true;
         return address;
     }
 
-    /** Frees both copies that were made here. */
-    synchronized void release() {
+    @Override
+    public synchronized void discard() {
         if (onDevice) {
             memory.give(address, bytes);
             onDevice = false;
         }
         deviceCurrent = false;
-        if (own != null) {
-            own.close();
-            own = null;
+        if (borrowed) {
+            memory.giveHost(host);
+            borrowed = false;
             host = null;
         }
         hostCurrent = host != null;

@@ -175,6 +175,58 @@ DEVICE i64 position(const View& v, i64 linear) {
     return at;
 }
 
+// What Activation.java names, by its place there.
+enum { NONE, RELU, GELU, QUICK_GELU, GELU_TANH, SILU, SIGMOID, EXP, LOG, SQRT };
+DEVICE float activate(i32 which, float x) {
+    switch (which) {
+        case RELU: return x <= 0.f ? 0.f : x;
+        case GELU: return 0.5f * x * erfcf(-0.70710678f * x);
+        case QUICK_GELU: return x / (1.f + expf(-1.702f * x));
+        case GELU_TANH: return x / (1.f + expf(-1.5957691f * (x + 0.044715f * x * x * x)));
+        case SILU: return x / (1.f + expf(-x));
+        case SIGMOID: return 1.f / (1.f + expf(-x));
+        case EXP: return expf(x);
+        case LOG: return logf(x);
+        case SQRT: return sqrtf(x);
+        default: return x;
+    }
+}
+
+// Division of n below 2^31 by a number known at launch: n / by = (2n magic >> 32) >> shift, with magic = 2^(31+shift) / by
+// rounded up and shift = log2(by) rounded up; Arguments.divisor packs it. The rounding adds n (magic by - 2^(31+shift)) <
+// 2^31 2^shift to the numerator, less than one part in `by`.
+struct Divisor { u32 magic, shift, by, unused; };
+DEVICE u32 quotient(u32 n, const Divisor& d) { return multiply_high(2 * n, d.magic) >> d.shift; }
+
+// The index space of a pointwise kernel, as Space.java packs it: few dimensions, innermost first, walked in `count` steps of
+// `width` neighbours (1, or 4 float32); the last step may have only `tail` of them.
+struct Space {
+    u32 count, tail;
+    i32 rank, width;
+    Divisor size[MAX_RANK];
+};
+// What one array has in such a space: distances in elements between neighbours along its dimensions.
+struct Operand {
+    u8* data;
+    u32 step[MAX_RANK];
+};
+// Elements behind the first of step n of the space, for each operand. Gives the place along the outermost dimension.
+template <int N> DEVICE u32 locate(const Space& s, const Operand (&o)[N], u32 n, u64 (&at)[N]) {
+#pragma unroll
+    for (int k = 0; k < N; k++) at[k] = 0;
+    int d = 0;
+#pragma unroll 1
+    for (; d + 1 < s.rank; d++) {
+        u32 next = quotient(n, s.size[d]), place = n - next * s.size[d].by;
+#pragma unroll
+        for (int k = 0; k < N; k++) at[k] += (u64)place * o[k].step[d];
+        n = next;
+    }
+#pragma unroll
+    for (int k = 0; k < N; k++) at[k] += (u64)n * o[k].step[d];
+    return n;
+}
+
 // Philox 4x32-10 (Salmon et al., SC 2011), bit for bit as Philox.java: key (seed), counter c.
 DEVICE void philox(u64 seed, u32 (&c)[4]) {
     u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);

@@ -9,6 +9,8 @@ import io.aegis.kernels.Kernels;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Assumptions;
 
@@ -25,6 +27,7 @@ final class CudaTwin {
     private static final class Emulated {
         static final Engine ENGINE;
         static final String MISSING;
+        static final Map<Precision, CudaKernels> KERNELS = new EnumMap<>(Precision.class);
 
         static {
             Engine engine = null;
@@ -36,6 +39,12 @@ final class CudaTwin {
             }
             ENGINE = engine;
             MISSING = missing;
+            if (engine != null) {
+                DeviceMemory memory = new DeviceMemory(engine, new Device(Device.Kind.CUDA, 0));
+                for (Precision precision : Precision.values()) {
+                    KERNELS.put(precision, new CudaKernels(engine, memory, precision));
+                }
+            }
         }
     }
 
@@ -44,8 +53,10 @@ final class CudaTwin {
         return Emulated.ENGINE;
     }
 
+    /** One a precision; all have one memory, so that a source may be given to each of them. */
     static CudaKernels kernels(Precision precision) {
-        return new CudaKernels(engine(), new Device(Device.Kind.CUDA, 0), precision);
+        engine();
+        return Emulated.KERNELS.get(precision);
     }
 
     /** The destinations are given as patterns: their layout and first content are copied for each side. */
@@ -61,9 +72,11 @@ final class CudaTwin {
         call.accept(Backends.scalar(), expected);
         call.accept(fast, got);
         for (int d = 0; d < destinations.length; d++) {
-            assertThat(got[d].buffer().device().kind())
-                    .as("%s, destination %d: where it was computed", what, d)
-                    .isEqualTo(Device.Kind.CUDA);
+            if (got[d].elements() > 0) {
+                assertThat(got[d].buffer().device().kind())
+                        .as("%s, destination %d: where it was computed", what, d)
+                        .isEqualTo(Device.Kind.CUDA);
+            }
             check(what + ", destination " + d, tolerance, expected[d], got[d]);
         }
     }

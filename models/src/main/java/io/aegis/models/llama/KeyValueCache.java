@@ -87,7 +87,7 @@ public final class KeyValueCache implements AutoCloseable {
             copy(keys[i].slice(1, 0, length), k[i].slice(1, 0, length));
             copy(values[i].slice(1, 0, length), v[i].slice(1, 0, length));
         }
-        arena.close();
+        free();
         arena = larger;
         keys = k;
         values = v;
@@ -136,7 +136,15 @@ public final class KeyValueCache implements AutoCloseable {
     @Override
     public void close() {
         if (arena.scope().isAlive()) {
-            arena.close();
+            free();
         }
+    }
+
+    private void free() {
+        for (int i = 0; i < layers; i++) {
+            keys[i].buffer().discardMirror();
+            values[i].buffer().discardMirror();
+        }
+        arena.close();
     }
 }

@@ -93,7 +93,7 @@ final class CachedEyes implements Eyes {
 
     private View compute(Path picture, Arena arena) {
         View rounded = View.allocate(arena, dtype, shape);
-        try (Scope scope = Scope.open(Backends.best())) {
+        try (Scope scope = Scope.open()) {
             Tape.withoutRecording(() -> {
                 Tensor seen = network.features(new Pictures(network.config()).pixels(picture));
                 Backends.best().elementwise().copy(seen.view(), rounded);

@@ -1,6 +1,5 @@
 package io.aegis.training.faceshield;
 
-import io.aegis.kernels.Backends;
 import io.aegis.layers.Pass;
 import io.aegis.models.faceshield.Draw;
 import io.aegis.models.faceshield.FaceShieldNetwork;
@@ -90,7 +89,7 @@ final class DevelopmentExam {
     }
 
     private double loss(Lesson lesson) {
-        try (Scope scope = Scope.open(Backends.best())) {
+        try (Scope scope = Scope.open()) {
             MaskingMode mode = network.config().options().pvtm().inference();
             FaceShieldNetwork.Vision vision = network.vision(
                     eyes.features(lesson.source().picture()),

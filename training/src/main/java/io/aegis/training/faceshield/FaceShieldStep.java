@@ -1,6 +1,5 @@
 package io.aegis.training.faceshield;
 
-import io.aegis.kernels.Backends;
 import io.aegis.layers.Parameter;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
@@ -85,7 +84,7 @@ final class FaceShieldStep implements AutoCloseable {
             loss += losses[i] * lessons.get(i).tokens();
             tokens += lessons.get(i).tokens();
         }
-        try (Scope scope = Scope.open(Backends.best())) {
+        try (Scope scope = Scope.open()) {
             GradientSums all = sums.getFirst();
             sums.stream().skip(1).forEach(all::take);
             double norm = optimizer.update(all.sums(), learningRate);
@@ -95,7 +94,7 @@ final class FaceShieldStep implements AutoCloseable {
     }
 
     private double differentiate(Lesson lesson, long update, double weight, GradientSums into) {
-        try (Scope scope = Scope.open(Backends.best());
+        try (Scope scope = Scope.open();
                 Tape tape = Tape.record()) {
             Tensor loss = objective.loss(lesson, update);
             double value = loss.item();

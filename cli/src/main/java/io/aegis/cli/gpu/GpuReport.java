@@ -1,0 +1,75 @@
+package io.aegis.cli.gpu;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.DeviceReport;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.List;
+import java.util.Locale;
+
+/** A check as files: {@code report.md} for people, {@code report.json} for programs. */
+final class GpuReport {
+    private GpuReport() {}
+
+    static void write(Path directory, String device, List<GpuCheckCommand.Part> parts) throws IOException {
+        Files.writeString(directory.resolve("report.md"), markdown(device, parts));
+        Files.writeString(directory.resolve("report.json"), json(device, parts));
+    }
+
+    private static String title(String device) {
+        List<DeviceReport> devices = CudaBackend.devices();
+        return devices.isEmpty() ? device : device + ": " + devices.getFirst().name();
+    }
+
+    private static String markdown(String device, List<GpuCheckCommand.Part> parts) {
+        StringBuilder s = new StringBuilder("# " + title(device) + ", " + LocalDate.now() + "\n");
+        for (GpuCheckCommand.Part p : parts) {
+            s.append(String.format(Locale.ROOT, "%n## %s (%.1f s)%n%n", p.title(), p.seconds()));
+            s.append("| what | figure | unit | of its ceiling | note |\n|---|---:|---|---:|---|\n");
+            for (Line l : p.lines()) {
+                s.append("| ").append(l.name()).append(" | ");
+                s.append(Double.isNaN(l.value()) ? "" : String.format(Locale.ROOT, "%.2f", l.value()));
+                s.append(" | ").append(l.unit()).append(" | ");
+                s.append(Double.isNaN(l.share()) ? "" : String.format(Locale.ROOT, "%.1f %%", 100 * l.share()));
+                s.append(" | ")
+                        .append(l.failed() ? "**failed** " : "")
+                        .append(l.note().replace("|", "/"));
+                s.append(" |\n");
+            }
+        }
+        return s.toString();
+    }
+
+    private static String json(String device, List<GpuCheckCommand.Part> parts) throws IOException {
+        ObjectMapper mapper = new ObjectMapper();
+        ObjectNode root = mapper.createObjectNode();
+        root.put("device", title(device));
+        root.put("date", LocalDate.now().toString());
+        ArrayNode all = root.putArray("sections");
+        for (GpuCheckCommand.Part p : parts) {
+            ObjectNode section = all.addObject();
+            section.put("title", p.title());
+            section.put("seconds", p.seconds());
+            ArrayNode lines = section.putArray("lines");
+            for (Line l : p.lines()) {
+                ObjectNode n = lines.addObject();
+                n.put("name", l.name());
+                if (!Double.isNaN(l.value())) {
+                    n.put("value", l.value());
+                    n.put("unit", l.unit());
+                }
+                if (!Double.isNaN(l.share())) {
+                    n.put("share", l.share());
+                }
+                n.put("note", l.note());
+                n.put("failed", l.failed());
+            }
+        }
+        return mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root);
+    }
+}

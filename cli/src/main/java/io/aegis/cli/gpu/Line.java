@@ -1,0 +1,44 @@
+package io.aegis.cli.gpu;
+
+/**
+ * One line of a report.
+ *
+ * @param name what was done
+ * @param value a figure, or NaN where there is none
+ * @param unit of the figure
+ * @param share of the ceiling that was measured in the same process, from 0 to 1, or NaN
+ * @param note what the ceiling is, or what went wrong
+ * @param failed whether it is a failure
+ */
+record Line(String name, double value, String unit, double share, String note, boolean failed) {
+    static Line figure(String name, double value, String unit) {
+        return new Line(name, value, unit, Double.NaN, "", false);
+    }
+
+    static Line of(String name, double value, String unit, double ceiling, String what) {
+        return new Line(name, value, unit, value / ceiling, "of " + what, false);
+    }
+
+    static Line said(String name, String note) {
+        return new Line(name, Double.NaN, "", Double.NaN, note, false);
+    }
+
+    static Line failure(String name, String note) {
+        return new Line(name, Double.NaN, "", Double.NaN, note, true);
+    }
+
+    @Override
+    public String toString() {
+        StringBuilder s = new StringBuilder(String.format("%-58s", name));
+        if (!Double.isNaN(value)) {
+            s.append(String.format(java.util.Locale.ROOT, " %12.2f %-10s", value, unit));
+        }
+        if (!Double.isNaN(share)) {
+            s.append(String.format(java.util.Locale.ROOT, " %5.1f %%", 100 * share));
+        }
+        if (failed) {
+            s.append(" FAILED");
+        }
+        return note.isEmpty() ? s.toString() : s.append("  ").append(note).toString();
+    }
+}

@@ -1,0 +1,98 @@
+package io.aegis.cli.gpu;
+
+import io.aegis.cli.verify.Verification;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.RoundedKernels;
+import io.aegis.kernels.check.KernelCheck;
+import io.aegis.kernels.cuda.Precision;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.function.Consumer;
+
+/** The parts of a check; each runs in a process of its own, so that one that faults or hangs takes no other with it. */
+enum Section {
+    KERNELS_F32(Precision.F32),
+    KERNELS_BF16(Precision.BF16),
+    KERNELS_F16(Precision.F16),
+    GOLDEN_F32(Precision.F32),
+    GOLDEN_BF16(Precision.BF16),
+    SPEED(Precision.BF16),
+    LLAMA(Precision.BF16),
+    DADM_F32(Precision.F32),
+    DADM_BF16(Precision.BF16);
+
+    private static final int ROUNDS = 12;
+    private static final int REPEATS = 3;
+
+    private final Precision precision;
+
+    Section(Precision precision) {
+        this.precision = precision;
+    }
+
+    Precision precision() {
+        return precision;
+    }
+
+    /** As the option names it. */
+    String title() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    boolean readsGolden() {
+        return this == GOLDEN_F32 || this == GOLDEN_BF16;
+    }
+
+    /**
+     * Does the work.
+     *
+     * @param golden directory of reference values, for the sections that read them
+     * @param rounds how many calls of each operation are compared; 0 for the usual number
+     */
+    void run(Kernels kernels, Path golden, int rounds, Consumer<Line> out) {
+        switch (this) {
+            case KERNELS_F32, KERNELS_BF16, KERNELS_F16 -> compare(kernels, rounds == 0 ? ROUNDS : rounds, out);
+            case GOLDEN_F32, GOLDEN_BF16 -> verify(kernels, golden, out);
+            case SPEED -> KernelFigures.run(kernels, out);
+            case LLAMA -> LlamaFigures.run(kernels, out);
+            case DADM_F32, DADM_BF16 -> DadmFigures.run(kernels, out);
+        }
+    }
+
+    private void compare(Kernels kernels, int rounds, Consumer<Line> out) {
+        var outcomes = KernelCheck.run(kernels, precision != Precision.F32, rounds, REPEATS, 1);
+        outcomes.stream()
+                .filter(o -> o.problem() != null)
+                .forEach(o -> out.accept(Line.failure(o.name(), o.problem())));
+        long right = outcomes.stream().filter(o -> o.problem() == null).count();
+        out.accept(Line.said(
+                "operations compared with the plain kernels",
+                right + " of " + outcomes.size() + " calls right, each made " + (REPEATS + 1)
+                        + " times with the same bits"));
+    }
+
+    private void verify(Kernels kernels, Path golden, Consumer<Line> out) {
+        Kernels reference = precision == Precision.F32 ? null : new RoundedKernels(Backends.best(), precision.dtype());
+        StringWriter text = new StringWriter();
+        try {
+            int exit = Verification.run(
+                    golden, new Verification.Computing(kernels, DType.F32, reference), new PrintWriter(text), false);
+            text.toString()
+                    .lines()
+                    .filter(l -> !l.isBlank() && !l.startsWith("tensor "))
+                    .forEach(l -> out.accept(
+                            l.contains("  failed")
+                                    ? Line.failure("golden", l.strip())
+                                    : Line.said("golden", l.strip())));
+            out.accept(exit == 0 ? Line.said("golden", "all right") : Line.failure("golden", "exit status " + exit));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

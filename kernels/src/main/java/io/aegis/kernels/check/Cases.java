@@ -1,0 +1,514 @@
+package io.aegis.kernels.check;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.Attention;
+import io.aegis.kernels.Convolution;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Elementwise;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Matmul;
+import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.View;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
+
+/** Every operation of the catalogue, each with sizes of its own drawing. */
+final class Cases {
+    /** Float32 sums of a few thousand products; exponentials lose a little more. */
+    private static final double EXACT = 1e-5;
+    /** Probabilities and their gradients rounded to 8 bits, on the way into a second product. */
+    private static final double ROUNDED = 2e-2;
+    /** Derived quantities, in which nearly equal numbers are subtracted. */
+    private static final double GRADIENT = 5e-5;
+
+    private static final List<Function<Draw, Case>> ALL = List.of(
+            Cases::product,
+            Cases::product,
+            Cases::rows,
+            Cases::attention,
+            Cases::attention,
+            Cases::attentionBackward,
+            Cases::decode,
+            Cases::rotary,
+            Cases::layerNorm,
+            Cases::layerNormBackward,
+            Cases::rmsNorm,
+            Cases::rmsNormBackward,
+            Cases::batchNorm,
+            Cases::batchNormBackward,
+            Cases::convolution,
+            Cases::convolution,
+            Cases::convolutionBackward,
+            Cases::convolutionBackward,
+            Cases::binary,
+            Cases::activation,
+            Cases::siluGate,
+            Cases::copy,
+            Cases::dropout,
+            Cases::gather,
+            Cases::scatterAdd,
+            Cases::sum,
+            Cases::softmax,
+            Cases::normalizeRows,
+            Cases::crossEntropy,
+            Cases::negativeDistance,
+            Cases::mutualInformation,
+            Cases::adam,
+            Cases::modulate,
+            Cases::lookup);
+
+    private Cases() {}
+
+    /** How many kinds there are. */
+    static int count() {
+        return ALL.size();
+    }
+
+    static Case draw(int kind, Draw d) {
+        return ALL.get(kind).apply(d);
+    }
+
+    private static Case of(String name, View[] destinations, BiConsumer<Kernels, View[]> call) {
+        return new Case(name, EXACT, EXACT, destinations, call);
+    }
+
+    private static View[] to(View... destinations) {
+        return destinations;
+    }
+
+    private static String sizes(View v) {
+        return v.dtype() + Arrays.toString(v.shape());
+    }
+
+    private static DType weightType(Draw d) {
+        return d.coin() ? DType.F32 : d.coin() ? DType.BF16 : DType.F16;
+    }
+
+    private static Case product(Draw d) {
+        long batch = d.of(1, 1, 3);
+        long m = d.size(200);
+        long n = d.size(200);
+        long k = d.size(300);
+        View a = d.matrix(DType.F32, batch, m, k);
+        View b = d.matrix(weightType(d), batch, k, n);
+        boolean accumulate = d.below(3) == 0;
+        View bias = !accumulate && d.coin() ? d.normal(n) : null;
+        Activation f = accumulate ? Activation.NONE : smooth(d);
+        Matmul.Epilogue e = new Matmul.Epilogue(bias, f, accumulate);
+        return of(
+                "matmul " + sizes(a) + " x " + b + (accumulate ? " added" : " then " + f),
+                to(accumulate ? d.changed(batch, m, n) : d.destination(batch, m, n)),
+                (kernels, out) -> kernels.matmul().multiply(a, b, out[0], e));
+    }
+
+    private static Case rows(Draw d) {
+        long m = 1 + d.below(9);
+        long n = d.size(200);
+        long k = d.size(300);
+        View a = d.normal(m, k);
+        View b = d.normal(weightType(d), n, k).transpose(0, 1);
+        View bias = d.coin() ? d.normal(n) : null;
+        return of("rows " + sizes(a) + " x " + b, to(d.destination(m, n)), (kernels, out) -> kernels.matmul()
+                .multiplyRows(a, b, out[0], new Matmul.Epilogue(bias, Activation.NONE, false)));
+    }
+
+    private static Activation smooth(Draw d) {
+        Activation[] some = {
+            Activation.NONE,
+            Activation.RELU,
+            Activation.GELU,
+            Activation.QUICK_GELU,
+            Activation.GELU_TANH,
+            Activation.SILU,
+            Activation.SIGMOID
+        };
+        return some[d.below(some.length)];
+    }
+
+    private record Heads(View q, View k, View v, Attention.Mask mask, double scale) {
+        static Heads draw(Draw d, long queries, long keys) {
+            long b = d.of(1, 2);
+            long hkv = d.of(1, 2);
+            long h = hkv * d.of(1, 2, 4);
+            long size = d.of(64, 72, 80, 96, 128, 16, 40);
+            boolean causal = keys >= queries && d.coin();
+            View mask = d.below(3) == 0 ? d.mask(b, keys) : null;
+            // Heads lie inside rows, as projections give them.
+            View q = d.normal(b, queries, h, size).permute(0, 2, 1, 3);
+            View k = d.normal(b, keys, hkv, size).permute(0, 2, 1, 3);
+            View v = d.normal(b, keys, hkv, size).permute(0, 2, 1, 3);
+            return new Heads(q, k, v, new Attention.Mask(causal, mask), 1 / Math.sqrt(size));
+        }
+
+        String name() {
+            return sizes(q) + " " + sizes(k) + (mask.causal() ? " causal" : "")
+                    + (mask.keys() != null ? " masked" : "");
+        }
+    }
+
+    private static Case attention(Draw d) {
+        Heads h = Heads.draw(d, d.size(200), d.size(200));
+        return attention(d, "attention ", h);
+    }
+
+    private static Case decode(Draw d) {
+        return attention(d, "attention, one query ", Heads.draw(d, 1, 1 + d.below(700)));
+    }
+
+    private static Case attention(Draw d, String name, Heads h) {
+        View lse = d.destination(h.q.size(0), h.q.size(1), h.q.size(2));
+        return new Case(
+                name + h.name(),
+                EXACT,
+                ROUNDED,
+                to(d.destination(h.q.shape()), lse),
+                (kernels, out) -> kernels.attention().forward(h.q, h.k, h.v, h.scale, h.mask, out[0], out[1]));
+    }
+
+    private static Case attentionBackward(Draw d) {
+        Heads h = Heads.draw(d, d.size(150), d.size(150));
+        View dout = d.normal(h.q.shape());
+        View o = d.destination(h.q.shape());
+        View lse = d.destination(h.q.size(0), h.q.size(1), h.q.size(2));
+        return new Case(
+                "attention backward " + h.name(),
+                GRADIENT,
+                ROUNDED,
+                to(d.destination(h.q.shape()), d.destination(h.k.shape()), d.destination(h.v.shape()), o, lse),
+                (kernels, out) -> {
+                    kernels.attention().forward(h.q, h.k, h.v, h.scale, h.mask, out[3], out[4]);
+                    kernels.attention()
+                            .backward(h.q, h.k, h.v, h.scale, h.mask, out[3], out[4], dout, out[0], out[1], out[2]);
+                });
+    }
+
+    private static Case rotary(Draw d) {
+        long b = d.of(1, 2);
+        long n = d.size(70);
+        long half = d.of(8, 32, 36, 64);
+        View x = d.normal(b, n, d.of(1, 3), 2 * half);
+        View cos = d.normal(n, half);
+        View sin = d.normal(n, half);
+        boolean inverse = d.coin();
+        return of("rotary " + sizes(x), to(d.destination(x.shape())), (kernels, out) -> kernels.rotaryEmbedding()
+                .rotate(x, cos, sin, inverse, out[0]));
+    }
+
+    private static Case layerNorm(Draw d) {
+        View x = d.normal(d.size(100), d.size(1200));
+        View gamma = d.normal(x.size(1));
+        View beta = d.normal(x.size(1));
+        return new Case(
+                "layer norm " + sizes(x),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(x.shape()), d.destination(x.size(0)), d.destination(x.size(0))),
+                (kernels, out) -> kernels.normalization().layerNorm(x, gamma, beta, 1e-5, out[0], out[1], out[2]));
+    }
+
+    private static Case layerNormBackward(Draw d) {
+        View x = d.normal(d.size(100), 2 + d.size(1200));
+        View gamma = d.normal(x.size(1));
+        View mean = d.normal(x.size(0));
+        View rstd = d.positive(x.size(0));
+        View dy = d.normal(x.shape());
+        return new Case(
+                "layer norm backward " + sizes(x),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(x.shape()), d.destination(x.size(1)), d.destination(x.size(1))),
+                (kernels, out) ->
+                        kernels.normalization().layerNormBackward(x, gamma, mean, rstd, dy, out[0], out[1], out[2]));
+    }
+
+    private static Case rmsNorm(Draw d) {
+        View x = d.normal(d.size(100), d.size(1200));
+        View weight = d.normal(x.size(1));
+        return of(
+                "RMS norm " + sizes(x),
+                to(d.destination(x.shape()), d.destination(x.size(0))),
+                (kernels, out) -> kernels.normalization().rmsNorm(x, weight, 1e-5, out[0], out[1]));
+    }
+
+    private static Case rmsNormBackward(Draw d) {
+        View x = d.normal(d.size(100), d.size(1200));
+        View weight = d.normal(x.size(1));
+        View rstd = d.positive(x.size(0));
+        View dy = d.normal(x.shape());
+        return new Case(
+                "RMS norm backward " + sizes(x),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(x.shape()), d.destination(x.size(1))),
+                (kernels, out) -> kernels.normalization().rmsNormBackward(x, weight, rstd, dy, out[0], out[1]));
+    }
+
+    private static Case batchNorm(Draw d) {
+        View x = d.normal(d.of(1, 3), d.size(20), d.size(20), d.size(200));
+        long c = x.size(3);
+        View gamma = d.normal(c);
+        View beta = d.normal(c);
+        View mean = d.normal(c);
+        View variance = d.positive(c);
+        Activation f = d.coin() ? Activation.RELU : Activation.SIGMOID;
+        return of(
+                "batch norm " + sizes(x) + " " + f,
+                to(d.destination(x.shape()), d.destination(c), d.destination(c)),
+                (kernels, out) -> {
+                    kernels.normalization().batchNorm(x, gamma, beta, mean, variance, 1e-5, f, out[0]);
+                    kernels.normalization().batchStatistics(x, out[1], out[2]);
+                });
+    }
+
+    private static Case batchNormBackward(Draw d) {
+        View x = d.normal(d.of(1, 3), d.size(20), d.size(20), d.size(200));
+        long c = x.size(3);
+        View gamma = d.normal(c);
+        View mean = d.normal(c);
+        View variance = d.positive(c);
+        View dy = d.normal(x.shape());
+        boolean batch = d.coin();
+        return new Case(
+                "batch norm backward " + sizes(x),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(x.shape()), d.destination(c), d.destination(c)),
+                (kernels, out) -> kernels.normalization()
+                        .batchNormBackward(x, gamma, mean, variance, 1e-5, batch, dy, out[0], out[1], out[2]));
+    }
+
+    private record Conv(View x, View w, Convolution.Geometry g, long[] out) {
+        static Conv draw(Draw d) {
+            boolean depthwise = d.below(4) == 0;
+            int k = d.of(1, 3, 3, 4);
+            long c = depthwise ? d.size(72) : d.of(3, 8, 16, 24, 33, 64);
+            long o = depthwise ? c : d.of(1, 8, 16, 24, 33, 72);
+            k = depthwise ? 3 : k;
+            int stride = k == 4 ? 4 : d.of(1, 1, 2);
+            int padding = k == 3 ? 1 : 0;
+            long h = k + d.below(14);
+            long w = k + d.below(14);
+            Convolution.Geometry g = new Convolution.Geometry(stride, padding, depthwise ? (int) c : 1);
+            long i = depthwise ? 1 : c;
+            View dense = d.normal(o, i, k, k);
+            View weight = View.of(dense.buffer(), DType.F32, 0, dense.shape(), Convolution.channelsLast(o, i, k, k));
+            View x = d.normal(d.of(1, 3), h, w, c);
+            return new Conv(x, weight, g, new long[] {x.size(0), g.out(h, k), g.out(w, k), o});
+        }
+
+        String name() {
+            return sizes(x) + " " + sizes(w) + " " + g;
+        }
+    }
+
+    private static Case convolution(Draw d) {
+        Conv c = Conv.draw(d);
+        View bias = d.coin() ? d.normal(c.out[3]) : null;
+        return of("convolution " + c.name(), to(d.destination(c.out)), (kernels, out) -> kernels.convolution()
+                .forward(c.x, c.w, bias, c.g, out[0]));
+    }
+
+    private static Case convolutionBackward(Draw d) {
+        Conv c = Conv.draw(d);
+        View dy = d.normal(c.out);
+        View dw = d.destination(c.w.shape());
+        View laidOut = View.of(dw.buffer(), DType.F32, dw.offset(), c.w.shape(), c.w.strides());
+        return new Case(
+                "convolution backward " + c.name(),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(c.x.shape()), laidOut, d.destination(c.out[3])),
+                (kernels, out) -> {
+                    kernels.convolution().backwardInput(dy, c.w, c.g, out[0]);
+                    kernels.convolution().backwardWeight(c.x, dy, c.g, out[1], out[2]);
+                });
+    }
+
+    private static Case binary(Draw d) {
+        View a = d.positive(d.size(20), d.size(60), d.size(70));
+        View b = d.positive(1, a.size(1), 1).expand(a.shape());
+        Elementwise.Binary op = Elementwise.Binary.values()[d.below(4)];
+        return of(
+                op + " " + sizes(a),
+                to(d.destination(a.shape()), d.destination(a.shape()), d.changed(a.shape()), d.destination(3, 5)),
+                (kernels, out) -> {
+                    kernels.elementwise().binary(op, a, b, out[0]);
+                    kernels.elementwise().affine(a, 1.5, -2, out[1]);
+                    kernels.elementwise().addScaled(b, 0.5, out[2]);
+                    kernels.elementwise().fill(out[3], 2.5);
+                });
+    }
+
+    private static Case activation(Draw d) {
+        Activation f = Activation.values()[d.below(Activation.values().length)];
+        View x = f == Activation.LOG || f == Activation.SQRT ? d.positive(d.size(200), 33) : d.normal(d.size(200), 33);
+        View dy = d.normal(x.shape());
+        return of(
+                "activation " + f + " " + sizes(x),
+                to(d.destination(x.shape()), d.destination(x.shape())),
+                (kernels, out) -> {
+                    kernels.elementwise().activate(f, x, out[0]);
+                    kernels.elementwise().activateBackward(f, x, dy, out[1]);
+                });
+    }
+
+    private static Case siluGate(Draw d) {
+        View gate = d.normal(d.size(50), d.size(300));
+        View up = d.normal(gate.shape());
+        View dy = d.normal(gate.shape());
+        return of(
+                "SiLU gate " + sizes(gate),
+                to(d.destination(gate.shape()), d.destination(gate.shape()), d.destination(gate.shape())),
+                (kernels, out) -> {
+                    kernels.elementwise().siluGate(gate, up, out[0]);
+                    kernels.elementwise().siluGateBackward(gate, up, dy, out[1], out[2]);
+                });
+    }
+
+    private static Case copy(Draw d) {
+        View x = d.normal(d.size(30), d.size(70), d.size(70)).permute(0, 2, 1);
+        DType to = d.coin() ? DType.F32 : d.coin() ? DType.BF16 : DType.F16;
+        return of("copy " + x + " to " + to, to(d.destination(to, x.shape())), (kernels, out) -> kernels.elementwise()
+                .copy(x, out[0]));
+    }
+
+    private static Case dropout(Draw d) {
+        View x = d.normal(d.size(20), d.size(300));
+        View samples = d.indices(1000, x.size(0));
+        return of("dropout " + sizes(x), to(d.destination(x.shape())), (kernels, out) -> kernels.elementwise()
+                .dropout(x, 0.3, 42, 7, samples, 5, out[0]));
+    }
+
+    private static Case gather(Draw d) {
+        View x = d.normal(d.size(100), d.size(100));
+        View index = d.indices(x.size(0), d.size(150));
+        return of(
+                "gather " + sizes(x),
+                to(d.destination(index.size(0), x.size(1))),
+                (kernels, out) -> kernels.elementwise().gather(x, index, out[0]));
+    }
+
+    private static Case scatterAdd(Draw d) {
+        long rows = d.size(60);
+        View index = d.indices(rows, d.size(150));
+        View y = d.normal(index.size(0), d.size(100));
+        return of("scatter-add " + sizes(y), to(d.changed(rows, y.size(1))), (kernels, out) -> kernels.elementwise()
+                .scatterAdd(y, index, out[0]));
+    }
+
+    private static Case sum(Draw d) {
+        View x = d.normal(d.size(30), d.size(60), d.size(70));
+        boolean accumulate = d.coin();
+        int keep = d.below(8);
+        long[] shape = x.shape();
+        for (int i = 0; i < 3; i++) {
+            shape[i] = (keep >> i & 1) == 1 ? shape[i] : 1;
+        }
+        return new Case(
+                "sum " + sizes(x) + " to " + Arrays.toString(shape),
+                GRADIENT,
+                GRADIENT,
+                to(accumulate ? d.changed(shape) : d.destination(shape)),
+                (kernels, out) -> kernels.reduction().sum(x, 0.5, accumulate, out[0]));
+    }
+
+    private static Case softmax(Draw d) {
+        View x = d.normal(d.size(100), d.size(1200));
+        View dy = d.normal(x.shape());
+        return of("softmax " + sizes(x), to(d.destination(x.shape()), d.destination(x.shape())), (kernels, out) -> {
+            kernels.reduction().softmax(x, out[0]);
+            kernels.reduction().softmaxBackward(out[0], dy, out[1]);
+        });
+    }
+
+    private static Case normalizeRows(Draw d) {
+        View x = d.normal(d.size(100), d.size(800));
+        View dy = d.normal(x.shape());
+        return new Case(
+                "normalize rows " + sizes(x),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(x.shape()), d.destination(x.size(0)), d.destination(x.shape())),
+                (kernels, out) -> {
+                    kernels.reduction().normalizeRows(x, out[0], out[1]);
+                    kernels.reduction().normalizeRowsBackward(out[0], out[1], dy, out[2]);
+                });
+    }
+
+    private static Case crossEntropy(Draw d) {
+        View logits = d.normal(d.size(70), 1 + d.size(3000));
+        View target = d.indices(logits.size(1), logits.size(0));
+        View dloss = d.normal(1);
+        return of(
+                "cross-entropy " + sizes(logits),
+                to(d.destination(1), d.destination(logits.shape()), d.destination(logits.shape())),
+                (kernels, out) -> {
+                    kernels.loss().crossEntropy(logits, target, out[0], out[1]);
+                    kernels.loss().crossEntropyBackward(out[1], target, dloss, out[2]);
+                });
+    }
+
+    private static Case negativeDistance(Draw d) {
+        View x = d.normal(d.size(30), d.size(800));
+        View p = d.normal(d.of(1, 2, 5), x.size(1));
+        View dy = d.normal(x.size(0), p.size(0));
+        return new Case(
+                "negative distance " + sizes(x),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(x.size(0), p.size(0)), d.destination(x.shape())),
+                (kernels, out) -> {
+                    kernels.loss().negativeDistance(x, p, out[0]);
+                    kernels.loss().negativeDistanceBackward(x, p, out[0], dy, false, out[1]);
+                });
+    }
+
+    private static Case mutualInformation(Draw d) {
+        int b = 1 + d.below(20);
+        View x = d.normal(b, d.size(800));
+        View y = d.normal(b, x.size(1));
+        View px = d.permutation(b);
+        View py = d.permutation(b);
+        View dloss = d.normal(1);
+        return new Case(
+                "mutual information " + sizes(x),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(1), d.destination(x.shape()), d.destination(x.shape())),
+                (kernels, out) -> {
+                    kernels.mutualInformation().forward(x, y, px, py, out[0]);
+                    kernels.mutualInformation().backward(x, y, px, py, dloss, out[1], out[2]);
+                });
+    }
+
+    private static Case adam(Draw d) {
+        View g = d.normal(d.size(100), d.size(300));
+        Optimizer.Adam c = new Optimizer.Adam(1e-2, 0.9, 0.99, 1e-8, 0.1, d.coin(), 3);
+        return of(
+                "Adam " + sizes(g),
+                to(d.changed(g.shape()), d.changed(g.shape()), d.changedPositive(g.shape())),
+                (kernels, out) -> kernels.optimizer().adam(out[0], g, out[1], out[2], c));
+    }
+
+    private static Case modulate(Draw d) {
+        View base = d.normal(d.size(100), d.size(300));
+        View x = d.normal(base.shape());
+        return new Case(
+                "modulate " + sizes(x),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(x.shape())),
+                (kernels, out) -> kernels.optimizer().modulate(base, x, out[0]));
+    }
+
+    private static Case lookup(Draw d) {
+        View table = d.normal(weightType(d), d.size(200), d.size(300));
+        View ids = d.indices(table.size(0), d.size(100));
+        return of(
+                "lookup " + sizes(table),
+                to(d.destination(ids.size(0), table.size(1))),
+                (kernels, out) -> kernels.embedding().lookup(table, ids, out[0]));
+    }
+}

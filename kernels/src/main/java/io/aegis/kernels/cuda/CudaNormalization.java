@@ -1,0 +1,371 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Normalization;
+import io.aegis.kernels.View;
+import java.util.List;
+
+/**
+ * normalization.cu: float32 rows in any layout of up to two leading strides, dense vectors; all else is the host's.
+ * Statistics and sums over rows are added in an order that depends on sizes and the device, never on timing.
+ */
+final class CudaNormalization implements Normalization {
+    private static final Variant FILE = Variant.of("normalization.cu");
+    private static final int THREADS = 256;
+    private static final int WARPS = THREADS / 32;
+    /** Rows of a block at once, for sums over rows. */
+    private static final int LANES = 8;
+    /** Blocks of a multiprocessor that registers leave room for. */
+    private static final int RESIDENT = 4;
+
+    private final Cuda cuda;
+    private final Normalization host;
+    private final Tickets tickets;
+
+    CudaNormalization(Cuda cuda, Normalization host) {
+        this.cuda = cuda;
+        this.host = host;
+        this.tickets = new Tickets(cuda.engine());
+    }
+
+    static List<Variant> variants() {
+        return List.of(FILE);
+    }
+
+    static List<String> entries() {
+        return List.of(
+                "layer_norm",
+                "rms_norm",
+                "layer_norm_backward",
+                "rms_norm_backward",
+                "sum_partials",
+                "batch_statistics",
+                "batch_norm",
+                "batch_norm_sums",
+                "batch_norm_backward",
+                "update_running");
+    }
+
+    @Override
+    public void layerNorm(View x, View gamma, View beta, double eps, View y, View mean, View rstd) {
+        if (!dense(gamma, beta, mean, rstd) || !rowNorm("layer_norm", x, gamma, beta, eps, y, mean, rstd)) {
+            host.layerNorm(x, gamma, beta, eps, y, mean, rstd);
+        }
+    }
+
+    @Override
+    public void rmsNorm(View x, View weight, double eps, View y, View rstd) {
+        if (!dense(weight, rstd) || !rowNorm("rms_norm", x, weight, null, eps, y, null, rstd)) {
+            host.rmsNorm(x, weight, eps, y, rstd);
+        }
+    }
+
+    private boolean rowNorm(String entry, View x, View gamma, View beta, double eps, View y, View mean, View rstd) {
+        Rows from = Rows.of(x);
+        Rows to = Rows.of(y);
+        if (from == null || to == null) {
+            return false;
+        }
+        long width = x.size(-1);
+        Teams teams = Teams.of(cuda.properties(), rows(x), width, 1024, 1, 0);
+        if (width == 0 || teams == null) {
+            return false;
+        }
+        if (rows(x) == 0) {
+            return true;
+        }
+        long in = cuda.read(x);
+        long g = cuda.read(gamma);
+        long b = cuda.readOrNull(beta);
+        long out = cuda.write(y);
+        Arguments a = Arguments.begin();
+        from.pack(a, in);
+        to.pack(a, out);
+        a.pointer(g).pointer(b).pointer(cuda.writeOrNull(mean)).pointer(cuda.writeOrNull(rstd));
+        teams.pack(a, rows(x), width, from.isWide(in) && to.isWide(out) && (g | b) % 16 == 0)
+                .f32(eps);
+        cuda.launch(FILE, entry, teams.grid(), a);
+        return true;
+    }
+
+    @Override
+    public void layerNormBackward(View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta) {
+        if (!dense(gamma, mean, rstd, dgamma, dbeta)
+                || !rowNormBackward("layer_norm_backward", x, gamma, mean, rstd, dy, dx, dgamma, dbeta)) {
+            host.layerNormBackward(x, gamma, mean, rstd, dy, dx, dgamma, dbeta);
+        }
+    }
+
+    @Override
+    public void rmsNormBackward(View x, View weight, View rstd, View dy, View dx, View dweight) {
+        if (!dense(weight, rstd, dweight)
+                || !rowNormBackward("rms_norm_backward", x, weight, null, rstd, dy, dx, dweight, null)) {
+            host.rmsNormBackward(x, weight, rstd, dy, dx, dweight);
+        }
+    }
+
+    private boolean rowNormBackward(
+            String entry, View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta) {
+        Rows from = Rows.of(x);
+        Rows slope = Rows.of(dy);
+        Rows to = Rows.of(dx == null ? x : dx);
+        if (from == null || slope == null || to == null) {
+            return false;
+        }
+        boolean sums = dgamma != null || dbeta != null;
+        long rows = rows(x);
+        long width = x.size(-1);
+        Teams teams = Teams.of(cuda.properties(), rows, width, 426, 2, sums ? 2 : 0);
+        if (width == 0 || teams == null) {
+            return false;
+        }
+        if (dx == null && !sums) {
+            return true;
+        }
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            long in = cuda.read(x);
+            long dout = cuda.read(dy);
+            long g = cuda.read(gamma);
+            long partial = sums ? scratch.take(DType.F32, 2 * width * teams.blocks()) : 0;
+            Arguments a = Arguments.begin();
+            from.pack(a, in);
+            slope.pack(a, dout);
+            long m = cuda.readOrNull(mean);
+            long r = cuda.read(rstd);
+            long din = cuda.writeOrNull(dx);
+            to.pack(a, din).pointer(g).pointer(m).pointer(r).pointer(partial);
+            boolean wide = from.isWide(in) && slope.isWide(dout) && to.isWide(din) && g % 16 == 0;
+            cuda.launch(
+                    FILE, entry, teams.grid(), teams.pack(a, rows, width, wide).i32(0));
+            if (sums) {
+                Arguments s = Arguments.begin()
+                        .pointer(partial)
+                        .pointer(cuda.writeOrNull(dgamma))
+                        .pointer(cuda.writeOrNull(dbeta))
+                        .i32((int) teams.blocks())
+                        .i32((int) width);
+                cuda.launch(FILE, "sum_partials", Engine.Grid.of(Math.ceilDiv(2 * width, 32), THREADS), s);
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public void batchStatistics(View x, View mean, View variance) {
+        Columns columns = Columns.of(x);
+        if (columns == null || rows(x) == 0 || !dense(mean, variance)) {
+            host.batchStatistics(x, mean, variance);
+            return;
+        }
+        long channels = x.size(-1);
+        long in = cuda.read(x);
+        boolean wide = columns.rows().isWide(in);
+        Engine.Grid grid = columns.sums(cuda.properties(), wide);
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            Arguments a = columns.rows().pack(Arguments.begin(), in);
+            a.pointer(cuda.write(mean))
+                    .pointer(cuda.write(variance))
+                    .pointer(scratch.take(DType.F32, 2 * channels * grid.x()))
+                    .pointer(tickets.address());
+            cuda.launch(FILE, "batch_statistics", grid, columns.pack(a, wide).i32(0));
+        }
+    }
+
+    @Override
+    public void batchNorm(
+            View x, View gamma, View beta, View mean, View variance, double eps, Activation activation, View y) {
+        Columns columns = Columns.of(x);
+        Rows to = Rows.of(y);
+        if (columns == null || to == null || !dense(gamma, beta, mean, variance)) {
+            host.batchNorm(x, gamma, beta, mean, variance, eps, activation, y);
+            return;
+        }
+        if (rows(x) == 0) {
+            return;
+        }
+        long in = cuda.read(x);
+        Arguments a = columns.rows().pack(Arguments.begin(), in);
+        long g = cuda.read(gamma);
+        long b = cuda.read(beta);
+        long m = cuda.read(mean);
+        long v = cuda.read(variance);
+        long out = cuda.write(y);
+        to.pack(a, out).pointer(g).pointer(b).pointer(m).pointer(v);
+        boolean wide = columns.rows().isWide(in) && to.isWide(out);
+        columns.pack(a, wide).i32(activation.ordinal()).f32(eps);
+        cuda.launch(FILE, "batch_norm", columns.each(cuda.properties(), wide), a);
+    }
+
+    @Override
+    public void batchNormBackward(
+            View x,
+            View gamma,
+            View mean,
+            View variance,
+            double eps,
+            boolean batch,
+            View dy,
+            View dx,
+            View dgamma,
+            View dbeta) {
+        Columns columns = Columns.of(x);
+        Rows slope = Rows.of(dy);
+        Rows to = Rows.of(dx == null ? x : dx);
+        if (columns == null
+                || slope == null
+                || to == null
+                || rows(x) == 0
+                || !dense(gamma, mean, variance, dgamma, dbeta)) {
+            host.batchNormBackward(x, gamma, mean, variance, eps, batch, dy, dx, dgamma, dbeta);
+            return;
+        }
+        long in = cuda.read(x);
+        long dout = cuda.read(dy);
+        long g = cuda.read(gamma);
+        long m = cuda.read(mean);
+        long v = cuda.read(variance);
+        long sums = 0;
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            if (dgamma != null || dbeta != null || batch && dx != null) {
+                boolean wide = columns.rows().isWide(in) && slope.isWide(dout);
+                Engine.Grid grid = columns.sums(cuda.properties(), wide);
+                sums = scratch.take(DType.F32, 2 * x.size(-1));
+                Arguments a = columns.rows().pack(Arguments.begin(), in);
+                slope.pack(a, dout).pointer(m).pointer(v).pointer(sums);
+                a.pointer(cuda.writeOrNull(dgamma))
+                        .pointer(cuda.writeOrNull(dbeta))
+                        .pointer(scratch.take(DType.F32, 2 * x.size(-1) * grid.x()))
+                        .pointer(tickets.address());
+                cuda.launch(FILE, "batch_norm_sums", grid, columns.pack(a, wide).f32(eps));
+            }
+            if (dx != null) {
+                Arguments a = columns.rows().pack(Arguments.begin(), in);
+                long din = cuda.write(dx);
+                boolean wide = columns.rows().isWide(in) && slope.isWide(dout) && to.isWide(din);
+                slope.pack(a, dout);
+                to.pack(a, din).pointer(g).pointer(m).pointer(v).pointer(batch ? sums : 0);
+                cuda.launch(
+                        FILE,
+                        "batch_norm_backward",
+                        columns.each(cuda.properties(), wide),
+                        columns.pack(a, wide).f32(eps));
+            }
+        }
+    }
+
+    @Override
+    public void updateRunning(
+            View mean, View variance, long rows, double momentum, View runningMean, View runningVariance) {
+        View[] all = {mean, variance, runningMean, runningVariance};
+        for (View v : all) {
+            if (v.dtype() != DType.F32 || v.rank() != 1 || v.elements() > Integer.MAX_VALUE) {
+                host.updateRunning(mean, variance, rows, momentum, runningMean, runningVariance);
+                return;
+            }
+        }
+        if (mean.elements() == 0) {
+            return;
+        }
+        Arguments a = Arguments.begin().pointer(cuda.read(mean)).pointer(cuda.read(variance));
+        a.pointer(cuda.update(runningMean)).pointer(cuda.update(runningVariance));
+        for (View v : all) {
+            a.i64(v.stride(0));
+        }
+        a.i32((int) mean.elements()).f32(momentum).f32(rows / (rows - 1.0));
+        cuda.launch(FILE, "update_running", Engine.Grid.cover(mean.elements(), THREADS), a);
+    }
+
+    private static long rows(View v) {
+        return v.size(-1) == 0 ? 0 : v.elements() / v.size(-1);
+    }
+
+    private static boolean dense(View... vectors) {
+        for (View v : vectors) {
+            if (v != null && !(v.dtype() == DType.F32 && v.isContiguous())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * How rows are dealt out to teams of warps.
+     *
+     * @param warps of a team
+     * @param stages rows in shared memory at once
+     * @param shared bytes of a block
+     */
+    private record Teams(int warps, int stages, long blocks, int shared) {
+        /**
+         * @param comfortable how wide a row one warp takes when there are rows enough
+         * @param operands what is kept of a row, times its width
+         * @param sums what a team keeps throughout, times a row's width
+         * @return null when a row does not fit into shared memory
+         */
+        static Teams of(Engine.Properties device, long rows, long width, int comfortable, int operands, int sums) {
+            int warps = 1;
+            while (warps < WARPS
+                    && (width > (long) comfortable * warps
+                            || rows * warps / WARPS < device.multiprocessors() && width > 128L * warps)) {
+                warps *= 2;
+            }
+            int teams = WARPS / warps;
+            long room = Math.ceilDiv(width, 4) * 16 * teams;
+            long wanted = Math.max(1, Math.ceilDiv(rows, (long) teams));
+            long one = room * (operands + sums);
+            long two = room * (2 * operands + sums);
+            if (one > device.sharedBytes()) {
+                return null;
+            }
+            boolean ahead = wanted > resident(device, one) && two <= device.sharedBytes();
+            long shared = ahead ? two : one;
+            return new Teams(warps, ahead ? 2 : 1, Math.min(wanted, resident(device, shared)), (int) shared);
+        }
+
+        private static long resident(Engine.Properties device, long shared) {
+            return device.multiprocessors() * Math.clamp(device.sharedBytes() / Math.max(1, shared), 1, RESIDENT);
+        }
+
+        Engine.Grid grid() {
+            return new Engine.Grid(blocks, 1, 1, THREADS, shared);
+        }
+
+        Arguments pack(Arguments a, long rows, long width, boolean wide) {
+            return a.i32((int) rows).i32((int) width).i32(warps).i32(stages).i32(wide ? 1 : 0);
+        }
+    }
+
+    /** Channels side by side: 32 words of 4 or of 1, times 8 rows a block. */
+    private record Columns(Rows rows, int channels) {
+        static Columns of(View x) {
+            Rows rows = Rows.of(x);
+            boolean fits = rows != null && x.size(-1) > 0 && x.size(-1) <= 32L * Tickets.COUNT;
+            return fits ? new Columns(rows, (int) x.size(-1)) : null;
+        }
+
+        int count() {
+            return (int) CudaNormalization.rows(rows.view());
+        }
+
+        private long slabs(boolean wide) {
+            return Math.ceilDiv(channels, wide ? 128 : 32);
+        }
+
+        /** For sums over rows: slabs of at least 64 rows, so that what they leave to add up is little. */
+        Engine.Grid sums(Engine.Properties device, boolean wide) {
+            long most = Math.max(1, 3L * device.multiprocessors() / slabs(wide));
+            return new Engine.Grid(Math.clamp(Math.ceilDiv(count(), 8 * LANES), 1, most), slabs(wide), 1, THREADS, 0);
+        }
+
+        /** For what each row computes by itself. */
+        Engine.Grid each(Engine.Properties device, boolean wide) {
+            long most = Math.max(1, 2L * RESIDENT * device.multiprocessors() / slabs(wide));
+            return new Engine.Grid(Math.clamp(Math.ceilDiv(count(), LANES), 1, most), slabs(wide), 1, THREADS, 0);
+        }
+
+        Arguments pack(Arguments a, boolean wide) {
+            return a.i32(count()).i32(channels).i32(wide ? 1 : 0);
+        }
+    }
+}

@@ -1,0 +1,474 @@
+package io.aegis.kernels.cuda;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The CUDA driver API: the functions of {@code libcuda} that are used here, one method each, errors as {@link
+ * CudaException}. Handles and device addresses are 64 bits wide on every platform that has a driver, so they are passed as
+ * {@code long}; sizes as well.
+ */
+final class Driver {
+    /** Status and attribute numbers of cuda.h. */
+    static final int OUT_OF_MEMORY = 2;
+
+    static final int NOT_READY = 600;
+
+    static final int MULTIPROCESSORS = 16;
+    static final int L2_BYTES = 38;
+    static final int CAPABILITY_MAJOR = 75;
+    static final int CAPABILITY_MINOR = 76;
+    static final int SHARED_OPT_IN = 97;
+
+    static final int FUNCTION_SHARED_BYTES = 1;
+    static final int FUNCTION_MAX_DYNAMIC_SHARED_BYTES = 8;
+
+    private static final int NON_BLOCKING = 1;
+    private static final int CAPTURE_RELAXED = 2;
+    private static final int NAME_BYTES = 256;
+    private static final String OVERRIDE = "aegis.libcuda";
+
+    private final Library library;
+    private final MethodHandle getErrorName;
+    private final MethodHandle getErrorString;
+    private final MethodHandle init;
+    private final MethodHandle driverGetVersion;
+    private final MethodHandle deviceGetCount;
+    private final MethodHandle deviceGet;
+    private final MethodHandle deviceGetName;
+    private final MethodHandle deviceTotalMem;
+    private final MethodHandle deviceGetAttribute;
+    private final MethodHandle primaryCtxRetain;
+    private final MethodHandle primaryCtxRelease;
+    private final MethodHandle ctxSetCurrent;
+    private final MethodHandle memGetInfo;
+    private final MethodHandle memAlloc;
+    private final MethodHandle memFree;
+    private final MethodHandle memHostAlloc;
+    private final MethodHandle memFreeHost;
+    private final MethodHandle memcpyHtoDAsync;
+    private final MethodHandle memcpyDtoHAsync;
+    private final MethodHandle memcpyDtoDAsync;
+    private final MethodHandle memsetD8Async;
+    private final MethodHandle streamCreate;
+    private final MethodHandle streamDestroy;
+    private final MethodHandle streamSynchronize;
+    private final MethodHandle eventCreate;
+    private final MethodHandle eventRecord;
+    private final MethodHandle eventSynchronize;
+    private final MethodHandle eventElapsedTime;
+    private final MethodHandle eventDestroy;
+    private final MethodHandle moduleLoadData;
+    private final MethodHandle moduleUnload;
+    private final MethodHandle moduleGetFunction;
+    private final MethodHandle funcGetAttribute;
+    private final MethodHandle funcSetAttribute;
+    private final MethodHandle launchKernel;
+    private final MethodHandle streamBeginCapture;
+    private final MethodHandle streamEndCapture;
+    private final MethodHandle graphInstantiate;
+    private final MethodHandle graphDestroy;
+    private final MethodHandle graphLaunch;
+    private final MethodHandle graphExecDestroy;
+    /** From driver 12.4 on. */
+    private final Optional<MethodHandle> funcGetParamInfo;
+
+    /** Binds every function; calls none. */
+    Driver(Library library) {
+        this.library = library;
+        getErrorName = library.function("cuGetErrorName", JAVA_INT, ADDRESS);
+        getErrorString = library.function("cuGetErrorString", JAVA_INT, ADDRESS);
+        init = library.function("cuInit", JAVA_INT);
+        driverGetVersion = library.function("cuDriverGetVersion", ADDRESS);
+        deviceGetCount = library.function("cuDeviceGetCount", ADDRESS);
+        deviceGet = library.function("cuDeviceGet", ADDRESS, JAVA_INT);
+        deviceGetName = library.function("cuDeviceGetName", ADDRESS, JAVA_INT, JAVA_INT);
+        deviceTotalMem = library.function("cuDeviceTotalMem_v2", ADDRESS, JAVA_INT);
+        deviceGetAttribute = library.function("cuDeviceGetAttribute", ADDRESS, JAVA_INT, JAVA_INT);
+        primaryCtxRetain = library.function("cuDevicePrimaryCtxRetain", ADDRESS, JAVA_INT);
+        primaryCtxRelease = library.function("cuDevicePrimaryCtxRelease_v2", JAVA_INT);
+        ctxSetCurrent = library.function("cuCtxSetCurrent", JAVA_LONG);
+        memGetInfo = library.function("cuMemGetInfo_v2", ADDRESS, ADDRESS);
+        memAlloc = library.function("cuMemAlloc_v2", ADDRESS, JAVA_LONG);
+        memFree = library.function("cuMemFree_v2", JAVA_LONG);
+        memHostAlloc = library.function("cuMemHostAlloc", ADDRESS, JAVA_LONG, JAVA_INT);
+        memFreeHost = library.function("cuMemFreeHost", ADDRESS);
+        memcpyHtoDAsync = library.function("cuMemcpyHtoDAsync_v2", JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG);
+        memcpyDtoHAsync = library.function("cuMemcpyDtoHAsync_v2", ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+        memcpyDtoDAsync = library.function("cuMemcpyDtoDAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+        // The value is an unsigned char: as an int of 0 to 255 it is extended as every ABI wants it.
+        memsetD8Async = library.function("cuMemsetD8Async", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
+        streamCreate = library.function("cuStreamCreate", ADDRESS, JAVA_INT);
+        streamDestroy = library.function("cuStreamDestroy_v2", JAVA_LONG);
+        streamSynchronize = library.function("cuStreamSynchronize", JAVA_LONG);
+        eventCreate = library.function("cuEventCreate", ADDRESS, JAVA_INT);
+        eventRecord = library.function("cuEventRecord", JAVA_LONG, JAVA_LONG);
+        eventSynchronize = library.function("cuEventSynchronize", JAVA_LONG);
+        eventElapsedTime = library.function("cuEventElapsedTime", ADDRESS, JAVA_LONG, JAVA_LONG);
+        eventDestroy = library.function("cuEventDestroy_v2", JAVA_LONG);
+        moduleLoadData = library.function("cuModuleLoadData", ADDRESS, ADDRESS);
+        moduleUnload = library.function("cuModuleUnload", JAVA_LONG);
+        moduleGetFunction = library.function("cuModuleGetFunction", ADDRESS, JAVA_LONG, ADDRESS);
+        funcGetAttribute = library.function("cuFuncGetAttribute", ADDRESS, JAVA_INT, JAVA_LONG);
+        funcSetAttribute = library.function("cuFuncSetAttribute", JAVA_LONG, JAVA_INT, JAVA_INT);
+        launchKernel = library.function(
+                "cuLaunchKernel",
+                JAVA_LONG, // function
+                JAVA_INT, // grid x, y, z
+                JAVA_INT,
+                JAVA_INT,
+                JAVA_INT, // block x, y, z
+                JAVA_INT,
+                JAVA_INT,
+                JAVA_INT, // dynamic shared memory
+                JAVA_LONG, // stream
+                ADDRESS, // an array of the parameters' addresses
+                ADDRESS); // extra
+        streamBeginCapture = library.function("cuStreamBeginCapture_v2", JAVA_LONG, JAVA_INT);
+        streamEndCapture = library.function("cuStreamEndCapture", JAVA_LONG, ADDRESS);
+        graphInstantiate = library.function("cuGraphInstantiateWithFlags", ADDRESS, JAVA_LONG, JAVA_LONG);
+        graphDestroy = library.function("cuGraphDestroy", JAVA_LONG);
+        graphLaunch = library.function("cuGraphLaunch", JAVA_LONG, JAVA_LONG);
+        graphExecDestroy = library.function("cuGraphExecDestroy", JAVA_LONG);
+        funcGetParamInfo = library.optional("cuFuncGetParamInfo", JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
+    }
+
+    /**
+     * The driver of this machine, initialised.
+     *
+     * @param driver null when there is none that works
+     * @param problem why not, and what would help; null when there is one
+     */
+    record Probe(Driver driver, String problem) {}
+
+    private static final class Machine {
+        static final Probe PROBE = probe(names());
+    }
+
+    /** Looks for the driver, once. Never throws. */
+    static Probe probe() {
+        return Machine.PROBE;
+    }
+
+    private static List<String> names() {
+        String given = System.getProperty(OVERRIDE);
+        if (given != null) {
+            return List.of(given);
+        }
+        String os = System.getProperty("os.name", "");
+        return os.startsWith("Windows")
+                ? List.of("nvcuda.dll")
+                : List.of("libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1");
+    }
+
+    /** The first of these libraries that loads, initialised. */
+    static Probe probe(List<String> names) {
+        CudaException first = null;
+        for (String name : names) {
+            Library library;
+            try {
+                library = Library.open(name);
+            } catch (CudaException e) {
+                first = first == null ? e : first;
+                continue;
+            }
+            try {
+                Driver driver = new Driver(library);
+                driver.init();
+                return new Probe(driver, null);
+            } catch (CudaException e) {
+                return new Probe(null, advice(e));
+            }
+        }
+        String what = first == null ? "libcuda" : first.getMessage();
+        return new Probe(
+                null,
+                "no NVIDIA driver (" + what + "): install one from nvidia.com/drivers or the system's packages; in a"
+                        + " container, start it with the GPU, for instance docker run --gpus all");
+    }
+
+    private static String advice(CudaException e) {
+        String help =
+                switch (e.code()) {
+                    case 34 -> ": this is a stub for linking; the driver's own libcuda has to come first";
+                    case 100 ->
+                        ": there is a driver, but no GPU that this process may use"
+                                + " (CUDA_VISIBLE_DEVICES, or the container's devices)";
+                    case 802 -> ": the fabric manager of these GPUs is not running";
+                    case 803 -> ": libcuda and the kernel's module are of different versions; reboot after an update";
+                    case 999 -> ": the kernel's module may not be loaded (modprobe nvidia_uvm)";
+                    default -> "";
+                };
+        return "the NVIDIA driver does not start: " + e.getMessage() + help;
+    }
+
+    /** The library's name or file. */
+    String name() {
+        return library.name();
+    }
+
+    void init() {
+        check("cuInit", () -> (int) init.invokeExact(0));
+    }
+
+    /** The newest CUDA that the driver serves, as 1000 * major + 10 * minor. */
+    int version() {
+        return intOut("cuDriverGetVersion", p -> (int) driverGetVersion.invokeExact(p));
+    }
+
+    /** As {@code 13.0}. */
+    String versionText() {
+        int v = version();
+        return v / 1000 + "." + v % 1000 / 10;
+    }
+
+    int devices() {
+        return intOut("cuDeviceGetCount", p -> (int) deviceGetCount.invokeExact(p));
+    }
+
+    int device(int index) {
+        return intOut("cuDeviceGet", p -> (int) deviceGet.invokeExact(p, index));
+    }
+
+    String deviceName(int device) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment text = arena.allocate(NAME_BYTES);
+            check("cuDeviceGetName", () -> (int) deviceGetName.invokeExact(text, NAME_BYTES, device));
+            return text.getString(0);
+        }
+    }
+
+    long deviceMemory(int device) {
+        return longOut("cuDeviceTotalMem", p -> (int) deviceTotalMem.invokeExact(p, device));
+    }
+
+    int attribute(int device, int attribute) {
+        return intOut("cuDeviceGetAttribute", p -> (int) deviceGetAttribute.invokeExact(p, attribute, device));
+    }
+
+    long retainContext(int device) {
+        return longOut("cuDevicePrimaryCtxRetain", p -> (int) primaryCtxRetain.invokeExact(p, device));
+    }
+
+    void releaseContext(int device) {
+        check("cuDevicePrimaryCtxRelease", () -> (int) primaryCtxRelease.invokeExact(device));
+    }
+
+    /** Makes a context this thread's; 0 for none. */
+    void setContext(long context) {
+        check("cuCtxSetCurrent", () -> (int) ctxSetCurrent.invokeExact(context));
+    }
+
+    /** Free and total memory of the current context's device. */
+    long[] memoryInfo() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment free = arena.allocate(JAVA_LONG);
+            MemorySegment total = arena.allocate(JAVA_LONG);
+            check("cuMemGetInfo", () -> (int) memGetInfo.invokeExact(free, total));
+            return new long[] {free.get(JAVA_LONG, 0), total.get(JAVA_LONG, 0)};
+        }
+    }
+
+    long allocate(long bytes) {
+        return longOut("cuMemAlloc", p -> (int) memAlloc.invokeExact(p, bytes));
+    }
+
+    void free(long address) {
+        check("cuMemFree", () -> (int) memFree.invokeExact(address));
+    }
+
+    /** Memory of the host that the device copies from and to by itself. */
+    MemorySegment allocatePinned(long bytes) {
+        long address = longOut("cuMemHostAlloc", p -> (int) memHostAlloc.invokeExact(p, bytes, 0));
+        return MemorySegment.ofAddress(address).reinterpret(bytes);
+    }
+
+    void freePinned(MemorySegment memory) {
+        check("cuMemFreeHost", () -> (int) memFreeHost.invokeExact(memory));
+    }
+
+    void upload(long to, MemorySegment from, long stream) {
+        check("cuMemcpyHtoDAsync", () -> (int) memcpyHtoDAsync.invokeExact(to, from, from.byteSize(), stream));
+    }
+
+    void download(MemorySegment to, long from, long stream) {
+        check("cuMemcpyDtoHAsync", () -> (int) memcpyDtoHAsync.invokeExact(to, from, to.byteSize(), stream));
+    }
+
+    void copy(long to, long from, long bytes, long stream) {
+        check("cuMemcpyDtoDAsync", () -> (int) memcpyDtoDAsync.invokeExact(to, from, bytes, stream));
+    }
+
+    void fill(long to, byte value, long bytes, long stream) {
+        check("cuMemsetD8Async", () -> (int) memsetD8Async.invokeExact(to, value & 0xff, bytes, stream));
+    }
+
+    /** A stream that does not wait for the default one. */
+    long createStream() {
+        return longOut("cuStreamCreate", p -> (int) streamCreate.invokeExact(p, NON_BLOCKING));
+    }
+
+    void destroyStream(long stream) {
+        check("cuStreamDestroy", () -> (int) streamDestroy.invokeExact(stream));
+    }
+
+    void synchronize(long stream) {
+        check("cuStreamSynchronize", () -> (int) streamSynchronize.invokeExact(stream));
+    }
+
+    long createEvent() {
+        return longOut("cuEventCreate", p -> (int) eventCreate.invokeExact(p, 0));
+    }
+
+    void record(long event, long stream) {
+        check("cuEventRecord", () -> (int) eventRecord.invokeExact(event, stream));
+    }
+
+    void await(long event) {
+        check("cuEventSynchronize", () -> (int) eventSynchronize.invokeExact(event));
+    }
+
+    float milliseconds(long start, long end) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment p = arena.allocate(JAVA_FLOAT);
+            check("cuEventElapsedTime", () -> (int) eventElapsedTime.invokeExact(p, start, end));
+            return p.get(JAVA_FLOAT, 0);
+        }
+    }
+
+    void destroyEvent(long event) {
+        check("cuEventDestroy", () -> (int) eventDestroy.invokeExact(event));
+    }
+
+    long loadModule(byte[] cubin) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment image = arena.allocate(cubin.length, Long.BYTES);
+            MemorySegment.copy(cubin, 0, image, java.lang.foreign.ValueLayout.JAVA_BYTE, 0, cubin.length);
+            return longOut("cuModuleLoadData", p -> (int) moduleLoadData.invokeExact(p, image));
+        }
+    }
+
+    void unloadModule(long module) {
+        check("cuModuleUnload", () -> (int) moduleUnload.invokeExact(module));
+    }
+
+    long function(long module, String entry) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment name = arena.allocateFrom(entry);
+            return longOut("cuModuleGetFunction", p -> (int) moduleGetFunction.invokeExact(p, module, name));
+        }
+    }
+
+    int functionAttribute(long function, int attribute) {
+        return intOut("cuFuncGetAttribute", p -> (int) funcGetAttribute.invokeExact(p, attribute, function));
+    }
+
+    void setFunctionAttribute(long function, int attribute, int value) {
+        check("cuFuncSetAttribute", () -> (int) funcSetAttribute.invokeExact(function, attribute, value));
+    }
+
+    /** Bytes of a function's first parameter; -1 where the driver cannot say. */
+    long parameterBytes(long function) {
+        if (funcGetParamInfo.isEmpty()) {
+            return -1;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment offset = arena.allocate(JAVA_LONG);
+            MemorySegment size = arena.allocate(JAVA_LONG);
+            MethodHandle call = funcGetParamInfo.get();
+            int status = Library.status(() -> (int) call.invokeExact(function, 0L, offset, size));
+            return status == 0 ? size.get(JAVA_LONG, 0) : -1;
+        }
+    }
+
+    /**
+     * Queues a kernel of blocks of {@code threads} threads.
+     *
+     * @param parameters an array of one address for each parameter; what they point to is copied before this returns
+     */
+    void launch(long function, Engine.Grid grid, long stream, MemorySegment parameters) {
+        int x = (int) grid.x();
+        int y = (int) grid.y();
+        int z = (int) grid.z();
+        int threads = grid.threads();
+        int shared = grid.shared();
+        check("cuLaunchKernel", () -> (int) launchKernel.invokeExact(
+                function, x, y, z, threads, 1, 1, shared, stream, parameters, MemorySegment.NULL));
+    }
+
+    void beginCapture(long stream) {
+        check("cuStreamBeginCapture", () -> (int) streamBeginCapture.invokeExact(stream, CAPTURE_RELAXED));
+    }
+
+    long endCapture(long stream) {
+        return longOut("cuStreamEndCapture", p -> (int) streamEndCapture.invokeExact(stream, p));
+    }
+
+    long instantiate(long graph) {
+        return longOut("cuGraphInstantiate", p -> (int) graphInstantiate.invokeExact(p, graph, 0L));
+    }
+
+    void destroyGraph(long graph) {
+        check("cuGraphDestroy", () -> (int) graphDestroy.invokeExact(graph));
+    }
+
+    void launchGraph(long executable, long stream) {
+        check("cuGraphLaunch", () -> (int) graphLaunch.invokeExact(executable, stream));
+    }
+
+    void destroyExecutable(long executable) {
+        check("cuGraphExecDestroy", () -> (int) graphExecDestroy.invokeExact(executable));
+    }
+
+    /** A call that writes its result through its first pointer. */
+    @FunctionalInterface
+    private interface Out {
+        int run(MemorySegment result) throws Throwable;
+    }
+
+    private int intOut(String name, Out call) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment p = arena.allocate(JAVA_INT);
+            check(name, () -> call.run(p));
+            return p.get(JAVA_INT, 0);
+        }
+    }
+
+    private long longOut(String name, Out call) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment p = arena.allocate(JAVA_LONG);
+            check(name, () -> call.run(p));
+            return p.get(JAVA_LONG, 0);
+        }
+    }
+
+    private void check(String name, Library.Call call) {
+        int status = Library.status(call);
+        if (status != 0) {
+            throw new CudaException(
+                    name + ": " + text(getErrorName, status, "error") + " (" + status + "), "
+                            + text(getErrorString, status, "of which this driver has no description"),
+                    null,
+                    status);
+        }
+    }
+
+    private String text(MethodHandle lookup, int code, String otherwise) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment p = arena.allocate(ADDRESS);
+            int status = Library.status(() -> (int) lookup.invokeExact(code, p));
+            MemorySegment at = p.get(ADDRESS, 0);
+            return status != 0 || at.address() == 0
+                    ? otherwise
+                    : at.reinterpret(NAME_BYTES * 4L).getString(0);
+        }
+    }
+}
