@@ -9,11 +9,12 @@
 
 // The entry itself, and beside it what the emulator finds it by.
 #define KERNEL(threads, blocks, name, Args)                                                                          \
-    static void name(const Args& a);                                                                                 \
+    static __attribute__((noinline)) void name(const Args& a);                                                       \
     static void run_##name(const void* a) { name(*(const Args*)a); }                                                 \
     extern "C" __attribute__((visibility("default"))) const emulator::Entry entry_##name = {                         \
         #name, run_##name, sizeof(Args), threads};                                                                   \
     static void name(const Args& a)
+
 // With room on both sides that nobody may touch.
 #define SHARED(type, name, count)                                                                                    \
     static emulator::Fenced<type, sizeof(type[count]) / sizeof(type)> fenced_##name;                                 \
