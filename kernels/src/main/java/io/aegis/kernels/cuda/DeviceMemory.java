@@ -64,6 +64,7 @@ final class DeviceMemory implements Memory {
         }
         liveBytes += size;
         peakBytes = Math.max(peakBytes, liveBytes);
+        engine.use(address, bytes);
         if (POISON) {
             engine.fill(address, (byte) 0xff, size);
         }
@@ -74,6 +75,7 @@ final class DeviceMemory implements Memory {
     synchronized void give(long address, long bytes) {
         long size = rounded(bytes);
         liveBytes -= size;
+        engine.use(address, 0);
         free.computeIfAbsent(size, s -> new ArrayDeque<>()).push(address);
     }
 

@@ -496,9 +496,10 @@ final class DriverEngine implements Engine {
             }
         }
 
-        /** More dynamic shared memory than every kernel may have has to be asked for, once. */
+        /** More shared memory than every kernel may have, its fixed arrays included, has to be asked for, once. */
         void allow(int shared) {
-            if (shared > FREE_SHARED_BYTES && !allowed) {
+            int fixed = properties.sharedBytes() - mostShared;
+            if (shared > FREE_SHARED_BYTES - fixed && !allowed) {
                 driver.setFunctionAttribute(handle, Driver.FUNCTION_MAX_DYNAMIC_SHARED_BYTES, mostShared);
                 allowed = true;
             }

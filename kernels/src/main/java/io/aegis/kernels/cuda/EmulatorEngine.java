@@ -14,34 +14,79 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The kernels compiled by g++ and run on the host, one launch at a time and to its end; what it promises stands in
- * emulator.h. Its errors are {@link CudaException}s, after which it goes on.
+ * emulator.h. Its errors are {@link CudaException}s, after which it goes on. System properties:
+ *
+ * <ul>
+ *   <li>{@code aegis.emulator.checks=false} lets kernels access memory unwatched, which is several times faster,
+ *   <li>{@code aegis.emulator.seed} draws another order of threads and blocks,
+ *   <li>{@code aegis.emulator.seconds} is what a launch may take, 60 unless given.
+ * </ul>
  */
 final class EmulatorEngine implements Engine {
+    private static final String RUNTIME = "emulator.cpp";
     private static final List<String> HEADERS = List.of("common.cuh", "emulator.h");
+    private static final List<String> RUNTIME_HEADERS =
+            List.of("emulator_fibres.h", "emulator_memory.h", "emulator_report.h", "emulator_signals.h");
     private static final byte POISON = (byte) 0xff;
 
+    /** What the runtime has one of in a process: a launch, the list of blocks. */
+    private static final Object ONE_AT_A_TIME = new Object();
+
+    private final boolean checks;
+    private final long seed;
+    private final int seconds;
     private final HostCompiler compiler = new HostCompiler();
     private final Path runtime;
     private final MethodHandle launch;
-    private final Map<Variant, SymbolLookup> libraries = new ConcurrentHashMap<>();
-    private final Map<Long, Arena> blocks = new ConcurrentHashMap<>();
+    private final MethodHandle allocated;
+    private final MethodHandle used;
+    private final MethodHandle freed;
+    private final Map<Variant, Library> libraries = new ConcurrentHashMap<>();
+    private final TreeMap<Long, Block> blocks = new TreeMap<>();
+
+    private record Block(Arena arena, MemorySegment memory) {}
+
+    private record Library(Path file, SymbolLookup symbols) {}
+
+    private record Entry(Variant variant, String entry, Library library, MemorySegment symbol) implements Kernel {}
 
     /**
      * @throws CudaException naming what is missing, where there is no g++
      */
     EmulatorEngine() {
-        runtime = compiler.library(
-                List.of("emulator.cpp", "common.cuh", "emulator.h"), List.of("-O2", "-DAEGIS_EMULATOR"), List.of());
-        launch = Linker.nativeLinker()
-                .downcallHandle(
-                        SymbolLookup.libraryLookup(runtime, Arena.global()).findOrThrow("emulator_launch"),
-                        FunctionDescriptor.of(
-                                ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT,
-                                JAVA_INT, JAVA_LONG));
+        this(
+                !"false".equals(System.getProperty("aegis.emulator.checks")),
+                Long.getLong("aegis.emulator.seed", 1),
+                Integer.getInteger("aegis.emulator.seconds", 60));
+    }
+
+    EmulatorEngine(boolean checks, long seed, int seconds) {
+        this.checks = checks;
+        this.seed = seed;
+        this.seconds = seconds;
+        List<String> sources = new ArrayList<>(List.of(RUNTIME));
+        sources.addAll(HEADERS);
+        sources.addAll(RUNTIME_HEADERS);
+        runtime = compiler.library(sources, List.of("-O2", "-DAEGIS_EMULATOR"), List.of());
+        SymbolLookup symbols = SymbolLookup.libraryLookup(runtime, Arena.global());
+        launch = function(
+                symbols,
+                "emulator_launch",
+                FunctionDescriptor.of(
+                        ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT,
+                        JAVA_INT, JAVA_INT, JAVA_LONG));
+        allocated = function(symbols, "emulator_allocated", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG));
+        used = function(symbols, "emulator_used", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG));
+        freed = function(symbols, "emulator_freed", FunctionDescriptor.ofVoid(JAVA_LONG));
+    }
+
+    private static MethodHandle function(SymbolLookup symbols, String name, FunctionDescriptor type) {
+        return Linker.nativeLinker().downcallHandle(symbols.findOrThrow(name), type);
     }
 
     @Override
@@ -57,14 +102,31 @@ final class EmulatorEngine implements Engine {
     @Override
     public long allocate(long bytes) {
         Arena arena = Arena.ofShared();
-        MemorySegment block = arena.allocate(bytes, 256).fill(POISON);
-        blocks.put(block.address(), arena);
-        return block.address();
+        MemorySegment memory = arena.allocate(bytes, 256).fill(POISON);
+        synchronized (ONE_AT_A_TIME) {
+            blocks.put(memory.address(), new Block(arena, memory));
+            call(allocated, memory.address(), bytes);
+        }
+        return memory.address();
+    }
+
+    @Override
+    public void use(long address, long bytes) {
+        synchronized (ONE_AT_A_TIME) {
+            call(used, address, bytes);
+        }
     }
 
     @Override
     public void free(long address) {
-        blocks.remove(address).close();
+        synchronized (ONE_AT_A_TIME) {
+            Block block = blocks.remove(address);
+            if (block == null) {
+                throw new CudaException("no block of memory begins at " + Long.toHexString(address));
+            }
+            call(freed, address);
+            block.arena.close();
+        }
     }
 
     @Override
@@ -87,53 +149,82 @@ final class EmulatorEngine implements Engine {
         at(to, bytes).fill(value);
     }
 
-    private record Entry(Variant variant, String entry, MemorySegment symbol) implements Kernel {}
+    /** Memory of this engine, all inside one block. */
+    private MemorySegment at(long address, long bytes) {
+        synchronized (ONE_AT_A_TIME) {
+            Map.Entry<Long, Block> block = blocks.floorEntry(address);
+            if (block == null
+                    || address + bytes
+                            > block.getKey() + block.getValue().memory.byteSize()) {
+                throw new CudaException("no block of memory holds " + bytes + " bytes at " + Long.toHexString(address));
+            }
+            return block.getValue().memory.asSlice(address - block.getKey(), bytes);
+        }
+    }
 
     @Override
     public Kernel kernel(Variant variant, String entry) {
-        SymbolLookup library = libraries.computeIfAbsent(variant, this::load);
+        Library library = libraries.computeIfAbsent(variant, this::load);
         return new Entry(
                 variant,
                 entry,
-                library.find("entry_" + entry)
+                library,
+                library.symbols
+                        .find("entry_" + entry)
                         .orElseThrow(() -> new CudaException("there is no kernel " + entry + " in " + variant)));
     }
 
-    private SymbolLookup load(Variant variant) {
+    private Library load(Variant variant) {
         List<String> sources = new ArrayList<>(List.of(variant.file()));
         sources.addAll(HEADERS);
-        List<String> flags = new ArrayList<>(List.of("-O1", "-DAEGIS_EMULATOR"));
+        List<String> flags = new ArrayList<>(List.of("-O1", "-fstack-clash-protection", "-DAEGIS_EMULATOR"));
+        if (checks) { // calls a function before each access; the runtime has it, not the sanitizer's library
+            flags.addAll(List.of("-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0"));
+        }
         variant.defines().forEach((name, value) -> flags.add("-D" + name + "=" + value));
-        return SymbolLookup.libraryLookup(compiler.library(sources, flags, List.of(runtime)), Arena.global());
+        Path file = compiler.library(sources, flags, List.of(runtime));
+        return new Library(file, SymbolLookup.libraryLookup(file, Arena.global()));
     }
 
     @Override
     public void launch(Kernel kernel, Grid grid, MemorySegment arguments) {
         Entry entry = (Entry) kernel;
         String failure;
-        synchronized (EmulatorEngine.class) {
-            MemorySegment message;
-            try {
-                message = (MemorySegment) launch.invokeExact(
-                        entry.symbol(),
-                        arguments,
-                        arguments.byteSize(),
-                        grid.x(),
-                        grid.y(),
-                        grid.z(),
-                        grid.threads(),
-                        grid.shared(),
-                        Long.getLong("aegis.emulator.seed", 1).longValue());
-            } catch (Throwable t) {
-                throw new IllegalStateException(t);
-            }
-            failure = message.address() == 0
+        synchronized (ONE_AT_A_TIME) {
+            MemorySegment message = (MemorySegment) call(
+                    launch,
+                    entry.symbol,
+                    arguments,
+                    arguments.byteSize(),
+                    grid.x(),
+                    grid.y(),
+                    grid.z(),
+                    grid.threads(),
+                    grid.shared(),
+                    checks ? 1 : 0,
+                    seconds,
+                    seed);
+            failure = message.equals(MemorySegment.NULL)
                     ? null
                     : message.reinterpret(Long.MAX_VALUE).getString(0);
         }
         if (failure != null) {
-            throw new CudaException(entry.variant() + ", grid " + grid.x() + " x " + grid.y() + " x " + grid.z()
-                    + " of " + grid.threads() + " threads: " + failure);
+            throw new CudaException("%s, grid %d x %d x %d of %d threads: %s"
+                    .formatted(
+                            entry.variant,
+                            grid.x(),
+                            grid.y(),
+                            grid.z(),
+                            grid.threads(),
+                            compiler.withLines(failure, entry.library.file)));
+        }
+    }
+
+    private static Object call(MethodHandle function, Object... arguments) {
+        try {
+            return function.invokeWithArguments(arguments);
+        } catch (Throwable t) {
+            throw new IllegalStateException(t);
         }
     }
 
@@ -142,10 +233,8 @@ final class EmulatorEngine implements Engine {
 
     @Override
     public void close() {
-        blocks.keySet().forEach(this::free);
-    }
-
-    private static MemorySegment at(long address, long bytes) {
-        return MemorySegment.ofAddress(address).reinterpret(bytes);
+        synchronized (ONE_AT_A_TIME) {
+            List.copyOf(blocks.keySet()).forEach(this::free);
+        }
     }
 }

@@ -19,6 +19,12 @@ interface Engine extends AutoCloseable {
      */
     long allocate(long bytes);
 
+    /**
+     * Tells how much of a block is in use, from its beginning: an allocator hands out blocks larger than was asked for, and
+     * keeps those that were given back. The emulator reports accesses to the rest; a device takes no notice.
+     */
+    default void use(long address, long bytes) {}
+
     /** Gives memory back to the device, behind all work that was queued before. */
     void free(long address);
 

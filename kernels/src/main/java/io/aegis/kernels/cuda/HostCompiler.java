@@ -15,6 +15,9 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -23,6 +26,9 @@ import java.util.stream.Stream;
  */
 final class HostCompiler {
     private static final List<String> FLAGS = List.of("-std=c++17", "-fPIC", "-ffp-contract=off", "-g1", "-w");
+
+    private static final Pattern INCLUDE = Pattern.compile("^\\s*#\\s*include\\s+\"([^\"]+)\"", Pattern.MULTILINE);
+    private static final Pattern PLACE = Pattern.compile("\\[\\+(0x[0-9a-f]+)]");
 
     private final String command = System.getProperty("aegis.emulator.compiler", "g++");
     private final String version;
@@ -47,14 +53,14 @@ final class HostCompiler {
     /**
      * A shared library of one source.
      *
-     * @param sources names of resources beside this class: what is compiled, then what it includes
+     * @param sources names of resources beside this class, the one that is compiled first; what they include is found
      * @param flags for the compiler, besides those that all have
      * @param libraries what it is linked to
      * @throws CudaException with the compiler's words
      */
     Path library(List<String> sources, List<String> flags, List<Path> libraries) {
         Map<String, byte[]> contents = new TreeMap<>();
-        sources.forEach(s -> contents.put(s, resource(s)));
+        sources.forEach(s -> include(s, contents));
         Path library = cache.resolve(hash(contents, flags, libraries) + ".so");
         if (Files.exists(library)) {
             return library;
@@ -73,6 +79,7 @@ final class HostCompiler {
                 run(compile, work);
                 List<String> link = new ArrayList<>(List.of(command, "-shared", "-o", "library", "object"));
                 libraries.forEach(l -> link.add(l.toString()));
+                link.add("-lrt"); // timers, in C libraries that keep them apart
                 run(link, work);
                 Files.move(work.resolve("library"), library, StandardCopyOption.ATOMIC_MOVE);
             } finally {
@@ -82,6 +89,38 @@ final class HostCompiler {
             throw new CudaException("cannot compile " + sources.getFirst() + " in " + cache + ": " + e.getMessage(), e);
         }
         return library;
+    }
+
+    private static void include(String name, Map<String, byte[]> contents) {
+        if (contents.containsKey(name)) {
+            return;
+        }
+        byte[] text = resource(name);
+        contents.put(name, text);
+        INCLUDE.matcher(new String(text, StandardCharsets.UTF_8)).results().forEach(m -> include(m.group(1), contents));
+    }
+
+    /**
+     * Replaces each {@code [+0x...]}, an offset in a library, by the lines of the source that it comes from: the innermost
+     * first, then where that was inlined. Without addr2line the offsets stay.
+     */
+    String withLines(String message, Path library) {
+        return PLACE.matcher(message).replaceAll(m -> Matcher.quoteReplacement(lines(library, m.group(1), m.group())));
+    }
+
+    private static String lines(Path library, String offset, String otherwise) {
+        try {
+            String found = run(List.of("addr2line", "-s", "-i", "-e", library.toString(), offset), null);
+            return found.contains("?")
+                    ? otherwise
+                    : found.lines()
+                            .map(l -> l.replaceAll(" \\(discriminator.*", ""))
+                            .filter(l -> !l.startsWith("emulator.h:"))
+                            .distinct()
+                            .collect(Collectors.joining(" in ", "(", ")"));
+        } catch (IOException | CudaException e) {
+            return otherwise;
+        }
     }
 
     private String hash(Map<String, byte[]> contents, List<String> flags, List<Path> libraries) {

@@ -61,9 +61,13 @@ DEVICE int count_bits(u32 x) { return __popc(x); }
 DEVICE int lowest_bit(u32 x) { return __ffs((int)x) - 1; }
 DEVICE int leading_zeros(u32 x) { return __clz((int)x); }
 DEVICE u32 multiply_high(u32 a, u32 b) { return __umulhi(a, b); }
+// Four of the eight bytes of a (0 to 3) and b (4 to 7), each named by a hexadecimal digit of `which`, the lowest first.
+DEVICE u32 select_bytes(u32 a, u32 b, u32 which) { return __byte_perm(a, b, which); }
 
 DEVICE float as_float(u32 x) { return __uint_as_float(x); }
 DEVICE u32 as_bits(float x) { return __float_as_uint(x); }
+DEVICE double as_double(u64 x) { return __longlong_as_double((i64)x); }
+DEVICE u64 as_bits(double x) { return (u64)__double_as_longlong(x); }
 
 // Fast approximations, good to about 2 units in the last place of float32's 24 bits.
 DEVICE float ex2(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
@@ -140,8 +144,15 @@ DEVICE float larger(float a, float b) { return a > b ? a : b; }
 DEVICE float smaller(float a, float b) { return a < b ? a : b; }
 template <class T> DEVICE T least(T a, T b) { return a < b ? a : b; }
 
+DEVICE u64 shuffle_xor(u64 x, int mask) { return (u64)shuffle_xor((u32)(x >> 32), mask) << 32 | shuffle_xor((u32)x, mask); }
+DEVICE double shuffle_xor(double x, int mask) { return as_double(shuffle_xor(as_bits(x), mask)); }
+
 // A tree over the lanes: the order of the sum is fixed, and every lane has the result.
 DEVICE float warp_sum(float x) {
+    for (int m = WARP / 2; m > 0; m /= 2) x += shuffle_xor(x, m);
+    return x;
+}
+DEVICE double warp_sum(double x) {
     for (int m = WARP / 2; m > 0; m /= 2) x += shuffle_xor(x, m);
     return x;
 }
@@ -157,12 +168,34 @@ DEVICE float block_sum(float x, float* room) {
     float y = lane() < (int)(blockDim.x / WARP) ? room[lane()] : 0.f;
     return warp_sum(y);
 }
+DEVICE double block_sum(double x, double* room) {
+    x = warp_sum(x);
+    if (lane() == 0) room[warp()] = x;
+    barrier();
+    double y = lane() < (int)(blockDim.x / WARP) ? room[lane()] : 0.0;
+    return warp_sum(y);
+}
 DEVICE float block_max(float x, float* room) {
     x = warp_max(x);
     if (lane() == 0) room[warp()] = x;
     barrier();
     float y = lane() < (int)(blockDim.x / WARP) ? room[lane()] : room[0];
     return warp_max(y);
+}
+
+// Four neighbours, at an address that is a multiple of their size together.
+DEVICE void load4(float (&x)[4], const float* p) {
+    Word4 w = load16(p);
+    x[0] = as_float(w.x), x[1] = as_float(w.y), x[2] = as_float(w.z), x[3] = as_float(w.w);
+}
+template <class Half> DEVICE void load4(float (&x)[4], const Half* p) {
+    u64 w = *(const u64*)p;
+#pragma unroll
+    for (int k = 0; k < 4; k++) x[k] = to_float(Half{(u16)(w >> 16 * k)});
+}
+DEVICE void store4(const float (&x)[4], float* p) { store16(p, {as_bits(x[0]), as_bits(x[1]), as_bits(x[2]), as_bits(x[3])}); }
+template <class Half> DEVICE void store4(const float (&x)[4], Half* p) {
+    *(u64*)p = (u64)pack(x[2], x[3], Half()) << 32 | pack(x[0], x[1], Half());
 }
 
 // Elements behind the first of the `linear`-th element in row-major order.
@@ -197,6 +230,35 @@ DEVICE float activate(i32 which, float x) {
 // 2^31 2^shift to the numerator, less than one part in `by`.
 struct Divisor { u32 magic, shift, by, unused; };
 DEVICE u32 quotient(u32 n, const Divisor& d) { return multiply_high(2 * n, d.magic) >> d.shift; }
+
+// The index space of a pointwise kernel, as Space.java packs it: few dimensions, innermost first, walked in `count` steps of
+// `width` neighbours (1, or 4 float32); the last step may have only `tail` of them.
+struct Space {
+    u32 count, tail;
+    i32 rank, width;
+    Divisor size[MAX_RANK];
+};
+// What one array has in such a space: distances in elements between neighbours along its dimensions.
+struct Operand {
+    u8* data;
+    u32 step[MAX_RANK];
+};
+// Elements behind the first of step n of the space, for each operand. Gives the place along the outermost dimension.
+template <int N> DEVICE u32 locate(const Space& s, const Operand (&o)[N], u32 n, u64 (&at)[N]) {
+#pragma unroll
+    for (int k = 0; k < N; k++) at[k] = 0;
+    int d = 0;
+#pragma unroll 1
+    for (; d + 1 < s.rank; d++) {
+        u32 next = quotient(n, s.size[d]), place = n - next * s.size[d].by;
+#pragma unroll
+        for (int k = 0; k < N; k++) at[k] += (u64)place * o[k].step[d];
+        n = next;
+    }
+#pragma unroll
+    for (int k = 0; k < N; k++) at[k] += (u64)n * o[k].step[d];
+    return n;
+}
 
 // Philox 4x32-10 (Salmon et al., SC 2011), bit for bit as Philox.java: key (seed), counter c.
 DEVICE void philox(u64 seed, u32 (&c)[4]) {

@@ -1,310 +1,19 @@
-// emulator.cpp: runs the blocks of a launch, one after another, each thread a fibre with a stack of its own.
+// emulator.cpp: what emulator.h declares, and the launch.
 #include "common.cuh"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <sys/mman.h>
-#include <vector>
-
+// Before what reads them as constants.
 emulator::Index emulator_thread_index asm("emulator_thread_index");
 emulator::Index emulator_block_index asm("emulator_block_index");
 emulator::Index emulator_block_shape asm("emulator_block_shape");
 emulator::Index emulator_grid_shape asm("emulator_grid_shape");
 
+#include "emulator_fibres.h"
+#include "emulator_signals.h"
+
+#include <link.h>
+
 namespace emulator {
 namespace {
-
-enum {
-    MAX_THREADS = 1024,
-    MAX_WARPS = MAX_THREADS / WARP,
-    NAMED_BARRIERS = 16,
-    STACK_BYTES = 256 << 10,
-    GUARD_BYTES = 16 << 10,
-    DYNAMIC_BYTES = 256 << 10,
-    MESSAGE_BYTES = 16 << 10,
-    POISON = 0xff
-};
-
-#if defined(__x86_64__)
-// Saves what a call must keep on the stack that is left, and takes it from the stack that is entered.
-extern "C" void emulator_switch(void** left, void* entered);
-asm(R"(
-.text
-.type emulator_switch,@function
-emulator_switch:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    movq %rsp, (%rdi)
-    movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    ret
-)");
-struct Context {
-    void* sp;
-    void begin(u8* top, void (*main)()) {
-        void** s = (void**)((u64)top & ~15ull);
-        *--s = nullptr;  // where main would return to
-        *--s = (void*)main;
-        for (int i = 0; i < 6; i++) *--s = nullptr;
-        sp = s;
-    }
-};
-inline void switch_to(Context& from, Context& to) { emulator_switch(&from.sp, to.sp); }
-#else
-#include <ucontext.h>
-struct Context {
-    ucontext_t u;
-    void begin(u8* top, void (*main)()) {
-        getcontext(&u);
-        u.uc_stack.ss_sp = top - STACK_BYTES / 2;
-        u.uc_stack.ss_size = STACK_BYTES / 2;
-        u.uc_link = nullptr;
-        makecontext(&u, main, 0);
-    }
-};
-inline void switch_to(Context& from, Context& to) { swapcontext(&from.u, &to.u); }
-#endif
-
-// A word that lanes say together: `run` is done when the last of a warp has arrived, on what each brought.
-struct Verb {
-    const char* name;
-    void (*run)(void** brought);
-};
-
-struct Copy {
-    void* to;
-    const void* from;
-    i32 bytes;
-    u32 group;
-};
-
-struct Fibre {
-    Context context;
-    u8* stack;
-    std::vector<Copy> copies;
-    u32 groups;
-};
-
-struct Warp {
-    u32 ready, arrived, returned;  // masks of lanes
-    const Verb* verb;
-    void* brought[WARP];
-    i32 barrier;  // where the whole warp waits, or -1
-};
-
-struct Named {
-    i32 expected, arrived;
-    u32 warps;
-};
-
-struct SharedArray {
-    const char* name;
-    u8* at;
-    u64 bytes;
-};
-
-Fibre fibres[MAX_THREADS];
-Warp warps[MAX_WARPS];
-Named named[NAMED_BARRIERS];
-std::vector<SharedArray> arrays;  // of this block
-Context outside;
-const Entry* entry;
-const void* arguments;
-u8* dynamic_memory;
-u64 dynamic_bytes;
-int thread_count, warp_count, returned_count;
-int current;
-u32 ready_warps;  // mask
-u64 random_state;
-char message[MESSAGE_BYTES];
-
-u32 random() {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (u32)(random_state >> 32);
-}
-
-// Some set bit of the mask, any.
-int any_of(u32 mask, u32 r) {
-    r &= 31;
-    u32 turned = r == 0 ? mask : mask >> r | mask << (32 - r);
-    return (int)(__builtin_ctz(turned) + r) & 31;
-}
-
-void add(const char* format, ...) __attribute__((format(printf, 1, 2)));
-void add(const char* format, ...) {
-    size_t used = strlen(message);
-    va_list v;
-    va_start(v, format);
-    vsnprintf(message + used, MESSAGE_BYTES - used, format, v);
-    va_end(v);
-}
-
-// Where this is, for the beginning of a message.
-void add_place() {
-    add("%s, block (%u, %u, %u)", entry->name, blockIdx.x, blockIdx.y, blockIdx.z);
-    if (current >= 0) add(", warp %d, lane %d", current / WARP, current % WARP);
-    add(": ");
-}
-
-// Leaves the block for good: the other fibres are never entered again.
-[[noreturn]] void leave() {
-    Context gone;
-    switch_to(gone, outside);
-    __builtin_unreachable();
-}
-
-[[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
-void fail(const char* format, ...) {
-    message[0] = 0;
-    add_place();
-    size_t used = strlen(message);
-    va_list v;
-    va_start(v, format);
-    vsnprintf(message + used, MESSAGE_BYTES - used, format, v);
-    va_end(v);
-    leave();
-}
-
-[[noreturn]] void fail_deadlock() {
-    message[0] = 0;
-    current = -1;
-    add_place();
-    add("no thread can go on:");
-    for (int w = 0; w < warp_count; w++) {
-        const Warp& x = warps[w];
-        add("\n  warp %d: ", w);
-        if (x.barrier == 0) {
-            add("at barrier()");
-        } else if (x.barrier > 0) {
-            add("at barrier_of(%d, %d)", x.barrier, named[x.barrier].expected);
-        } else if (x.arrived != 0) {
-            add("lanes %08x at %s, lanes %08x returned", x.arrived, x.verb->name, x.returned);
-        } else {
-            add("returned");
-        }
-    }
-    leave();
-}
-
-void set_current(int thread) {
-    current = thread;
-    emulator_thread_index.x = (u32)thread;
-}
-
-// Another fibre goes on; this one when it is ready again. Mostly a lane of the same warp, at times any.
-void next() {
-    if (ready_warps == 0) {
-        if (returned_count == thread_count) leave();
-        fail_deadlock();
-    }
-    int self = current;
-    u32 r = random();
-    int w = self / WARP;
-    if (!(ready_warps >> w & 1) || (r >> 10 & 31) == 0) w = any_of(ready_warps, r >> 5);
-    int to = w * WARP + any_of(warps[w].ready, r);
-    if (to == self) return;
-    set_current(to);
-    switch_to(fibres[self].context, fibres[to].context);
-}
-
-void set_ready(int w, u32 lanes) {
-    warps[w].ready = lanes;
-    if (lanes == 0) {
-        ready_warps &= ~(1u << w);
-    } else {
-        ready_warps |= 1u << w;
-    }
-}
-
-void fibre_main() {
-    entry->run(arguments);
-    Warp& w = warps[current / WARP];
-    u32 me = 1u << current % WARP;
-    if (w.arrived != 0) fail("returns while lanes %08x of its warp wait at %s", w.arrived, w.verb->name);
-    w.returned |= me;
-    returned_count++;
-    set_ready(current / WARP, w.ready & ~me);
-    next();
-    __builtin_unreachable();
-}
-
-// All lanes of a warp meet; true for the last, when the others wait and it is up to the caller to set them ready.
-bool arrive(const Verb& verb, void* brought) {
-    Warp& w = warps[current / WARP];
-    u32 me = 1u << current % WARP;
-    if (w.returned != 0) fail("is at %s, but lanes %08x of its warp have returned", verb.name, w.returned);
-    if (w.arrived != 0 && w.verb != &verb) {
-        fail("is at %s, but lanes %08x of its warp wait at %s", verb.name, w.arrived, w.verb->name);
-    }
-    w.verb = &verb;
-    w.arrived |= me;
-    w.brought[current % WARP] = brought;
-    set_ready(current / WARP, w.ready & ~me);
-    return w.arrived == 0xffffffffu;
-}
-
-void together(const Verb& verb, void* brought) {
-    if (arrive(verb, brought)) {
-        Warp& w = warps[current / WARP];
-        verb.run(w.brought);
-        w.arrived = 0;
-        set_ready(current / WARP, 0xffffffffu);
-    }
-    next();
-}
-
-void nothing(void**) {}
-const Verb BARRIER = {"barrier()", nothing};
-const Verb BARRIER_OF = {"barrier_of()", nothing};
-const Verb WARP_BARRIER = {"warp_barrier()", nothing};
-
-struct Meeting {
-    int id, threads;
-};
-
-// Whole warps meet, when their lanes have.
-void meet(const Verb& verb, Meeting m) {
-    if (arrive(verb, &m)) {
-        int own = current / WARP;
-        for (int l = 0; l < WARP; l++) {
-            const Meeting& o = *(const Meeting*)warps[own].brought[l];
-            if (o.id != m.id || o.threads != m.threads) {
-                fail("is at barrier_of(%d, %d), but lane %d is at barrier_of(%d, %d)", m.id, m.threads, l, o.id, o.threads);
-            }
-        }
-        Named& n = named[m.id];
-        if (n.arrived != 0 && n.expected != m.threads) {
-            fail("is at barrier_of(%d, %d), but warps %08x wait there for %d threads", m.id, m.threads, n.warps, n.expected);
-        }
-        warps[own].barrier = m.id;
-        n.expected = m.threads;
-        n.arrived += WARP;
-        n.warps |= 1u << own;
-        if (n.arrived == n.expected) {
-            for (int w = 0; w < warp_count; w++) {
-                if (n.warps >> w & 1) {
-                    warps[w].arrived = 0;
-                    warps[w].barrier = -1;
-                    set_ready(w, 0xffffffffu);
-                }
-            }
-            n.arrived = 0;
-            n.warps = 0;
-        }
-    }
-    next();
-}
 
 struct Exchange {
     u32 x, y;
@@ -333,14 +42,14 @@ void run_votes(void** b) {
     for (int l = 0; l < WARP; l++) all |= (u32)(((Exchange*)b[l])->x != 0) << l;
     for (int l = 0; l < WARP; l++) ((Exchange*)b[l])->y = all;
 }
-const Verb XOR = {"shuffle_xor", run_xor};
-const Verb SHUFFLE = {"shuffle", run_shuffle};
-const Verb UP = {"shuffle_up", run_up};
-const Verb VOTES = {"votes", run_votes};
+const Verb XOR = {"shuffle_xor", run_xor, false};
+const Verb SHUFFLE = {"shuffle", run_shuffle, false};
+const Verb UP = {"shuffle_up", run_up, false};
+const Verb VOTES = {"votes", run_votes, false};
 
-u32 exchange(const Verb& verb, u32 x, int by) {
+u32 exchange(const Verb& verb, u32 x, int by, const void* pc) {
     Exchange e = {x, 0, by};
-    together(verb, &e);
+    together(verb, &e, pc);
     return e.y;
 }
 
@@ -365,8 +74,8 @@ void run_load_transposed(void** b) {
         }
     }
 }
-const Verb LOAD = {"load_matrices", run_load};
-const Verb LOAD_TRANSPOSED = {"load_matrices_transposed", run_load_transposed};
+const Verb LOAD = {"load_matrices", run_load, false};
+const Verb LOAD_TRANSPOSED = {"load_matrices_transposed", run_load_transposed, false};
 
 struct Fragment {
     float* d;
@@ -400,118 +109,118 @@ template <class Half> void run_multiply(void** brought) {
         for (int i = 0; i < 4; i++) f.d[i] = d[g + 8 * (i >> 1)][2 * t + (i & 1)];
     }
 }
-const Verb MULTIPLY_BF16 = {"multiply_add (bf16)", run_multiply<bf16>};
-const Verb MULTIPLY_F16 = {"multiply_add (f16)", run_multiply<f16>};
+const Verb MULTIPLY_BF16 = {"multiply_add (bf16)", run_multiply<bf16>, false};
+const Verb MULTIPLY_F16 = {"multiply_add (f16)", run_multiply<f16>, false};
 
-bool is_shared(const void* p, u64 bytes) {
-    const u8* q = (const u8*)p;
-    if (q >= dynamic_memory && q + bytes <= dynamic_memory + dynamic_bytes) return true;
-    for (const SharedArray& s : arrays) {
-        if (q >= s.at && q + bytes <= s.at + s.bytes) return true;
-    }
-    return false;
-}
 
 void perform(const Copy& c) {
     memcpy(c.to, c.from, (size_t)c.bytes);
     memset((u8*)c.to + c.bytes, 0, (size_t)(16 - c.bytes));
+    if (checking) arrived_copy(shared_byte(c.to));
 }
 
 void run_block() {
-    memset(dynamic_memory, POISON, DYNAMIC_BYTES);
+    memset(dynamic_memory, POISON, dynamic_bytes);
     arrays.clear();
-    memset(warps, 0, sizeof warps);
-    memset(named, 0, sizeof named);
-    returned_count = 0;
-    ready_warps = 0;
-    for (int w = 0; w < warp_count; w++) {
-        warps[w].barrier = -1;
-        set_ready(w, 0xffffffffu);
-    }
-    for (int t = 0; t < thread_count; t++) {
-        Fibre& f = fibres[t];
-        // Stacks begin at different places of a page, or all would lie in the same lines of the cache.
-        f.context.begin(f.stack + STACK_BYTES - t % 61 * 192, fibre_main);
-        f.copies.clear();
-        f.groups = 0;
-    }
-    int first = (int)(random() % (u32)thread_count);
-    set_current(first);
-    switch_to(outside, fibres[first].context);
+    static_bytes = 0;
+    start_block(warp_count);
+    run_fibres();
+    if (message[0] == 0) memcpy(message, doubt, MESSAGE_BYTES);
 }
 
-void* map(size_t bytes) {
-    void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return p == MAP_FAILED ? nullptr : p;
+void find_module() {
+    module_base = module_end = 0;
+    dl_iterate_phdr(
+        [](dl_phdr_info* info, size_t, void*) {
+            u64 end = 0;
+            bool own = false;
+            for (int i = 0; i < info->dlpi_phnum; i++) {
+                const auto& h = info->dlpi_phdr[i];
+                u64 low = info->dlpi_addr + h.p_vaddr, high = low + h.p_memsz;
+                if (h.p_type != PT_LOAD) continue;
+                end = std::max(end, high);
+                own |= (u64)entry >= low && (u64)entry < high;
+            }
+            if (own) {
+                module_base = info->dlpi_addr;
+                module_end = end;
+            }
+            return (int)own;
+        },
+        nullptr);
 }
 
-bool prepare(int threads) {
-    if (dynamic_memory == nullptr && (dynamic_memory = (u8*)map(DYNAMIC_BYTES)) == nullptr) return false;
-    for (int t = 0; t < threads; t++) {
-        if (fibres[t].stack == nullptr) {
-            u8* low = (u8*)map(GUARD_BYTES + STACK_BYTES);
-            if (low == nullptr) return false;
-            mprotect(low, GUARD_BYTES, PROT_NONE);
-            fibres[t].stack = low + GUARD_BYTES;
-        }
+// Stamps are counted on from launch to launch, so that what was before need not be forgotten; until there are too many.
+void forget() {
+    if (passed < 0x80000000u) return;
+    passed = 1;
+    for (Cell* c = cells; c < cells + 5 * CELLS; c++) *c = {};
+    for (Block& b : blocks) {
+        if (b.cells != nullptr) munmap(b.cells, cell_bytes(b));
+        b.cells = nullptr;
     }
-    return true;
 }
+
+u64 common_divisor(u64 a, u64 b) { return b == 0 ? a : common_divisor(b, a % b); }
 
 }  // namespace
 
-void barrier() { meet(BARRIER, {0, thread_count}); }
+void barrier() { meet(BARRIER, {0, thread_count}, PC); }
 void barrier_of(int id, int threads) {
     if (id < 1 || id >= NAMED_BARRIERS || threads < WARP || threads % WARP != 0 || threads > thread_count) {
-        fail("barrier_of(%d, %d): an id of 1 to 15 and a multiple of 32 threads, at most the block's %d", id, threads, thread_count);
+        fail(PC, "barrier_of(%d, %d): an id of 1 to 15 and a multiple of 32 threads, at most the block's %d", id, threads, thread_count);
     }
-    meet(BARRIER_OF, {id, threads});
+    meet(BARRIER_OF, {id, threads}, PC);
 }
-void warp_barrier() { together(WARP_BARRIER, nullptr); }
-u32 shuffle_xor(u32 x, int mask) { return exchange(XOR, x, mask); }
-u32 shuffle(u32 x, int lane) { return exchange(SHUFFLE, x, lane); }
-u32 shuffle_up(u32 x, int by) { return exchange(UP, x, by); }
-u32 votes(bool p) { return exchange(VOTES, p, 0); }
+void warp_barrier() { together(WARP_BARRIER, nullptr, PC); }
+u32 shuffle_xor(u32 x, int mask) { return exchange(XOR, x, mask, PC); }
+u32 shuffle(u32 x, int lane) { return exchange(SHUFFLE, x, lane, PC); }
+u32 shuffle_up(u32 x, int by) { return exchange(UP, x, by, PC); }
+u32 votes(bool p) { return exchange(VOTES, p, 0, PC); }
 
 void load_matrices(u32 (&r)[4], const void* row, bool transposed) {
-    if ((u64)row % 16 != 0 || !is_shared(row, 16)) {
-        fail("load_matrices of a row at %p: not 16 bytes of shared memory, 16-byte aligned", row);
-    }
+    if ((u64)row % 16 != 0) fail(PC, "loads a row at %p, which is not aligned to 16 bytes", row);
+    if (!is_shared(row, 16)) fail(PC, "loads a row at %p, which is not shared memory", row);
+    if (checking) touch_shared(shared_byte(row), 16, LOAD_ROW, PC);
     Rows rows = {r, (const u8*)row};
-    together(transposed ? LOAD_TRANSPOSED : LOAD, &rows);
+    together(transposed ? LOAD_TRANSPOSED : LOAD, &rows, PC);
 }
 void multiply_add_bf16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
     Fragment f = {d, a, {b0, b1}};
-    together(MULTIPLY_BF16, &f);
+    together(MULTIPLY_BF16, &f, PC);
 }
 void multiply_add_f16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
     Fragment f = {d, a, {b0, b1}};
-    together(MULTIPLY_F16, &f);
+    together(MULTIPLY_F16, &f, PC);
 }
 
-void shared_array(const char* name, void* at, u64 bytes) {
+void shared_array(const char* name, void* fenced, u64 room, void* at, u64 bytes) {
     for (const SharedArray& s : arrays) {
         if (s.at == at) return;
     }
-    arrays.push_back({name, (u8*)at, bytes});
+    if (static_bytes + bytes > STATIC_LIMIT || static_bytes + bytes + dynamic_bytes > SHARED_LIMIT) {
+        fail(PC, "shared array %s of %llu bytes beside %llu of other arrays and %llu of dynamic shared memory: at most %d in arrays, %d in all",
+            name, bytes, static_bytes, dynamic_bytes, (int)STATIC_LIMIT, (int)SHARED_LIMIT);
+    }
+    arrays.push_back({name, (u8*)fenced, (u8*)fenced + room, (u8*)at, bytes, (DYNAMIC_ROOM + static_bytes) / 4});
+    static_bytes += (bytes + 15) / 16 * 16;
     memset(at, POISON, bytes);
 }
-u8* dynamic_shared() {
-    if (dynamic_bytes == 0) fail("uses dynamic shared memory, but was launched with none");
-    return dynamic_memory;
-}
+u8* dynamic_shared() { return dynamic_memory; }
 u32 shared_address(const void* p) {
-    if (!is_shared(p, 1)) fail("shared_address of %p, which is not in shared memory", p);
+    if (!is_shared(p, 1)) fail(PC, "shared_address of %p, which is not shared memory", p);
     return (u32)(u64)p;
 }
 
 void copy_async16(void* to, const void* from, int bytes) {
-    if (bytes < 0 || bytes > 16) fail("copy_async16 of %d bytes: 0 to 16", bytes);
-    if ((u64)to % 16 != 0 || !is_shared(to, 16)) {
-        fail("copy_async16 to %p: not 16 bytes of shared memory, 16-byte aligned", to);
+    if (bytes < 0 || bytes > 16) fail(PC, "copies %d bytes: 0 to 16", bytes);
+    if ((u64)to % 16 != 0) fail(PC, "copies to %p, which is not aligned to 16 bytes", to);
+    if (!is_shared(to, 16)) fail(PC, "copies to %p, which is not shared memory", to);
+    if ((u64)from % 16 != 0) fail(PC, "copies from %p, which is not aligned to 16 bytes", from);
+    if (checking) {
+        if (bytes > 0) global_access(from, (u64)bytes, READ, PC);
+        touch_shared(shared_byte(to), 16, COPY, PC);
     }
-    if ((u64)from % 16 != 0) fail("copy_async16 from %p: not 16-byte aligned", from);
-    if (bytes > 0 && is_shared(from, 1)) fail("copy_async16 from %p: shared memory, where global is read", from);
     memset(to, POISON, 16);
     Fibre& f = fibres[current];
     f.copies.push_back({to, from, bytes, f.groups});
@@ -525,28 +234,61 @@ void copies_wait(int open) {
 }
 
 u32 atomic_add(u32* p, u32 x) {
+    if (checking) access(p, 4, true, ATOMIC, PC);
+    acquired = true;
     u32 before = *p;
     *p += x;
     return before;
 }
 float atomic_add(float* p, float x) {
+    if (checking) access(p, 4, true, ATOMIC, PC);
+    acquired = true;
     float before = *p;
     *p += x;
     return before;
 }
+void fence() { fences.back() = passed; }
+
 void aligned16(const void* p) {
-    if ((u64)p % 16 != 0) fail("16 bytes at %p: not aligned", p);
+    if ((u64)p % 16 != 0) fail(PC, "16 bytes at %p, which is not aligned to them", p);
+}
+void global16(const void* p) {
+    if (is_shared(p, 1)) fail(PC, "load16_once from shared memory");
+}
+
+}  // namespace emulator
+
+using namespace emulator;
+
+// A block of global memory, all of it in use.
+CALLED_BY_HOST(void) emulator_allocated(u64 at, u64 bytes) {
+    auto where = std::upper_bound(blocks.begin(), blocks.end(), at, [](u64 q, const Block& b) { return q < b.at; });
+    blocks.insert(where, {at, bytes, bytes, nullptr});
+    last_block = nullptr;
+}
+
+// The first bytes of a block may be touched, the rest may not.
+CALLED_BY_HOST(void) emulator_used(u64 at, u64 bytes) { block_of(at)->used = bytes; }
+
+CALLED_BY_HOST(void) emulator_freed(u64 at) {
+    Block* b = block_of(at);
+    if (b->cells != nullptr) munmap(b->cells, cell_bytes(*b));
+    blocks.erase(blocks.begin() + (b - blocks.data()));
+    last_block = nullptr;
 }
 
 // Runs a launch to its end; null, or what went wrong.
-extern "C" __attribute__((visibility("default"))) const char* emulator_launch(
-    const Entry* what, const void* a, u64 bytes, u64 x, u64 y, u64 z, i32 threads, i32 shared, u64 seed) {
-    message[0] = 0;
+CALLED_BY_HOST(const char*) emulator_launch(
+    const Entry* what, const void* a, u64 bytes, u64 x, u64 y, u64 z, i32 threads, i32 shared, i32 checked, i32 limit, u64 seed) {
+    message[0] = doubt[0] = 0;
+    current = -1;
     entry = what;
-    arguments = a;
+    arguments = (const u8*)a;
     dynamic_bytes = (u64)shared;
+    checking = checked != 0;
+    seconds = limit;
     thread_count = threads;
-    warp_count = threads / WARP;
+    warp_count = warp_stride = threads / WARP;
     random_state = seed * 0x9e3779b97f4a7c15ull | 1;
     if (threads < WARP || threads > MAX_THREADS || threads % WARP != 0) {
         add("%s: %d threads a block: a multiple of 32, at most %d", what->name, threads, (int)MAX_THREADS);
@@ -556,21 +298,31 @@ extern "C" __attribute__((visibility("default"))) const char* emulator_launch(
         add("%s: arguments of %llu bytes, its struct has %llu", what->name, bytes, what->arguments);
     } else if (x < 1 || y < 1 || z < 1 || x > 0x7fffffff || y > 65535 || z > 65535) {
         add("%s: a grid of %llu x %llu x %llu blocks", what->name, x, y, z);
-    } else if (shared < 0 || shared > 227 << 10) {
-        add("%s: %d bytes of shared memory", what->name, shared);
-    } else if (!prepare(threads)) {
-        add("no memory for the stacks of %d threads", threads);
+    } else if (shared < 0 || shared > SHARED_LIMIT) {
+        add("%s: %d bytes of dynamic shared memory, at most %d", what->name, shared, (int)SHARED_LIMIT);
+    } else if (!prepare_shared() || !prepare_fibres(threads)) {
+        add("%s: no memory for the stacks of %d threads", what->name, threads);
     }
     if (message[0] != 0) return message;
+    find_module();
+    forget();
+    launch_start = passed + 1;
+    block_starts.clear();
+    fences.clear();
     emulator_block_shape = {(u32)threads, 1, 1};
     emulator_grid_shape = {(u32)x, (u32)y, (u32)z};
-    u64 blocks = x * y * z;
-    for (u64 i = 0; i < blocks; i++) {
-        emulator_block_index = {(u32)(i % x), (u32)(i / x % y), (u32)(i / x / y)};
-        run_block();
-        if (message[0] != 0) return message;
+    // Blocks run in an order that nobody can count on: a step that has no divisor in common with their number.
+    u64 count = x * y * z;
+    u64 step = any_number() % count | 1;
+    while (common_divisor(step, count) != 1) step++;
+    u64 i = any_number() % count;
+    Watch watch;
+    if (sigsetjmp(out_of_launch, 1) == 0) {
+        for (u64 done = 0; done < count && message[0] == 0; done++) {
+            emulator_block_index = {(u32)(i % x), (u32)(i / x % y), (u32)(i / x / y)};
+            run_block();
+            i = (i + step) % count;
+        }
     }
-    return nullptr;
+    return message[0] != 0 ? message : nullptr;
 }
-
-}  // namespace emulator

@@ -9,20 +9,29 @@
 
 // The entry itself, and beside it what the emulator finds it by.
 #define KERNEL(threads, blocks, name, Args)                                                                          \
-    static void name(const Args& a);                                                                                 \
+    static __attribute__((noinline)) void name(const Args& a);                                                       \
     static void run_##name(const void* a) { name(*(const Args*)a); }                                                 \
     extern "C" __attribute__((visibility("default"))) const emulator::Entry entry_##name = {                         \
         #name, run_##name, sizeof(Args), threads};                                                                   \
     static void name(const Args& a)
-#define SHARED(type, name, count)                    \
-    alignas(16) static type name[count];             \
-    emulator::shared_array(#name, name, sizeof(name))
+
+// With room on both sides that nobody may touch.
+#define SHARED(type, name, count)                                                                                    \
+    static emulator::Fenced<type, sizeof(type[count]) / sizeof(type)> fenced_##name;                                 \
+    auto& name = fenced_##name.body;                                                                                 \
+    emulator::shared_array(#name, &fenced_##name, sizeof(fenced_##name), name, sizeof(name))
 #define DYNAMIC_SHARED(name) u8* const name = emulator::dynamic_shared()
 
 namespace emulator {
 
 struct Index {
     u32 x, y, z;
+};
+
+template <class T, u64 COUNT> struct Fenced {
+    u8 before[64];
+    alignas(16) T body[COUNT];
+    u8 behind[64];
 };
 
 struct Entry {
@@ -45,7 +54,7 @@ void multiply_add_bf16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1);
 void multiply_add_f16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1);
 
 // These each thread does alone.
-void shared_array(const char* name, void* at, u64 bytes);
+void shared_array(const char* name, void* fenced, u64 room, void* at, u64 bytes);
 u8* dynamic_shared();
 u32 shared_address(const void* p);
 void copy_async16(void* to, const void* from, int bytes);
@@ -54,6 +63,8 @@ void copies_wait(int open);
 u32 atomic_add(u32* p, u32 x);
 float atomic_add(float* p, float x);
 void aligned16(const void* p);
+void global16(const void* p);
+void fence();
 
 DEVICE float flushed(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.f, x) : x; }
 
@@ -67,6 +78,8 @@ extern const emulator::Index gridDim asm("emulator_grid_shape");
 
 DEVICE float as_float(u32 x) { float y; memcpy(&y, &x, 4); return y; }
 DEVICE u32 as_bits(float x) { u32 y; memcpy(&y, &x, 4); return y; }
+DEVICE double as_double(u64 x) { double y; memcpy(&y, &x, 8); return y; }
+DEVICE u64 as_bits(double x) { u64 y; memcpy(&y, &x, 8); return y; }
 
 DEVICE void barrier() { emulator::barrier(); }
 DEVICE void warp_barrier() { emulator::warp_barrier(); }
@@ -84,6 +97,12 @@ DEVICE int count_bits(u32 x) { return __builtin_popcount(x); }
 DEVICE int lowest_bit(u32 x) { return __builtin_ffs((int)x) - 1; }
 DEVICE int leading_zeros(u32 x) { return x == 0 ? 32 : __builtin_clz(x); }
 DEVICE u32 multiply_high(u32 a, u32 b) { return (u32)((u64)a * b >> 32); }
+DEVICE u32 select_bytes(u32 a, u32 b, u32 which) {
+    u64 from = a | (u64)b << 32;
+    u32 y = 0;
+    for (int i = 0; i < 4; i++) y |= (u32)(from >> 8 * (which >> 4 * i & 7) & 255) << 8 * i;
+    return y;
+}
 
 DEVICE float ex2(float x) { return emulator::flushed(exp2f(emulator::flushed(x))); }
 DEVICE float lg2(float x) { return log2f(emulator::flushed(x)); }
@@ -125,7 +144,7 @@ template <class Half> DEVICE u32 pack(float low, float high, Half) {
 struct __align__(16) Word4 { u32 x, y, z, w; };
 DEVICE Word4 load16(const void* p) { emulator::aligned16(p); return *(const Word4*)p; }
 DEVICE void store16(void* p, Word4 v) { emulator::aligned16(p); *(Word4*)p = v; }
-DEVICE Word4 load16_once(const void* p) { return load16(p); }
+DEVICE Word4 load16_once(const void* p) { emulator::global16(p); return load16(p); }
 
 DEVICE u32 shared_address(const void* p) { return emulator::shared_address(p); }
 DEVICE void copy_async16(void* to, const void* from, int bytes) { emulator::copy_async16(to, from, bytes); }
@@ -139,7 +158,7 @@ DEVICE void multiply_add(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1, f16) 
 
 DEVICE u32 atomic_add(u32* p, u32 x) { return emulator::atomic_add(p, x); }
 DEVICE float atomic_add(float* p, float x) { return emulator::atomic_add(p, x); }
-DEVICE void fence() {}
+DEVICE void fence() { emulator::fence(); }
 
 // What CUDA's language has and C++ has not.
 DEVICE float rsqrtf(float x) { return 1.f / sqrtf(x); }
