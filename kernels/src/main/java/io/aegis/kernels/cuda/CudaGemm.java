@@ -1,5 +1,6 @@
 package io.aegis.kernels.cuda;
 
+import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.cuda.Tiling.Tile;
 import java.util.ArrayList;
@@ -13,6 +14,9 @@ import java.util.List;
 final class CudaGemm {
     /** Shared memory that the system takes of a block. */
     private static final int RESERVED = 1 << 10;
+
+    /** Products of fewer multiplications are as fast by our own kernels, which fuse what follows. */
+    private static final long LIBRARY = 1L << 30;
 
     private final Cuda cuda;
 
@@ -65,9 +69,8 @@ final class CudaGemm {
                     .map(s -> s.tile(type, aAlongK, bAlongK, sharedBytes))
                     .toList();
         }
-        Variant variant = Variant.of("matmul_f32.cu")
-                .with("A_ALONG_K", aAlongK ? 1 : 0)
-                .with("B_ALONG_K", bAlongK ? 1 : 0);
+        Variant variant =
+                Variant.of("matmul_f32.cu").with("A_ALONG_K", aAlongK ? 1 : 0).with("B_ALONG_K", bAlongK ? 1 : 0);
         return List.of(
                 new Tile(variant, "product_128x64", 128, 64, 128, 0, 3, 100),
                 new Tile(variant, "product_64x64", 64, 64, 256, 0, 3, 70));
@@ -92,6 +95,9 @@ final class CudaGemm {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Operand a = readable(p, p.a(), type, scratch);
             Operand b = readable(p, p.b(), type, scratch);
+            if (type != DType.F32 && multiplyByLibrary(p, a, b, scratch)) {
+                return;
+            }
             Engine.Properties device = cuda.properties();
             List<Tile> tiles = tiles(type, a.isAlongK(), b.isAlongK(), device.sharedBytes());
             Tiling tiling = Tiling.of(
@@ -110,10 +116,40 @@ final class CudaGemm {
             long part = p.batches().count() * matrix;
             long parts = scratch.take(DType.F32, tiling.parts() * part);
             Operand c = new Operand(
-                    parts, DType.F32, p.m(), p.n(), leading, 1, matrix, p.batches().inner() * matrix);
+                    parts,
+                    DType.F32,
+                    p.m(),
+                    p.n(),
+                    leading,
+                    1,
+                    matrix,
+                    p.batches().inner() * matrix);
             launch(p, a, b, tiling, p.into(c), part);
             p.sumParts(cuda, parts, tiling.parts());
         }
+    }
+
+    /** Large products by the toolkit's library, where it is installed; what it does not fuse follows in a pass of its own. */
+    private boolean multiplyByLibrary(Product p, Operand a, Operand b, Cuda.Scratch scratch) {
+        if (p.batches().count() != 1 || (long) p.m() * p.n() * p.k() < LIBRARY) {
+            return false;
+        }
+        Operand c = p.c();
+        boolean plain = p.bias() == 0 && p.epilogue().activation() == Activation.NONE;
+        boolean direct = plain
+                && c.alongStride() == 1
+                && (c.dtype() == DType.F32
+                        || c.dtype() == a.dtype() && !p.epilogue().accumulate());
+        if (direct) {
+            return cuda.multiplyByLibrary(
+                    a, b, c.address(), c.dtype(), c.acrossStride(), p.epilogue().accumulate());
+        }
+        long part = scratch.take(DType.F32, p.m() * p.partLeading());
+        if (!cuda.multiplyByLibrary(a, b, part, DType.F32, p.partLeading(), false)) {
+            return false;
+        }
+        p.sumParts(cuda, part, 1);
+        return true;
     }
 
     /**
@@ -158,7 +194,11 @@ final class CudaGemm {
                     tile.variant(),
                     tile.entry(),
                     new Engine.Grid(
-                            tile.blocks(p.m(), p.n()), 1, inner * outer * tiling.parts(), tile.threads(), tile.shared()),
+                            tile.blocks(p.m(), p.n()),
+                            1,
+                            inner * outer * tiling.parts(),
+                            tile.threads(),
+                            tile.shared()),
                     arguments);
         });
     }

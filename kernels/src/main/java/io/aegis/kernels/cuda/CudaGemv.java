@@ -75,10 +75,7 @@ final class CudaGemv {
     /** x as float32, along K. */
     private Operand x(Product p, Cuda.Scratch scratch) {
         Operand a = p.a();
-        boolean asItLies = a.dtype() == DType.F32
-                && a.isAlongK()
-                && a.isReadable()
-                && a.acrossStride() < FARTHEST_ROW;
+        boolean asItLies = a.dtype() == DType.F32 && a.isAlongK() && a.isReadable() && a.acrossStride() < FARTHEST_ROW;
         return asItLies ? a : p.denseRows(cuda, scratch, a, DType.F32);
     }
 

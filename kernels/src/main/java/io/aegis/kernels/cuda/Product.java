@@ -22,14 +22,13 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
     static Product of(Cuda cuda, View a, View b, View c, Epilogue epilogue, Batches batches) {
         long[] in = batches.innerStrides();
         long[] out = batches.outerStrides();
-        Operand left = new Operand(
-                cuda.read(a), a.dtype(), a.size(-2), a.size(-1), a.stride(-2), a.stride(-1), in[0], out[0]);
-        Operand right = new Operand(
-                cuda.read(b), b.dtype(), b.size(-1), b.size(-2), b.stride(-1), b.stride(-2), in[1], out[1]);
+        Operand left =
+                new Operand(cuda.read(a), a.dtype(), a.size(-2), a.size(-1), a.stride(-2), a.stride(-1), in[0], out[0]);
+        Operand right =
+                new Operand(cuda.read(b), b.dtype(), b.size(-1), b.size(-2), b.stride(-1), b.stride(-2), in[1], out[1]);
         long bias = cuda.readOrNull(epilogue.bias());
         long address = epilogue.accumulate() ? cuda.update(c) : cuda.write(c);
-        Operand to = new Operand(
-                address, c.dtype(), c.size(-2), c.size(-1), c.stride(-2), c.stride(-1), in[2], out[2]);
+        Operand to = new Operand(address, c.dtype(), c.size(-2), c.size(-1), c.stride(-2), c.stride(-1), in[2], out[2]);
         int m = (int) c.size(-2);
         return new Product(m, (int) c.size(-1), (int) a.size(-1), left, right, to, bias, epilogue, batches)
                 .withJoinedRows();
@@ -72,8 +71,7 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
 
     private Operand rows(Operand x, long stride) {
         long across = x.across() * batches.inner();
-        return new Operand(
-                x.address(), x.dtype(), across, x.along(), stride, x.alongStride(), x.outerStride(), 0);
+        return new Operand(x.address(), x.dtype(), across, x.along(), stride, x.alongStride(), x.outerStride(), 0);
     }
 
     /**
@@ -159,12 +157,7 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
     /** c from float32 parts [parts, batch, M, N rounded up to 4], or from none where there is nothing to be summed over. */
     void sumParts(Cuda cuda, long address, int parts) {
         long leading = partLeading();
-        Arguments arguments = output(
-                        Arguments.begin()
-                                .pointer(address)
-                                .i64(batches.count() * m * leading),
-                        0,
-                        0)
+        Arguments arguments = output(Arguments.begin().pointer(address).i64(batches.count() * m * leading), 0, 0)
                 .i64(m)
                 .i64(n)
                 .i64(leading)
@@ -174,8 +167,7 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
                 .i64(c.outerStride())
                 .i32(parts)
                 .i32(0);
-        cuda.launch(
-                AROUND, "sum_parts", Engine.Grid.cover(batches.count() * m * leading / FOUR, THREADS), arguments);
+        cuda.launch(AROUND, "sum_parts", Engine.Grid.cover(batches.count() * m * leading / FOUR, THREADS), arguments);
     }
 
     /** Elements from row to row of a part. */
