@@ -17,6 +17,8 @@ final class CudaNormalization implements Normalization {
     private static final int WARPS = THREADS / 32;
     /** Rows of a block at once, for sums over rows. */
     private static final int LANES = 8;
+    /** Bytes of shared memory that a kernel declares itself, rounded up. */
+    private static final int FIXED = 1024;
     /** Blocks of a multiprocessor that registers leave room for. */
     private static final int RESIDENT = 4;
 
@@ -319,16 +321,17 @@ final class CudaNormalization implements Normalization {
             long wanted = Math.max(1, Math.ceilDiv(rows, (long) teams));
             long one = room * (operands + sums);
             long two = room * (2 * operands + sums);
-            if (one > device.sharedBytes()) {
+            long most = device.sharedBytes() - FIXED;
+            if (one > most) {
                 return null;
             }
-            boolean ahead = wanted > resident(device, one) && two <= device.sharedBytes();
+            boolean ahead = wanted > resident(device, one) && two <= most;
             long shared = ahead ? two : one;
             return new Teams(warps, ahead ? 2 : 1, Math.min(wanted, resident(device, shared)), (int) shared);
         }
 
         private static long resident(Engine.Properties device, long shared) {
-            return device.multiprocessors() * Math.clamp(device.sharedBytes() / Math.max(1, shared), 1, RESIDENT);
+            return device.multiprocessors() * Math.clamp(device.sharedBytes() / (shared + FIXED), 1, RESIDENT);
         }
 
         Engine.Grid grid() {

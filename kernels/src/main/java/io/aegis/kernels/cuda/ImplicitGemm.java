@@ -94,7 +94,7 @@ final class ImplicitGemm {
         int device = cuda.properties().multiprocessors();
         boolean large = element != DType.F32
                 && Math.ceilDiv(rows, LARGE) * Math.ceilDiv(columns, LARGE) >= device
-                && shared(LARGE) <= cuda.properties().sharedBytes();
+                && shared(LARGE) < cuda.properties().sharedBytes();
         int side = large ? LARGE : SMALL;
         long across = Math.ceilDiv(columns, side);
         long tiles = Math.ceilDiv(rows, side) * across;
