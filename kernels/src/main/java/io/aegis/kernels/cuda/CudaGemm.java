@@ -1,5 +1,6 @@
 package io.aegis.kernels.cuda;
 
+import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.cuda.Tiling.Tile;
 import java.util.ArrayList;
@@ -14,6 +15,9 @@ import java.util.stream.Stream;
 final class CudaGemm {
     /** Shared memory that the system takes of a block. */
     private static final int RESERVED = 1 << 10;
+
+    /** Products of fewer multiplications are as fast by our own kernels, which fuse what follows. */
+    private static final long LIBRARY = 1L << 30;
 
     private final Cuda cuda;
     private final Chooser chooser;
@@ -97,6 +101,9 @@ final class CudaGemm {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Operand a = readable(p, p.a(), type, scratch);
             Operand b = readable(p, p.b(), type, scratch);
+            if (type != DType.F32 && multiplyByLibrary(p, a, b, scratch)) {
+                return;
+            }
             Engine.Properties device = cuda.properties();
             List<Tile> tiles = tiles(type, a.isAlongK(), b.isAlongK(), device.sharedBytes());
             Tiling tiling = chooser.choose(
@@ -126,6 +133,29 @@ final class CudaGemm {
             launch(p, a, b, tiling, p.into(c), part);
             p.sumParts(cuda, parts, tiling.parts());
         }
+    }
+
+    /** Large products by the toolkit's library, where it is installed; what it does not fuse follows in a pass of its own. */
+    private boolean multiplyByLibrary(Product p, Operand a, Operand b, Cuda.Scratch scratch) {
+        if (p.batches().count() != 1 || (long) p.m() * p.n() * p.k() < LIBRARY) {
+            return false;
+        }
+        Operand c = p.c();
+        boolean plain = p.bias() == 0 && p.epilogue().activation() == Activation.NONE;
+        boolean direct = plain
+                && c.alongStride() == 1
+                && (c.dtype() == DType.F32
+                        || c.dtype() == a.dtype() && !p.epilogue().accumulate());
+        if (direct) {
+            return cuda.multiplyByLibrary(
+                    a, b, c.address(), c.dtype(), c.acrossStride(), p.epilogue().accumulate());
+        }
+        long part = scratch.take(DType.F32, p.m() * p.partLeading());
+        if (!cuda.multiplyByLibrary(a, b, part, DType.F32, p.partLeading(), false)) {
+            return false;
+        }
+        p.sumParts(cuda, part, 1);
+        return true;
     }
 
     /**

@@ -30,6 +30,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Matmul matmul;
     private final Normalization normalization;
     private final Elementwise elementwise;
+    private final Reduction reduction;
     private final Convolution convolution;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
@@ -44,6 +45,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.matmul = new CudaMatmul(cuda, host.matmul());
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
+        this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
         this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
@@ -104,7 +106,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Reduction reduction() {
-        return host.reduction();
+        return reduction;
     }
 
     @Override

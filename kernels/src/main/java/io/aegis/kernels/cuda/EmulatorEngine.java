@@ -37,9 +37,9 @@ final class EmulatorEngine implements Engine {
     /** What the runtime has one of in a process: a launch, the list of blocks. */
     private static final Object ONE_AT_A_TIME = new Object();
 
-    private final boolean checks = !"false".equals(System.getProperty("aegis.emulator.checks"));
-    private final long seed = Long.getLong("aegis.emulator.seed", 1);
-    private final int seconds = Integer.getInteger("aegis.emulator.seconds", 60);
+    private final boolean checks;
+    private final long seed;
+    private final int seconds;
     private final HostCompiler compiler = new HostCompiler();
     private final Path runtime;
     private final MethodHandle launch;
@@ -59,6 +59,16 @@ final class EmulatorEngine implements Engine {
      * @throws CudaException naming what is missing, where there is no g++
      */
     EmulatorEngine() {
+        this(
+                !"false".equals(System.getProperty("aegis.emulator.checks")),
+                Long.getLong("aegis.emulator.seed", 1),
+                Integer.getInteger("aegis.emulator.seconds", 60));
+    }
+
+    EmulatorEngine(boolean checks, long seed, int seconds) {
+        this.checks = checks;
+        this.seed = seed;
+        this.seconds = seconds;
         List<String> sources = new ArrayList<>(List.of(RUNTIME));
         sources.addAll(HEADERS);
         sources.addAll(RUNTIME_HEADERS);
@@ -167,7 +177,7 @@ final class EmulatorEngine implements Engine {
     private Library load(Variant variant) {
         List<String> sources = new ArrayList<>(List.of(variant.file()));
         sources.addAll(HEADERS);
-        List<String> flags = new ArrayList<>(List.of("-O1", "-DAEGIS_EMULATOR"));
+        List<String> flags = new ArrayList<>(List.of("-O1", "-fstack-clash-protection", "-DAEGIS_EMULATOR"));
         if (checks) { // calls a function before each access; the runtime has it, not the sanitizer's library
             flags.addAll(List.of("-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0"));
         }

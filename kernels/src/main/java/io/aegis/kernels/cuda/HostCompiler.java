@@ -115,6 +115,7 @@ final class HostCompiler {
                     ? otherwise
                     : found.lines()
                             .map(l -> l.replaceAll(" \\(discriminator.*", ""))
+                            .filter(l -> !l.startsWith("emulator.h:"))
                             .distinct()
                             .collect(Collectors.joining(" in ", "(", ")"));
         } catch (IOException | CudaException e) {

@@ -125,6 +125,7 @@ void run_block() {
     static_bytes = 0;
     start_block(warp_count);
     run_fibres();
+    if (message[0] == 0) memcpy(message, doubt, MESSAGE_BYTES);
 }
 
 void find_module() {
@@ -279,7 +280,7 @@ CALLED_BY_HOST(void) emulator_freed(u64 at) {
 // Runs a launch to its end; null, or what went wrong.
 CALLED_BY_HOST(const char*) emulator_launch(
     const Entry* what, const void* a, u64 bytes, u64 x, u64 y, u64 z, i32 threads, i32 shared, i32 checked, i32 limit, u64 seed) {
-    message[0] = 0;
+    message[0] = doubt[0] = 0;
     current = -1;
     entry = what;
     arguments = (const u8*)a;

@@ -4,16 +4,17 @@
 #include <math.h>
 #include <string.h>
 
-#define DEVICE static inline __attribute__((always_inline))
+#define DEVICE inline __attribute__((always_inline, visibility("hidden")))  // of members as well
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
 // The entry itself, and beside it what the emulator finds it by.
 #define KERNEL(threads, blocks, name, Args)                                                                          \
-    static void name(const Args& a);                                                                                 \
+    static __attribute__((noinline)) void name(const Args& a);                                                       \
     static void run_##name(const void* a) { name(*(const Args*)a); }                                                 \
     extern "C" __attribute__((visibility("default"))) const emulator::Entry entry_##name = {                         \
         #name, run_##name, sizeof(Args), threads};                                                                   \
     static void name(const Args& a)
+
 // With room on both sides that nobody may touch.
 #define SHARED(type, name, count)                                                                                    \
     static emulator::Fenced<type, sizeof(type[count]) / sizeof(type)> fenced_##name;                                 \
@@ -77,6 +78,8 @@ extern const emulator::Index gridDim asm("emulator_grid_shape");
 
 DEVICE float as_float(u32 x) { float y; memcpy(&y, &x, 4); return y; }
 DEVICE u32 as_bits(float x) { u32 y; memcpy(&y, &x, 4); return y; }
+DEVICE double as_double(u64 x) { double y; memcpy(&y, &x, 8); return y; }
+DEVICE u64 as_bits(double x) { u64 y; memcpy(&y, &x, 8); return y; }
 
 DEVICE void barrier() { emulator::barrier(); }
 DEVICE void warp_barrier() { emulator::warp_barrier(); }
