@@ -12,6 +12,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 
@@ -23,6 +24,7 @@ enum Section {
     GOLDEN_F32(Precision.F32),
     GOLDEN_BF16(Precision.BF16),
     SPEED(Precision.BF16),
+    LIBRARY(Precision.BF16),
     LLAMA(Precision.BF16),
     DADM_F32(Precision.F32),
     DADM_BF16(Precision.BF16);
@@ -45,6 +47,11 @@ enum Section {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
+    /** Flags of its process: our own kernels are measured without the toolkit's products. */
+    List<String> flags() {
+        return this == SPEED ? List.of("-Daegis.cublas=none") : List.of();
+    }
+
     boolean readsGolden() {
         return this == GOLDEN_F32 || this == GOLDEN_BF16;
     }
@@ -60,6 +67,7 @@ enum Section {
             case KERNELS_F32, KERNELS_BF16, KERNELS_F16 -> compare(kernels, rounds == 0 ? ROUNDS : rounds, out);
             case GOLDEN_F32, GOLDEN_BF16 -> verify(kernels, golden, out);
             case SPEED -> KernelFigures.run(kernels, out);
+            case LIBRARY -> KernelFigures.library(kernels, out);
             case LLAMA -> LlamaFigures.run(kernels, out);
             case DADM_F32, DADM_BF16 -> DadmFigures.run(kernels, out);
         }

@@ -122,14 +122,14 @@ final class CudaConvolution implements Convolution {
 
     @Override
     public void centralDifference(View weight, double theta, View effective) {
-        if (!depthwise.centralDifference("central_difference", weight, theta, effective)) {
+        if (!depthwise.centralDifference(weight, theta, effective)) {
             host.centralDifference(weight, theta, effective);
         }
     }
 
     @Override
     public void centralDifferenceBackward(View deffective, double theta, View dweight) {
-        if (!depthwise.centralDifference("central_difference_backward", deffective, theta, dweight)) {
+        if (!depthwise.centralDifferenceBackward(deffective, theta, dweight)) {
             host.centralDifferenceBackward(deffective, theta, dweight);
         }
     }

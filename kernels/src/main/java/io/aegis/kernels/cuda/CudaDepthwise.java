@@ -18,10 +18,22 @@ final class CudaDepthwise {
 
     private final Cuda cuda;
     private final Tickets tickets;
+    private final Entry sliding;
+    private final Entry direct;
+    private final Entry slidingWeight;
+    private final Entry directWeight;
+    private final Entry central;
+    private final Entry centralBackward;
 
     CudaDepthwise(Cuda cuda) {
         this.cuda = cuda;
         this.tickets = new Tickets(cuda.engine());
+        this.sliding = new Entry(cuda, FILE, "sliding_3x3");
+        this.direct = new Entry(cuda, FILE, "direct");
+        this.slidingWeight = new Entry(cuda, FILE, "sliding_weight_3x3");
+        this.directWeight = new Entry(cuda, FILE, "direct_weight");
+        this.central = new Entry(cuda, FILE, "central_difference");
+        this.centralBackward = new Entry(cuda, FILE, "central_difference_backward");
     }
 
     void forward(View x, View weight, View bias, Geometry g, View y) {
@@ -51,8 +63,17 @@ final class CudaDepthwise {
         call.runWeight(from, slope, cuda.write(dweight));
     }
 
-    /** Either direction; false for another dtype than float32 or more kernels than fit. */
-    boolean centralDifference(String entry, View weight, double theta, View to) {
+    /** False for another dtype than float32 or more kernels than fit. */
+    boolean centralDifference(View weight, double theta, View effective) {
+        return central(central, weight, theta, effective);
+    }
+
+    /** As {@link #centralDifference}. */
+    boolean centralDifferenceBackward(View deffective, double theta, View dweight) {
+        return central(centralBackward, deffective, theta, dweight);
+    }
+
+    private boolean central(Entry entry, View weight, double theta, View to) {
         long kernels = weight.size(0) * weight.size(1);
         if (weight.dtype() != DType.F32 || to.dtype() != DType.F32 || kernels >= 1 << 30) {
             return false;
@@ -69,7 +90,7 @@ final class CudaDepthwise {
                     .i32((int) kernels)
                     .i32((int) weight.size(2))
                     .i32((int) weight.size(3));
-            cuda.launch(FILE, entry, Engine.Grid.cover(kernels, THREADS), a.f32(theta));
+            entry.launch(Engine.Grid.cover(kernels, THREADS), a.f32(theta));
         }
         return true;
     }
@@ -105,7 +126,7 @@ final class CudaDepthwise {
             long units = y.size(0) * y.size(1) * Math.ceilDiv(y.size(2), segment);
             Arguments a = pack(from, to, segment, wide, w, bias, 0, 0, 0);
             Engine.Grid grid = new Engine.Grid(Math.ceilDiv(units, LANES), words, 1, THREADS, 0);
-            cuda.launch(FILE, slides ? "sliding_3x3" : "direct", grid, a);
+            (slides ? sliding : direct).launch(grid, a);
         }
 
         void runWeight(long from, long slope, long to) {
@@ -121,7 +142,7 @@ final class CudaDepthwise {
                 long partial = scratch.take(DType.F32, parts * taps * weight.size(0));
                 Arguments a = pack(from, slope, y.size(2), wide, 0, 0, to, partial, tickets.address());
                 Engine.Grid grid = new Engine.Grid(parts, words, slides ? 1 : taps, THREADS, 0);
-                cuda.launch(FILE, slides ? "sliding_weight_3x3" : "direct_weight", grid, a);
+                (slides ? slidingWeight : directWeight).launch(grid, a);
             }
         }
 

@@ -144,7 +144,7 @@ final class CudaElementwise implements Elementwise {
         if (x.dtype() == y.dtype()) {
             move(space, x.dtype().bytes(), from, to);
         } else if (isFloat(x.dtype()) && isFloat(y.dtype())) {
-            convert(convert, x, y, space.widenWhole(from, to), from, to);
+            convert(convert, x, y, space.widen(from, to), from, to);
         } else {
             convert(convertAny, x, y, space, from, to);
         }

@@ -27,8 +27,10 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final DeviceMemory memory;
     private final Cuda cuda;
     private final Kernels host = Backends.best();
+    private final Matmul matmul;
     private final Normalization normalization;
     private final Elementwise elementwise;
+    private final Reduction reduction;
     private final Convolution convolution;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
@@ -40,8 +42,10 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.engine = engine;
         this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
+        this.matmul = new CudaMatmul(cuda, host.matmul());
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
+        this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
         this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
@@ -72,7 +76,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Matmul matmul() {
-        return host.matmul();
+        return matmul;
     }
 
     @Override
@@ -102,7 +106,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Reduction reduction() {
-        return host.reduction();
+        return reduction;
     }
 
     @Override

@@ -43,6 +43,7 @@ final class DriverEngine implements Engine {
     private final boolean blocking = Boolean.getBoolean(BLOCKING);
     private final long context;
     private final long stream;
+    private CublasLt.Found products;
     private final Staging staging;
     private final LaunchHistory history = new LaunchHistory();
     private final Map<Long, Long> allocations = new ConcurrentHashMap<>();
@@ -356,8 +357,17 @@ final class DriverEngine implements Engine {
         }
     }
 
+    /** The toolkit's matrix products, where they are installed; looked for once. */
+    synchronized CublasLt.Found products() {
+        if (products == null) {
+            enter();
+            products = CublasLt.find();
+        }
+        return products;
+    }
+
     /** Where this thread's work goes. */
-    private long queue() {
+    long queue() {
         Long own = recording.get();
         return own == null ? stream : own;
     }

@@ -27,7 +27,10 @@ final class ImplicitGemm {
     private final Cuda cuda;
     private final Tickets tickets;
     private final DType element;
-    private final Variant variant;
+    private final Product forward;
+    private final Product input;
+    private final Entry weight;
+    private final Entry pack;
     /** Elements of 16 bytes. */
     private final int word;
 
@@ -35,7 +38,11 @@ final class ImplicitGemm {
         this.cuda = cuda;
         this.tickets = new Tickets(cuda.engine());
         this.element = cuda.precision().dtype();
-        this.variant = variant(cuda.precision());
+        Variant variant = variant(cuda.precision());
+        this.forward = new Product(cuda, variant, "forward");
+        this.input = new Product(cuda, variant, "input");
+        this.weight = new Entry(cuda, variant, "weight");
+        this.pack = new Entry(cuda, variant, "pack");
         this.word = 16 / element.bytes();
     }
 
@@ -48,6 +55,13 @@ final class ImplicitGemm {
         };
     }
 
+    /** One product with tiles of either size; there are no large ones in float32. */
+    private record Product(Entry small, Entry large) {
+        Product(Cuda cuda, Variant variant, String entry) {
+            this(new Entry(cuda, variant, entry), new Entry(cuda, variant, entry + "_large"));
+        }
+    }
+
     void forward(View x, View weight, View bias, Geometry g, View y) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Packing packing = new Packing(scratch);
@@ -56,7 +70,7 @@ final class ImplicitGemm {
             packing.run();
             long b = cuda.readOrNull(bias);
             Arguments a = picture(Arguments.begin(), in, y, g.stride(), 1, -g.padding(), 1);
-            convolve(scratch, "forward", a, in, w, b, y, weight);
+            convolve(scratch, forward, a, in, w, b, y, weight);
         }
     }
 
@@ -67,20 +81,20 @@ final class ImplicitGemm {
             Pixels w = packing.dense(weight.permute(0, 2, 3, 1));
             packing.run();
             Arguments a = picture(Arguments.begin(), in, dx, 1, -1, g.padding(), g.stride());
-            convolve(scratch, "input", a, in, w, 0, dx, weight);
+            convolve(scratch, input, a, in, w, 0, dx, weight);
         }
     }
 
     /** The struct Convolve behind its picture, and the launch. */
     private void convolve(
-            Cuda.Scratch scratch, String entry, Arguments a, Pixels in, Pixels w, long bias, View to, View weight) {
+            Cuda.Scratch scratch, Product product, Arguments a, Pixels in, Pixels w, long bias, View to, View weight) {
         long rows = to.elements() / to.size(3);
         long columns = to.size(3);
         long depth = weight.size(2) * weight.size(3) * in.pitch();
         int device = cuda.properties().multiprocessors();
         boolean large = element != DType.F32
                 && Math.ceilDiv(rows, LARGE) * Math.ceilDiv(columns, LARGE) >= device
-                && shared(LARGE) <= cuda.properties().sharedBytes();
+                && shared(LARGE) < cuda.properties().sharedBytes();
         int side = large ? LARGE : SMALL;
         long across = Math.ceilDiv(columns, side);
         long tiles = Math.ceilDiv(rows, side) * across;
@@ -92,7 +106,7 @@ final class ImplicitGemm {
         a.i32((int) weight.size(0)).i32((int) w.pitch()).i32(isWide(out, to, 3) ? 1 : 0);
         a.divisor(in.pitch()).divisor(weight.size(3)).divisor(across);
         Engine.Grid grid = new Engine.Grid(tiles, 1, splits, large ? 256 : 128, shared(side));
-        cuda.launch(variant, large ? entry + "_large" : entry, grid, a);
+        (large ? product.large : product.small).launch(grid, a);
     }
 
     void backwardWeight(View x, View dy, Geometry g, View dweight, View dbias) {
@@ -113,7 +127,7 @@ final class ImplicitGemm {
             a.i32((int) rows).i32((int) slope.pitch()).i32((int) dy.size(3)).i32((int) x.size(3));
             a.i32(isWide(out, dweight, 1) ? 1 : 0).i32(0);
             a.divisor(dweight.size(3)).divisor(across);
-            cuda.launch(variant, "weight", new Engine.Grid(pairs, taps, splits, 128, shared(SMALL)), a);
+            weight.launch(new Engine.Grid(pairs, taps, splits, 128, shared(SMALL)), a);
         }
     }
 
@@ -263,7 +277,7 @@ final class ImplicitGemm {
             long pitch = jobs.stream().mapToLong(Source::pitch).max().orElseThrow();
             boolean sums = jobs.stream().anyMatch(job -> job.sums != 0);
             a.pointer(sums ? scratch.take(DType.F32, slabs * pitch) : 0).pointer(tickets.address());
-            cuda.launch(variant, "pack", new Engine.Grid(slabs, columns, jobs.size(), PACK_THREADS, 0), a);
+            pack.launch(new Engine.Grid(slabs, columns, jobs.size(), PACK_THREADS, 0), a);
         }
     }
 

@@ -64,7 +64,7 @@ DEVICE float element(const Word4& w, int k) { return as_float(k == 0 ? w.x : k =
 template <bool TA, bool TB, int M, int N, int WM, int WN>
 DEVICE void multiply(Tile<M, N, WM, WN>& t, const u8* a, const u8* b) {
     const int row = warp() / WN * t.ROWS + lane() / 8 * 8, column = warp() % WN * t.COLUMNS + lane() % 8 * 4;
-    #pragma unroll 2
+    #pragma unroll 1
     for (int word = 0; word < DEEP / 4; word++) {
         Word4 x[8], y[4]; // not transposed: a row's (column's) 4 elements along the sum; transposed: 4 rows' at one place of it
         #pragma unroll
@@ -197,29 +197,44 @@ struct Picture {
     Divisor over, per_picture, per_line; // the latter two: pixels of the result
 };
 
-// First pixel of a result's pixel, before the tap moves it.
-struct Place { i64 base; i32 line, column; };
+// Where a result's pixel meets the picture, before the tap moves it: line and column times `over`, and, when that is 1, the
+// offset of the pixel there.
+struct Place { i64 offset; i32 line, column; };
 DEVICE Place place_of(const Picture& p, int m, bool inside) {
     u32 b = quotient((u32)m, p.per_picture), rest = (u32)m - b * p.per_picture.by, i = quotient(rest, p.per_line);
     Place at;
-    at.base = (i64)b * p.batch;
-    at.line = inside ? (i32)i * p.times + p.shift : -(1 << 30); // far outside whatever the tap
+    at.line = (i32)i * p.times + p.shift;
     at.column = (i32)(rest - i * p.per_line.by) * p.times + p.shift;
+    at.offset = (i64)b * p.batch;
+    if (p.over.by == 1) at.offset += (i64)at.line * p.line + (i64)at.column * p.pixel;
+    if (!inside) at.line = -(1 << 30); // far outside whatever the tap
     return at;
 }
-// Copies the word at channel c of the pixel that a tap moves a place to; zeros when it is outside.
-DEVICE void gather(const u8* to, const Picture& p, const Place& at, int u, int v, int c, bool inside) {
-    i32 line = at.line + p.sign * u, column = at.column + p.sign * v;
-    inside = inside && line >= 0 && column >= 0;
+// How a tap moves places, and the channel: the same for every place.
+struct Move { i64 offset; i32 line, column, channel; bool inside; };
+DEVICE Move move_of(const Picture& p, int u, int v, int c, bool inside) {
+    Move m;
+    m.line = p.sign * u;
+    m.column = p.sign * v;
+    m.channel = c;
+    m.offset = (i64)m.line * p.line + (i64)m.column * p.pixel + c;
+    m.inside = inside;
+    return m;
+}
+// Copies the word at the channel of the pixel that a tap moves a place to; zeros when it is outside.
+DEVICE void gather(const u8* to, const Picture& p, const Place& at, const Move& by) {
+    i32 line = at.line + by.line, column = at.column + by.column;
+    i64 offset = at.offset + by.offset;
+    bool inside = by.inside;
     if (p.over.by > 1) {
         i32 l = (i32)quotient((u32)line, p.over), k = (i32)quotient((u32)column, p.over);
-        inside = inside && l * (i32)p.over.by == line && k * (i32)p.over.by == column;
+        inside = inside && line >= 0 && column >= 0 && l * (i32)p.over.by == line && k * (i32)p.over.by == column;
         line = l;
         column = k;
+        offset = at.offset + (i64)line * p.line + (i64)column * p.pixel + by.channel;
     }
-    inside = inside && line < p.height && column < p.width;
-    i64 offset = inside ? at.base + (i64)line * p.line + (i64)column * p.pixel + c : 0;
-    copy_async16((void*)to, p.data + offset * (i64)sizeof(E), inside ? 16 : 0);
+    inside = inside && (u32)line < (u32)p.height && (u32)column < (u32)p.width;
+    copy_async16((void*)to, p.data + (inside ? offset * (i64)sizeof(E) : 0), inside ? 16 : 0);
 }
 
 // ---- Forward, and the gradient of the input
@@ -257,8 +272,9 @@ template <bool INPUT, int M, int N, int WM, int WN> DEVICE void convolve(const C
         const bool inside = k < a.depth;
         const int tap = (int)quotient((u32)k, a.per_tap), c = k - tap * (int)a.per_tap.by;
         const int u = (int)quotient((u32)tap, a.kernel_width), v = tap - u * (int)a.kernel_width.by;
+        const Move by = move_of(a.x, u, v, c, inside);
         #pragma unroll
-        for (int i = 0; i < M / LINES; i++) gather(cell(at, 128, line + i * LINES, word), a.x, places[i], u, v, c, inside);
+        for (int i = 0; i < M / LINES; i++) gather(cell(at, 128, line + i * LINES, word), a.x, places[i], by);
         if (INPUT) {
             const int n = left + (int)threadIdx.x % WORDS * WORD, taps = (int)quotient((u32)a.depth, a.per_tap);
             #pragma unroll
@@ -357,7 +373,8 @@ KERNEL(128, 4, weight, Weight) {
     const int word = (int)threadIdx.x % WORDS, o = down * SMALL, c = ((int)blockIdx.x - down * (int)a.across.by) * SMALL;
     const int steps = (a.rows + DEEP - 1) / DEEP, each = (steps + (int)gridDim.z - 1) / (int)gridDim.z;
     const int from = (int)blockIdx.z * each, to = least(steps, from + each);
-    const bool left = o + word * WORD < a.pitch, right = c + word * WORD < a.x.channels;
+    const bool left = o + word * WORD < a.pitch;
+    const Move by = move_of(a.x, u, v, c + word * WORD, c + word * WORD < a.x.channels);
     auto load = [&](int step) {
         const u8* at = shared + step % STAGES * T::BYTES;
         #pragma unroll
@@ -366,7 +383,7 @@ KERNEL(128, 4, weight, Weight) {
             const bool there = left && m < a.rows;
             const i64 offset = there ? (i64)m * a.pitch + o + word * WORD : 0;
             copy_async16((void*)cell(at, SMALL * (int)sizeof(E), row, word), a.dy + offset * (i64)sizeof(E), there ? 16 : 0);
-            gather(cell(at + HALF, SMALL * (int)sizeof(E), row, word), a.x, place_of(a.x, m, m < a.rows), u, v, c + word * WORD, right);
+            gather(cell(at + HALF, SMALL * (int)sizeof(E), row, word), a.x, place_of(a.x, m, m < a.rows), by);
         }
     };
     T t;

@@ -11,7 +11,7 @@
 // Others   tap by tap from the first-level cache
 // dw       a thread sums its lines; then the block's 8 threads of a word are added (shared memory), and the block that is done
 //          last (a ticket) adds all blocks' sums in their order. 3x3, s=1: all taps at once; others: grid z = the tap.
-#include "common.cuh"
+#include "rows.cuh"
 
 enum { THREADS = 256, LANES = THREADS / WARP, TOGETHER = 3 /* columns */ };
 
@@ -37,19 +37,6 @@ struct Depthwise {
     i32 wide, units;                // segments in all
     Divisor over, per_line, per_picture, kernel_width; // by segments; lines; kw
 };
-
-template <int N> DEVICE void read(float (&v)[N], const float* p) {
-    if constexpr (N == 4) {
-        Word4 w = load16(p);
-        v[0] = as_float(w.x), v[1] = as_float(w.y), v[2] = as_float(w.z), v[3] = as_float(w.w);
-    } else {
-        v[0] = *p;
-    }
-}
-template <int N> DEVICE void write(float* p, const float (&v)[N]) {
-    if constexpr (N == 4) store16(p, Word4{as_bits(v[0]), as_bits(v[1]), as_bits(v[2]), as_bits(v[3])});
-    else *p = v[0];
-}
 
 // A segment: picture, line, columns from and up to.
 struct Segment { int picture, line, from, to; };
@@ -171,33 +158,19 @@ KERNEL(THREADS, 2, direct, Depthwise) {
 
 // ---- The gradient of the weight
 
-// Over the block's threads of each word, tap by tap; tap t is left with warp t % LANES. room: [LANES][N * WARP]
-template <int TAPS, int N> DEVICE void over_block(float (&sum)[TAPS][N], float* room) {
+// The sums of all threads to dweight; `first` is the number of sum[0]'s tap. room: [TAPS][LANES][N * WARP]
+template <int TAPS, int N> DEVICE void over_all(const Depthwise& a, float (&sum)[TAPS][N], int first, float* room, u32* last) {
+    enum { WIDTH = N * WARP };
+    const int blocks = (int)gridDim.x, slab = (int)blockIdx.y * WIDTH;
+    float* partial = a.partial + (i64)blockIdx.z * blocks * TAPS * a.channels;
     #pragma unroll
-    for (int t = 0; t < TAPS; t++) {
-        write(room + (warp() * WARP + lane()) * N, sum[t]);
-        barrier();
-        if (warp() == t % LANES) {
-            for (int k = 0; k < N; k++) sum[t][k] = 0.f;
-            for (int w = 0; w < LANES; w++) {
-                float v[N];
-                read(v, room + (w * WARP + lane()) * N);
-                for (int k = 0; k < N; k++) sum[t][k] += v[k];
-            }
-        }
-        barrier();
-    }
-}
-
-// The sums of all threads to dweight; `first` is the number of sum[0]'s tap.
-template <int TAPS, int N> DEVICE void over_all(const Depthwise& a, float (&sum)[TAPS][N], int c, int first, float* room, u32* last) {
-    const int blocks = (int)gridDim.x;
-    const bool inside = c < a.channels;
-    float* partial = a.partial + (i64)blockIdx.z * blocks * TAPS * a.channels + c;
-    over_block(sum, room);
-    #pragma unroll
-    for (int t = 0; t < TAPS; t++) {
-        if (warp() == t % LANES && inside) write(partial + ((i64)blockIdx.x * TAPS + t) * a.channels, sum[t]);
+    for (int t = 0; t < TAPS; t++) write(room + (t * LANES + warp()) * WIDTH + lane() * N, sum[t]);
+    barrier();
+    for (int n = (int)threadIdx.x; n < TAPS * WIDTH; n += THREADS) {
+        const int t = n / WIDTH, c = n % WIDTH;
+        float all = 0.f;
+        for (int w = 0; w < LANES; w++) all += room[(t * LANES + w) * WIDTH + c];
+        if (slab + c < a.channels) partial[((i64)blockIdx.x * TAPS + t) * a.channels + slab + c] = all;
     }
     fence();
     barrier();
@@ -207,22 +180,26 @@ template <int TAPS, int N> DEVICE void over_all(const Depthwise& a, float (&sum)
     if (!*last) return;
     fence();
     if (threadIdx.x == 0) *ticket = 0u;
-    #pragma unroll
+    #pragma unroll 3
     for (int t = 0; t < TAPS; t++) {
-        for (int k = 0; k < N; k++) sum[t][k] = 0.f;
-        for (int p = warp(); inside && p < blocks; p += LANES) {
-            float v[N];
-            read(v, partial + ((i64)p * TAPS + t) * a.channels);
-            for (int k = 0; k < N; k++) sum[t][k] += v[k];
+        float all[N];
+        for (int k = 0; k < N; k++) all[k] = 0.f;
+        if (slab + lane() * N < a.channels) {
+            for (int p = warp(); p < blocks; p += LANES) {
+                float v[N];
+                read(v, partial + ((i64)p * TAPS + t) * a.channels + slab + lane() * N);
+                for (int k = 0; k < N; k++) all[k] += v[k];
+            }
         }
+        write(room + (t * LANES + warp()) * WIDTH + lane() * N, all);
     }
-    over_block(sum, room);
-    #pragma unroll
-    for (int t = 0; t < TAPS; t++) {
-        if (warp() == t % LANES && inside) {
-            const int u = (int)quotient((u32)(first + t), a.kernel_width), q = first + t - u * a.kw;
-            for (int k = 0; k < N; k++) a.dweight[(c + k) * a.taps[0] + u * a.taps[1] + q * a.taps[2]] = sum[t][k];
-        }
+    barrier();
+    for (int n = (int)threadIdx.x; n < TAPS * WIDTH; n += THREADS) {
+        const int t = n / WIDTH, c = n % WIDTH;
+        float all = 0.f;
+        for (int w = 0; w < LANES; w++) all += room[(t * LANES + w) * WIDTH + c];
+        const int u = (int)quotient((u32)(first + t), a.kernel_width), q = first + t - u * a.kw;
+        if (slab + c < a.channels) a.dweight[(slab + c) * a.taps[0] + u * a.taps[1] + q * a.taps[2]] = all;
     }
 }
 
@@ -266,11 +243,11 @@ template <int N> DEVICE void sliding_weight(const Depthwise& a, float* room, u32
             }
         }
     }
-    over_all(a, sum, c, 0, room, last);
+    over_all(a, sum, 0, room, last);
 }
 
 KERNEL(THREADS, 1, sliding_weight_3x3, Depthwise) {
-    SHARED(float, room, THREADS * 4);
+    SHARED(float, room, 9 * THREADS * 4);
     SHARED(u32, last, 1);
     if (a.wide) sliding_weight<4>(a, room, last);
     else sliding_weight<1>(a, room, last);
@@ -298,7 +275,7 @@ template <int N> DEVICE void direct_weight_of(const Depthwise& a, float* room, u
             }
         }
     }
-    over_all(a, sum, c, tap, room, last);
+    over_all(a, sum, tap, room, last);
 }
 
 KERNEL(THREADS, 2, direct_weight, Depthwise) {

@@ -108,6 +108,8 @@ extern const emulator::Index gridDim asm("emulator_grid_shape");
 
 DEVICE float as_float(u32 x) { float y; memcpy(&y, &x, 4); return y; }
 DEVICE u32 as_bits(float x) { u32 y; memcpy(&y, &x, 4); return y; }
+DEVICE double as_double(u64 x) { double y; memcpy(&y, &x, 8); return y; }
+DEVICE u64 as_bits(double x) { u64 y; memcpy(&y, &x, 8); return y; }
 
 DEVICE void barrier() { emulator::barrier(); }
 DEVICE void warp_barrier() { emulator::warp_barrier(); }
@@ -125,6 +127,12 @@ DEVICE int count_bits(u32 x) { return __builtin_popcount(x); }
 DEVICE int lowest_bit(u32 x) { return __builtin_ffs((int)x) - 1; }
 DEVICE int leading_zeros(u32 x) { return x == 0 ? 32 : __builtin_clz(x); }
 DEVICE u32 multiply_high(u32 a, u32 b) { return (u32)((u64)a * b >> 32); }
+DEVICE u32 select_bytes(u32 a, u32 b, u32 which) {
+    u64 from = a | (u64)b << 32;
+    u32 y = 0;
+    for (int i = 0; i < 4; i++) y |= (u32)(from >> 8 * (which >> 4 * i & 7) & 255) << 8 * i;
+    return y;
+}
 
 DEVICE float ex2(float x) { return emulator::flushed(exp2f(emulator::flushed(x))); }
 DEVICE float lg2(float x) { return log2f(emulator::flushed(x)); }

@@ -176,6 +176,8 @@ class CudaElementwiseTest {
                     .copy(x, d[0]));
             exact(what + " repeated", to(TestViews.garbage(into, 3, 20)), (k, d) -> k.elementwise()
                     .copy(x.select(0, 1).slice(0, 0, 1).expand(3, 20), d[0]));
+            exact(what + " repeated along rows", to(TestViews.garbage(into, 6, 16)), (k, d) -> k.elementwise()
+                    .copy(x.select(0, 1).slice(1, 3, 4).expand(6, 16), d[0]));
         }
     }
 
