@@ -121,6 +121,14 @@ class EmulatorChecksTest {
     }
 
     @Test
+    void anEarlierLaunchOfLargerBlocksMeansNothing() {
+        for (int threads = 32; threads <= 1024; threads *= 2) {
+            launch(CudaTwin.engine(), "all_read", 1024, 1, 0);
+            launch(CudaTwin.engine(), "own_only", threads, 1, 0);
+        }
+    }
+
+    @Test
     void aThreadMaySpinUntilAnotherHasHadItsTurn() {
         launch(CudaTwin.engine(), "spins", 64, 1, 0);
     }
