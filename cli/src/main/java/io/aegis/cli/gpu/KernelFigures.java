@@ -30,26 +30,40 @@ final class KernelFigures {
         this.out = out;
     }
 
-    /** @param kernels of a GPU, rounding to bfloat16 */
-    static void run(Kernels kernels, Consumer<Line> out) {
-        try (Operands operands = new Operands(kernels)) {
-            KernelFigures f = new KernelFigures(kernels, operands, out);
-            f.copy();
-            f.products();
+    /** Large products by our own kernels; {@code kernels} of a GPU, rounding to bfloat16, here and below. */
+    static void products(Kernels kernels, Consumer<Line> out) {
+        run(kernels, out, KernelFigures::products);
+    }
+
+    /** Attention, forward and backward. */
+    static void attention(Kernels kernels, Consumer<Line> out) {
+        run(kernels, out, f -> {
             f.attention();
             f.attentionBackward();
-            f.decode();
+        });
+    }
+
+    /** What is bound by memory, beside the device's own copy. */
+    static void memory(Kernels kernels, Consumer<Line> out) {
+        run(kernels, out, f -> {
+            f.copy();
             f.fewRows();
             f.pointwise();
-        }
+            f.decode();
+        });
     }
 
     /** Large products by the toolkit's library, where it is installed: their speed, and one beside the processor's. */
     static void library(Kernels kernels, Consumer<Line> out) {
-        try (Operands operands = new Operands(kernels)) {
-            KernelFigures f = new KernelFigures(kernels, operands, out);
+        run(kernels, out, f -> {
             out.accept(f.besideTheProcessor());
             f.products();
+        });
+    }
+
+    private static void run(Kernels kernels, Consumer<Line> out, Consumer<KernelFigures> what) {
+        try (Operands operands = new Operands(kernels)) {
+            what.accept(new KernelFigures(kernels, operands, out));
         }
     }
 

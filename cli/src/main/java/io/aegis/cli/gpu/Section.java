@@ -23,8 +23,10 @@ enum Section {
     KERNELS_F16(Precision.F16),
     GOLDEN_F32(Precision.F32),
     GOLDEN_BF16(Precision.BF16),
-    SPEED(Precision.BF16),
+    PRODUCTS(Precision.BF16),
     LIBRARY(Precision.BF16),
+    ATTENTION(Precision.BF16),
+    MEMORY(Precision.BF16),
     LLAMA(Precision.BF16),
     DADM_F32(Precision.F32),
     DADM_BF16(Precision.BF16);
@@ -49,7 +51,7 @@ enum Section {
 
     /** Flags of its process: our own kernels are measured without the toolkit's products. */
     List<String> flags() {
-        return this == SPEED ? List.of("-Daegis.cublas=none") : List.of();
+        return this == PRODUCTS ? List.of("-Daegis.cublas=none") : List.of();
     }
 
     boolean readsGolden() {
@@ -66,8 +68,10 @@ enum Section {
         switch (this) {
             case KERNELS_F32, KERNELS_BF16, KERNELS_F16 -> compare(kernels, rounds == 0 ? ROUNDS : rounds, out);
             case GOLDEN_F32, GOLDEN_BF16 -> verify(kernels, golden, out);
-            case SPEED -> KernelFigures.run(kernels, out);
+            case PRODUCTS -> KernelFigures.products(kernels, out);
             case LIBRARY -> KernelFigures.library(kernels, out);
+            case ATTENTION -> KernelFigures.attention(kernels, out);
+            case MEMORY -> KernelFigures.memory(kernels, out);
             case LLAMA -> LlamaFigures.run(kernels, out);
             case DADM_F32, DADM_BF16 -> DadmFigures.run(kernels, out);
         }

@@ -5,6 +5,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.cuda.Tiling.Tile;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Products of many rows: 16-bit operands on the matrix units (matmul.cu), or float32 throughout (matmul_f32.cu). Operands
@@ -19,9 +20,16 @@ final class CudaGemm {
     private static final long LIBRARY = 1L << 30;
 
     private final Cuda cuda;
+    private final Chooser chooser;
 
-    CudaGemm(Cuda cuda) {
+    CudaGemm(Cuda cuda, Chooser chooser) {
         this.cuda = cuda;
+        this.chooser = chooser;
+    }
+
+    /** Cuts a product; {@link Tiling#of}, or a test's own wish. */
+    interface Chooser {
+        Tiling choose(List<Tile> tiles, int multiprocessors, long m, long n, long k, long batches);
     }
 
     /**
@@ -59,13 +67,9 @@ final class CudaGemm {
     private static final Shape MEDIUM = new Shape(128, 128, 2, 2, 32, 4, 2, 950);
     private static final Shape SMALL = new Shape(64, 64, 2, 2, 64, 3, 4, 550);
 
-    private static List<Shape> shapes(int sharedBytes) {
-        return List.of(LARGE.shared() <= sharedBytes ? LARGE : LARGE_SHALLOW, MEDIUM, SMALL);
-    }
-
     private static List<Tile> tiles(DType type, boolean aAlongK, boolean bAlongK, int sharedBytes) {
         if (type != DType.F32) {
-            return shapes(sharedBytes).stream()
+            return Stream.of(LARGE.shared() <= sharedBytes ? LARGE : LARGE_SHALLOW, MEDIUM, SMALL)
                     .map(s -> s.tile(type, aAlongK, bAlongK, sharedBytes))
                     .toList();
         }
@@ -76,15 +80,17 @@ final class CudaGemm {
                 new Tile(variant, "product_64x64", 64, 64, 256, 0, 3, 70));
     }
 
-    /** All that a device with so much shared memory can ask for. */
-    static List<Variant> variants(int sharedBytes) {
+    /** All that any device can ask for. */
+    static List<Variant> variants() {
         List<Variant> all = new ArrayList<>(List.of(Product.variant()));
         for (DType type : List.of(DType.F32, DType.F16, DType.BF16)) {
             for (int layout = 0; layout < 4; layout++) {
-                tiles(type, (layout & 1) != 0, (layout & 2) != 0, sharedBytes).stream()
-                        .map(Tile::variant)
-                        .filter(v -> !all.contains(v))
-                        .forEach(all::add);
+                for (int shared : new int[] {LARGE_SHALLOW.shared(), LARGE.shared()}) {
+                    tiles(type, (layout & 1) != 0, (layout & 2) != 0, shared).stream()
+                            .map(Tile::variant)
+                            .filter(v -> !all.contains(v))
+                            .forEach(all::add);
+                }
             }
         }
         return all;
@@ -100,7 +106,7 @@ final class CudaGemm {
             }
             Engine.Properties device = cuda.properties();
             List<Tile> tiles = tiles(type, a.isAlongK(), b.isAlongK(), device.sharedBytes());
-            Tiling tiling = Tiling.of(
+            Tiling tiling = chooser.choose(
                     tiles,
                     device.multiprocessors(),
                     p.m(),
@@ -163,7 +169,8 @@ final class CudaGemm {
     }
 
     private Operand readable(Product p, Operand x, DType type, Cuda.Scratch scratch) {
-        return x.dtype() == type && x.isReadable() ? x : p.dense(cuda, scratch, x, type);
+        boolean asItLies = x.dtype() == type && x.isReadable() && (type != DType.F32 || x.isWhole(4));
+        return asItLies ? x : p.dense(cuda, scratch, x, type);
     }
 
     private void launch(Product p, Operand a, Operand b, Tiling tiling, Product to, long part) {

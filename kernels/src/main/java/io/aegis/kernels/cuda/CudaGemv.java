@@ -65,7 +65,7 @@ final class CudaGemv {
      */
     record Weights(String name, Operand w, int bits, long scales, int group) {}
 
-    /** As {@link #multiply(Product)}; {@code p.b()} counts for nothing. */
+    /** As {@link #multiply(Product)} with other weights than numbers. */
     void multiplyQuantised(Product p, Weights weights) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             multiply(p, x(p, scratch), weights);

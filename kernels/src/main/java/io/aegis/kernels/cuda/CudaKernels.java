@@ -31,6 +31,10 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Normalization normalization;
     private final Elementwise elementwise;
     private final Reduction reduction;
+    private final Optimizer optimizer;
+    private final MutualInformation mutualInformation;
+    private final Loss loss;
+    private final Embedding embedding;
     private final Convolution convolution;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
@@ -46,6 +50,10 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
         this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
+        this.optimizer = new CudaOptimizer(cuda, host.optimizer());
+        this.mutualInformation = new CudaMutualInformation(cuda, host.mutualInformation());
+        this.loss = new CudaLoss(cuda, host.loss());
+        this.embedding = new CudaEmbedding(cuda, host.embedding());
         this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
@@ -111,22 +119,22 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Embedding embedding() {
-        return host.embedding();
+        return embedding;
     }
 
     @Override
     public Loss loss() {
-        return host.loss();
+        return loss;
     }
 
     @Override
     public MutualInformation mutualInformation() {
-        return host.mutualInformation();
+        return mutualInformation;
     }
 
     @Override
     public Optimizer optimizer() {
-        return host.optimizer();
+        return optimizer;
     }
 
     @Override

@@ -23,15 +23,19 @@ final class CudaMatmul implements Matmul {
     private final CudaGemv gemv;
 
     CudaMatmul(Cuda cuda, Matmul host) {
+        this(cuda, host, Tiling::of);
+    }
+
+    CudaMatmul(Cuda cuda, Matmul host, CudaGemm.Chooser chooser) {
         this.host = host;
         this.cuda = cuda;
-        this.gemm = new CudaGemm(cuda);
+        this.gemm = new CudaGemm(cuda, chooser);
         this.gemv = new CudaGemv(cuda);
     }
 
-    /** All that a device with so much shared memory can ask for. */
-    static List<Variant> variants(int sharedBytes) {
-        List<Variant> all = new ArrayList<>(CudaGemm.variants(sharedBytes));
+    /** All that any device can ask for. */
+    static List<Variant> variants() {
+        List<Variant> all = new ArrayList<>(CudaGemm.variants());
         all.addAll(CudaGemv.variants());
         return all;
     }

@@ -46,6 +46,11 @@ record Operand(
                 && isMultiple(outerStride);
     }
 
+    /** Whether its rows are a multiple of so many elements long. */
+    boolean isWhole(int elements) {
+        return (isAlongK() ? along : across) % elements == 0;
+    }
+
     private boolean isMultiple(long stride) {
         return stride * dtype.bytes() % ALIGNMENT == 0;
     }

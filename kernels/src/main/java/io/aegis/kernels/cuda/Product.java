@@ -8,7 +8,7 @@ import io.aegis.kernels.View;
  * One matrix product as its kernels take it: c [M, N] from a [M, K] and b [K, N], for each of a batch.
  *
  * @param a across K: M
- * @param b across K: N
+ * @param b across K: N; null where weights are given beside the product
  * @param c its address, type and strides, as an operand across M and along N
  * @param bias address of float32 [N], or 0
  * @param batches sizes of the two batch dimensions; strides are in the operands
@@ -20,18 +20,34 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
     private static final int FOUR = 4;
 
     static Product of(Cuda cuda, View a, View b, View c, Epilogue epilogue, Batches batches) {
-        long[] in = batches.innerStrides();
-        long[] out = batches.outerStrides();
-        Operand left =
-                new Operand(cuda.read(a), a.dtype(), a.size(-2), a.size(-1), a.stride(-2), a.stride(-1), in[0], out[0]);
-        Operand right =
-                new Operand(cuda.read(b), b.dtype(), b.size(-1), b.size(-2), b.stride(-1), b.stride(-2), in[1], out[1]);
+        Operand left = operand(cuda.read(a), a, -2, -1, batches, 0);
+        Operand right = operand(cuda.read(b), b, -1, -2, batches, 1);
+        return of(cuda, left, right, c, epilogue, batches).withJoinedRows();
+    }
+
+    /** Of one matrix with weights that are no view of numbers, which are given beside it: there is no {@code b}. */
+    static Product of(Cuda cuda, View a, View c, Epilogue epilogue) {
+        Batches one = new Batches(1, 1, new long[3], new long[3]);
+        return of(cuda, operand(cuda.read(a), a, -2, -1, one, 0), null, c, epilogue, one);
+    }
+
+    private static Product of(Cuda cuda, Operand a, Operand b, View c, Epilogue epilogue, Batches batches) {
         long bias = cuda.readOrNull(epilogue.bias());
         long address = epilogue.accumulate() ? cuda.update(c) : cuda.write(c);
-        Operand to = new Operand(address, c.dtype(), c.size(-2), c.size(-1), c.stride(-2), c.stride(-1), in[2], out[2]);
-        int m = (int) c.size(-2);
-        return new Product(m, (int) c.size(-1), (int) a.size(-1), left, right, to, bias, epilogue, batches)
-                .withJoinedRows();
+        Operand to = operand(address, c, -2, -1, batches, 2);
+        return new Product((int) to.across(), (int) to.along(), (int) a.along(), a, b, to, bias, epilogue, batches);
+    }
+
+    private static Operand operand(long address, View v, int across, int along, Batches batches, int index) {
+        return new Operand(
+                address,
+                v.dtype(),
+                v.size(across),
+                v.size(along),
+                v.stride(across),
+                v.stride(along),
+                batches.innerStrides()[index],
+                batches.outerStrides()[index]);
     }
 
     static Variant variant() {

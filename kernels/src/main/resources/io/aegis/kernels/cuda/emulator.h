@@ -34,7 +34,7 @@
 #include <math.h>
 #include <string.h>
 
-#define DEVICE static inline __attribute__((always_inline))
+#define DEVICE inline __attribute__((always_inline, visibility("hidden")))  // of members as well
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
 // The entry itself, and beside it what the emulator finds it by.

@@ -1,9 +1,8 @@
 // matmul_f32.cu: c = act(a b + bias), or c += a b, in float32 throughout.
 //
 // Shapes   a [batch, M, K], b [batch, K, N], each contiguous along one of its two dimensions (A_ALONG_K, B_ALONG_K: which),
-//          with a leading stride that is a multiple of 4 elements, 16-byte aligned; c [batch, M, N] as Output says. Any M, N, K
-//          from 1 on. Parts of K as in matmul.cu. Four elements are read at once wherever one of them exists: within its
-//          16 bytes no memory ends.
+//          with a leading stride that is a multiple of 4 elements, 16-byte aligned; its contiguous dimension has a multiple of
+//          4, or is zero up to the next one. c [batch, M, N] as Output says. Any M, N, K from 1 on. Parts of K as in matmul.cu.
 // Tiles    TILE_M x TILE_N of c a block, DEPTH of K at once, in two halves of shared memory: while one is multiplied the
 //          next tile comes from global memory by way of registers. A thread has SIDE x SIDE elements of c, in groups of four
 //          neighbours:
@@ -29,16 +28,6 @@ struct Args {
     i32 inner;  // size of the inner batch dimension
     i32 tiles_m, tiles_n;
 };
-
-// Four neighbours, of which `count` exist; the others are zero.
-DEVICE void read4(const float* x, int count, float (&v)[4]) {
-    Word4 w = {0, 0, 0, 0};
-    if (count > 0) w = load16(x);
-    v[0] = as_float(w.x);
-    v[1] = count > 1 ? as_float(w.y) : 0.f;
-    v[2] = count > 2 ? as_float(w.z) : 0.f;
-    v[3] = count > 3 ? as_float(w.w) : 0.f;
-}
 
 // The tiles of one operand, of TILE across K.
 template <int TILE, int DEPTH, int THREADS, bool ALONG_K> struct Tiles {
@@ -68,7 +57,11 @@ template <int TILE, int DEPTH, int THREADS, bool ALONG_K> struct Tiles {
         int rows = (ALONG_K ? extent : k_end) - row, columns = (ALONG_K ? k_end : extent) - column;
         const float* p = from;
 #pragma unroll
-        for (int i = 0; i < FOURS; i++, p += row_stride) read4(p, i * ROW_STEP < rows ? columns : 0, v[i]);
+        for (int i = 0; i < FOURS; i++, p += row_stride) {
+            Word4 w = {0, 0, 0, 0};
+            if (i * ROW_STEP < rows && columns > 0) w = load16(p);
+            v[i][0] = as_float(w.x), v[i][1] = as_float(w.y), v[i][2] = as_float(w.z), v[i][3] = as_float(w.w);
+        }
         from += tile_stride;
         if (ALONG_K) {
             column += DEPTH;
