@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** Compiles ahead of time: every variant for some architectures, for machines without a compiler. */
@@ -45,11 +46,15 @@ public final class CubinBuild {
      * @throws IOException when the folder cannot be written
      */
     public static Summary build(List<String> architectures, Path out, Consumer<String> progress) throws IOException {
-        return build(KernelCatalogue.variants(), architectures, out, CubinCache.ofUser(), progress);
+        return build(KernelCatalogue::variants, architectures, out, CubinCache.ofUser(), progress);
     }
 
     static Summary build(
-            List<Variant> variants, List<String> architectures, Path out, CubinCache cache, Consumer<String> progress)
+            Function<String, List<Variant>> variants,
+            List<String> architectures,
+            Path out,
+            CubinCache cache,
+            Consumer<String> progress)
             throws IOException {
         Compilers.Probe probe = Compilers.probe();
         if (probe.compiler() == null) {
@@ -96,12 +101,11 @@ public final class CubinBuild {
         return new Summary(probe.compiler().name(), out, jobs.size(), bytes);
     }
 
-    static List<CompileJob> jobs(List<Variant> variants, List<String> architectures) {
+    /** Every variant of every architecture. */
+    static List<CompileJob> jobs(Function<String, List<Variant>> variants, List<String> architectures) {
         List<CompileJob> jobs = new ArrayList<>();
-        for (Variant v : variants) {
-            for (String arch : architectures) {
-                jobs.add(CompileJob.of(v, arch));
-            }
+        for (String arch : architectures) {
+            variants.apply(arch).forEach(v -> jobs.add(CompileJob.of(v, arch)));
         }
         return jobs;
     }

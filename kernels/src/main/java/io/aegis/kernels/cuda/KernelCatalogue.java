@@ -10,8 +10,28 @@ final class KernelCatalogue {
 
     private KernelCatalogue() {}
 
-    /** All of them, family by family. */
-    static List<Variant> variants() {
-        return Stream.of(CudaNormalization.variants()).flatMap(List::stream).toList();
+    /** All that is asked for on a device of an architecture, family by family. */
+    static List<Variant> variants(String arch) {
+        return Stream.of(
+                        CudaMatmul.variants(sharedBytes(arch)),
+                        CudaNormalization.variants(),
+                        CudaConvolution.variants(),
+                        CudaElementwise.variants(),
+                        CudaReduction.variants())
+                .flatMap(List::stream)
+                .distinct()
+                .toList();
+    }
+
+    /** The most shared memory that a block can ask for, which some tiles are chosen by (CUDA C++ Programming Guide). */
+    static int sharedBytes(String arch) {
+        int number = Integer.parseInt(arch.replaceAll("\\D", ""));
+        int kilobytes =
+                switch (number) {
+                    case 86, 89, 120, 121 -> 99;
+                    case 80, 87 -> 163;
+                    default -> 227;
+                };
+        return kilobytes << 10;
     }
 }
