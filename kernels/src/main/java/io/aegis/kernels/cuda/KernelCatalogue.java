@@ -13,11 +13,15 @@ final class KernelCatalogue {
     /** All that is asked for on a device of an architecture, family by family. */
     static List<Variant> variants(String arch) {
         return Stream.of(
-                        CudaMatmul.variants(sharedBytes(arch)),
+                        CudaMatmul.variants(),
                         CudaNormalization.variants(),
                         CudaConvolution.variants(),
                         CudaElementwise.variants(),
-                        CudaReduction.variants())
+                        CudaReduction.variants(),
+                        CudaEmbedding.variants(),
+                        CudaLoss.variants(),
+                        CudaMutualInformation.variants(),
+                        CudaOptimizer.variants())
                 .flatMap(List::stream)
                 .distinct()
                 .toList();
