@@ -138,7 +138,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
     /** Runs one section in a process, and ends it when its time is up. */
     private Part child(Section s, List<String> prefix, String title) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(prefix);
-        command.addAll(OwnProcess.command());
+        command.addAll(OwnProcess.command(s.flags()));
         command.addAll(List.of("gpu-check", "--child", "--device", device, "--sections", s.name()));
         command.addAll(List.of("--rounds", Integer.toString(prefix.isEmpty() ? rounds : 1)));
         if (golden != null) {

@@ -2,11 +2,13 @@ package io.aegis.cli.gpu;
 
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Attention;
+import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
+import java.util.Locale;
 import java.util.function.Consumer;
 
 /** How fast each kernel is, beside what the same process measured of the device. */
@@ -28,18 +30,64 @@ final class KernelFigures {
         this.out = out;
     }
 
-    /** @param kernels of a GPU, rounding to bfloat16 */
-    static void run(Kernels kernels, Consumer<Line> out) {
-        try (Operands operands = new Operands(kernels)) {
-            KernelFigures f = new KernelFigures(kernels, operands, out);
-            f.copy();
-            f.products();
+    /** Large products by our own kernels; {@code kernels} of a GPU, rounding to bfloat16, here and below. */
+    static void products(Kernels kernels, Consumer<Line> out) {
+        run(kernels, out, KernelFigures::products);
+    }
+
+    /** Attention, forward and backward. */
+    static void attention(Kernels kernels, Consumer<Line> out) {
+        run(kernels, out, f -> {
             f.attention();
             f.attentionBackward();
-            f.decode();
+        });
+    }
+
+    /** What is bound by memory, beside the device's own copy. */
+    static void memory(Kernels kernels, Consumer<Line> out) {
+        run(kernels, out, f -> {
+            f.copy();
             f.fewRows();
             f.pointwise();
+            f.decode();
+        });
+    }
+
+    /** Large products by the toolkit's library, where it is installed: their speed, and one beside the processor's. */
+    static void library(Kernels kernels, Consumer<Line> out) {
+        run(kernels, out, f -> {
+            out.accept(f.besideTheProcessor());
+            f.products();
+        });
+    }
+
+    private static void run(Kernels kernels, Consumer<Line> out, Consumer<KernelFigures> what) {
+        try (Operands operands = new Operands(kernels)) {
+            what.accept(new KernelFigures(kernels, operands, out));
         }
+    }
+
+    private Line besideTheProcessor() {
+        View a = make.normal(DType.BF16, 1100, 1024);
+        View w = make.normal(DType.BF16, 1032, 1024);
+        View ours = make.empty(DType.F32, 1100, 1032);
+        View theirs = make.empty(DType.F32, 1100, 1032);
+        View wide = make.empty(DType.F32, 1100, 1024);
+        k.elementwise().copy(a, wide);
+        k.matmul().multiply(a, w.transpose(0, 1), ours, Matmul.Epilogue.NONE);
+        Backends.best().matmul().multiply(wide, w.transpose(0, 1), theirs, Matmul.Epilogue.NONE);
+        double[] x = ours.toDoubles();
+        double[] y = theirs.toDoubles();
+        double largest = 0;
+        double error = 0;
+        for (int i = 0; i < x.length; i++) {
+            largest = Math.max(largest, Math.abs(y[i]));
+            error = Math.max(error, Double.isNaN(x[i]) ? Double.POSITIVE_INFINITY : Math.abs(x[i] - y[i]));
+        }
+        make.free();
+        String name = "matmul bf16, 1100 x 1032 x 1024, beside the processor's";
+        String said = String.format(Locale.ROOT, "off by %.1e of the largest value", error / largest);
+        return error <= 1e-5 * largest ? Line.said(name, said) : Line.failure(name, said);
     }
 
     private void copy() {

@@ -12,6 +12,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 
@@ -22,7 +23,10 @@ enum Section {
     KERNELS_F16(Precision.F16),
     GOLDEN_F32(Precision.F32),
     GOLDEN_BF16(Precision.BF16),
-    SPEED(Precision.BF16),
+    PRODUCTS(Precision.BF16),
+    LIBRARY(Precision.BF16),
+    ATTENTION(Precision.BF16),
+    MEMORY(Precision.BF16),
     LLAMA(Precision.BF16),
     DADM_F32(Precision.F32),
     DADM_BF16(Precision.BF16);
@@ -45,6 +49,11 @@ enum Section {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
+    /** Flags of its process: our own kernels are measured without the toolkit's products. */
+    List<String> flags() {
+        return this == PRODUCTS ? List.of("-Daegis.cublas=none") : List.of();
+    }
+
     boolean readsGolden() {
         return this == GOLDEN_F32 || this == GOLDEN_BF16;
     }
@@ -59,7 +68,10 @@ enum Section {
         switch (this) {
             case KERNELS_F32, KERNELS_BF16, KERNELS_F16 -> compare(kernels, rounds == 0 ? ROUNDS : rounds, out);
             case GOLDEN_F32, GOLDEN_BF16 -> verify(kernels, golden, out);
-            case SPEED -> KernelFigures.run(kernels, out);
+            case PRODUCTS -> KernelFigures.products(kernels, out);
+            case LIBRARY -> KernelFigures.library(kernels, out);
+            case ATTENTION -> KernelFigures.attention(kernels, out);
+            case MEMORY -> KernelFigures.memory(kernels, out);
             case LLAMA -> LlamaFigures.run(kernels, out);
             case DADM_F32, DADM_BF16 -> DadmFigures.run(kernels, out);
         }

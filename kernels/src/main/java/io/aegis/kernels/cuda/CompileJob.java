@@ -45,8 +45,6 @@ record CompileJob(
         include(source, headers);
         List<String> options = new ArrayList<>();
         options.add("-std=c++17");
-        // Costs no instruction; a memory checker and a profiler name the line.
-        options.add("-lineinfo");
         variant.defines().forEach((name, value) -> options.add("-D" + name + "=" + value));
         options.sort(null);
         return new CompileJob(variant, arch, source, headers, List.copyOf(options));

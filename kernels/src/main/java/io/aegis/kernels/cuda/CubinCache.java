@@ -13,6 +13,7 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
@@ -28,10 +29,21 @@ final class CubinCache {
     private static final Duration ABANDONED = Duration.ofHours(1);
 
     private final Path folder;
+    private final Consumer<String> warn;
     private final AtomicBoolean warned = new AtomicBoolean();
 
     CubinCache(Path folder) {
+        this(folder, line -> LOG.log(Level.WARNING, line));
+    }
+
+    /**
+     * A cache that is told where to put its warnings, a line each.
+     *
+     * @param folder made when something is kept
+     */
+    CubinCache(Path folder, Consumer<String> warn) {
         this.folder = folder;
+        this.warn = warn;
     }
 
     /** This user's. */
@@ -51,17 +63,30 @@ final class CubinCache {
     /** The cubin of a key, made and kept when there is none. */
     Cubin get(String key, Supplier<Cubin> maker) {
         Path file = file(key);
-        try {
-            return CubinFile.read(key, Files.readAllBytes(file));
-        } catch (NoSuchFileException e) {
-            LOG.log(Level.DEBUG, "no {0} yet", file);
-        } catch (IOException e) {
-            LOG.log(Level.WARNING, file + " is deleted and made again: " + reason(e));
-            delete(file);
+        byte[] bytes = read(file);
+        if (bytes != null) {
+            try {
+                return CubinFile.read(key, bytes);
+            } catch (IOException e) {
+                warn.accept(file + " is deleted and made again: " + e.getMessage());
+                delete(file);
+            }
         }
         Cubin made = maker.get();
         put(key, made);
         return made;
+    }
+
+    /** A file's bytes; null where there is none, or none that can be read. */
+    private static byte[] read(Path file) {
+        try {
+            return Files.readAllBytes(file);
+        } catch (NoSuchFileException e) {
+            return null;
+        } catch (IOException e) {
+            LOG.log(Level.DEBUG, "not read: " + file, e);
+            return null;
+        }
     }
 
     private void put(String key, Cubin cubin) {
@@ -83,11 +108,9 @@ final class CubinCache {
             sweep();
         } catch (IOException e) {
             if (!warned.getAndSet(true)) {
-                LOG.log(
-                        Level.WARNING,
-                        "compiled kernels cannot be kept in " + folder + " (" + reason(e)
-                                + "), so every start compiles them again; -D" + UserCache.PROPERTY
-                                + "=DIR names another folder");
+                warn.accept("compiled kernels cannot be kept in " + folder + " (" + reason(e)
+                        + "), so every start compiles them again; -D" + UserCache.PROPERTY
+                        + "=DIR names another folder");
             }
         }
     }
@@ -104,18 +127,16 @@ final class CubinCache {
         }
     }
 
-    private static void delete(Path file) {
+    private void delete(Path file) {
         try {
             Files.deleteIfExists(file);
         } catch (IOException e) {
-            LOG.log(Level.WARNING, file + " cannot be deleted: " + reason(e));
+            warn.accept(file + " cannot be deleted: " + reason(e));
         }
     }
 
     private static String reason(IOException e) {
-        return e.getMessage() == null || e instanceof java.nio.file.FileSystemException
-                ? e.getClass().getSimpleName() + " " + e.getMessage()
-                : e.getMessage();
+        return e.getClass().getSimpleName() + " " + e.getMessage();
     }
 
     private Path file(String key) {

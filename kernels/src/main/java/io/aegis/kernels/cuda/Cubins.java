@@ -15,7 +15,7 @@ import java.util.List;
 final class Cubins {
     private static final System.Logger LOG = System.getLogger(Cubins.class.getName());
 
-    /** A folder of cubins that {@link CubinBuild} made, before those in jars. */
+    /** Names a folder that {@link CubinBuild} made; it comes before jars. */
     static final String FOLDER = "aegis.cubins";
 
     /** Where such a folder's files are in a jar. */
@@ -101,7 +101,7 @@ final class Cubins {
         try {
             String folder = System.getProperty(FOLDER);
             if (folder != null) {
-                Path file = Path.of(folder).resolve(key + ".cubin");
+                Path file = Path.of(folder).resolve(RESOURCES.substring(1)).resolve(key + ".cubin");
                 if (Files.isRegularFile(file)) {
                     return CubinFile.read(key, Files.readAllBytes(file));
                 }

@@ -65,6 +65,19 @@ final class Cuda {
                 + v.offset() * v.dtype().bytes();
     }
 
+    /**
+     * Queues a product by the toolkit's library.
+     *
+     * @param c address of C, whose rows are {@code ldc} elements apart
+     * @return false where there is no library, or it cannot compute this
+     */
+    boolean multiplyByLibrary(Operand a, Operand b, long c, DType out, long ldc, boolean accumulate) {
+        if (!(engine instanceof DriverEngine driver) || driver.products().library() == null) {
+            return false;
+        }
+        return driver.products().library().multiply(this, driver.queue(), a, b, c, out, ldc, accumulate);
+    }
+
     Engine.Kernel kernel(Variant variant, String entry) {
         return engine.kernel(variant, entry);
     }

@@ -3,7 +3,9 @@ package io.aegis.kernels.cuda;
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Kernels;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 
 /** GPUs of this machine, and the kernels that run on them. Asking is safe on every machine. */
 public final class CudaBackend {
@@ -60,7 +62,72 @@ public final class CudaBackend {
         if (devices.stream().allMatch(d -> d.problem() != null)) {
             return devices.getFirst().problem();
         }
-        return null;
+        for (DeviceReport d : devices) {
+            if (d.problem() == null && readiness(d.arch()).missing() == 0) {
+                return null;
+            }
+        }
+        return Compilers.probe().problem();
+    }
+
+    /** The driver as people know it; null when there is none that works. */
+    public static String driver() {
+        Driver driver = Driver.probe().driver();
+        return driver == null ? null : driver.name() + " for CUDA " + driver.versionText();
+    }
+
+    /**
+     * What compiles kernels here.
+     *
+     * @param name name and version; null when there is none
+     * @param path its file; null when there is none
+     * @param problem why there is none, and what would help; null when there is one
+     */
+    public record CompilerReport(String name, String path, String problem) {}
+
+    /** What compiles kernels here, or why nothing does. Never throws. */
+    public static CompilerReport compiler() {
+        Compilers.Probe probe = Compilers.probe();
+        return probe.compiler() == null
+                ? new CompilerReport(null, null, probe.problem())
+                : new CompilerReport(probe.compiler().name(), probe.compiler().path(), null);
+    }
+
+    /**
+     * How the kernels for one architecture are served; the four add up to all variants.
+     *
+     * @param shipped compiled ahead, they came with the program
+     * @param cached compiled before on this machine
+     * @param compiled when they are first used
+     * @param missing neither there nor to be compiled here
+     * @param cache where compiled ones are kept
+     */
+    public record Readiness(int shipped, int cached, int compiled, int missing, String cache) {
+        /** How many variants there are. */
+        public int variants() {
+            return shipped + cached + compiled + missing;
+        }
+    }
+
+    /** How the kernels for an architecture such as {@code sm_90a} would be served on this machine. */
+    public static Readiness readiness(String arch) {
+        return readiness(Cubins.ofMachine(), KernelCatalogue.variants(arch), arch);
+    }
+
+    static Readiness readiness(Cubins cubins, List<Variant> variants, String arch) {
+        Map<Cubins.Source, Integer> counts = new EnumMap<>(Cubins.Source.class);
+        variants.forEach(v -> counts.merge(cubins.source(v, arch), 1, Integer::sum));
+        return new Readiness(
+                counts.getOrDefault(Cubins.Source.SHIPPED, 0),
+                counts.getOrDefault(Cubins.Source.CACHED, 0),
+                counts.getOrDefault(Cubins.Source.COMPILER, 0),
+                counts.getOrDefault(Cubins.Source.NONE, 0),
+                CubinCache.ofUser().folder().toString());
+    }
+
+    /** The architectures that every kernel is compiled for when the program is tested. */
+    public static List<String> architectures() {
+        return KernelCatalogue.ARCHITECTURES;
     }
 
     /**

@@ -105,7 +105,7 @@ final class CudaElementwise implements Elementwise {
         int unit = space.unite(y.dtype().bytes(), 16, at);
         Arguments a = begin(space, at);
         a.i64(pattern).i64(pattern);
-        ofSize(fill, unit).launch(Engine.Grid.cover(space.count(), THREADS), a);
+        ofSize(fill, unit).launch(blocks(space, THREADS), a);
     }
 
     /** The bits of a value as {@link View#setAt} rounds it, repeated over 8 bytes. */
@@ -144,7 +144,7 @@ final class CudaElementwise implements Elementwise {
         if (x.dtype() == y.dtype()) {
             move(space, x.dtype().bytes(), from, to);
         } else if (isFloat(x.dtype()) && isFloat(y.dtype())) {
-            convert(convert, x, y, space.widenWhole(from, to), from, to);
+            convert(convert, x, y, space.widen(from, to), from, to);
         } else {
             convert(convertAny, x, y, space, from, to);
         }
@@ -176,7 +176,7 @@ final class CudaElementwise implements Elementwise {
         int unit = space.unite(bytes, 16, from, to);
         Arguments a = begin(space, from, to);
         int rounds = unit < 8 ? 4 : 16 / unit;
-        ofSize(move, unit).launch(Engine.Grid.cover(space.count(), THREADS * rounds), a);
+        ofSize(move, unit).launch(blocks(space, THREADS * rounds), a);
     }
 
     /** The dimension along which the source is dense when the destination is not, if a tile pays; else 0. */
@@ -205,7 +205,12 @@ final class CudaElementwise implements Elementwise {
     private void convert(Entry entry, View x, View y, Space space, long from, long to) {
         Arguments a = begin(space, from, to);
         a.i32(x.dtype().ordinal()).i32(y.dtype().ordinal());
-        entry.launch(Engine.Grid.cover(space.count(), THREADS), a);
+        entry.launch(blocks(space, THREADS), a);
+    }
+
+    /** Enough blocks of {@link #THREADS} that take so many steps each. */
+    private static Engine.Grid blocks(Space space, int steps) {
+        return Engine.Grid.of((space.count() + steps - 1) / steps, THREADS);
     }
 
     /** The space and its operands. */
@@ -340,7 +345,7 @@ final class CudaElementwise implements Elementwise {
         Arguments a = begin(space, addresses);
         a.f32(scale).f32(shift).i32(function).i32(0);
         int steps = space.width() > 1 ? THREADS : THREADS * NARROW;
-        entry.launch(Engine.Grid.cover(space.count(), steps), a);
+        entry.launch(blocks(space, steps), a);
     }
 
     @Override
@@ -362,7 +367,7 @@ final class CudaElementwise implements Elementwise {
         a.pointer(identities).i64(samples.stride(0)).i64(seed);
         a.i32((int) (space.count() / space.size(space.rank() - 1))).i32((int) Math.ceil(p * 0x1p24));
         a.i32((int) step).i32((int) site).f32(1 / (1 - p)).i32(0);
-        dropout.launch(Engine.Grid.cover(space.count(), THREADS), a);
+        dropout.launch(blocks(space, THREADS), a);
     }
 
     @Override
@@ -385,7 +390,7 @@ final class CudaElementwise implements Elementwise {
         Arguments a = begin(space, from, to);
         a.pointer(numbers).i64(index.stride(0));
         a.i64(x.size(0)).i64(x.stride(0) * bytes / unit);
-        ofSize(gather, unit).launch(Engine.Grid.cover(space.count(), THREADS), a);
+        ofSize(gather, unit).launch(blocks(space, THREADS), a);
     }
 
     /** The widest unit, in bytes, of which so many bytes are a multiple. */

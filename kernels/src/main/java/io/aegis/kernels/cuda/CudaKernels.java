@@ -27,8 +27,15 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final DeviceMemory memory;
     private final Cuda cuda;
     private final Kernels host = Backends.best();
+    private final Matmul matmul;
     private final Normalization normalization;
     private final Elementwise elementwise;
+    private final Reduction reduction;
+    private final Optimizer optimizer;
+    private final MutualInformation mutualInformation;
+    private final Loss loss;
+    private final Embedding embedding;
+    private final Convolution convolution;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
         this(engine, new DeviceMemory(engine, device), precision);
@@ -39,8 +46,15 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.engine = engine;
         this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
+        this.matmul = new CudaMatmul(cuda, host.matmul());
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
+        this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
+        this.optimizer = new CudaOptimizer(cuda, host.optimizer());
+        this.mutualInformation = new CudaMutualInformation(cuda, host.mutualInformation());
+        this.loss = new CudaLoss(cuda, host.loss());
+        this.embedding = new CudaEmbedding(cuda, host.embedding());
+        this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
     @Override
@@ -70,7 +84,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Matmul matmul() {
-        return host.matmul();
+        return matmul;
     }
 
     @Override
@@ -90,7 +104,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Convolution convolution() {
-        return host.convolution();
+        return convolution;
     }
 
     @Override
@@ -100,27 +114,27 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Reduction reduction() {
-        return host.reduction();
+        return reduction;
     }
 
     @Override
     public Embedding embedding() {
-        return host.embedding();
+        return embedding;
     }
 
     @Override
     public Loss loss() {
-        return host.loss();
+        return loss;
     }
 
     @Override
     public MutualInformation mutualInformation() {
-        return host.mutualInformation();
+        return mutualInformation;
     }
 
     @Override
     public Optimizer optimizer() {
-        return host.optimizer();
+        return optimizer;
     }
 
     @Override

@@ -7,61 +7,70 @@ import io.aegis.kernels.View;
 import java.util.List;
 
 /**
- * normalization.cu: float32 rows in any layout of up to two leading strides, dense vectors; all else is the host's.
+ * row_norm.cu and batch_norm.cu: float32 rows in any layout of up to two leading strides, dense vectors; all else is the host's.
  * Statistics and sums over rows are added in an order that depends on sizes and the device, never on timing.
  */
 final class CudaNormalization implements Normalization {
-    private static final Variant FILE = Variant.of("normalization.cu");
+    private static final Variant ROWS = Variant.of("row_norm.cu");
+    private static final Variant CHANNELS = Variant.of("batch_norm.cu");
     private static final int THREADS = 256;
     private static final int WARPS = THREADS / 32;
     /** Rows of a block at once, for sums over rows. */
     private static final int LANES = 8;
+    /** Bytes of shared memory that a kernel declares itself, rounded up. */
+    private static final int FIXED = 1024;
     /** Blocks of a multiprocessor that registers leave room for. */
     private static final int RESIDENT = 4;
 
     private final Cuda cuda;
     private final Normalization host;
     private final Tickets tickets;
+    private final Entry layerNorm;
+    private final Entry rmsNorm;
+    private final Entry layerNormBackward;
+    private final Entry rmsNormBackward;
+    private final Entry sumPartials;
+    private final Entry batchStatistics;
+    private final Entry batchNorm;
+    private final Entry batchNormSums;
+    private final Entry batchNormBackward;
+    private final Entry updateRunning;
 
     CudaNormalization(Cuda cuda, Normalization host) {
         this.cuda = cuda;
         this.host = host;
         this.tickets = new Tickets(cuda.engine());
+        this.layerNorm = new Entry(cuda, ROWS, "layer_norm");
+        this.rmsNorm = new Entry(cuda, ROWS, "rms_norm");
+        this.layerNormBackward = new Entry(cuda, ROWS, "layer_norm_backward");
+        this.rmsNormBackward = new Entry(cuda, ROWS, "rms_norm_backward");
+        this.sumPartials = new Entry(cuda, ROWS, "sum_partials");
+        this.batchStatistics = new Entry(cuda, CHANNELS, "batch_statistics");
+        this.batchNorm = new Entry(cuda, CHANNELS, "batch_norm");
+        this.batchNormSums = new Entry(cuda, CHANNELS, "batch_norm_sums");
+        this.batchNormBackward = new Entry(cuda, CHANNELS, "batch_norm_backward");
+        this.updateRunning = new Entry(cuda, CHANNELS, "update_running");
     }
 
     static List<Variant> variants() {
-        return List.of(FILE);
-    }
-
-    static List<String> entries() {
-        return List.of(
-                "layer_norm",
-                "rms_norm",
-                "layer_norm_backward",
-                "rms_norm_backward",
-                "sum_partials",
-                "batch_statistics",
-                "batch_norm",
-                "batch_norm_sums",
-                "batch_norm_backward",
-                "update_running");
+        return List.of(ROWS, CHANNELS);
     }
 
     @Override
     public void layerNorm(View x, View gamma, View beta, double eps, View y, View mean, View rstd) {
-        if (!dense(gamma, beta, mean, rstd) || !rowNorm("layer_norm", x, gamma, beta, eps, y, mean, rstd)) {
+        if (!dense(gamma, beta, mean, rstd) || !rowNorm(layerNorm, x, gamma, beta, eps, y, mean, rstd)) {
             host.layerNorm(x, gamma, beta, eps, y, mean, rstd);
         }
     }
 
     @Override
     public void rmsNorm(View x, View weight, double eps, View y, View rstd) {
-        if (!dense(weight, rstd) || !rowNorm("rms_norm", x, weight, null, eps, y, null, rstd)) {
+        if (!dense(weight, rstd) || !rowNorm(rmsNorm, x, weight, null, eps, y, null, rstd)) {
             host.rmsNorm(x, weight, eps, y, rstd);
         }
     }
 
-    private boolean rowNorm(String entry, View x, View gamma, View beta, double eps, View y, View mean, View rstd) {
+    private boolean rowNorm(Entry entry, View x, View gamma, View beta, double eps, View y, View mean, View rstd) {
         Rows from = Rows.of(x);
         Rows to = Rows.of(y);
         if (from == null || to == null) {
@@ -85,14 +94,14 @@ final class CudaNormalization implements Normalization {
         a.pointer(g).pointer(b).pointer(cuda.writeOrNull(mean)).pointer(cuda.writeOrNull(rstd));
         teams.pack(a, rows(x), width, from.isWide(in) && to.isWide(out) && (g | b) % 16 == 0)
                 .f32(eps);
-        cuda.launch(FILE, entry, teams.grid(), a);
+        entry.launch(teams.grid(), a);
         return true;
     }
 
     @Override
     public void layerNormBackward(View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta) {
         if (!dense(gamma, mean, rstd, dgamma, dbeta)
-                || !rowNormBackward("layer_norm_backward", x, gamma, mean, rstd, dy, dx, dgamma, dbeta)) {
+                || !rowNormBackward(layerNormBackward, x, gamma, mean, rstd, dy, dx, dgamma, dbeta)) {
             host.layerNormBackward(x, gamma, mean, rstd, dy, dx, dgamma, dbeta);
         }
     }
@@ -100,13 +109,13 @@ final class CudaNormalization implements Normalization {
     @Override
     public void rmsNormBackward(View x, View weight, View rstd, View dy, View dx, View dweight) {
         if (!dense(weight, rstd, dweight)
-                || !rowNormBackward("rms_norm_backward", x, weight, null, rstd, dy, dx, dweight, null)) {
+                || !rowNormBackward(rmsNormBackward, x, weight, null, rstd, dy, dx, dweight, null)) {
             host.rmsNormBackward(x, weight, rstd, dy, dx, dweight);
         }
     }
 
     private boolean rowNormBackward(
-            String entry, View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta) {
+            Entry entry, View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta) {
         Rows from = Rows.of(x);
         Rows slope = Rows.of(dy);
         Rows to = Rows.of(dx == null ? x : dx);
@@ -136,8 +145,7 @@ final class CudaNormalization implements Normalization {
             long din = cuda.writeOrNull(dx);
             to.pack(a, din).pointer(g).pointer(m).pointer(r).pointer(partial);
             boolean wide = from.isWide(in) && slope.isWide(dout) && to.isWide(din) && g % 16 == 0;
-            cuda.launch(
-                    FILE, entry, teams.grid(), teams.pack(a, rows, width, wide).i32(0));
+            entry.launch(teams.grid(), teams.pack(a, rows, width, wide).i32(0));
             if (sums) {
                 Arguments s = Arguments.begin()
                         .pointer(partial)
@@ -145,7 +153,7 @@ final class CudaNormalization implements Normalization {
                         .pointer(cuda.writeOrNull(dbeta))
                         .i32((int) teams.blocks())
                         .i32((int) width);
-                cuda.launch(FILE, "sum_partials", Engine.Grid.of(Math.ceilDiv(2 * width, 32), THREADS), s);
+                sumPartials.launch(Engine.Grid.of(Math.ceilDiv(2 * width, 32), THREADS), s);
             }
         }
         return true;
@@ -168,7 +176,7 @@ final class CudaNormalization implements Normalization {
                     .pointer(cuda.write(variance))
                     .pointer(scratch.take(DType.F32, 2 * channels * grid.x()))
                     .pointer(tickets.address());
-            cuda.launch(FILE, "batch_statistics", grid, columns.pack(a, wide).i32(0));
+            batchStatistics.launch(grid, columns.pack(a, wide).i32(0));
         }
     }
 
@@ -194,7 +202,7 @@ final class CudaNormalization implements Normalization {
         to.pack(a, out).pointer(g).pointer(b).pointer(m).pointer(v);
         boolean wide = columns.rows().isWide(in) && to.isWide(out);
         columns.pack(a, wide).i32(activation.ordinal()).f32(eps);
-        cuda.launch(FILE, "batch_norm", columns.each(cuda.properties(), wide), a);
+        batchNorm.launch(columns.each(cuda.properties(), wide), a);
     }
 
     @Override
@@ -237,7 +245,7 @@ final class CudaNormalization implements Normalization {
                         .pointer(cuda.writeOrNull(dbeta))
                         .pointer(scratch.take(DType.F32, 2 * x.size(-1) * grid.x()))
                         .pointer(tickets.address());
-                cuda.launch(FILE, "batch_norm_sums", grid, columns.pack(a, wide).f32(eps));
+                batchNormSums.launch(grid, columns.pack(a, wide).f32(eps));
             }
             if (dx != null) {
                 Arguments a = columns.rows().pack(Arguments.begin(), in);
@@ -245,9 +253,7 @@ final class CudaNormalization implements Normalization {
                 boolean wide = columns.rows().isWide(in) && slope.isWide(dout) && to.isWide(din);
                 slope.pack(a, dout);
                 to.pack(a, din).pointer(g).pointer(m).pointer(v).pointer(batch ? sums : 0);
-                cuda.launch(
-                        FILE,
-                        "batch_norm_backward",
+                batchNormBackward.launch(
                         columns.each(cuda.properties(), wide),
                         columns.pack(a, wide).f32(eps));
             }
@@ -273,7 +279,7 @@ final class CudaNormalization implements Normalization {
             a.i64(v.stride(0));
         }
         a.i32((int) mean.elements()).f32(momentum).f32(rows / (rows - 1.0));
-        cuda.launch(FILE, "update_running", Engine.Grid.cover(mean.elements(), THREADS), a);
+        updateRunning.launch(Engine.Grid.cover(mean.elements(), THREADS), a);
     }
 
     private static long rows(View v) {
@@ -315,16 +321,17 @@ final class CudaNormalization implements Normalization {
             long wanted = Math.max(1, Math.ceilDiv(rows, (long) teams));
             long one = room * (operands + sums);
             long two = room * (2 * operands + sums);
-            if (one > device.sharedBytes()) {
+            long most = device.sharedBytes() - FIXED;
+            if (one > most) {
                 return null;
             }
-            boolean ahead = wanted > resident(device, one) && two <= device.sharedBytes();
+            boolean ahead = wanted > resident(device, one) && two <= most;
             long shared = ahead ? two : one;
             return new Teams(warps, ahead ? 2 : 1, Math.min(wanted, resident(device, shared)), (int) shared);
         }
 
         private static long resident(Engine.Properties device, long shared) {
-            return device.multiprocessors() * Math.clamp(device.sharedBytes() / Math.max(1, shared), 1, RESIDENT);
+            return device.multiprocessors() * Math.clamp(device.sharedBytes() / (shared + FIXED), 1, RESIDENT);
         }
 
         Engine.Grid grid() {

@@ -43,6 +43,9 @@ final class DriverEngine implements Engine {
     private final boolean blocking = Boolean.getBoolean(BLOCKING);
     private final long context;
     private final long stream;
+    private CublasLt.Found products;
+    /** Null unless somebody asked for it. */
+    private final LaunchProfile profile;
     private final Staging staging;
     private final LaunchHistory history = new LaunchHistory();
     private final Map<Long, Long> allocations = new ConcurrentHashMap<>();
@@ -89,6 +92,7 @@ final class DriverEngine implements Engine {
             }
         }
         this.stream = made;
+        this.profile = Boolean.getBoolean(LaunchProfile.PROPERTY) ? new LaunchProfile(driver) : null;
         this.staging = new Staging(driver, stream, STAGING_BYTES);
     }
 
@@ -234,11 +238,19 @@ final class DriverEngine implements Engine {
         try {
             enter();
             f.allow(grid.shared());
-            driver.launch(f.handle, grid, queue, array);
+            if (profile == null) {
+                driver.launch(f.handle, grid, queue, array);
+            } else {
+                profile.around(entryName(f), queue, () -> driver.launch(f.handle, grid, queue, array));
+            }
             launched(queue, new LaunchHistory.Launch(f, grid));
         } catch (CudaException e) {
             throw failure(new LaunchHistory.Launch(f, grid).toString(), e);
         }
+    }
+
+    private static String entryName(Function f) {
+        return f.entry() + " of " + f.variant();
     }
 
     private void launched(long queue, Object what) {
@@ -331,6 +343,9 @@ final class DriverEngine implements Engine {
         }
         closed = true;
         quietly(() -> driver.setContext(context));
+        if (profile != null) {
+            quietly(profile::close);
+        }
         for (AutoCloseable o : owned) {
             quietly(o::close);
         }
@@ -356,8 +371,17 @@ final class DriverEngine implements Engine {
         }
     }
 
+    /** The toolkit's matrix products, where they are installed; looked for once. */
+    synchronized CublasLt.Found products() {
+        if (products == null) {
+            enter();
+            products = CublasLt.find();
+        }
+        return products;
+    }
+
     /** Where this thread's work goes. */
-    private long queue() {
+    long queue() {
         Long own = recording.get();
         return own == null ? stream : own;
     }
@@ -381,8 +405,8 @@ final class DriverEngine implements Engine {
     }
 
     private <T> T call(String what, Supplier<T> action) {
-        enter();
         try {
+            enter();
             return action.get();
         } catch (CudaException e) {
             throw failure(what, e);
@@ -496,9 +520,10 @@ final class DriverEngine implements Engine {
             }
         }
 
-        /** More dynamic shared memory than every kernel may have has to be asked for, once. */
+        /** More shared memory than every kernel may have, its fixed arrays included, has to be asked for, once. */
         void allow(int shared) {
-            if (shared > FREE_SHARED_BYTES && !allowed) {
+            int fixed = properties.sharedBytes() - mostShared;
+            if (shared > FREE_SHARED_BYTES - fixed && !allowed) {
                 driver.setFunctionAttribute(handle, Driver.FUNCTION_MAX_DYNAMIC_SHARED_BYTES, mostShared);
                 allowed = true;
             }

@@ -54,7 +54,7 @@ final class Nvcc implements Compiler {
             }
             List<String> command = new ArrayList<>(List.of(path));
             command.addAll(job.options());
-            command.addAll(List.of("-arch=" + job.arch(), "-cubin", "-Xptxas", "-v", "-o", "out.cubin"));
+            command.addAll(List.of("-arch=" + job.arch(), "-cubin", "-Xptxas", "-v", "-o", "out.cubin", "-x", "cu"));
             command.add(job.variant().file());
             Result r = run(folder, command);
             if (r.status() != 0) {

@@ -4,7 +4,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 
 /**
- * A float32 view [..., D] as a sequence of rows of D, the struct Rows of normalization.cu: row r begins at {@code (r /
+ * A float32 view [..., D] as a sequence of rows of D, the struct Rows of rows.cuh: row r begins at {@code (r /
  * within) outer + (r % within) inner}, and its elements lie {@code step} apart, all in elements.
  */
 record Rows(View view, long outer, long inner, long within, long step) {

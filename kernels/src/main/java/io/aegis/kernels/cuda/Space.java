@@ -202,6 +202,15 @@ final class Space {
         return this;
     }
 
+    /** Whether a view's distances along all but the {@code inner} innermost dimensions keep four floats aligned. */
+    boolean isAligned(int view, int inner) {
+        boolean yes = true;
+        for (int d = inner; d < rank; d++) {
+            yes &= step(d, view) % WIDE == 0;
+        }
+        return yes;
+    }
+
     /**
      * For copies without regard to what is copied: makes a step the widest unit that all views allow. Steps and distances
      * are then counted in units.

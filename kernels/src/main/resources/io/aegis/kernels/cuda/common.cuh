@@ -61,9 +61,13 @@ DEVICE int count_bits(u32 x) { return __popc(x); }
 DEVICE int lowest_bit(u32 x) { return __ffs((int)x) - 1; }
 DEVICE int leading_zeros(u32 x) { return __clz((int)x); }
 DEVICE u32 multiply_high(u32 a, u32 b) { return __umulhi(a, b); }
+// Four of the eight bytes of a (0 to 3) and b (4 to 7), each named by a hexadecimal digit of `which`, the lowest first.
+DEVICE u32 select_bytes(u32 a, u32 b, u32 which) { return __byte_perm(a, b, which); }
 
 DEVICE float as_float(u32 x) { return __uint_as_float(x); }
 DEVICE u32 as_bits(float x) { return __float_as_uint(x); }
+DEVICE double as_double(u64 x) { return __longlong_as_double((i64)x); }
+DEVICE u64 as_bits(double x) { return (u64)__double_as_longlong(x); }
 
 // Fast approximations, good to about 2 units in the last place of float32's 24 bits.
 DEVICE float ex2(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
@@ -140,8 +144,15 @@ DEVICE float larger(float a, float b) { return a > b ? a : b; }
 DEVICE float smaller(float a, float b) { return a < b ? a : b; }
 template <class T> DEVICE T least(T a, T b) { return a < b ? a : b; }
 
+DEVICE u64 shuffle_xor(u64 x, int mask) { return (u64)shuffle_xor((u32)(x >> 32), mask) << 32 | shuffle_xor((u32)x, mask); }
+DEVICE double shuffle_xor(double x, int mask) { return as_double(shuffle_xor(as_bits(x), mask)); }
+
 // A tree over the lanes: the order of the sum is fixed, and every lane has the result.
 DEVICE float warp_sum(float x) {
+    for (int m = WARP / 2; m > 0; m /= 2) x += shuffle_xor(x, m);
+    return x;
+}
+DEVICE double warp_sum(double x) {
     for (int m = WARP / 2; m > 0; m /= 2) x += shuffle_xor(x, m);
     return x;
 }
@@ -157,12 +168,34 @@ DEVICE float block_sum(float x, float* room) {
     float y = lane() < (int)(blockDim.x / WARP) ? room[lane()] : 0.f;
     return warp_sum(y);
 }
+DEVICE double block_sum(double x, double* room) {
+    x = warp_sum(x);
+    if (lane() == 0) room[warp()] = x;
+    barrier();
+    double y = lane() < (int)(blockDim.x / WARP) ? room[lane()] : 0.0;
+    return warp_sum(y);
+}
 DEVICE float block_max(float x, float* room) {
     x = warp_max(x);
     if (lane() == 0) room[warp()] = x;
     barrier();
     float y = lane() < (int)(blockDim.x / WARP) ? room[lane()] : room[0];
     return warp_max(y);
+}
+
+// Four neighbours, at an address that is a multiple of their size together.
+DEVICE void load4(float (&x)[4], const float* p) {
+    Word4 w = load16(p);
+    x[0] = as_float(w.x), x[1] = as_float(w.y), x[2] = as_float(w.z), x[3] = as_float(w.w);
+}
+template <class Half> DEVICE void load4(float (&x)[4], const Half* p) {
+    u64 w = *(const u64*)p;
+#pragma unroll
+    for (int k = 0; k < 4; k++) x[k] = to_float(Half{(u16)(w >> 16 * k)});
+}
+DEVICE void store4(const float (&x)[4], float* p) { store16(p, {as_bits(x[0]), as_bits(x[1]), as_bits(x[2]), as_bits(x[3])}); }
+template <class Half> DEVICE void store4(const float (&x)[4], Half* p) {
+    *(u64*)p = (u64)pack(x[2], x[3], Half()) << 32 | pack(x[0], x[1], Half());
 }
 
 // Elements behind the first of the `linear`-th element in row-major order.

@@ -15,30 +15,23 @@ enum { THREADS = 256 };
 // ---- pointwise float32 ---------------------------------------------------------------------------------------------
 
 // The neighbours of one step; `valid` of them exist. An operand that stands still gives each the same element.
-template <int V> DEVICE void load(float (&x)[V], const Operand& o, u64 at, u32 valid = V) {
-    const float* p = (const float*)o.data + at;
-    if (V == 4 && o.step[0] != 0 && valid == 4) {
-        Word4 w = load16(p);
-        x[0] = as_float(w.x);
-        x[1 % V] = as_float(w.y);
-        x[2 % V] = as_float(w.z);
-        x[3 % V] = as_float(w.w);
-        return;
-    }
+template <class T, int V> DEVICE void load(float (&x)[V], const Operand& o, u64 at, u32 valid = V) {
+    const T* p = (const T*)o.data + at;
     bool moves = V > 1 && o.step[0] != 0;
+    if constexpr (V == 4) {
+        if (moves && valid == V) return load4(x, p);
+    }
 #pragma unroll
-    for (int k = 0; k < V; k++) x[k] = k < (int)valid ? p[moves ? k : 0] : 0.f;
+    for (int k = 0; k < V; k++) x[k] = k < (int)valid ? to_float(p[moves ? k : 0]) : 0.f;
 }
-
-template <int V> DEVICE void store(const float (&y)[V], const Operand& o, u64 at, u32 valid = V) {
-    float* p = (float*)o.data + at;
-    if (V == 4 && valid == 4) {
-        store16(p, {as_bits(y[0]), as_bits(y[1 % V]), as_bits(y[2 % V]), as_bits(y[3 % V])});
-        return;
+template <class T, int V> DEVICE void store(const float (&y)[V], const Operand& o, u64 at, u32 valid = V) {
+    T* p = (T*)o.data + at;
+    if constexpr (V == 4) {
+        if (valid == V) return store4(y, p);
     }
 #pragma unroll
     for (int k = 0; k < V; k++) {
-        if (k < (int)valid) p[k] = y[k];
+        if (k < (int)valid) from_float(y[k], p[k]);
     }
 }
 
@@ -54,7 +47,7 @@ template <int IN, int OUT, class F> DEVICE void pointwise(const Space& s, const 
     if (wide && n < s.count) {
         locate(s, o, n, at[0]);
 #pragma unroll
-        for (int k = 0; k < IN; k++) load(x[k], o[k], at[0][k], valid);
+        for (int k = 0; k < IN; k++) load<float>(x[k], o[k], at[0][k], valid);
     }
 #pragma unroll
     for (int e = 0; e < FOUR; e++) {
@@ -67,7 +60,7 @@ template <int IN, int OUT, class F> DEVICE void pointwise(const Space& s, const 
 #pragma unroll
     for (int k = 0; k < OUT; k++) {
         if (o[IN + k].data == nullptr) continue;
-        if (wide && n < s.count) store(y[k], o[IN + k], at[0][IN + k], valid);
+        if (wide && n < s.count) store<float>(y[k], o[IN + k], at[0][IN + k], valid);
 #pragma unroll
         for (int e = 0; e < FOUR; e++) {
             if (!wide && n + e * THREADS < s.count) ((float*)o[IN + k].data)[at[e][IN + k]] = y[k][e];
@@ -137,7 +130,7 @@ DEVICE float slope(i32 function, float x) {
             return s + x * s * (1.f - s) * 1.5957691f * (1.f + 0.134145f * x * x);
         }
         case SILU: return gate_slope(x, 1.f);
-        case SIGMOID: return sigmoid(x) * (1.f - sigmoid(x));
+        case SIGMOID: return sigmoid(x) * sigmoid(-x);
         case EXP: return expf(x);
         case LOG: return 1.f / x;
         case SQRT: return 0.5f / sqrtf(x);
@@ -191,14 +184,14 @@ template <int V> DEVICE void dropout_steps(const Dropout& a) {
     u32 word[4] = {a.step, (u32)a.samples[row * a.samples_step], a.site, element / 4};
     philox(a.seed, word);
     float x[V], y[V];
-    load(x, a.o[0], at[0]);
+    load<float>(x, a.o[0], at[0]);
 #pragma unroll
     for (int k = 0; k < V; k++) {
         u32 place = V == 4 ? k : element % 4;
         u32 bits = place == 0 ? word[0] : place == 1 ? word[1] : place == 2 ? word[2] : word[3];
         y[k] = bits >> 8 < a.threshold ? 0.f : x[k] * a.scale;
     }
-    store(y, a.o[1], at[1]);
+    store<float>(y, a.o[1], at[1]);
 }
 KERNEL(THREADS, 2, dropout, Dropout) {
     if (a.space.width == 4) dropout_steps<4>(a);
@@ -298,34 +291,19 @@ struct Convert {
     i32 from, to;
 };
 
-// Four float32 beside four halves, or one and one.
-template <class T, int V> DEVICE void load_halves(float (&x)[V], const u8* data, u64 at) {
-    const T* p = (const T*)data + at;
-    if (V == 4) {
-        u64 w = *(const u64*)p;
-#pragma unroll
-        for (int k = 0; k < V; k++) x[k] = to_float(T{(u16)(w >> 16 * k)});
-    } else {
-        x[0] = to_float(p[0]);
-    }
-}
-template <class T, int V> DEVICE void store_halves(const float (&x)[V], u8* data, u64 at) {
-    T* p = (T*)data + at;
-    if (V == 4) *(u64*)p = (u64)pack(x[2 % V], x[3 % V], T()) << 32 | pack(x[0], x[1 % V], T());
-    else from_float(x[0], p[0]);
-}
 template <int V> DEVICE void convert_floats(const Convert& a) {
     u32 n = blockIdx.x * THREADS + threadIdx.x;
     if (n >= a.space.count) return;
+    u32 valid = V > 1 && n + 1 == a.space.count ? a.space.tail : V;
     float x[V];
     u64 at[2];
     locate(a.space, a.o, n, at);
-    if (a.from == F32) load(x, a.o[0], at[0]);
-    else if (a.from == BF16) load_halves<bf16>(x, a.o[0].data, at[0]);
-    else load_halves<f16>(x, a.o[0].data, at[0]);
-    if (a.to == F32) store(x, a.o[1], at[1]);
-    else if (a.to == BF16) store_halves<bf16>(x, a.o[1].data, at[1]);
-    else store_halves<f16>(x, a.o[1].data, at[1]);
+    if (a.from == F32) load<float>(x, a.o[0], at[0], valid);
+    else if (a.from == BF16) load<bf16>(x, a.o[0], at[0], valid);
+    else load<f16>(x, a.o[0], at[0], valid);
+    if (a.to == F32) store<float>(x, a.o[1], at[1], valid);
+    else if (a.to == BF16) store<bf16>(x, a.o[1], at[1], valid);
+    else store<f16>(x, a.o[1], at[1], valid);
 }
 KERNEL(THREADS, 2, convert, Convert) {
     if (a.space.width == 4) convert_floats<4>(a);
@@ -361,20 +339,22 @@ DEVICE void write_integer(u8* p, i32 dtype, i64 v) {
         default: *p = (u8)v; break;
     }
 }
-DEVICE i64 cut(double v, double low, double high) {
+// To -2^(bits-1) ... 2^(bits-1) - 1.
+template <int BITS> DEVICE i64 cut(double v) {
+    const i64 TOP = (i64)((1ull << (BITS - 1)) - 1);
+    const double END = (double)(1ull << (BITS - 1));
     if (v != v) return 0;
-    return v <= low ? (i64)low : v >= high ? (i64)high - (high > 1e18 ? 1 : 0) : (i64)v;
+    return v >= END ? TOP : v < -END ? -TOP - 1 : (i64)v;
 }
 DEVICE void write_number(u8* p, i32 dtype, double v) {
-    const double I31 = 2147483648.0, I63 = 9223372036854775808.0;
     switch (dtype) {
         case F64: *(double*)p = v; break;
         case F32: *(float*)p = (float)v; break;
         case F16: from_float((float)v, *(f16*)p); break;
         case BF16: from_float((float)v, *(bf16*)p); break;
         case BOOL: *p = v != 0; break;
-        case I32: case I16: write_integer(p, dtype, cut(v, -I31, I31 - 1)); break;
-        default: write_integer(p, dtype, cut(v, -I63, I63)); break;
+        case I32: case I16: write_integer(p, dtype, cut<32>(v)); break;
+        default: write_integer(p, dtype, cut<64>(v)); break;
     }
 }
 DEVICE int bytes_of(i32 dtype) {
@@ -459,7 +439,7 @@ template <int V> DEVICE void add_rows(float (&sum)[V], const Scatter& a, u64 col
         float y[AHEAD][V];
 #pragma unroll
         for (int j = 0; j < AHEAD; j++) {
-            if (k + j < count) load(y[j], a.o[0], list[k + j] * a.y_step + column);
+            if (k + j < count) load<float>(y[j], a.o[0], list[k + j] * a.y_step + column);
         }
 #pragma unroll
         for (int j = 0; j < AHEAD; j++) {
@@ -500,7 +480,7 @@ template <int V> DEVICE void scatter_columns(const Scatter& a, u32 row, u32* sor
     if (mine) {
         locate(a.columns, a.o, column, at);
         at[1] += row * a.x_step;
-        load(sum, a.o[1], at[1]);
+        load<float>(sum, a.o[1], at[1]);
     }
     for (u32 first = 0; first < (brief ? 1 : a.n); first += THREADS) {
         u32 found = brief ? sort(a, row, count, sorted, room) : find(a, row, first, sorted, room);
@@ -508,7 +488,7 @@ template <int V> DEVICE void scatter_columns(const Scatter& a, u32 row, u32* sor
         if (mine) add_rows(sum, a, at[0], sorted, found);
         barrier();
     }
-    if (mine) store(sum, a.o[1], at[1]);
+    if (mine) store<float>(sum, a.o[1], at[1]);
 }
 KERNEL(THREADS, 2, scatter_add, Scatter) {
     SHARED(u32, sorted, THREADS);

@@ -146,11 +146,11 @@ void add_warps() {
     }
 }
 
-[[noreturn]] void fail_late() {
+void say_late(const void* pc) {
     begin_message();
-    add("not done after %d seconds, as if it waited for what never comes (blocks run one after another):", seconds);
+    add("not done after %d seconds: in a loop without end, or waiting for another block, of which one runs at a time", seconds);
+    if (pc != nullptr) add(" [+0x%x]", offset_of(pc));
     add_warps();
-    leave();
 }
 
 void set_current(int thread) {
@@ -161,9 +161,12 @@ void set_current(int thread) {
     patience = PATIENCE;
 }
 
-// Another fibre goes on; this one when its turn comes and it is ready. Mostly a lane of the same warp, at times any.
-void next() {
-    if (late) fail_late();
+// Another fibre goes on; this one when its turn comes and it is ready. A lane of the same warp, or one in `away` times of any.
+void next(u32 away = 32) {
+    if (late) {
+        say_late(nullptr);
+        leave();
+    }
     if (ready_warps == 0) {
         if (returned_count == thread_count) leave();
         current = -1;
@@ -175,7 +178,7 @@ void next() {
     int self = current;
     u32 r = any_number();
     int w = self / WARP;
-    if (!(ready_warps >> w & 1) || (r >> 10 & 31) == 0) w = any_of(ready_warps, r >> 5);
+    if (!(ready_warps >> w & 1) || (r >> 10) % away == 0) w = any_of(ready_warps, r >> 5);
     int to = w * WARP + any_of(warps[w].ready, r);
     if (to == self) return;
     set_current(to);
@@ -184,7 +187,7 @@ void next() {
 
 void yield_turn() {
     patience = PATIENCE;
-    next();
+    next(1);
 }
 
 void set_ready(int w, u32 lanes) {
@@ -296,6 +299,7 @@ void run_fibres() {
     memset(warps, 0, sizeof(Warp) * (u64)warp_count);
     memset(named, 0, sizeof named);
     returned_count = 0;
+    ready_warps = 0;
     for (int w = 0; w < warp_count; w++) {
         warps[w].barrier = -1;
         set_ready(w, ALL);

@@ -81,7 +81,7 @@ void join(u32 mask, int warps) {
 void start_block(int warps) {
     block_start = ++passed;
     for (int v = 0; v < warps; v++) {
-        for (int w = 0; w < warps; w++) known[v][w] = block_start;
+        for (u32& w : known[v]) w = block_start;  // of all, as cells may name warps of a larger block before
     }
     block_starts.push_back(block_start);
     fences.push_back(0);
@@ -121,8 +121,9 @@ enum { SEVERAL = WARP };
 
 // First a cell a word, behind them a cell a byte.
 Cell* cells;
-Reader* readers;  // warp_stride a cell
+Reader* readers;  // warp_stride a cell, as many as this launch has warps
 int warp_stride;
+u32 own_warps;  // mask: cells may have readers from an earlier launch of larger blocks
 
 bool prepare_shared() {
     if (dynamic_memory != nullptr) return true;
@@ -165,12 +166,15 @@ struct Where {
     const void* pc;
 };
 
-[[noreturn]] void fail_shared(const Where& at, const char* why) {
+// Perhaps it is written later, by another thread: then there is a race, which says more.
+void doubt_unwritten(const Where& at) {
+    if (doubt[0] != 0) return;
     begin_message();
     add("%s ", DOES[at.kind]);
     add_shared(at.cell, at.byte);
-    add(" [+0x%x], %s", offset_of(at.pc), why);
-    leave();
+    add(" [+0x%x], which nobody wrote", offset_of(at.pc));
+    memcpy(doubt, message, MESSAGE_BYTES);
+    message[0] = 0;
 }
 
 [[noreturn]] void fail_race(const Where& at, int warp, int lane, const char* did, u32 pc) {
@@ -201,7 +205,7 @@ void touch(Cell& c, Reader* r, const Where& at) {
     }
     int warp = current / WARP, lane = current % WARP;
     if (at.kind <= LOAD_ROW) {
-        if (at.kind == READ && c.stamp < block_start) fail_shared(at, "which nobody wrote");
+        if (at.kind == READ && c.stamp < block_start) doubt_unwritten(at);
         Reader& own = r[warp];
         if (c.readers >> warp & 1 && own.stamp == now()) {
             if ((int)own.lane != lane) own.lane = SEVERAL;
@@ -211,7 +215,7 @@ void touch(Cell& c, Reader* r, const Where& at) {
         }
         return;
     }
-    for (u32 left = c.readers; left != 0; left &= left - 1) {
+    for (u32 left = c.readers & own_warps; left != 0; left &= left - 1) {
         int w = __builtin_ctz(left);
         if (r[w].stamp < knows[w]) continue;
         if (w == warp && (int)r[w].lane == lane) continue;
@@ -352,6 +356,9 @@ void touch_global(Block& b, u64 p, u64 bytes, Kind kind, const void* pc) {
     add("%s %llu bytes at %p [+0x%x], ", DOES[kind], bytes, p, offset_of(pc));
     u64 q = (u64)p;
     Block* b = block_of(q);
+    Block* after = b == nullptr ? blocks.data() : b + 1;
+    u64 behind = b == nullptr ? ~0ull : q - b->at - b->bytes;
+    u64 ahead = after == blocks.data() + blocks.size() ? ~0ull : after->at - q;
     if (q < 4096) {
         add("near a null pointer");
     } else if (b != nullptr && q < b->at + b->bytes) {
@@ -360,12 +367,12 @@ void touch_global(Block& b, u64 p, u64 bytes, Kind kind, const void* pc) {
         } else {
             add("byte %llu of a block of global memory with %llu in use", q - b->at, b->used);
         }
-    } else if (b != nullptr && q - b->at - b->bytes < 1 << 20) {
-        add("%llu bytes behind the end of a block of global memory of %llu", q - b->at - b->bytes, b->bytes);
-    } else if ((b = block_of(q + (1 << 20))) != nullptr && b->at > q) {
-        add("%llu bytes before a block of global memory of %llu", b->at - q, b->used);
-    } else {
+    } else if (std::min(behind, ahead) > 1 << 20) {
         add("which is no memory of the GPU");
+    } else if (behind < ahead) {
+        add("%llu bytes behind the end of a block of global memory of %llu", behind, b->bytes);
+    } else {
+        add("%llu bytes before a block of global memory of %llu", ahead, after->used);
     }
     leave();
 }
@@ -381,7 +388,7 @@ void global_access(const void* p, u64 bytes, Kind kind, const void* pc) {
 u8* stacks;      // slots of GUARD_BYTES that may not be touched, then STACK_BYTES
 u8* own_stack;   // of the current thread
 const u8* arguments;
-enum { PATIENCE = 1 << 20 };
+enum { PATIENCE = 1 << 14 };
 int patience;    // accesses until another fibre has its turn, as this one may wait for it
 void yield_turn();
 

@@ -14,6 +14,7 @@ u64 module_end;
 
 enum { MESSAGE_BYTES = 16 << 10 };
 char message[MESSAGE_BYTES];
+char doubt[MESSAGE_BYTES];  // an error too, if the block comes to its end without a better one
 
 // Back to whoever launched; the fibres of the block are never entered again.
 [[noreturn]] void leave();

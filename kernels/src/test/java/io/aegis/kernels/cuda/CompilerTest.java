@@ -27,7 +27,7 @@ class CompilerTest {
         TreeMap<String, String> headers = new TreeMap<>();
         headers.put("common.cuh", CompileJob.resource("common.cuh"));
         Variant variant = Variant.of("turned.cu").with("SCALE", 3);
-        return new CompileJob(variant, arch, source, headers, List.of("-DSCALE=3", "-lineinfo", "-std=c++17"));
+        return new CompileJob(variant, arch, source, headers, List.of("-DSCALE=3", "-std=c++17"));
     }
 
     /** Those of this machine, or why there is none. */

@@ -1,0 +1,212 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.cuda.Tiling.Tile;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Products of many rows: 16-bit operands on the matrix units (matmul.cu), or float32 throughout (matmul_f32.cu). Operands
+ * that lie well are read where they are, others are rounded or copied into scratch memory first. Few tiles and a long K are
+ * cut into parts of K, whose sums are added in their order.
+ */
+final class CudaGemm {
+    /** Shared memory that the system takes of a block. */
+    private static final int RESERVED = 1 << 10;
+
+    /** Products of fewer multiplications are as fast by our own kernels, which fuse what follows. */
+    private static final long LIBRARY = 1L << 30;
+
+    private final Cuda cuda;
+    private final Chooser chooser;
+
+    CudaGemm(Cuda cuda, Chooser chooser) {
+        this.cuda = cuda;
+        this.chooser = chooser;
+    }
+
+    /** Cuts a product; {@link Tiling#of}, or a test's own wish. */
+    interface Chooser {
+        Tiling choose(List<Tile> tiles, int multiprocessors, long m, long n, long k, long batches);
+    }
+
+    /**
+     * A tile of matmul.cu.
+     *
+     * @param blocks at most so many a multiprocessor, of the registers
+     * @param rate as {@link Tile#rate}
+     */
+    private record Shape(int m, int n, int warpsM, int warpsN, int depth, int stages, int blocks, double rate) {
+        int shared() {
+            return (m + n) * depth * stages * DType.BF16.bytes();
+        }
+
+        Tile tile(DType type, boolean aAlongK, boolean bAlongK, int sharedBytes) {
+            Variant variant = Variant.of("matmul.cu")
+                    .with("T", type == DType.BF16 ? "bf16" : "f16")
+                    .with("A_ALONG_K", aAlongK ? 1 : 0)
+                    .with("B_ALONG_K", bAlongK ? 1 : 0)
+                    .with("TILE_M", m)
+                    .with("TILE_N", n)
+                    .with("WARPS_M", warpsM)
+                    .with("WARPS_N", warpsN)
+                    .with("DEPTH", depth)
+                    .with("STAGES", stages)
+                    .with("BLOCKS", blocks);
+            int resident = Math.min(blocks, (sharedBytes + RESERVED) / (shared() + RESERVED));
+            return new Tile(variant, "matmul", m, n, warpsM * warpsN * 32, shared(), resident, rate);
+        }
+    }
+
+    private static final Shape LARGE = new Shape(128, 256, 2, 4, 64, 3, 1, 1150);
+    /** The same for devices with less shared memory. */
+    private static final Shape LARGE_SHALLOW = new Shape(128, 256, 2, 4, 32, 4, 1, 1050);
+
+    private static final Shape MEDIUM = new Shape(128, 128, 2, 2, 32, 4, 2, 950);
+    private static final Shape SMALL = new Shape(64, 64, 2, 2, 64, 3, 4, 550);
+
+    private static List<Tile> tiles(DType type, boolean aAlongK, boolean bAlongK, int sharedBytes) {
+        if (type != DType.F32) {
+            return Stream.of(LARGE.shared() <= sharedBytes ? LARGE : LARGE_SHALLOW, MEDIUM, SMALL)
+                    .map(s -> s.tile(type, aAlongK, bAlongK, sharedBytes))
+                    .toList();
+        }
+        Variant variant =
+                Variant.of("matmul_f32.cu").with("A_ALONG_K", aAlongK ? 1 : 0).with("B_ALONG_K", bAlongK ? 1 : 0);
+        return List.of(
+                new Tile(variant, "product_128x64", 128, 64, 128, 0, 3, 100),
+                new Tile(variant, "product_64x64", 64, 64, 256, 0, 3, 70));
+    }
+
+    /** All that any device can ask for. */
+    static List<Variant> variants() {
+        List<Variant> all = new ArrayList<>(List.of(Product.variant()));
+        for (DType type : List.of(DType.F32, DType.F16, DType.BF16)) {
+            for (int layout = 0; layout < 4; layout++) {
+                for (int shared : new int[] {LARGE_SHALLOW.shared(), LARGE.shared()}) {
+                    tiles(type, (layout & 1) != 0, (layout & 2) != 0, shared).stream()
+                            .map(Tile::variant)
+                            .filter(v -> !all.contains(v))
+                            .forEach(all::add);
+                }
+            }
+        }
+        return all;
+    }
+
+    void multiply(Product p) {
+        DType type = type(p);
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            Operand a = readable(p, p.a(), type, scratch);
+            Operand b = readable(p, p.b(), type, scratch);
+            if (type != DType.F32 && multiplyByLibrary(p, a, b, scratch)) {
+                return;
+            }
+            Engine.Properties device = cuda.properties();
+            List<Tile> tiles = tiles(type, a.isAlongK(), b.isAlongK(), device.sharedBytes());
+            Tiling tiling = chooser.choose(
+                    tiles,
+                    device.multiprocessors(),
+                    p.m(),
+                    p.n(),
+                    p.k(),
+                    p.batches().count());
+            if (tiling.parts() == 1) {
+                launch(p, a, b, tiling, p, 0);
+                return;
+            }
+            long leading = p.partLeading();
+            long matrix = p.m() * leading;
+            long part = p.batches().count() * matrix;
+            long parts = scratch.take(DType.F32, tiling.parts() * part);
+            Operand c = new Operand(
+                    parts,
+                    DType.F32,
+                    p.m(),
+                    p.n(),
+                    leading,
+                    1,
+                    matrix,
+                    p.batches().inner() * matrix);
+            launch(p, a, b, tiling, p.into(c), part);
+            p.sumParts(cuda, parts, tiling.parts());
+        }
+    }
+
+    /** Large products by the toolkit's library, where it is installed; what it does not fuse follows in a pass of its own. */
+    private boolean multiplyByLibrary(Product p, Operand a, Operand b, Cuda.Scratch scratch) {
+        if (p.batches().count() != 1 || (long) p.m() * p.n() * p.k() < LIBRARY) {
+            return false;
+        }
+        Operand c = p.c();
+        boolean plain = p.bias() == 0 && p.epilogue().activation() == Activation.NONE;
+        boolean direct = plain
+                && c.alongStride() == 1
+                && (c.dtype() == DType.F32
+                        || c.dtype() == a.dtype() && !p.epilogue().accumulate());
+        if (direct) {
+            return cuda.multiplyByLibrary(
+                    a, b, c.address(), c.dtype(), c.acrossStride(), p.epilogue().accumulate());
+        }
+        long part = scratch.take(DType.F32, p.m() * p.partLeading());
+        if (!cuda.multiplyByLibrary(a, b, part, DType.F32, p.partLeading(), false)) {
+            return false;
+        }
+        p.sumParts(cuda, part, 1);
+        return true;
+    }
+
+    /**
+     * Two operands of the same 16-bit type are multiplied as they are. Of two different ones the one that is not of the
+     * precision's type is rounded to it, as float32 is.
+     */
+    private DType type(Product p) {
+        DType precision = cuda.precision().dtype();
+        boolean both = p.a().dtype() == p.b().dtype() && p.a().dtype() != DType.F32;
+        return both && precision != DType.F32 ? p.a().dtype() : precision;
+    }
+
+    private Operand readable(Product p, Operand x, DType type, Cuda.Scratch scratch) {
+        boolean asItLies = x.dtype() == type && x.isReadable() && (type != DType.F32 || x.isWhole(4));
+        return asItLies ? x : p.dense(cuda, scratch, x, type);
+    }
+
+    private void launch(Product p, Operand a, Operand b, Tiling tiling, Product to, long part) {
+        Tile tile = tiling.tile();
+        p.batches().each(tiling.parts(), (i, o, inner, outer) -> {
+            Arguments arguments = Arguments.begin()
+                    .pointer(a.at(i, o))
+                    .pointer(b.at(i, o))
+                    .i64(a.leading())
+                    .i64(b.leading())
+                    .i64(a.innerStride())
+                    .i64(a.outerStride())
+                    .i64(b.innerStride())
+                    .i64(b.outerStride())
+                    .i64(to.c().innerStride())
+                    .i64(to.c().outerStride())
+                    .i64(part);
+            to.output(arguments, i, o)
+                    .i32(p.m())
+                    .i32(p.n())
+                    .i32(p.k())
+                    .i32(tiling.part())
+                    .i32(tiling.parts())
+                    .i32((int) inner)
+                    .i32(Math.ceilDiv(p.m(), tile.m()))
+                    .i32(Math.ceilDiv(p.n(), tile.n()));
+            cuda.launch(
+                    tile.variant(),
+                    tile.entry(),
+                    new Engine.Grid(
+                            tile.blocks(p.m(), p.n()),
+                            1,
+                            inner * outer * tiling.parts(),
+                            tile.threads(),
+                            tile.shared()),
+                    arguments);
+        });
+    }
+}

@@ -1,0 +1,94 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Matmul;
+import io.aegis.kernels.View;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Matrix products. Operands and results may be F32, F16 or BF16, in any layout.
+ *
+ * <p>Many rows are multiplied in the kernels' {@link Precision}: on the matrix units float32 operands are rounded first, F16
+ * and BF16 ones are taken as they are where both are of one type, and rounded to the precision's where they are not. A
+ * single row, rows that must not know of each other, and up to eight rows are float32 arithmetic on the operands as they are
+ * stored.
+ */
+final class CudaMatmul implements Matmul {
+    private static final long LARGEST = 1 << 30;
+
+    private final Matmul host;
+    private final Cuda cuda;
+    private final CudaGemm gemm;
+    private final CudaGemv gemv;
+
+    CudaMatmul(Cuda cuda, Matmul host) {
+        this(cuda, host, Tiling::of);
+    }
+
+    CudaMatmul(Cuda cuda, Matmul host, CudaGemm.Chooser chooser) {
+        this.host = host;
+        this.cuda = cuda;
+        this.gemm = new CudaGemm(cuda, chooser);
+        this.gemv = new CudaGemv(cuda);
+    }
+
+    /** All that any device can ask for. */
+    static List<Variant> variants() {
+        List<Variant> all = new ArrayList<>(CudaGemm.variants());
+        all.addAll(CudaGemv.variants());
+        return all;
+    }
+
+    @Override
+    public void multiply(View a, View b, View c, Epilogue epilogue) {
+        if (!fits(a, b, c, epilogue)) {
+            host.multiply(a, b, c, epilogue);
+        } else if (c.elements() > 0) {
+            run(a, b, c, epilogue, c.size(-2) == 1);
+        }
+    }
+
+    @Override
+    public void multiplyRows(View a, View b, View c, Epilogue epilogue) {
+        if (!fits(a, b, c, epilogue)) {
+            host.multiplyRows(a, b, c, epilogue);
+        } else if (c.elements() > 0) {
+            run(a, b, c, epilogue, true);
+        }
+    }
+
+    private static boolean fits(View a, View b, View c, Epilogue epilogue) {
+        View bias = epilogue.bias();
+        return isFloat(a)
+                && isFloat(b)
+                && isFloat(c)
+                && c.size(-2) < LARGEST
+                && c.size(-1) < LARGEST
+                && a.size(-1) < LARGEST
+                && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous());
+    }
+
+    private static boolean isFloat(View v) {
+        return v.dtype() == DType.F32 || v.dtype() == DType.F16 || v.dtype() == DType.BF16;
+    }
+
+    /** @param alone whether rows must not know of each other */
+    private void run(View a, View b, View c, Epilogue epilogue, boolean alone) {
+        Batches batches = Batches.of(a, b, c);
+        if (batches == null) {
+            for (long i = 0; i < c.size(0); i++) {
+                run(a.select(0, i), b.select(0, i), c.select(0, i), epilogue, alone);
+            }
+            return;
+        }
+        Product p = Product.of(cuda, a, b, c, epilogue, batches);
+        if (p.k() == 0) {
+            p.sumParts(cuda, 0, 0);
+        } else if (alone || p.m() <= CudaGemv.TOGETHER && p.b().isReadable()) {
+            gemv.multiply(p);
+        } else {
+            gemm.multiply(p);
+        }
+    }
+}

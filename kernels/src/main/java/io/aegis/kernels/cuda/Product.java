@@ -1,0 +1,222 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.View;
+
+/**
+ * One matrix product as its kernels take it: c [M, N] from a [M, K] and b [K, N], for each of a batch.
+ *
+ * @param a across K: M
+ * @param b across K: N; null where weights are given beside the product
+ * @param c its address, type and strides, as an operand across M and along N
+ * @param bias address of float32 [N], or 0
+ * @param batches sizes of the two batch dimensions; strides are in the operands
+ */
+record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, Epilogue epilogue, Batches batches) {
+    private static final Variant AROUND = Variant.of("matmul_around.cu");
+    private static final int THREADS = 256;
+    private static final int EIGHT = 8;
+    private static final int FOUR = 4;
+
+    static Product of(Cuda cuda, View a, View b, View c, Epilogue epilogue, Batches batches) {
+        Operand left = operand(cuda.read(a), a, -2, -1, batches, 0);
+        Operand right = operand(cuda.read(b), b, -1, -2, batches, 1);
+        return of(cuda, left, right, c, epilogue, batches).withJoinedRows();
+    }
+
+    /** Of one matrix with weights that are no view of numbers, which are given beside it: there is no {@code b}. */
+    static Product of(Cuda cuda, View a, View c, Epilogue epilogue) {
+        Batches one = new Batches(1, 1, new long[3], new long[3]);
+        return of(cuda, operand(cuda.read(a), a, -2, -1, one, 0), null, c, epilogue, one);
+    }
+
+    private static Product of(Cuda cuda, Operand a, Operand b, View c, Epilogue epilogue, Batches batches) {
+        long bias = cuda.readOrNull(epilogue.bias());
+        long address = epilogue.accumulate() ? cuda.update(c) : cuda.write(c);
+        Operand to = operand(address, c, -2, -1, batches, 2);
+        return new Product((int) to.across(), (int) to.along(), (int) a.along(), a, b, to, bias, epilogue, batches);
+    }
+
+    private static Operand operand(long address, View v, int across, int along, Batches batches, int index) {
+        return new Operand(
+                address,
+                v.dtype(),
+                v.size(across),
+                v.size(along),
+                v.stride(across),
+                v.stride(along),
+                batches.innerStrides()[index],
+                batches.outerStrides()[index]);
+    }
+
+    static Variant variant() {
+        return AROUND;
+    }
+
+    /** Where b is the same for all of the inner batch dimension, and its rows of a and c follow each other, they are one matrix. */
+    private Product withJoinedRows() {
+        long inner = batches.inner();
+        boolean joined = inner > 1
+                && b.innerStride() == 0
+                && (m == 1 || a.innerStride() == m * a.acrossStride() && c.innerStride() == m * c.acrossStride())
+                && m * inner < Integer.MAX_VALUE;
+        if (!joined) {
+            return this;
+        }
+        return new Product(
+                        (int) (m * inner),
+                        n,
+                        k,
+                        rows(a, m == 1 ? a.innerStride() : a.acrossStride()),
+                        new Operand(
+                                b.address(),
+                                b.dtype(),
+                                b.across(),
+                                b.along(),
+                                b.acrossStride(),
+                                b.alongStride(),
+                                b.outerStride(),
+                                0),
+                        rows(c, m == 1 ? c.innerStride() : c.acrossStride()),
+                        bias,
+                        epilogue,
+                        batches.withoutInner())
+                .withJoinedRows();
+    }
+
+    private Operand rows(Operand x, long stride) {
+        long across = x.across() * batches.inner();
+        return new Operand(x.address(), x.dtype(), across, x.along(), stride, x.alongStride(), x.outerStride(), 0);
+    }
+
+    /**
+     * An operand in memory of its own, rounded or widened: rows along what lies side by side already, a multiple of 8 long and
+     * zero behind their end.
+     */
+    Operand dense(Cuda cuda, Cuda.Scratch scratch, Operand x, DType to) {
+        return dense(cuda, scratch, x, to, x.isAlongK() || x.acrossStride() != 1);
+    }
+
+    /** As {@link #dense}, the rows along K whatever the operand's are. */
+    Operand denseRows(Cuda cuda, Cuda.Scratch scratch, Operand x, DType to) {
+        return dense(cuda, scratch, x, to, true);
+    }
+
+    private Operand dense(Cuda cuda, Cuda.Scratch scratch, Operand x, DType to, boolean alongK) {
+        long rows = alongK ? x.across() : x.along();
+        long columns = alongK ? x.along() : x.across();
+        long leading = Math.ceilDiv(columns, EIGHT) * EIGHT;
+        long inner = x.innerStride() == 0 ? 1 : batches.inner();
+        long outer = x.outerStride() == 0 ? 1 : batches.outer();
+        long address = scratch.take(to, inner * outer * rows * leading);
+        long rowStride = alongK ? x.acrossStride() : x.alongStride();
+        long columnStride = alongK ? x.alongStride() : x.acrossStride();
+        boolean aligned = (columns == 1 || columnStride == 1)
+                && x.address() % 16 == 0
+                && aligned(x, rowStride)
+                && aligned(x, x.innerStride())
+                && aligned(x, x.outerStride());
+        Arguments arguments = Arguments.begin()
+                .pointer(x.address())
+                .pointer(address)
+                .i64(rows)
+                .i64(columns)
+                .i64(leading)
+                .i64(inner * outer)
+                .i64(inner)
+                .i64(rowStride)
+                .i64(columnStride)
+                .i64(x.innerStride())
+                .i64(x.outerStride())
+                .i32(code(x.dtype()))
+                .i32(code(to))
+                .i32(aligned ? 1 : 0)
+                .i32(0);
+        cuda.launch(AROUND, "dense", Engine.Grid.cover(inner * outer * rows * leading / EIGHT, THREADS), arguments);
+        long matrix = rows * leading;
+        return new Operand(
+                address,
+                to,
+                x.across(),
+                x.along(),
+                alongK ? leading : 1,
+                alongK ? 1 : leading,
+                x.innerStride() == 0 ? 0 : matrix,
+                x.outerStride() == 0 ? 0 : inner * matrix);
+    }
+
+    private static boolean aligned(Operand x, long stride) {
+        return stride * x.dtype().bytes() % 16 == 0;
+    }
+
+    /** The same, with its sums stored elsewhere as they are. */
+    Product into(Operand other) {
+        return new Product(m, n, k, a, b, other, 0, Epilogue.NONE, batches);
+    }
+
+    /** The same from one row on, as far as c goes. */
+    Product fromRow(long row) {
+        long address = c.address() + row * c.acrossStride() * c.dtype().bytes();
+        Operand rest = new Operand(
+                address,
+                c.dtype(),
+                c.across(),
+                c.along(),
+                c.acrossStride(),
+                c.alongStride(),
+                c.innerStride(),
+                c.outerStride());
+        return new Product(m, n, k, a, b, rest, bias, epilogue, batches);
+    }
+
+    /** c from float32 parts [parts, batch, M, N rounded up to 4], or from none where there is nothing to be summed over. */
+    void sumParts(Cuda cuda, long address, int parts) {
+        long leading = partLeading();
+        Arguments arguments = output(Arguments.begin().pointer(address).i64(batches.count() * m * leading), 0, 0)
+                .i64(m)
+                .i64(n)
+                .i64(leading)
+                .i64(batches.count())
+                .i64(batches.inner())
+                .i64(c.innerStride())
+                .i64(c.outerStride())
+                .i32(parts)
+                .i32(0);
+        cuda.launch(AROUND, "sum_parts", Engine.Grid.cover(batches.count() * m * leading / FOUR, THREADS), arguments);
+    }
+
+    /** Elements from row to row of a part. */
+    long partLeading() {
+        return Math.ceilDiv(n, FOUR) * (long) FOUR;
+    }
+
+    /** The struct Output of product.cuh, for c from one of the batch on. */
+    Arguments output(Arguments arguments, long inner, long outer) {
+        long group = (long) FOUR * c.dtype().bytes();
+        boolean aligned = (n == 1 || c.alongStride() == 1)
+                && c.address() % group == 0
+                && c.acrossStride() % FOUR == 0
+                && c.innerStride() % FOUR == 0
+                && c.outerStride() % FOUR == 0;
+        return arguments
+                .pointer(c.at(inner, outer))
+                .pointer(bias)
+                .i64(c.acrossStride())
+                .i64(n == 1 ? 1 : c.alongStride())
+                .i32(code(c.dtype()))
+                .i32(epilogue.activation().ordinal())
+                .i32(epilogue.accumulate() ? 1 : 0)
+                .i32(aligned ? 1 : 0);
+    }
+
+    /** The number of a type in product.cuh. */
+    static int code(DType dtype) {
+        return switch (dtype) {
+            case F32 -> 0;
+            case F16 -> 1;
+            case BF16 -> 2;
+            default -> throw new IllegalArgumentException("products are of F32, F16 and BF16, not of " + dtype);
+        };
+    }
+}

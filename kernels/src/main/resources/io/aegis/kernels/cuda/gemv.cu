@@ -1,0 +1,297 @@
+// gemv.cu: c = act(x w + bias), or c += x w, for a few rows of x: what it takes is the reading of w, once for up to eight rows.
+//
+// Shapes   x [batch, M, K] float32, contiguous along K, rows and batches multiples of 4 elements apart; c [batch, M, N] as
+//          Output says. w [batch, K, N] of WEIGHT, 16-byte aligned rows of its contiguous dimension:
+//              ALONG_K=1   along K, as checkpoints store weights ([N, K]): a warp has a few outputs, its lanes 16 bytes each of
+//                          their rows of w; `splits` warps may share the outputs, each a stretch of every row
+//              ALONG_K=0   along N: lanes take 16 bytes of a row of w, four side by side, the other lanes and warps other k
+//          gemv_R computes R rows of x together (1, 2, 4, 8); blocks of the grid's y have further rows.
+// Weights  F32, F16, BF16: the product is exact float32 arithmetic on what is stored.
+//          INT8: signed, INT4: two a byte, low half first, 0 to 15 standing for -8 to 7; along K only. With a float32 scale a
+//          group of K: w[k, n] = scale[n, k / group] q[n, k]. A group is a multiple of 32 and divides K.
+// Order    An output is the same sum in the same order however many rows there are: over k in each lane, over the lanes by a
+//          tree, over the warps one by one.
+// Shared   a float a warp and output, at the end.
+#include "product.cuh"
+
+enum { F32 = 0, F16 = 1, BF16 = 2, INT8 = 3, INT4 = 4 };
+enum {
+    THREADS = 256,
+    WARPS = THREADS / WARP,
+    QUANTISED = WEIGHT == INT8 || WEIGHT == INT4,
+    BITS = WEIGHT == F32 ? 32 : WEIGHT == INT8 ? 8 : WEIGHT == INT4 ? 4 : 16,
+    CHUNK = 128 / BITS,                // weights of 16 bytes
+    BLOCK = CHUNK < 8 ? CHUNK : 8,     // weights that are widened together
+    BLOCKS = CHUNK / BLOCK
+};
+
+struct Args {
+    const float* x;
+    const u8* w;
+    const float* scales;
+    i64 x_row, x_inner, x_outer;  // x_row below 2^28
+    i64 w_row, w_inner, w_outer;  // in bytes; a row: of the contiguous dimension
+    i64 c_inner, c_outer;
+    Output c;
+    i32 m, n, k;
+    i32 inner;   // size of the inner batch dimension
+    i32 splits;  // warps that share their outputs in dot: 1, 2, 4 or 8
+    i32 scale_shift;  // 2^scale_shift chunks have a scale
+};
+
+// One block of a chunk as floats. Of INT4, 1 + q / 16: q put into the fraction of a 1 by one byte's choice; what that adds
+// to a sum is taken away from the whole.
+DEVICE void widen(const Word4& chunk, int block, float (&f)[BLOCK]) {
+    const u32 words[4] = {chunk.x, chunk.y, chunk.z, chunk.w};
+    const u32 low = words[block * BLOCK * BITS / 32];
+    const u32 even = (low << 3 & 0x78787878u) | 0x80808080u, odd = (low >> 1 & 0x78787878u) | 0x80808080u;
+#pragma unroll
+    for (int i = 0; i < BLOCK; i++) {
+        u32 word = words[(block * BLOCK + i) * BITS / 32];
+        if constexpr (WEIGHT == F32) {
+            f[i] = as_float(word);
+        } else if constexpr (WEIGHT == F16) {
+            f[i] = to_float(f16{(u16)(word >> i % 2 * 16)});
+        } else if constexpr (WEIGHT == BF16) {
+            f[i] = as_float(i % 2 == 0 ? word << 16 : word & 0xffff0000u);
+        } else if constexpr (WEIGHT == INT8) {
+            // 2^23 + q + 128 has q + 128 in its last byte, exactly.
+            f[i] = as_float(select_bytes(word ^ 0x80808080u, 0x4b000000u, 0x7440u + (u32)(i % 4))) - 8388736.f;
+        } else {
+            f[i] = as_float(select_bytes(i % 2 == 0 ? even : odd, 0x3f00u, 0x5044u + ((u32)i / 2 << 8)));
+        }
+    }
+}
+
+DEVICE void read_block(const float* x, float (&v)[BLOCK]) {
+#pragma unroll
+    for (int i = 0; i < BLOCK; i += 4) {
+        Word4 w = load16(x + i);
+        v[i] = as_float(w.x), v[i + 1] = as_float(w.y), v[i + 2] = as_float(w.z), v[i + 3] = as_float(w.w);
+    }
+}
+
+DEVICE float single(const u8* w) {
+    if constexpr (WEIGHT == F16) return to_float(*(const f16*)w);
+    if constexpr (WEIGHT == BF16) return to_float(*(const bf16*)w);
+    return *(const float*)w;
+}
+
+#if ALONG_K
+
+// sums += x w over one chunk of each of the warp's rows of w; `rows`: where those of x begin.
+template <int ROWS, int OUTPUTS>
+DEVICE void multiply_chunk(const float* x, const int (&rows)[ROWS], int chunk, const Word4 (&w)[OUTPUTS],
+                           const float (&scale)[OUTPUTS], float (&sums)[ROWS][OUTPUTS]) {
+    float part[ROWS][OUTPUTS], offset[ROWS];
+    if (QUANTISED) {
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            offset[r] = 0.f;
+#pragma unroll
+            for (int o = 0; o < OUTPUTS; o++) part[r][o] = 0.f;
+        }
+    }
+#pragma unroll
+    for (int b = 0; b < BLOCKS; b++) {
+        float f[OUTPUTS][BLOCK];
+#pragma unroll
+        for (int o = 0; o < OUTPUTS; o++) widen(w[o], b, f[o]);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            float v[BLOCK];
+            read_block(x + (rows[r] + chunk * CHUNK + b * BLOCK), v);
+#pragma unroll
+            for (int i = 0; i < BLOCK; i++) {
+                if (WEIGHT == INT4) offset[r] += v[i];
+#pragma unroll
+                for (int o = 0; o < OUTPUTS; o++) {
+                    float& sum = QUANTISED ? part[r][o] : sums[r][o];
+                    sum = fmaf(v[i], f[o][i], sum);
+                }
+            }
+        }
+    }
+    if (QUANTISED) {
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+            for (int o = 0; o < OUTPUTS; o++) {
+                // (1 + q / 16) - (1 + 8 / 16), times 16.
+                float sum = WEIGHT == INT4 ? 16.f * fmaf(-1.5f, offset[r], part[r][o]) : part[r][o];
+                sums[r][o] = fmaf(scale[o], sum, sums[r][o]);
+            }
+        }
+    }
+}
+
+// AHEAD chunks of each row of w are on their way at a time.
+template <int ROWS, int OUTPUTS, int AHEAD> DEVICE void dot(const Args& a, float* room) {
+    i64 inner = blockIdx.z % a.inner, outer = blockIdx.z / a.inner;
+    int m0 = (int)blockIdx.y * ROWS;
+    int split = warp() % a.splits, n0 = ((int)blockIdx.x * (WARPS / a.splits) + warp() / a.splits) * OUTPUTS;
+    const float* x = a.x + inner * a.x_inner + outer * a.x_outer + m0 * a.x_row;
+    int rows[ROWS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) rows[r] = least(r, a.m - 1 - m0) * (int)a.x_row;
+    const u8* w[OUTPUTS];
+    const float* scales[OUTPUTS];
+#pragma unroll
+    for (int o = 0; o < OUTPUTS; o++) {
+        int n = least(n0 + o, a.n - 1);
+        w[o] = a.w + inner * a.w_inner + outer * a.w_outer + n * a.w_row;
+        if (QUANTISED) scales[o] = a.scales + (i64)n * ((a.k / CHUNK) >> a.scale_shift);
+    }
+    float sums[ROWS][OUTPUTS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+        for (int o = 0; o < OUTPUTS; o++) sums[r][o] = 0.f;
+    }
+
+    int chunks = a.k / CHUNK, step = a.splits * WARP, chunk = split * WARP + lane();
+#pragma unroll 1
+    for (; chunk < chunks; chunk += AHEAD * step) {
+        Word4 words[AHEAD][OUTPUTS];
+        float scale[AHEAD][OUTPUTS];
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            if (chunk + i * step >= chunks) break;
+#pragma unroll
+            for (int o = 0; o < OUTPUTS; o++) {
+                words[i][o] = load16_once(w[o] + (i64)(chunk + i * step) * 16);
+                if (QUANTISED) scale[i][o] = scales[o][(chunk + i * step) >> a.scale_shift];
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            if (chunk + i * step < chunks) multiply_chunk(x, rows, chunk + i * step, words[i], scale[i], sums);
+        }
+    }
+    // What is left of K, an element a lane.
+    int k = chunks * CHUNK + lane();
+    if (!QUANTISED && k < a.k && split == 0) {
+#pragma unroll
+        for (int o = 0; o < OUTPUTS; o++) {
+            float f = single(w[o] + (i64)k * (BITS / 8));
+#pragma unroll
+            for (int r = 0; r < ROWS; r++) sums[r][o] = fmaf(x[rows[r] + k], f, sums[r][o]);
+        }
+    }
+
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+        for (int o = 0; o < OUTPUTS; o++) {
+            float sum = warp_sum(sums[r][o]);
+            if (lane() == 0) room[warp() * (ROWS * OUTPUTS) + r * OUTPUTS + o] = sum;
+        }
+    }
+    barrier();
+    // A thread an output: first its place among those of a warp, then the warp.
+    int i = (int)threadIdx.x, out = i % (ROWS * OUTPUTS), team = i / (ROWS * OUTPUTS);
+    if (team < WARPS / a.splits) {
+        float sum = 0.f;
+        for (int s = 0; s < a.splits; s++) sum += room[(team * a.splits + s) * (ROWS * OUTPUTS) + out];
+        int m = m0 + out / OUTPUTS, n = ((int)blockIdx.x * (WARPS / a.splits) + team) * OUTPUTS + out % OUTPUTS;
+        if (m < a.m && n < a.n) finish(a.c, inner * a.c_inner + outer * a.c_outer, m, n, sum);
+    }
+}
+
+#define GEMV(rows, outputs, ahead, blocks)                     \
+    KERNEL(THREADS, blocks, gemv_##rows, Args) {               \
+        SHARED(float, room, WARPS * rows * outputs);           \
+        dot<rows, outputs, ahead>(a, room);                    \
+    }
+GEMV(1, 2, 4, 2)
+GEMV(2, 2, 4, 2)
+GEMV(4, 2, QUANTISED ? 1 : 2, 2)
+GEMV(8, 2, QUANTISED ? 1 : 2, QUANTISED ? 1 : 2)
+
+#else
+
+enum {
+    SIDE_BY_SIDE = 4,                             // lanes along N
+    TOGETHER = WARP / SIDE_BY_SIDE,               // k that a warp takes at once
+    COLUMNS = SIDE_BY_SIDE * CHUNK                // of a block
+};
+
+template <int ROWS, int AHEAD> DEVICE void sum(const Args& a, float* room) {
+    i64 inner = blockIdx.z % a.inner, outer = blockIdx.z / a.inner;
+    int m0 = (int)blockIdx.y * ROWS, column = lane() % SIDE_BY_SIDE * CHUNK, n = (int)blockIdx.x * COLUMNS + column;
+    const float* x = a.x + inner * a.x_inner + outer * a.x_outer + m0 * a.x_row;
+    int rows[ROWS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) rows[r] = least(r, a.m - 1 - m0) * (int)a.x_row;
+    const u8* w = a.w + inner * a.w_inner + outer * a.w_outer + (i64)n * (BITS / 8);
+    float sums[ROWS][CHUNK];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) sums[r][i] = 0.f;
+    }
+    const int step = WARPS * TOGETHER;
+    int k = warp() * TOGETHER + lane() / SIDE_BY_SIDE;
+    if (n + CHUNK <= a.n) {
+        for (; k < a.k; k += AHEAD * step) {
+            Word4 words[AHEAD];
+#pragma unroll
+            for (int i = 0; i < AHEAD; i++) {
+                words[i] = Word4{0, 0, 0, 0};
+                if (k + i * step < a.k) words[i] = load16_once(w + (k + i * step) * a.w_row);
+            }
+#pragma unroll
+            for (int i = 0; i < AHEAD; i++) {
+                if (k + i * step >= a.k) continue;
+                float f[CHUNK];
+                widen(words[i], 0, f);
+#pragma unroll
+                for (int r = 0; r < ROWS; r++) {
+                    float v = x[rows[r] + k + i * step];
+#pragma unroll
+                    for (int j = 0; j < CHUNK; j++) sums[r][j] = fmaf(v, f[j], sums[r][j]);
+                }
+            }
+        }
+    } else if (n < a.n) {
+        for (; k < a.k; k += step) {
+#pragma unroll
+            for (int j = 0; j < CHUNK; j++) {
+                if (n + j >= a.n) continue;
+                float f = single(w + k * a.w_row + j * (BITS / 8));
+#pragma unroll
+                for (int r = 0; r < ROWS; r++) sums[r][j] = fmaf(x[rows[r] + k], f, sums[r][j]);
+            }
+        }
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+        for (int j = 0; j < CHUNK; j++) {
+            float s = sums[r][j];
+#pragma unroll
+            for (int l = WARP / 2; l >= SIDE_BY_SIDE; l /= 2) s += shuffle_xor(s, l);
+            if (lane() < SIDE_BY_SIDE) room[(r * WARPS + warp()) * COLUMNS + column + j] = s;
+        }
+    }
+    barrier();
+    for (int i = (int)threadIdx.x; i < ROWS * COLUMNS; i += THREADS) {
+        int r = i / COLUMNS, j = i % COLUMNS, at = (int)blockIdx.x * COLUMNS + j;
+        float s = 0.f;
+#pragma unroll
+        for (int l = 0; l < WARPS; l++) s += room[(r * WARPS + l) * COLUMNS + j];
+        if (m0 + r < a.m && at < a.n) finish(a.c, inner * a.c_inner + outer * a.c_outer, m0 + r, at, s);
+    }
+}
+
+#define GEMV(rows, ahead)                                 \
+    KERNEL(THREADS, 2, gemv_##rows, Args) {               \
+        SHARED(float, room, rows * WARPS * COLUMNS);      \
+        sum<rows, ahead>(a, room);                        \
+    }
+GEMV(1, 8)
+GEMV(2, 8)
+GEMV(4, 4)
+GEMV(8, 4)
+
+#endif

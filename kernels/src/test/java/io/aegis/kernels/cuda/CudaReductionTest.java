@@ -1,0 +1,119 @@
+package io.aegis.kernels.cuda;
+
+import static io.aegis.kernels.cuda.CudaTwin.compare;
+import static io.aegis.kernels.cuda.CudaTwin.garbage;
+import static io.aegis.kernels.cuda.CudaTwin.random;
+import static io.aegis.kernels.cuda.CudaTwin.to;
+
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.TestViews;
+import io.aegis.kernels.View;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CudaReductionTest {
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1", "2, 197, 64", "3, 1, 64", "1, 577, 13", "4, 63, 129", "65, 3, 4", "2, 700, 8", "1, 2, 5000"})
+    void sums(int a, int b, int c) {
+        View x = random(1, a, b, c);
+        View strided = TestViews.strided(2, DType.F32, a, b, c);
+        View sliced = random(3, a, b, c + 5).slice(2, 2, 2 + c);
+        long[][] shapes = {{1, 1, 1}, {a, 1, c}, {a, b, 1}, {1, b, c}, {1, 1, c}, {a, 1, 1}, {1, b, 1}, {a, b, c}};
+        for (long[] shape : shapes) {
+            for (View from : to(x, strided, sliced)) {
+                compare("sum", to(garbage(shape)), (k, d) -> k.reduction().sum(from, 0.5, false, d[0]));
+                compare("added", to(random(4, shape)), (k, d) -> k.reduction().sum(from, -1, true, d[0]));
+            }
+            compare("into strides", to(TestViews.strided(4, DType.F32, shape)), (k, d) -> k.reduction()
+                    .sum(x, 2, true, d[0]));
+        }
+    }
+
+    @Test
+    void sumsOfNothing() {
+        View x = random(1, 0, 3, 4);
+        compare("nothing", to(garbage(1, 3, 4)), (k, d) -> k.reduction().sum(x, 2, false, d[0]));
+        compare("nothing added", to(random(2, 1, 3, 1)), (k, d) -> k.reduction().sum(x, 2, true, d[0]));
+        View y = garbage(0, 1, 4);
+        compare("no results", to(y), (k, d) -> k.reduction().sum(x, 2, false, d[0]));
+    }
+
+    @Test
+    void sumsOfRepeatedAndOddlyStoredTerms() {
+        View repeated = random(1, 1, 33).expand(40, 33);
+        compare("repeated", to(garbage(1, 33)), (k, d) -> k.reduction().sum(repeated, 1, false, d[0]));
+        compare("repeated", to(garbage(40, 1)), (k, d) -> k.reduction().sum(repeated, 1, false, d[0]));
+        View picture = random(2, 3, 5, 6, 8);
+        compare("channels", to(garbage(1, 5, 1, 1)), (k, d) -> k.reduction().sum(picture, 1, false, d[0]));
+        compare("rows and pictures", to(garbage(1, 5, 1, 8)), (k, d) -> k.reduction()
+                .sum(picture, 1, false, d[0]));
+        compare("apart", to(garbage(3, 1, 6, 1)), (k, d) -> k.reduction().sum(picture, 1, false, d[0]));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 13, 64, 65, 129, 256, 512, 516, 577, 1400})
+    void rows(int n) {
+        View x = random(1, 9, n);
+        rowsOf(x, random(2, 9, n), garbage(9, n));
+        rowsOf(random(1, 3, n + 4, 3).permute(2, 0, 1).slice(2, 4, n + 4), random(2, 3, 3, n), garbage(3, 3, n));
+        rowsOf(random(1, 9, n + 4).slice(1, 4, n + 4), random(2, 9, n), TestViews.strided(3, DType.F32, 9, n));
+    }
+
+    private static void rowsOf(View x, View dy, View to) {
+        View y = garbage(x.shape());
+        View lengths = garbage(9);
+        compare("softmax", to(to), (k, d) -> k.reduction().softmax(x, d[0]));
+        Backends.scalar().reduction().softmax(x, y);
+        compare("slope", to(to), (k, d) -> k.reduction().softmaxBackward(y, dy, d[0]));
+        compare("slope in place", to(dy), (k, d) -> k.reduction().softmaxBackward(y, d[0], d[0]));
+        compare("softmax in place", to(dy), (k, d) -> k.reduction().softmax(d[0], d[0]));
+        compare("unit", to(to, lengths), (k, d) -> k.reduction().normalizeRows(x, d[0], d[1]));
+        compare("unit, no lengths", to(to), (k, d) -> k.reduction().normalizeRows(x, d[0], null));
+        View u = garbage(x.shape());
+        Backends.scalar().reduction().normalizeRows(x, u, lengths);
+        compare("unit slope", to(to), (k, d) -> k.reduction().normalizeRowsBackward(u, lengths, dy, d[0]));
+    }
+
+    /** Longer than the registers of a block. */
+    @Test
+    void longRows() {
+        for (int n : new int[] {16500, 16501}) {
+            View x = random(1, 2, n);
+            View dy = random(2, 2, n);
+            View y = garbage(2, n);
+            View lengths = garbage(2);
+            compare("softmax", to(y), (k, d) -> k.reduction().softmax(x, d[0]));
+            compare("unit", to(y, lengths), (k, d) -> k.reduction().normalizeRows(x, d[0], d[1]));
+            Backends.scalar().reduction().softmax(x, y);
+            compare("slope", to(dy), (k, d) -> k.reduction().softmaxBackward(y, d[0], d[0]));
+        }
+    }
+
+    @Test
+    void whatIsNotFinite() {
+        double inf = Double.POSITIVE_INFINITY;
+        View x = TestViews.of(DType.F32, new long[] {4, 3}, 1, -inf, 2, -inf, -inf, -inf, Double.NaN, 1, 2, inf, 0, 1);
+        compare("softmax", to(garbage(4, 3)), (k, d) -> k.reduction().softmax(x, d[0]));
+        compare("unit", to(garbage(4, 3), garbage(4)), (k, d) -> k.reduction().normalizeRows(x, d[0], d[1]));
+        compare("sum", to(garbage(4, 1)), (k, d) -> k.reduction().sum(x, 1, false, d[0]));
+        View zero = TestViews.zeros(DType.F32, 2, 5);
+        compare("no length", to(garbage(2, 5), garbage(2)), (k, d) -> k.reduction()
+                .normalizeRows(zero, d[0], d[1]));
+    }
+
+    @Test
+    void emptyRows() {
+        compare("none", to(garbage(0, 5)), (k, d) -> k.reduction().softmax(random(1, 0, 5), d[0]));
+        compare("nothing in them", to(garbage(3, 0), garbage(3)), (k, d) -> k.reduction()
+                .normalizeRows(random(1, 3, 0), d[0], d[1]));
+    }
+
+    @Test
+    void theOrderOfThreadsDoesNotMatter() {
+        CudaTwin.sameInAnyOrder(
+                garbage(1, 12), (k, y) -> k.reduction().sum(random(1, 3000, 12), 1, false, y));
+    }
+}

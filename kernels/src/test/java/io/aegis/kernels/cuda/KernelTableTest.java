@@ -1,0 +1,188 @@
+package io.aegis.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.assertj.core.api.SoftAssertions;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Every kernel compiles, spills nothing, and needs what the checked-in table says. Two architectures of the six by default,
+ * for want of minutes; {@code -Daegis.kernels.matrix=full} takes all, {@code =sm_89,sm_120a} some, and {@code =write} all,
+ * and writes the table.
+ */
+class KernelTableTest {
+    private static final String MATRIX = "aegis.kernels.matrix";
+    private static final List<String> USUAL = List.of("sm_80", "sm_90a");
+    private static final Path SOURCES = Path.of("src/main/resources/io/aegis/kernels/cuda");
+    private static final Pattern ENTRY = Pattern.compile("^KERNEL\\([^,]+,[^,]+,\\s*(\\w+)\\s*,", Pattern.MULTILINE);
+    private static final String REWRITE =
+            "mvn -pl kernels test -Dtest=KernelTableTest -D" + MATRIX + "=write rewrites the table";
+
+    private static List<String> architectures(String matrix) {
+        return switch (matrix) {
+            case "" -> USUAL;
+            case "full", "write" -> KernelCatalogue.ARCHITECTURES;
+            default -> Arrays.asList(matrix.split(","));
+        };
+    }
+
+    @Test
+    void everyKernelIsAsTheTableSays() throws IOException {
+        Compilers.Probe probe = Compilers.probe();
+        Assumptions.assumeTrue(probe.compiler() != null, "kernels are not compiled: " + probe.problem());
+        String matrix = System.getProperty(MATRIX, "");
+        List<KernelTable.Row> rows = new ArrayList<>();
+        SoftAssertions soft = new SoftAssertions();
+        CubinBuild.compile(
+                probe.compiler(),
+                CubinCache.ofUser(),
+                CubinBuild.jobs(KernelCatalogue::variants, architectures(matrix)),
+                (job, cubin) -> {
+                    rows.addAll(KernelTable.rows(job, cubin));
+                    soft.assertThat(Usage.warnings(cubin.log()))
+                            .as("%s: what %s warns of", job, probe.compiler().name())
+                            .isEmpty();
+                });
+        rows.sort(Comparator.comparing(KernelTable.Row::file)
+                .thenComparing(KernelTable.Row::macros)
+                .thenComparing(KernelTable.Row::entry)
+                .thenComparing(r -> KernelCatalogue.ARCHITECTURES.indexOf(r.arch())));
+        for (KernelTable.Row r : rows) {
+            soft.assertThat(r.spills()).as("%s: bytes spilled", name(r)).isZero();
+        }
+        if (matrix.equals("write")) {
+            Files.writeString(
+                    SOURCES.resolve("kernels.tsv"),
+                    new KernelTable(probe.compiler().name(), rows).write());
+            soft.assertAll();
+            return;
+        }
+        KernelTable table = KernelTable.shipped();
+        Map<String, KernelTable.Row> known =
+                table.rows().stream().collect(Collectors.toMap(KernelTableTest::name, r -> r));
+        boolean sameCompiler = table.compiler().equals(probe.compiler().name());
+        for (KernelTable.Row r : rows) {
+            KernelTable.Row old = known.get(name(r));
+            soft.assertThat(old)
+                    .as("%s is not in the table: %s", name(r), REWRITE)
+                    .isNotNull();
+            if (old != null && sameCompiler) {
+                soft.assertThat(figures(r))
+                        .as("%s; if that is meant, %s", name(r), REWRITE)
+                        .isEqualTo(figures(old));
+            }
+        }
+        soft.assertAll();
+    }
+
+    private static String name(KernelTable.Row r) {
+        return r.entry() + " of " + r.file() + " [" + r.macros() + "] for " + r.arch();
+    }
+
+    private static Map<String, Integer> figures(KernelTable.Row r) {
+        return new TreeMap<>(Map.of("registers", r.registers(), "shared memory", r.shared(), "stack", r.stack()));
+    }
+
+    @Test
+    void theTableHasNoRowTooMany() {
+        List<String> variants = KernelCatalogue.ARCHITECTURES.stream()
+                .flatMap(arch -> KernelCatalogue.variants(arch).stream()
+                        .map(v -> v.file() + " [" + KernelTable.macros(v) + "] for " + arch))
+                .toList();
+        assertThat(KernelTable.shipped().rows())
+                .allSatisfy(r ->
+                        assertThat(variants).as(REWRITE).contains(r.file() + " [" + r.macros() + "] for " + r.arch()));
+    }
+
+    @Test
+    void everyFileAndEveryEntryIsInTheCatalogue() throws IOException {
+        try (Stream<Path> files = Files.list(SOURCES)) {
+            for (Path f : files.filter(f -> f.toString().endsWith(".cu")).toList()) {
+                String file = f.getFileName().toString();
+                assertThat(KernelCatalogue.variants("sm_90a"))
+                        .as("%s has no variant in KernelCatalogue", file)
+                        .anyMatch(v -> v.file().equals(file));
+                List<String> entries = ENTRY.matcher(Files.readString(f))
+                        .results()
+                        .map(m -> m.group(1))
+                        .toList();
+                assertThat(KernelTable.shipped().rows().stream()
+                                .filter(r -> r.file().equals(file))
+                                .map(KernelTable.Row::entry)
+                                .distinct())
+                        .as("the table's entries of %s; %s", file, REWRITE)
+                        .containsExactlyInAnyOrderElementsOf(entries);
+            }
+        }
+    }
+
+    @Test
+    void everyFamilyWithVariantsIsInTheCatalogue() throws Exception {
+        Path classes = Path.of("target/classes/io/aegis/kernels/cuda");
+        try (Stream<Path> files = Files.list(classes)) {
+            for (Path f : files.filter(f -> f.getFileName().toString().matches("Cuda\\w+\\.class"))
+                    .toList()) {
+                String name = f.getFileName().toString().replace(".class", "");
+                Class<?> family = Class.forName("io.aegis.kernels.cuda." + name);
+                for (var method : family.getDeclaredMethods()) {
+                    if (method.getName().equals("variants")) {
+                        Object all = method.getParameterCount() == 0
+                                ? method.invoke(null)
+                                : method.invoke(null, KernelCatalogue.sharedBytes("sm_90a"));
+                        assertThat(KernelCatalogue.variants("sm_90a"))
+                                .as("KernelCatalogue lacks %s.variants()", name)
+                                .containsAll(KernelTableTest.<List<Variant>>cast(all));
+                    }
+                }
+            }
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <T> T cast(Object o) {
+        return (T) o;
+    }
+
+    @Test
+    void theTableIsReadAsItIsWritten() {
+        KernelTable table = new KernelTable(
+                "NVRTC 13.0",
+                List.of(
+                        new KernelTable.Row("a.cu", "", "f", "sm_80", 1, 2, 3, 4, 5),
+                        new KernelTable.Row("a.cu", "D=64 T=f16", "g", "sm_90a", 255, 0, 0, 0, 12345)));
+        assertThat(KernelTable.read(table.write())).isEqualTo(table);
+    }
+
+    @Test
+    void whatPtxasSaysIsUnderstood() {
+        String log = """
+                ptxas info    : 0 bytes gmem
+                ptxas info    : Compiling entry function 'two' for 'sm_90a'
+                ptxas info    : Function properties for two
+                    48 bytes stack frame, 20 bytes spill stores, 24 bytes spill loads
+                ptxas info    : (C7512) Potential Performance Loss: wgmma.mma_async instructions are serialized due to x
+                ptxas info    : Used 168 registers, used 1 barriers, 1024 bytes smem, 400 bytes cmem[0]
+                ptxas info    : Compiling entry function 'one' for 'sm_90a'
+                ptxas info    : Function properties for one
+                    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+                ptxas info    : Used 10 registers, used 0 barriers
+                a.cu(3): warning #177-D: variable "x" was declared but never referenced
+                """;
+        assertThat(Usage.parse(log))
+                .containsExactly(new Usage("one", 10, 0, 0, 0), new Usage("two", 168, 1024, 48, 44));
+        assertThat(Usage.warnings(log)).hasSize(2).first().asString().contains("serialized");
+    }
+}

@@ -1,0 +1,557 @@
+// fake_cuda.c: a libcuda on the host's memory, for tests of what calls it.
+//
+// It does what the driver does, as late as the driver may: copies from pinned memory and kernels wait in their stream until
+// somebody waits for it, so memory that is reused too early gives wrong bytes. It is as strict as the driver may be: no call
+// without a current context, no handle that is not alive, no memory freed under queued work, no foreign memory touched.
+// Any call can be told to fail, and what faults stays faulty. The declarations are NVIDIA's own where their header is there,
+// so that the compiler compares the signatures.
+//
+// Kernels are told by name. Their one parameter is struct { float* p; long long n; float x; }:
+//   add       p[i] += x for i < n        shared    the same, with 1024 bytes of static shared memory
+//   fault     touches what it must not
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if __has_include(<cuda.h>)
+#include <cuda.h>
+#else
+typedef int CUresult;
+typedef int CUdevice;
+typedef int CUdevice_attribute;
+typedef int CUfunction_attribute;
+typedef int CUstreamCaptureMode;
+typedef unsigned long long CUdeviceptr;
+typedef struct CUctx_st* CUcontext;
+typedef struct CUstream_st* CUstream;
+typedef struct CUevent_st* CUevent;
+typedef struct CUmod_st* CUmodule;
+typedef struct CUfunc_st* CUfunction;
+typedef struct CUgraph_st* CUgraph;
+typedef struct CUgraphExec_st* CUgraphExec;
+#define cuDeviceTotalMem cuDeviceTotalMem_v2
+#define cuDevicePrimaryCtxRelease cuDevicePrimaryCtxRelease_v2
+#define cuMemGetInfo cuMemGetInfo_v2
+#define cuMemAlloc cuMemAlloc_v2
+#define cuMemFree cuMemFree_v2
+#define cuMemcpyHtoDAsync cuMemcpyHtoDAsync_v2
+#define cuMemcpyDtoHAsync cuMemcpyDtoHAsync_v2
+#define cuMemcpyDtoDAsync cuMemcpyDtoDAsync_v2
+#define cuStreamDestroy cuStreamDestroy_v2
+#define cuEventDestroy cuEventDestroy_v2
+#define cuStreamBeginCapture cuStreamBeginCapture_v2
+#define cuGraphInstantiate cuGraphInstantiateWithFlags
+#endif
+// The first version of the name is what is bound; newer headers rename it.
+#undef cuEventElapsedTime
+
+enum { OK = 0, INVALID_VALUE = 1, OOM = 2, INVALID_CONTEXT = 201, INVALID_IMAGE = 200, INVALID_HANDLE = 400, NOT_FOUND = 500,
+       ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901 };
+enum { CONTEXT, MEMORY, PINNED, STREAM, EVENT, MODULE, GRAPH, EXECUTABLE, KINDS };
+enum { MOST = 4096, LOG = 1 << 20, TIME_STEP = 2 };
+
+struct args { float* p; long long n; float x; };
+struct kernel { const char* name; int shared; };
+static const struct kernel KERNELS[] = {{"add", 0}, {"shared", 1024}, {"fault", 0}};
+
+// What waits in a stream, or is part of a graph.
+struct op {
+    enum { COPY, FILL, LAUNCH, RECORD, RUN } what;
+    char* to;
+    const char* from;
+    size_t bytes;
+    int value;
+    const struct kernel* kernel;
+    struct args args;
+    struct thing* event;
+    struct thing* graph;
+    struct op* next;
+};
+struct thing {
+    int kind, alive;
+    char* memory;
+    size_t bytes;
+    struct op *first, *last;       // of a stream or a graph
+    struct thing* capture;         // the graph that a stream records into
+    int invalid;                   // a recording that cannot be ended well
+    int time;                      // when an event happened
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct thing things[MOST];
+static int count, retained, clock_now, sticky, devices, major, minor, broken_rules;
+static size_t capacity;
+static struct thing context;
+static __thread struct thing* current;
+static struct { char name[64]; int after, code; } planned[16];
+static int plans;
+static char text[LOG];
+static size_t text_used;
+
+static void note(const char* format, ...) {
+    va_list a;
+    va_start(a, format);
+    if (text_used < LOG - 512) text_used += (size_t)vsnprintf(text + text_used, 500, format, a);
+    va_end(a);
+}
+
+// Every call: written down, then it fails when it was told to, or since something faulted before.
+static int enter(const char* name) {
+    note("%s\n", name);
+    for (int i = 0; i < plans; i++)
+        if (strcmp(planned[i].name, name) == 0 && planned[i].after > 0 && --planned[i].after == 0) {
+            if (planned[i].code == ILLEGAL_ADDRESS || planned[i].code == LAUNCH_FAILED) sticky = planned[i].code;
+            return planned[i].code;
+        }
+    return sticky;
+}
+#define BEGIN(name)                                        \
+    pthread_mutex_lock(&lock);                             \
+    int code = enter(name);                                \
+    if (code) { pthread_mutex_unlock(&lock); return code; }
+#define BEGIN_IN_CONTEXT(name) \
+    BEGIN(name)                \
+    if (current != &context || !retained) END(INVALID_CONTEXT)
+#define END(status)                       \
+    {                                     \
+        int end_status = (int)(status);   \
+        pthread_mutex_unlock(&lock);      \
+        return end_status;                \
+    }
+
+static struct thing* make(int kind) {
+    if (count == MOST) abort();
+    struct thing* t = &things[count++];
+    memset(t, 0, sizeof *t);
+    t->kind = kind;
+    t->alive = 1;
+    return t;
+}
+static struct thing* is(void* handle, int kind) {
+    struct thing* t = handle;
+    return t >= things && t < things + count && t->alive && t->kind == kind ? t : NULL;
+}
+// The live memory of a kind that holds all of a range.
+static struct thing* holder(int kind, const void* at, size_t bytes) {
+    for (int i = 0; i < count; i++) {
+        struct thing* t = &things[i];
+        if (t->alive && t->kind == kind && (const char*)at >= t->memory && (const char*)at + bytes <= t->memory + t->bytes)
+            return t;
+    }
+    return NULL;
+}
+static void empty(struct thing* t) {
+    while (t->first) {
+        struct op* o = t->first;
+        t->first = o->next;
+        free(o);
+    }
+    t->last = NULL;
+}
+static void append(struct thing* t, struct op o) {
+    struct op* copy = malloc(sizeof o);
+    *copy = o;
+    copy->next = NULL;
+    if (t->last) t->last->next = copy; else t->first = copy;
+    t->last = copy;
+}
+static void queue(struct thing* stream, struct op o) { append(stream->capture ? stream->capture : stream, o); }
+
+static void execute(struct op* o) {
+    if (sticky) return;
+    switch (o->what) {
+        case COPY:
+        case FILL: {
+            // One side may be the host's.
+            int to_host = !holder(MEMORY, o->to, o->bytes), from_host = o->what == COPY && !holder(MEMORY, o->from, o->bytes);
+            if ((o->what == FILL && to_host) || (to_host && from_host)) { sticky = ILLEGAL_ADDRESS; return; }
+            if (o->what == COPY) memmove(o->to, o->from, o->bytes); else memset(o->to, o->value, o->bytes);
+            return;
+        }
+        case LAUNCH:
+            if (strcmp(o->kernel->name, "fault") == 0 || !holder(MEMORY, o->args.p, (size_t)o->args.n * sizeof(float))) {
+                sticky = ILLEGAL_ADDRESS;
+                return;
+            }
+            for (long long i = 0; i < o->args.n; i++) o->args.p[i] += o->args.x;
+            return;
+        case RECORD: o->event->time = clock_now += TIME_STEP; return;
+        case RUN:
+            for (struct op* inner = o->graph->first; inner; inner = inner->next) execute(inner);
+            return;
+    }
+}
+static int drain(struct thing* stream) {
+    for (struct op* o = stream->first; o; o = o->next) execute(o);
+    empty(stream);
+    return sticky;
+}
+
+// For the tests.
+void fake_reset(void) {
+    for (int i = 0; i < count; i++) {
+        if (things[i].alive && (things[i].kind == MEMORY || things[i].kind == PINNED)) free(things[i].memory);
+        empty(&things[i]);
+    }
+    count = retained = clock_now = sticky = broken_rules = plans = 0;
+    devices = 1;
+    major = 9;
+    minor = 0;
+    capacity = (size_t)1 << 26;
+    text_used = 0;
+    text[0] = 0;
+    current = NULL;
+}
+int fake_set(int number_of_devices, int capability, long long memory) {
+    devices = number_of_devices;
+    major = capability / 10;
+    minor = capability % 10;
+    capacity = (size_t)memory;
+    return 0;
+}
+int fake_fail(const char* name, int which, int code) {
+    snprintf(planned[plans].name, sizeof planned[plans].name, "%s", name);
+    planned[plans].after = which;
+    planned[plans++].code = code;
+    return 0;
+}
+int fake_live(int kind) {
+    int n = kind == CONTEXT ? retained : 0;
+    for (int i = 0; i < count; i++) n += things[i].alive && things[i].kind == kind;
+    return n;
+}
+int fake_broken_rules(void) { return broken_rules; }
+int fake_text(char* to, int room) { return snprintf(to, (size_t)room, "%s", text); }
+
+CUresult cuGetErrorName(CUresult e, const char** s) {
+    *s = (int)e == OOM ? "CUDA_ERROR_OUT_OF_MEMORY" : (int)e == ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+       : (int)e == LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED" : (int)e == 701 ? "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES" : "CUDA_ERROR_OTHER";
+    if ((int)e == 12345) *s = NULL;
+    return *s ? 0 : 1;
+}
+CUresult cuGetErrorString(CUresult e, const char** s) {
+    *s = (int)e == OOM ? "out of memory" : (int)e == ILLEGAL_ADDRESS ? "an illegal memory access was encountered"
+       : (int)e == LAUNCH_FAILED ? "unspecified launch failure" : "another error";
+    if ((int)e == 12345) *s = NULL;
+    return *s ? 0 : 1;
+}
+CUresult cuInit(unsigned int flags) { BEGIN("cuInit") END(flags ? INVALID_VALUE : OK) }
+CUresult cuDriverGetVersion(int* v) { BEGIN("cuDriverGetVersion") *v = 13020; END(OK) }
+CUresult cuDeviceGetCount(int* n) { BEGIN("cuDeviceGetCount") *n = devices; END(OK) }
+CUresult cuDeviceGet(CUdevice* d, int ordinal) {
+    BEGIN("cuDeviceGet")
+    if (ordinal < 0 || ordinal >= devices) END(101)
+    *d = 70 + ordinal;
+    END(OK)
+}
+static int is_device(int d) { return d >= 70 && d < 70 + devices; }
+CUresult cuDeviceGetName(char* name, int room, CUdevice d) {
+    BEGIN("cuDeviceGetName")
+    if (!is_device(d)) END(101)
+    snprintf(name, (size_t)room, "Fake %d", d - 70);
+    END(OK)
+}
+CUresult cuDeviceTotalMem(size_t* bytes, CUdevice d) {
+    BEGIN("cuDeviceTotalMem")
+    if (!is_device(d)) END(101)
+    *bytes = capacity;
+    END(OK)
+}
+CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute a, CUdevice d) {
+    BEGIN("cuDeviceGetAttribute")
+    if (!is_device(d)) END(101)
+    switch ((int)a) {
+        case 16: *value = 132; break;
+        case 38: *value = 50 << 20; break;
+        case 75: *value = major; break;
+        case 76: *value = minor; break;
+        case 97: *value = 227 << 10; break;
+        default: END(INVALID_VALUE)
+    }
+    END(OK)
+}
+CUresult cuDevicePrimaryCtxRetain(CUcontext* c, CUdevice d) {
+    BEGIN("cuDevicePrimaryCtxRetain")
+    if (!is_device(d)) END(101)
+    retained++;
+    *c = (CUcontext)&context;
+    END(OK)
+}
+CUresult cuDevicePrimaryCtxRelease(CUdevice d) {
+    BEGIN("cuDevicePrimaryCtxRelease")
+    if (!is_device(d) || retained == 0) END(INVALID_CONTEXT)
+    retained--;
+    END(OK)
+}
+CUresult cuCtxSetCurrent(CUcontext c) {
+    BEGIN("cuCtxSetCurrent")
+    if (c && (struct thing*)c != &context) END(INVALID_CONTEXT)
+    current = (struct thing*)c;
+    END(OK)
+}
+static size_t in_use(void) {
+    size_t n = 0;
+    for (int i = 0; i < count; i++) n += things[i].alive && things[i].kind == MEMORY ? things[i].bytes : 0;
+    return n;
+}
+CUresult cuMemGetInfo(size_t* free_bytes, size_t* total) {
+    BEGIN_IN_CONTEXT("cuMemGetInfo")
+    *total = capacity;
+    *free_bytes = capacity - in_use();
+    END(OK)
+}
+static int take(int kind, void** to, size_t bytes) {
+    if (bytes == 0) return INVALID_VALUE;
+    if (kind == MEMORY && in_use() + bytes > capacity) return OOM;
+    char* memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
+    if (!memory) return OOM;
+    memset(memory, 0xcd, bytes);
+    struct thing* t = make(kind);
+    t->memory = memory;
+    t->bytes = bytes;
+    *to = memory;
+    return OK;
+}
+static int touches(const struct op* o, const struct thing* t) {
+    const char* places[] = {o->to, o->from, (const char*)o->args.p};
+    for (int i = 0; i < 3; i++)
+        if (places[i] && places[i] >= t->memory && places[i] < t->memory + t->bytes) return 1;
+    return o->graph == t;
+}
+// Whether something that is queued needs this memory or graph.
+static int pending(const struct thing* t) {
+    for (int i = 0; i < count; i++)
+        if (things[i].alive && things[i].kind == STREAM)
+            for (struct op* o = things[i].first; o; o = o->next)
+                if (touches(o, t)) return 1;
+    return 0;
+}
+static int give(int kind, void* memory) {
+    for (int i = 0; i < count; i++)
+        if (things[i].alive && things[i].kind == kind && things[i].memory == memory) {
+            broken_rules += pending(&things[i]);
+            things[i].alive = 0;
+            free(memory);
+            return OK;
+        }
+    broken_rules++;
+    return INVALID_VALUE;
+}
+CUresult cuMemAlloc(CUdeviceptr* p, size_t bytes) {
+    BEGIN_IN_CONTEXT("cuMemAlloc")
+    void* memory = NULL;
+    code = take(MEMORY, &memory, bytes);
+    *p = (CUdeviceptr)memory;
+    END(code)
+}
+CUresult cuMemFree(CUdeviceptr p) { BEGIN_IN_CONTEXT("cuMemFree") END(give(MEMORY, (void*)p)) }
+CUresult cuMemHostAlloc(void** p, size_t bytes, unsigned int flags) {
+    BEGIN_IN_CONTEXT("cuMemHostAlloc")
+    if (flags) END(INVALID_VALUE)
+    END(take(PINNED, p, bytes))
+}
+CUresult cuMemFreeHost(void* p) { BEGIN_IN_CONTEXT("cuMemFreeHost") END(give(PINNED, p)) }
+
+// Copies. From pageable memory the driver copies at once into memory of its own.
+CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t bytes, CUstream s) {
+    BEGIN_IN_CONTEXT("cuMemcpyHtoDAsync")
+    if (!is(s, STREAM)) END(INVALID_HANDLE)
+    if (!holder(MEMORY, (void*)to, bytes)) END(INVALID_VALUE)
+    if (holder(PINNED, from, bytes)) {
+        queue(is(s, STREAM), (struct op){.what = COPY, .to = (char*)to, .from = from, .bytes = bytes});
+        END(OK)
+    }
+    code = drain(is(s, STREAM));
+    if (!code) memcpy((void*)to, from, bytes);
+    END(code)
+}
+CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t bytes, CUstream s) {
+    BEGIN_IN_CONTEXT("cuMemcpyDtoHAsync")
+    if (!is(s, STREAM)) END(INVALID_HANDLE)
+    if (!holder(MEMORY, (void*)from, bytes)) END(INVALID_VALUE)
+    queue(is(s, STREAM), (struct op){.what = COPY, .to = to, .from = (const char*)from, .bytes = bytes});
+    END(OK)
+}
+CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream s) {
+    BEGIN_IN_CONTEXT("cuMemcpyDtoDAsync")
+    if (!is(s, STREAM)) END(INVALID_HANDLE)
+    if (!holder(MEMORY, (void*)from, bytes) || !holder(MEMORY, (void*)to, bytes)) END(INVALID_VALUE)
+    queue(is(s, STREAM), (struct op){.what = COPY, .to = (char*)to, .from = (const char*)from, .bytes = bytes});
+    END(OK)
+}
+CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream s) {
+    BEGIN_IN_CONTEXT("cuMemsetD8Async")
+    if (!is(s, STREAM)) END(INVALID_HANDLE)
+    if (!holder(MEMORY, (void*)to, bytes)) END(INVALID_VALUE)
+    queue(is(s, STREAM), (struct op){.what = FILL, .to = (char*)to, .value = value, .bytes = bytes});
+    END(OK)
+}
+CUresult cuStreamCreate(CUstream* s, unsigned int flags) {
+    BEGIN_IN_CONTEXT("cuStreamCreate")
+    if (flags != 1) END(INVALID_VALUE)
+    *s = (CUstream)make(STREAM);
+    END(OK)
+}
+CUresult cuStreamDestroy(CUstream s) {
+    BEGIN_IN_CONTEXT("cuStreamDestroy")
+    if (!is(s, STREAM)) END(INVALID_HANDLE)
+    drain((struct thing*)s);
+    ((struct thing*)s)->alive = 0;
+    END(OK)
+}
+CUresult cuStreamSynchronize(CUstream s) {
+    BEGIN_IN_CONTEXT("cuStreamSynchronize")
+    struct thing* t = is(s, STREAM);
+    if (!t) END(INVALID_HANDLE)
+    if (t->capture) { t->invalid = 1; END(CAPTURE_UNSUPPORTED) }
+    END(drain(t))
+}
+CUresult cuEventCreate(CUevent* e, unsigned int flags) {
+    BEGIN_IN_CONTEXT("cuEventCreate")
+    if (flags) END(INVALID_VALUE)
+    *e = (CUevent)make(EVENT);
+    END(OK)
+}
+CUresult cuEventRecord(CUevent e, CUstream s) {
+    BEGIN_IN_CONTEXT("cuEventRecord")
+    if (!is(e, EVENT) || !is(s, STREAM)) END(INVALID_HANDLE)
+    queue(is(s, STREAM), (struct op){.what = RECORD, .event = is(e, EVENT)});
+    END(OK)
+}
+// Runs just as far as this event needs.
+CUresult cuEventSynchronize(CUevent e) {
+    BEGIN_IN_CONTEXT("cuEventSynchronize")
+    if (!is(e, EVENT)) END(INVALID_HANDLE)
+    for (int i = 0; i < count; i++) {
+        struct thing* s = &things[i];
+        if (!s->alive || s->kind != STREAM) continue;
+        struct op* last = NULL;
+        for (struct op* o = s->first; o; o = o->next)
+            if (o->what == RECORD && o->event == (struct thing*)e) last = o;
+        while (last) {
+            struct op* o = s->first;
+            execute(o);
+            s->first = o->next;
+            if (!s->first) s->last = NULL;
+            if (o == last) last = NULL;
+            free(o);
+        }
+    }
+    END(sticky)
+}
+CUresult cuEventElapsedTime(float* ms, CUevent start, CUevent end) {
+    BEGIN_IN_CONTEXT("cuEventElapsedTime")
+    if (!is(start, EVENT) || !is(end, EVENT) || !is(start, EVENT)->time || !is(end, EVENT)->time) END(INVALID_HANDLE)
+    *ms = (float)(is(end, EVENT)->time - is(start, EVENT)->time);
+    END(OK)
+}
+CUresult cuEventDestroy(CUevent e) {
+    BEGIN_IN_CONTEXT("cuEventDestroy")
+    if (!is(e, EVENT)) END(INVALID_HANDLE)
+    ((struct thing*)e)->alive = 0;
+    END(OK)
+}
+CUresult cuModuleLoadData(CUmodule* m, const void* image) {
+    BEGIN_IN_CONTEXT("cuModuleLoadData")
+    if (memcmp(image, "\177ELF", 4) != 0) END(INVALID_IMAGE)
+    *m = (CUmodule)make(MODULE);
+    END(OK)
+}
+CUresult cuModuleUnload(CUmodule m) {
+    BEGIN_IN_CONTEXT("cuModuleUnload")
+    if (!is(m, MODULE)) END(INVALID_HANDLE)
+    ((struct thing*)m)->alive = 0;
+    END(OK)
+}
+CUresult cuModuleGetFunction(CUfunction* f, CUmodule m, const char* name) {
+    BEGIN_IN_CONTEXT("cuModuleGetFunction")
+    if (!is(m, MODULE)) END(INVALID_HANDLE)
+    for (size_t i = 0; i < sizeof KERNELS / sizeof *KERNELS; i++)
+        if (strcmp(KERNELS[i].name, name) == 0) {
+            *f = (CUfunction)&KERNELS[i];
+            END(OK)
+        }
+    END(NOT_FOUND)
+}
+CUresult cuFuncGetAttribute(int* value, CUfunction_attribute a, CUfunction f) {
+    BEGIN_IN_CONTEXT("cuFuncGetAttribute")
+    if (a != 1) END(INVALID_VALUE)
+    *value = ((const struct kernel*)f)->shared;
+    END(OK)
+}
+CUresult cuFuncSetAttribute(CUfunction f, CUfunction_attribute a, int value) {
+    BEGIN_IN_CONTEXT("cuFuncSetAttribute")
+    note("  %s %d %d\n", ((const struct kernel*)f)->name, (int)a, value);
+    END(OK)
+}
+#ifndef FAKE_OLD
+CUresult cuFuncGetParamInfo(CUfunction f, size_t index, size_t* offset, size_t* bytes) {
+    BEGIN_IN_CONTEXT("cuFuncGetParamInfo")
+    if (!f || index) END(INVALID_VALUE)
+    *offset = 0;
+    *bytes = sizeof(struct args);
+    END(OK)
+}
+#endif
+CUresult cuLaunchKernel(CUfunction f, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx, unsigned int by,
+                        unsigned int bz, unsigned int shared, CUstream s, void** parameters, void** extra) {
+    BEGIN_IN_CONTEXT("cuLaunchKernel")
+    if (!is(s, STREAM)) END(INVALID_HANDLE)
+    const struct kernel* k = (const struct kernel*)f;
+    note("  %s %u %u %u %u %u %u %u %s\n", k->name, gx, gy, gz, bx, by, bz, shared, extra ? "extra" : "no extra");
+    if (!gx || !gy || !gz || gy > 65535 || gz > 65535) END(INVALID_VALUE)
+    struct op o = {.what = LAUNCH, .kernel = k};
+    memcpy(&o.args, parameters[0], sizeof o.args);
+    queue(is(s, STREAM), o);
+    END(OK)
+}
+CUresult cuStreamBeginCapture(CUstream s, CUstreamCaptureMode mode) {
+    BEGIN_IN_CONTEXT("cuStreamBeginCapture")
+    struct thing* t = is(s, STREAM);
+    if (!t || t->capture || mode != 2) END(INVALID_VALUE)
+    t->capture = make(GRAPH);
+    END(OK)
+}
+CUresult cuStreamEndCapture(CUstream s, CUgraph* g) {
+    BEGIN_IN_CONTEXT("cuStreamEndCapture")
+    struct thing* t = is(s, STREAM);
+    *g = NULL;
+    if (!t || !t->capture) END(INVALID_VALUE)
+    if (t->invalid) {
+        t->capture->alive = 0;
+        t->capture = NULL;
+        END(CAPTURE_INVALIDATED)
+    }
+    *g = (CUgraph)t->capture;
+    t->capture = NULL;
+    END(OK)
+}
+CUresult cuGraphInstantiate(CUgraphExec* x, CUgraph g, unsigned long long flags) {
+    BEGIN_IN_CONTEXT("cuGraphInstantiate")
+    if (!is(g, GRAPH) || flags) END(INVALID_VALUE)
+    struct thing* t = make(EXECUTABLE);
+    for (struct op* o = is(g, GRAPH)->first; o; o = o->next) append(t, *o);
+    *x = (CUgraphExec)t;
+    END(OK)
+}
+CUresult cuGraphDestroy(CUgraph g) {
+    BEGIN_IN_CONTEXT("cuGraphDestroy")
+    if (!is(g, GRAPH)) END(INVALID_HANDLE)
+    ((struct thing*)g)->alive = 0;
+    END(OK)
+}
+CUresult cuGraphLaunch(CUgraphExec x, CUstream s) {
+    BEGIN_IN_CONTEXT("cuGraphLaunch")
+    if (!is(x, EXECUTABLE) || !is(s, STREAM)) END(INVALID_HANDLE)
+    queue(is(s, STREAM), (struct op){.what = RUN, .graph = is(x, EXECUTABLE)});
+    END(OK)
+}
+CUresult cuGraphExecDestroy(CUgraphExec x) {
+    BEGIN_IN_CONTEXT("cuGraphExecDestroy")
+    if (!is(x, EXECUTABLE)) END(INVALID_HANDLE)
+    broken_rules += pending((struct thing*)x);
+    ((struct thing*)x)->alive = 0;
+    END(OK)
+}
