@@ -46,6 +46,7 @@ final class DriverEngine implements Engine {
     private CublasLt.Found products;
     /** Null unless somebody asked for it. */
     private final LaunchProfile profile;
+
     private final Staging staging;
     private final LaunchHistory history = new LaunchHistory();
     private final Map<Long, Long> allocations = new ConcurrentHashMap<>();
