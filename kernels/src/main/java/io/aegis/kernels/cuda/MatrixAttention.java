@@ -50,7 +50,7 @@ final class MatrixAttention {
         throw new IllegalArgumentException("a head of " + d + " columns, at most " + WIDEST);
     }
 
-    private static Variant variant(String file, DType type, int dim) {
+    private static Variant compiled(String file, DType type, int dim) {
         return Variant.of(file)
                 .with("TYPE", type == DType.BF16 ? "bf16" : "f16")
                 .with("DIM", dim);
@@ -72,7 +72,7 @@ final class MatrixAttention {
             int wide = dim == 64 ? stages : stages + QUERIES * pitch(dim);
             int rows = two(wide, sharedBytes) ? 32 : 16;
             return new Forward(
-                    variant(FORWARD, type, dim).with("ROWS", rows), QUERIES / rows * WARP, rows == 32 ? wide : stages);
+                    compiled(FORWARD, type, dim).with("ROWS", rows), QUERIES / rows * WARP, rows == 32 ? wide : stages);
         }
     }
 
@@ -80,17 +80,18 @@ final class MatrixAttention {
     private record Backward(
             Variant variant, int keys, int keyThreads, int keyShared, int queryThreads, int queryShared) {
         static Backward of(DType type, int dim, int sharedBytes) {
-            boolean roomy = dim <= 80 || two(384 * pitch(dim), sharedBytes);
-            int keys = roomy ? 128 : 64;
+            int stageKeys = dim == 128 ? 32 : 64;
+            int wide = (4 * stageKeys + 2 * QUERIES) * pitch(dim);
+            boolean roomy = dim == 64 || two(wide, sharedBytes);
+            int keys = roomy || dim == 80 ? 128 : 64;
             int queries = keys / 2;
-            int stageKeys = roomy && dim == 128 ? 32 : 64;
             return new Backward(
-                    variant(BACKWARD, type, dim).with("ROOMY", roomy ? 1 : 0),
+                    compiled(BACKWARD, type, dim).with("ROOMY", roomy ? 1 : 0),
                     keys,
                     keys / (dim == 64 ? 32 : 16) * WARP,
                     (2 * keys + 4 * queries) * pitch(dim) + 16 * queries,
                     roomy ? 4 * WARP : 8 * WARP,
-                    (4 * stageKeys + (roomy ? 2 * QUERIES : 0)) * pitch(dim));
+                    roomy ? wide : 4 * 64 * pitch(dim));
         }
     }
 
