@@ -16,7 +16,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** Compiles ahead of time: every variant for some architectures, for machines without a compiler. */
@@ -46,15 +45,11 @@ public final class CubinBuild {
      * @throws IOException when the folder cannot be written
      */
     public static Summary build(List<String> architectures, Path out, Consumer<String> progress) throws IOException {
-        return build(KernelCatalogue::variants, architectures, out, CubinCache.ofUser(), progress);
+        return build(KernelCatalogue.variants(), architectures, out, CubinCache.ofUser(), progress);
     }
 
     static Summary build(
-            Function<String, List<Variant>> variants,
-            List<String> architectures,
-            Path out,
-            CubinCache cache,
-            Consumer<String> progress)
+            List<Variant> variants, List<String> architectures, Path out, CubinCache cache, Consumer<String> progress)
             throws IOException {
         Compilers.Probe probe = Compilers.probe();
         if (probe.compiler() == null) {
@@ -102,10 +97,10 @@ public final class CubinBuild {
     }
 
     /** Every variant of every architecture. */
-    static List<CompileJob> jobs(Function<String, List<Variant>> variants, List<String> architectures) {
+    static List<CompileJob> jobs(List<Variant> variants, List<String> architectures) {
         List<CompileJob> jobs = new ArrayList<>();
-        for (String arch : architectures) {
-            variants.apply(arch).forEach(v -> jobs.add(CompileJob.of(v, arch)));
+        for (Variant v : variants) {
+            architectures.forEach(arch -> jobs.add(CompileJob.of(v, arch)));
         }
         return jobs;
     }

@@ -111,7 +111,7 @@ public final class CudaBackend {
 
     /** How the kernels for an architecture such as {@code sm_90a} would be served on this machine. */
     public static Readiness readiness(String arch) {
-        return readiness(Cubins.ofMachine(), KernelCatalogue.variants(arch), arch);
+        return readiness(Cubins.ofMachine(), KernelCatalogue.variants(), arch);
     }
 
     static Readiness readiness(Cubins cubins, List<Variant> variants, String arch) {

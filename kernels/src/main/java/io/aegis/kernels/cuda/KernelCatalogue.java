@@ -10,28 +10,20 @@ final class KernelCatalogue {
 
     private KernelCatalogue() {}
 
-    /** All that is asked for on a device of an architecture, family by family. */
-    static List<Variant> variants(String arch) {
+    /** All of them, family by family. */
+    static List<Variant> variants() {
         return Stream.of(
-                        CudaMatmul.variants(sharedBytes(arch)),
+                        CudaMatmul.variants(),
                         CudaNormalization.variants(),
                         CudaConvolution.variants(),
                         CudaElementwise.variants(),
-                        CudaReduction.variants())
+                        CudaReduction.variants(),
+                        CudaEmbedding.variants(),
+                        CudaLoss.variants(),
+                        CudaMutualInformation.variants(),
+                        CudaOptimizer.variants())
                 .flatMap(List::stream)
                 .distinct()
                 .toList();
-    }
-
-    /** The most shared memory that a block can ask for, which some tiles are chosen by (CUDA C++ Programming Guide). */
-    static int sharedBytes(String arch) {
-        int number = Integer.parseInt(arch.replaceAll("\\D", ""));
-        int kilobytes =
-                switch (number) {
-                    case 86, 89, 120, 121 -> 99;
-                    case 80, 87 -> 163;
-                    default -> 227;
-                };
-        return kilobytes << 10;
     }
 }

@@ -142,7 +142,7 @@ class CubinsTest {
         List<Variant> small = List.of(VARIANT);
         Path out = folder.resolve("built");
         CubinBuild.Summary made = CubinBuild.build(
-                arch -> small, List.of("sm_80", "sm_90a"), out, new CubinCache(folder.resolve("c")), s -> {});
+                small, List.of("sm_80", "sm_90a"), out, new CubinCache(folder.resolve("c")), s -> {});
         assertThat(made.files()).isEqualTo(2);
         Path files = out.resolve("io/aegis/kernels/cuda/cubin");
         assertThat(Files.readAllLines(files.resolve("index.tsv"))).hasSize(3);
@@ -150,7 +150,7 @@ class CubinsTest {
         Cubin got = cubins(NONE).get(VARIANT, "sm_90a");
         assertThat(got.code()).startsWith(0x7f, 'E', 'L', 'F');
         assertThat(got.compiler()).isEqualTo(made.compiler());
-        CubinBuild.build(arch -> small, List.of("sm_80"), out, new CubinCache(folder.resolve("c")), s -> {});
+        CubinBuild.build(small, List.of("sm_80"), out, new CubinCache(folder.resolve("c")), s -> {});
         assertThat(cubins(NONE).source(VARIANT, "sm_90a"))
                 .as("what nobody asked for now is gone")
                 .isEqualTo(Cubins.Source.NONE);

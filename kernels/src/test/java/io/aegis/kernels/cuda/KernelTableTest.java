@@ -49,7 +49,7 @@ class KernelTableTest {
         CubinBuild.compile(
                 probe.compiler(),
                 CubinCache.ofUser(),
-                CubinBuild.jobs(KernelCatalogue::variants, architectures(matrix)),
+                CubinBuild.jobs(KernelCatalogue.variants(), architectures(matrix)),
                 (job, cubin) -> {
                     rows.addAll(KernelTable.rows(job, cubin));
                     soft.assertThat(Usage.warnings(cubin.log()))
@@ -98,13 +98,11 @@ class KernelTableTest {
 
     @Test
     void theTableHasNoRowTooMany() {
-        List<String> variants = KernelCatalogue.ARCHITECTURES.stream()
-                .flatMap(arch -> KernelCatalogue.variants(arch).stream()
-                        .map(v -> v.file() + " [" + KernelTable.macros(v) + "] for " + arch))
+        List<String> variants = KernelCatalogue.variants().stream()
+                .map(v -> v.file() + " [" + KernelTable.macros(v) + "]")
                 .toList();
         assertThat(KernelTable.shipped().rows())
-                .allSatisfy(r ->
-                        assertThat(variants).as(REWRITE).contains(r.file() + " [" + r.macros() + "] for " + r.arch()));
+                .allSatisfy(r -> assertThat(variants).as(REWRITE).contains(r.file() + " [" + r.macros() + "]"));
     }
 
     @Test
@@ -112,7 +110,7 @@ class KernelTableTest {
         try (Stream<Path> files = Files.list(SOURCES)) {
             for (Path f : files.filter(f -> f.toString().endsWith(".cu")).toList()) {
                 String file = f.getFileName().toString();
-                assertThat(KernelCatalogue.variants("sm_90a"))
+                assertThat(KernelCatalogue.variants())
                         .as("%s has no variant in KernelCatalogue", file)
                         .anyMatch(v -> v.file().equals(file));
                 List<String> entries = ENTRY.matcher(Files.readString(f))
@@ -138,13 +136,10 @@ class KernelTableTest {
                 String name = f.getFileName().toString().replace(".class", "");
                 Class<?> family = Class.forName("io.aegis.kernels.cuda." + name);
                 for (var method : family.getDeclaredMethods()) {
-                    if (method.getName().equals("variants")) {
-                        Object all = method.getParameterCount() == 0
-                                ? method.invoke(null)
-                                : method.invoke(null, KernelCatalogue.sharedBytes("sm_90a"));
-                        assertThat(KernelCatalogue.variants("sm_90a"))
+                    if (method.getName().equals("variants") && method.getParameterCount() == 0) {
+                        assertThat(KernelCatalogue.variants())
                                 .as("KernelCatalogue lacks %s.variants()", name)
-                                .containsAll(KernelTableTest.<List<Variant>>cast(all));
+                                .containsAll(KernelTableTest.<List<Variant>>cast(method.invoke(null)));
                     }
                 }
             }
