@@ -1,5 +1,7 @@
 package io.aegis.kernels;
 
+import java.util.List;
+
 /** What happens to gradients and parameters after the backward pass. Views of one call have one shape and strides. */
 public interface Optimizer {
     /**
@@ -27,6 +29,15 @@ public interface Optimizer {
 
     /** The sum of squares, in double: gradients are clipped by the root of their common sum. */
     double squares(View x);
+
+    /** The sum of squares of all of them together; on a GPU the caller waits once, not once for each. */
+    default double squares(List<View> all) {
+        double sum = 0;
+        for (View x : all) {
+            sum += squares(x);
+        }
+        return sum;
+    }
 
     /**
      * Gradient modulation of ReGrad (Lin et al., "Suppress and Rebalance", arXiv 2402.19298, used by DADM), over one

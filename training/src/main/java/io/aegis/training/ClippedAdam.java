@@ -7,6 +7,7 @@ import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -44,12 +45,9 @@ public final class ClippedAdam {
      */
     public double update(Map<Parameter, View> gradients, ToDoubleFunction<Parameter> learningRate) {
         Kernels k = Scope.current().kernels();
-        double squares = 0;
-        for (Parameter p : parameters) {
-            View gradient = gradients.get(p);
-            squares += gradient == null ? 0 : k.optimizer().squares(gradient);
-        }
-        double norm = Math.sqrt(squares);
+        List<View> present =
+                parameters.stream().map(gradients::get).filter(Objects::nonNull).toList();
+        double norm = Math.sqrt(k.optimizer().squares(present));
         if (!Double.isFinite(norm)) {
             throw new ArithmeticException("the gradient's length is " + norm);
         }

@@ -48,8 +48,8 @@ final class KernelFigures {
         run(kernels, out, f -> {
             f.copy();
             f.fewRows();
-            f.decode();
             f.pointwise();
+            f.decode();
         });
     }
 

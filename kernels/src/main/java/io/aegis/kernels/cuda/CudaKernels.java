@@ -30,7 +30,13 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Matmul matmul;
     private final Normalization normalization;
     private final Elementwise elementwise;
+    private final Attention attention;
+    private final RotaryEmbedding rotaryEmbedding;
     private final Reduction reduction;
+    private final Optimizer optimizer;
+    private final MutualInformation mutualInformation;
+    private final Loss loss;
+    private final Embedding embedding;
     private final Convolution convolution;
 
     CudaKernels(Engine engine, Device device, Precision precision) {
@@ -45,7 +51,13 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.matmul = new CudaMatmul(cuda, host.matmul());
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
+        this.attention = new CudaAttention(cuda, host.attention());
+        this.rotaryEmbedding = new CudaRotaryEmbedding(cuda, host.rotaryEmbedding());
         this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
+        this.optimizer = new CudaOptimizer(cuda, host.optimizer());
+        this.mutualInformation = new CudaMutualInformation(cuda, host.mutualInformation());
+        this.loss = new CudaLoss(cuda, host.loss());
+        this.embedding = new CudaEmbedding(cuda, host.embedding());
         this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
@@ -81,12 +93,12 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Attention attention() {
-        return host.attention();
+        return attention;
     }
 
     @Override
     public RotaryEmbedding rotaryEmbedding() {
-        return host.rotaryEmbedding();
+        return rotaryEmbedding;
     }
 
     @Override
@@ -111,22 +123,22 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Embedding embedding() {
-        return host.embedding();
+        return embedding;
     }
 
     @Override
     public Loss loss() {
-        return host.loss();
+        return loss;
     }
 
     @Override
     public MutualInformation mutualInformation() {
-        return host.mutualInformation();
+        return mutualInformation;
     }
 
     @Override
     public Optimizer optimizer() {
-        return host.optimizer();
+        return optimizer;
     }
 
     @Override

@@ -1,0 +1,158 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Loss;
+import io.aegis.kernels.View;
+import java.util.List;
+
+/** loss.cu: float32 matrices of any strides; all else is the host's. A label that is none makes the loss NaN. */
+final class CudaLoss implements Loss {
+    private static final Variant FILE = Variant.of("loss.cu");
+    private static final int THREADS = 256;
+    private static final int MOST_THREADS = 1024;
+    private static final int WARP = 32;
+    /** Elements of a row that a thread loads at once. */
+    private static final int BATCH = 8;
+
+    private static final int MOST_ROWS = 65535;
+
+    private final Cuda cuda;
+    private final Loss host;
+    private final Entry crossEntropy;
+    private final Entry mean;
+    private final Entry crossEntropyBackward;
+    private final Entry distance;
+    private final Entry distanceBackward;
+
+    CudaLoss(Cuda cuda, Loss host) {
+        this.cuda = cuda;
+        this.host = host;
+        crossEntropy = new Entry(cuda, FILE, "cross_entropy");
+        mean = new Entry(cuda, FILE, "mean");
+        crossEntropyBackward = new Entry(cuda, FILE, "cross_entropy_backward");
+        distance = new Entry(cuda, FILE, "distance");
+        distanceBackward = new Entry(cuda, FILE, "distance_backward");
+    }
+
+    static List<Variant> variants() {
+        return List.of(FILE);
+    }
+
+    static List<String> entries() {
+        return List.of("cross_entropy", "mean", "cross_entropy_backward", "distance", "distance_backward");
+    }
+
+    @Override
+    public void crossEntropy(View logits, View target, View loss, View probabilities) {
+        long rows = logits.size(0);
+        long classes = logits.size(1);
+        if (!served(target, logits, loss, probabilities) || logits.elements() == 0) {
+            host.crossEntropy(logits, target, loss, probabilities);
+            return;
+        }
+        long z = cuda.read(logits);
+        long t = cuda.read(target);
+        long p = cuda.writeOrNull(probabilities);
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            long rowLoss = scratch.take(DType.F32, rows);
+            Arguments a = Arguments.begin();
+            matrix(a, logits, z);
+            matrix(a, probabilities, p);
+            a.pointer(t)
+                    .i64(target.stride(0))
+                    .pointer(rowLoss)
+                    .i32((int) classes)
+                    .i32(0);
+            long threads = Math.ceilDiv(classes, (long) BATCH * WARP) * WARP;
+            crossEntropy.launch(Engine.Grid.of(rows, (int) Math.min(MOST_THREADS, threads)), a);
+            a = Arguments.begin().pointer(rowLoss).pointer(cuda.write(loss));
+            a.i32((int) rows).i32(0);
+            mean.launch(Engine.Grid.of(1, THREADS), a);
+        }
+    }
+
+    @Override
+    public void crossEntropyBackward(View probabilities, View target, View dloss, View dlogits) {
+        if (dlogits.elements() == 0) {
+            return;
+        }
+        Space space = Space.ofRows(probabilities, dlogits);
+        if (!served(target, probabilities, dloss, dlogits) || !space.fits()) {
+            host.crossEntropyBackward(probabilities, target, dloss, dlogits);
+            return;
+        }
+        long p = cuda.read(probabilities);
+        long t = cuda.read(target);
+        long d = cuda.read(dloss);
+        long to = cuda.write(dlogits);
+        if (space.step(0, 0) == 1) {
+            space.widenWhole(p, to);
+        }
+        long rows = dlogits.size(0);
+        Arguments a = Arguments.begin();
+        space.pack(a);
+        space.packOperand(a, 0, p);
+        space.packOperand(a, 1, to);
+        a.pointer(t).i64(target.stride(0)).pointer(d);
+        a.i32((int) (space.count() / rows)).i32((int) rows);
+        crossEntropyBackward.launch(Engine.Grid.of(Math.ceilDiv(space.count(), (long) THREADS), THREADS), a);
+    }
+
+    @Override
+    public void negativeDistance(View x, View p, View y) {
+        if (y.elements() == 0) {
+            return;
+        }
+        if (!served(null, x, p, y)) {
+            host.negativeDistance(x, p, y);
+            return;
+        }
+        long from = cuda.read(x);
+        long centres = cuda.read(p);
+        Arguments a = Arguments.begin();
+        matrix(a, x, from);
+        matrix(a, p, centres);
+        matrix(a, y, cuda.write(y));
+        matrix(a, null, 0);
+        matrix(a, null, 0);
+        a.i32((int) x.size(0)).i32((int) p.size(0)).i32((int) x.size(1)).i32(0);
+        distance.launch(Engine.Grid.of(Math.ceilDiv(y.elements(), (long) THREADS / WARP), THREADS), a);
+    }
+
+    @Override
+    public void negativeDistanceBackward(View x, View p, View y, View dy, boolean zeroAtZero, View dx) {
+        if (dx.elements() == 0) {
+            return;
+        }
+        if (!served(null, x, p, y, dy, dx) || x.size(0) > MOST_ROWS) {
+            host.negativeDistanceBackward(x, p, y, dy, zeroAtZero, dx);
+            return;
+        }
+        long from = cuda.read(x);
+        long centres = cuda.read(p);
+        long distances = cuda.read(y);
+        long slopes = cuda.read(dy);
+        Arguments a = Arguments.begin();
+        matrix(a, x, from);
+        matrix(a, p, centres);
+        matrix(a, y, distances);
+        matrix(a, dy, slopes);
+        matrix(a, dx, cuda.write(dx));
+        a.i32((int) x.size(0)).i32((int) p.size(0)).i32((int) x.size(1)).i32(zeroAtZero ? 1 : 0);
+        long blocks = Math.ceilDiv(x.size(1), (long) THREADS);
+        distanceBackward.launch(new Engine.Grid(blocks, x.size(0), 1, THREADS, 0), a);
+    }
+
+    /** The struct Matrix. */
+    private static void matrix(Arguments a, View v, long address) {
+        a.pointer(address).i64(v == null ? 0 : v.stride(0)).i64(v == null ? 0 : v.stride(1));
+    }
+
+    private static boolean served(View numbers, View... floats) {
+        boolean yes = numbers == null || numbers.dtype() == DType.I64;
+        for (View v : floats) {
+            yes &= v == null || v.dtype() == DType.F32 && v.elements() < 1L << 31;
+        }
+        return yes;
+    }
+}

@@ -1,0 +1,89 @@
+package io.aegis.kernels.cuda;
+
+import static io.aegis.kernels.cuda.CudaTwin.compare;
+import static io.aegis.kernels.cuda.CudaTwin.garbage;
+import static io.aegis.kernels.cuda.CudaTwin.random;
+import static io.aegis.kernels.cuda.CudaTwin.to;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.TestViews;
+import io.aegis.kernels.View;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class CudaLossTest {
+    @ParameterizedTest
+    @CsvSource({"1, 1", "1, 13", "13, 64", "65, 129", "3, 2000", "2, 9001"})
+    void crossEntropy(int rows, int classes) {
+        View logits = random(1, rows, classes);
+        // Far from zero, and not so far apart that the loss is what rounding leaves of nothing.
+        Backends.scalar().elementwise().affine(logits, 2, 40, logits);
+        View target = TestViews.indices(
+                LongStream.range(0, rows).map(i -> i * 31 % classes).toArray());
+        View p = garbage(rows, classes);
+        compare("loss", to(garbage(1), p), (k, d) -> k.loss().crossEntropy(logits, target, d[0], d[1]));
+        compare("loss alone", to(garbage(1)), (k, d) -> k.loss().crossEntropy(logits, target, d[0], null));
+        Backends.scalar().loss().crossEntropy(logits, target, garbage(1), p);
+        View dloss = random(2, 1);
+        compare("slope", to(p), (k, d) -> k.loss().crossEntropyBackward(p, target, dloss, d[0]));
+        compare("slope in place", to(p), (k, d) -> k.loss().crossEntropyBackward(d[0], target, dloss, d[0]));
+        View gaps = TestViews.strided(3, DType.F32, rows, classes);
+        compare("gaps", to(garbage(1), gaps), (k, d) -> k.loss().crossEntropy(gaps, target, d[0], d[1]));
+        compare("slope into gaps", to(gaps), (k, d) -> k.loss().crossEntropyBackward(p, target, dloss, d[0]));
+    }
+
+    @Test
+    void logitsThatAreNotFinite() {
+        double inf = Double.POSITIVE_INFINITY;
+        View z = TestViews.of(DType.F32, new long[] {1, 4}, -inf, 3, -inf, 2);
+        for (int label : new int[] {0, 1}) {
+            View t = TestViews.indices(label);
+            compare("masked", to(garbage(1), garbage(1, 4)), (k, d) -> k.loss().crossEntropy(z, t, d[0], d[1]));
+        }
+        for (double bad : new double[] {inf, Double.NaN}) {
+            View b = TestViews.of(DType.F32, new long[] {1, 4}, 1, bad, 3, 4);
+            compare("bad", to(garbage(1), garbage(1, 4)), (k, d) -> k.loss()
+                    .crossEntropy(b, TestViews.indices(0), d[0], d[1]));
+        }
+        View none = TestViews.of(DType.F32, new long[] {1, 2}, -inf, -inf);
+        compare("none", to(garbage(1), garbage(1, 2)), (k, d) -> k.loss()
+                .crossEntropy(none, TestViews.indices(0), d[0], d[1]));
+    }
+
+    @Test
+    void aLabelThatIsNoneIsNotANumber() {
+        View loss = random(1, 1);
+        CudaTwin.kernels(Precision.F32).loss().crossEntropy(random(2, 2, 3), TestViews.indices(0, 3), loss, null);
+        assertThat(loss.getAt(0)).isNaN();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1", "16, 2, 768", "5, 13, 33", "3, 4, 300"})
+    void distances(int rows, int centres, int width) {
+        for (View x : to(random(1, rows, width), TestViews.strided(1, DType.F32, rows, width))) {
+            View p = random(2, centres, width);
+            compare("distance", to(garbage(rows, centres)), (k, d) -> k.loss().negativeDistance(x, p, d[0]));
+            View y = garbage(rows, centres);
+            Backends.scalar().loss().negativeDistance(x, p, y);
+            View dy = random(3, rows, centres);
+            compare("slope", to(x), (k, d) -> k.loss().negativeDistanceBackward(x, p, y, dy, false, d[0]));
+        }
+    }
+
+    @Test
+    void aDistanceOfNothing() {
+        View x = random(1, 2, 40);
+        View p = random(1, 2, 40);
+        View y = garbage(2, 2);
+        Backends.scalar().loss().negativeDistance(x, p, y);
+        View dy = random(3, 2, 2);
+        for (boolean zero : new boolean[] {false, true}) {
+            compare("at a centre", to(garbage(2, 40)), (k, d) -> k.loss()
+                    .negativeDistanceBackward(x, p, y, dy, zero, d[0]));
+        }
+    }
+}
