@@ -298,8 +298,8 @@ class CudaElementwiseTest {
     @Test
     void theOrderOfThreadsDoesNotMatter() {
         CudaTwin.sameInAnyOrder(random(3, 5, 4), (k, x) -> {
-            View index =
-                    TestViews.indices(LongStream.range(0, 600).map(i -> i * i % 5).toArray());
+            View index = TestViews.indices(
+                    LongStream.range(0, 600).map(i -> i * i % 5).toArray());
             k.elementwise().scatterAdd(random(2, 600, 4), index, x);
         });
     }

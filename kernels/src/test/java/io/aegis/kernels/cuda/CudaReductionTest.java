@@ -113,7 +113,6 @@ class CudaReductionTest {
 
     @Test
     void theOrderOfThreadsDoesNotMatter() {
-        CudaTwin.sameInAnyOrder(
-                garbage(1, 12), (k, y) -> k.reduction().sum(random(1, 3000, 12), 1, false, y));
+        CudaTwin.sameInAnyOrder(garbage(1, 12), (k, y) -> k.reduction().sum(random(1, 3000, 12), 1, false, y));
     }
 }
