@@ -28,10 +28,6 @@ import java.util.concurrent.ConcurrentHashMap;
  * </ul>
  */
 final class EmulatorEngine implements Engine {
-    private static final String RUNTIME = "emulator.cpp";
-    private static final List<String> HEADERS = List.of("common.cuh", "emulator.h");
-    private static final List<String> RUNTIME_HEADERS =
-            List.of("emulator_fibres.h", "emulator_memory.h", "emulator_report.h", "emulator_signals.h");
     private static final byte POISON = (byte) 0xff;
 
     /** What the runtime has one of in a process: a launch, the list of blocks. */
@@ -69,10 +65,7 @@ final class EmulatorEngine implements Engine {
         this.checks = checks;
         this.seed = seed;
         this.seconds = seconds;
-        List<String> sources = new ArrayList<>(List.of(RUNTIME));
-        sources.addAll(HEADERS);
-        sources.addAll(RUNTIME_HEADERS);
-        runtime = compiler.library(sources, List.of("-O2", "-DAEGIS_EMULATOR"), List.of());
+        runtime = compiler.library("emulator.cpp", List.of("-O2", "-DAEGIS_EMULATOR"), List.of());
         SymbolLookup symbols = SymbolLookup.libraryLookup(runtime, Arena.global());
         launch = function(
                 symbols,
@@ -175,14 +168,12 @@ final class EmulatorEngine implements Engine {
     }
 
     private Library load(Variant variant) {
-        List<String> sources = new ArrayList<>(List.of(variant.file()));
-        sources.addAll(HEADERS);
         List<String> flags = new ArrayList<>(List.of("-O1", "-fstack-clash-protection", "-DAEGIS_EMULATOR"));
         if (checks) { // calls a function before each access; the runtime has it, not the sanitizer's library
             flags.addAll(List.of("-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0"));
         }
         variant.defines().forEach((name, value) -> flags.add("-D" + name + "=" + value));
-        Path file = compiler.library(sources, flags, List.of(runtime));
+        Path file = compiler.library(variant.file(), flags, List.of(runtime));
         return new Library(file, SymbolLookup.libraryLookup(file, Arena.global()));
     }
 

@@ -53,14 +53,14 @@ final class HostCompiler {
     /**
      * A shared library of one source.
      *
-     * @param sources names of resources beside this class, the one that is compiled first; what they include is found
+     * @param source name of a resource beside this class; what it includes is found there too
      * @param flags for the compiler, besides those that all have
      * @param libraries what it is linked to
      * @throws CudaException with the compiler's words
      */
-    Path library(List<String> sources, List<String> flags, List<Path> libraries) {
+    Path library(String source, List<String> flags, List<Path> libraries) {
         Map<String, byte[]> contents = new TreeMap<>();
-        sources.forEach(s -> include(s, contents));
+        include(source, contents);
         Path library = cache.resolve(hash(contents, flags, libraries) + ".so");
         if (Files.exists(library)) {
             return library;
@@ -75,7 +75,7 @@ final class HostCompiler {
                 List<String> compile = new ArrayList<>(List.of(command, "-c", "-o", "object"));
                 compile.addAll(FLAGS);
                 compile.addAll(flags);
-                compile.addAll(List.of("-x", "c++", sources.getFirst()));
+                compile.addAll(List.of("-x", "c++", source));
                 run(compile, work);
                 List<String> link = new ArrayList<>(List.of(command, "-shared", "-o", "library", "object"));
                 libraries.forEach(l -> link.add(l.toString()));
@@ -86,7 +86,7 @@ final class HostCompiler {
                 delete(work);
             }
         } catch (IOException e) {
-            throw new CudaException("cannot compile " + sources.getFirst() + " in " + cache + ": " + e.getMessage(), e);
+            throw new CudaException("cannot compile " + source + " in " + cache + ": " + e.getMessage(), e);
         }
         return library;
     }

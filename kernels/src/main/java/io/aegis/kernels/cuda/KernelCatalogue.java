@@ -12,6 +12,18 @@ final class KernelCatalogue {
 
     /** All of them, family by family. */
     static List<Variant> variants() {
-        return Stream.of(CudaNormalization.variants()).flatMap(List::stream).toList();
+        return Stream.of(
+                        CudaMatmul.variants(),
+                        CudaNormalization.variants(),
+                        CudaConvolution.variants(),
+                        CudaElementwise.variants(),
+                        CudaReduction.variants(),
+                        CudaEmbedding.variants(),
+                        CudaLoss.variants(),
+                        CudaMutualInformation.variants(),
+                        CudaOptimizer.variants())
+                .flatMap(List::stream)
+                .distinct()
+                .toList();
     }
 }

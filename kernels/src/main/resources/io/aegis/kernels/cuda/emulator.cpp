@@ -82,8 +82,9 @@ struct Fragment {
     const u32* a;
     u32 b[2];
 };
+typedef float Four __attribute__((vector_size(16), may_alias));
 template <class Half> void run_multiply(void** brought) {
-    float a[16][16], b[16][8], d[16][8];
+    alignas(16) float a[16][16], b[16][8], d[16][8];
     for (int l = 0; l < WARP; l++) {
         const Fragment& f = *(const Fragment*)brought[l];
         int g = l / 4, t = l % 4;
@@ -91,17 +92,22 @@ template <class Half> void run_multiply(void** brought) {
             int row = g + 8 * (i & 1), column = 2 * t + 8 * (i >> 1);
             a[row][column] = to_float(Half{(u16)f.a[i]});
             a[row][column + 1] = to_float(Half{(u16)(f.a[i] >> 16)});
+            d[g + 8 * (i >> 1)][2 * t + (i & 1)] = f.d[i];
         }
         for (int i = 0; i < 2; i++) {
             b[2 * t + 8 * i][g] = to_float(Half{(u16)f.b[i]});
             b[2 * t + 8 * i + 1][g] = to_float(Half{(u16)(f.b[i] >> 16)});
         }
-        for (int i = 0; i < 4; i++) d[g + 8 * (i >> 1)][2 * t + (i & 1)] = f.d[i];
     }
     for (int i = 0; i < 16; i++) {
+        Four* row = (Four*)d[i];
+        Four left = row[0], right = row[1];
         for (int k = 0; k < 16; k++) {
-            for (int j = 0; j < 8; j++) d[i][j] += a[i][k] * b[k][j];
+            left += a[i][k] * ((const Four*)b[k])[0];
+            right += a[i][k] * ((const Four*)b[k])[1];
         }
+        row[0] = left;
+        row[1] = right;
     }
     for (int l = 0; l < WARP; l++) {
         const Fragment& f = *(const Fragment*)brought[l];
@@ -289,6 +295,7 @@ CALLED_BY_HOST(const char*) emulator_launch(
     seconds = limit;
     thread_count = threads;
     warp_count = warp_stride = threads / WARP;
+    own_warps = warp_count == MAX_WARPS ? ALL : (1u << warp_count) - 1;
     random_state = seed * 0x9e3779b97f4a7c15ull | 1;
     if (threads < WARP || threads > MAX_THREADS || threads % WARP != 0) {
         add("%s: %d threads a block: a multiple of 32, at most %d", what->name, threads, (int)MAX_THREADS);

@@ -1,4 +1,34 @@
-// emulator.h: the words of common.cuh on the host, for g++. emulator.cpp runs the blocks.
+// emulator.h: the words of common.cuh on the host, for g++, so that kernels run and are judged where there is no GPU.
+//
+// A thread of a block is a fibre with a stack of its own; it runs until it says a word that others must say too (barrier(), a
+// shuffle, a product of fragments), and waits there for them. Which fibre goes on, and which block is next, is drawn from a
+// seed. Fragments, rounding and random numbers are the GPU's to the bit, as common.cuh writes them down; sums of a product
+// are float32, one after another.
+//
+// What ends a launch with an error, told with kernel, block, thread and the lines of the source:
+//   - lanes of a warp at different words, a lane that returned while others wait, barriers that nobody completes, a launch
+//     that takes longer than it may;
+//   - a read or write outside of the arrays of shared memory, of the dynamic shared memory asked for, of the part in use of
+//     global memory, of the thread's own variables; one that is not aligned to its size; shared memory read before written;
+//   - a race: two threads at the same bytes of shared memory, one writing, with no barrier between that both took part in.
+//     warp_barrier() and barrier_of() order those who take part. Other words of a warp order nothing, as CUDA has it, so
+//     lanes that exchange through memory need a warp_barrier() even where today's GPUs forgive its absence;
+//   - the same in global memory, among threads of a block or of different blocks (which fence() and an atomic order);
+//   - a touch to where a copy_async16 is still on its way. Copies are performed at the last moment that is allowed;
+//   - faults: a division by zero, a stack that is too small, an address that nobody knows.
+// Memory starts as 0xff bytes, NaN in every format: global memory when it is allocated, shared memory before each block.
+//
+// What it does not see:
+//   - speed: bank conflicts, coalescing, registers, occupancy;
+//   - accesses that g++ removed or joined, as it compiles with -O1; order among relaxed accesses of one thread;
+//   - a write after a read in global memory when another thread read the same word in between;
+//   - global memory that was read before anybody wrote it, beyond the NaN in it;
+//   - what approximate functions lose (ex2, lg2, expf, ... are the host's, good to the last place or two), products that nvcc
+//     fuses into fmaf, and the order in which a matrix unit adds;
+//   - blocks that wait for one another: one runs at a time;
+//   - two pointers said to be __restrict__ that are not.
+// emulator_fibres.h has the fibres, emulator_memory.h the rules for memory, emulator_signals.h the faults, emulator.cpp the
+// words and the launch.
 #pragma once
 
 #include <math.h>

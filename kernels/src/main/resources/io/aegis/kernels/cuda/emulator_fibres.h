@@ -146,11 +146,11 @@ void add_warps() {
     }
 }
 
-[[noreturn]] void fail_late() {
+void say_late(const void* pc) {
     begin_message();
-    add("not done after %d seconds, as if it waited for what never comes (blocks run one after another):", seconds);
+    add("not done after %d seconds: in a loop without end, or waiting for another block, of which one runs at a time", seconds);
+    if (pc != nullptr) add(" [+0x%x]", offset_of(pc));
     add_warps();
-    leave();
 }
 
 void set_current(int thread) {
@@ -163,7 +163,10 @@ void set_current(int thread) {
 
 // Another fibre goes on; this one when its turn comes and it is ready. A lane of the same warp, or one in `away` times of any.
 void next(u32 away = 32) {
-    if (late) fail_late();
+    if (late) {
+        say_late(nullptr);
+        leave();
+    }
     if (ready_warps == 0) {
         if (returned_count == thread_count) leave();
         current = -1;

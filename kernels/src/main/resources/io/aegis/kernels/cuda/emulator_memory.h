@@ -121,8 +121,9 @@ enum { SEVERAL = WARP };
 
 // First a cell a word, behind them a cell a byte.
 Cell* cells;
-Reader* readers;  // warp_stride a cell
+Reader* readers;  // warp_stride a cell, as many as this launch has warps
 int warp_stride;
+u32 own_warps;  // mask: cells may have readers from an earlier launch of larger blocks
 
 bool prepare_shared() {
     if (dynamic_memory != nullptr) return true;
@@ -214,7 +215,7 @@ void touch(Cell& c, Reader* r, const Where& at) {
         }
         return;
     }
-    for (u32 left = c.readers; left != 0; left &= left - 1) {
+    for (u32 left = c.readers & own_warps; left != 0; left &= left - 1) {
         int w = __builtin_ctz(left);
         if (r[w].stamp < knows[w]) continue;
         if (w == warp && (int)r[w].lane == lane) continue;

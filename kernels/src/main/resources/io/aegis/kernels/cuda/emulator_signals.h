@@ -81,8 +81,7 @@ void on_time(int, siginfo_t*, void* context) {
     late = 1;
     const void* pc = place_of(context);
     if (is_kernel(pc)) {
-        begin_message();
-        add("not done after %d seconds, in a loop without end [+0x%x]", seconds, offset_of(pc));
+        say_late(pc);
         jump_out();
     }
 }

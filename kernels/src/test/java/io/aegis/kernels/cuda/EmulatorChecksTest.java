@@ -74,8 +74,8 @@ class EmulatorChecksTest {
             divides              | 32  | 1 | divides an integer by zero {7 / }
             overflows            | 32  | 1 | its local variables need more than 262144 bytes
             writes_arguments     | 32  | 1 | writes the arguments, which are read only {count = 3}
-            waits_for_a_flag     | 32  | 1 | not done after 1 seconds, as if it waited for what never comes
-            loops                | 32  | 1 | not done after 1 seconds, in a loop without end {for (}
+            waits_for_a_flag     | 32  | 1 | not done after 1 seconds: in a loop without end, or waiting for another block
+            loops                | 32  | 1 | not done after 1 seconds: in a loop without end, or waiting for another block, of which one runs at a time {for (}
             """)
     void aDefectIsFoundAndNamed(String entry, int threads, int blocks, String words) throws IOException {
         Engine engine = new EmulatorEngine(true, 1, 1);
@@ -117,6 +117,14 @@ class EmulatorChecksTest {
             int threads = entry.equals("named_barrier") ? 128 : 64;
             launch(engine, entry, threads, 1, 0);
             assertThatThrownBy(() -> launch(engine, entry, threads, 1, 1)).hasMessageContaining("race: ");
+        }
+    }
+
+    @Test
+    void anEarlierLaunchOfLargerBlocksMeansNothing() {
+        for (int threads = 32; threads <= 1024; threads *= 2) {
+            launch(CudaTwin.engine(), "all_read", 1024, 1, 0);
+            launch(CudaTwin.engine(), "own_only", threads, 1, 0);
         }
     }
 

@@ -36,9 +36,9 @@ class EmulatorEngineTest {
 
     @Test
     void wordsOfAWarp() {
-        long out = engine.allocate(4 * 64 * 15);
+        long out = engine.allocate(4 * 64 * 18);
         launch("warp_words", Engine.Grid.of(1, 64), Arguments.begin().pointer(out));
-        int[] got = ints(out, 64 * 15);
+        int[] got = ints(out, 64 * 18);
         for (int t = 0; t < 64; t++) {
             int first = t / 32 * 32;
             int lane = t % 32;
@@ -65,7 +65,10 @@ class EmulatorEngineTest {
                 (int) ((0x9E3779B9L * ((long) t << 20)) >>> 32),
                 bits(sum),
                 bits(max),
-                lane + 100 * (t / 32)
+                lane + 100 * (t / 32),
+                0x77110044 + (t << 8),
+                (int) (Double.doubleToRawLongBits(0.5 + (t ^ 9)) >>> 32),
+                (int) (Double.doubleToRawLongBits(0x1p-40 * sum) >>> 32)
             };
             for (int v = 0; v < expected.length; v++) {
                 assertThat(got[v * 64 + t]).as("word %d, thread %d", v, t).isEqualTo(expected[v]);
@@ -188,6 +191,30 @@ class EmulatorEngineTest {
         assertThat(got == e || Float.isNaN(got) && Float.isNaN(e) || Math.abs(got - e) <= 2 * Math.ulp(e))
                 .as("%s: expected %s, got %s", what, e, got)
                 .isTrue();
+    }
+
+    @Test
+    void foursOfEachFormat() {
+        float[] in = new float[128];
+        for (int i = 0; i < 128; i++) {
+            in[i] = (i - 60) * 1.0009765625f;
+        }
+        long floats = engine.allocate(4 * 256);
+        launch(
+                "fours",
+                Engine.Grid.of(1, 32),
+                Arguments.begin()
+                        .pointer(upload(MemorySegment.ofArray(in)))
+                        .pointer(floats)
+                        .pointer(engine.allocate(2 * 128))
+                        .pointer(engine.allocate(2 * 128)));
+        int[] got = ints(floats, 256);
+        for (int i = 0; i < 128; i++) {
+            assertThat(got[i]).isEqualTo(bits(in[i]));
+            float brain = Float.intBitsToFloat(bfloat16(in[i]) << 16);
+            float half = Float.float16ToFloat(Float.floatToFloat16(in[i]));
+            assertThat(got[128 + i]).as("of %s", in[i]).isEqualTo(bits(brain - half));
+        }
     }
 
     @Test

@@ -246,3 +246,19 @@ KERNEL(32, 1, overflows, Args) {
 KERNEL(32, 1, writes_arguments, Args) {
     if (a.broken) ((Args*)&a)->count = 3;
 }
+
+// No defects: the first leaves every warp as a reader, which must mean nothing to a smaller launch of the second.
+KERNEL(1024, 1, all_read, Args) {
+    SHARED(float, tile, 32);
+    if (warp() == 0) tile[lane()] = 1;
+    barrier();
+    float sum = 0;
+    for (int i = 0; i < 32; i++) sum += tile[i];
+    if (threadIdx.x == 0) a.out[0] = sum;
+}
+
+KERNEL(1024, 1, own_only, Args) {
+    SHARED(float, tile, 1024);
+    tile[threadIdx.x] = 1;
+    if (tile[threadIdx.x] != 1) a.out[0] = 1;
+}

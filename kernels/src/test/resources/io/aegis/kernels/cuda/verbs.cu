@@ -22,6 +22,9 @@ KERNEL(64, 1, warp_words, Words) {
     out[12 * 64] = as_bits(warp_sum((float)t));
     out[13 * 64] = as_bits(warp_max((float)(t ^ 21)));
     out[14 * 64] = lane() + 100 * warp();
+    out[15 * 64] = select_bytes(0x33221100u + t, 0x77665544u, 0x7104u);
+    out[16 * 64] = (u32)(as_bits(shuffle_xor(0.5 + t, 9)) >> 32);
+    out[17 * 64] = (u32)(as_bits(warp_sum(0x1p-40 * t)) >> 32);
 }
 
 KERNEL(1024, 1, block_words, Words) {
@@ -47,6 +50,20 @@ KERNEL(128, 1, named_barriers, Words) {
         a.out[round * 128 + threadIdx.x] = own[63 - t];
         barrier_of(1 + threadIdx.x / 64, 64);
     }
+}
+
+// Each thread's four numbers, through float and both halves: x, x as bf16, x as f16, one behind the other.
+struct Fours { const float* in; float* floats; u16 *brains, *halves; };
+KERNEL(32, 1, fours, Fours) {
+    float x[4];
+    load4(x, a.in + 4 * threadIdx.x);
+    store4(x, a.floats + 4 * threadIdx.x);
+    store4(x, (bf16*)a.brains + 4 * threadIdx.x);
+    store4(x, (f16*)a.halves + 4 * threadIdx.x);
+    float y[4], z[4];
+    load4(y, (const bf16*)a.brains + 4 * threadIdx.x);
+    load4(z, (const f16*)a.halves + 4 * threadIdx.x);
+    for (int i = 0; i < 4; i++) a.floats[128 + 4 * threadIdx.x + i] = y[i] - z[i];
 }
 
 struct Numbers { const float* in; u32* out; i32 count; };
