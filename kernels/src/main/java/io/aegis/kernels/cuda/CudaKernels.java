@@ -31,6 +31,8 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Matmul matmul;
     private final Normalization normalization;
     private final Elementwise elementwise;
+    private final Attention attention;
+    private final RotaryEmbedding rotaryEmbedding;
     private final Reduction reduction;
     private final Optimizer optimizer;
     private final VisionMasking visionMasking;
@@ -51,6 +53,8 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.matmul = new CudaMatmul(cuda, host.matmul());
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
+        this.attention = new CudaAttention(cuda, host.attention());
+        this.rotaryEmbedding = new CudaRotaryEmbedding(cuda, host.rotaryEmbedding());
         this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
         this.optimizer = new CudaOptimizer(cuda, host.optimizer());
         this.visionMasking = new CudaVisionMasking(cuda, host.visionMasking());
@@ -92,12 +96,12 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Attention attention() {
-        return host.attention();
+        return attention;
     }
 
     @Override
     public RotaryEmbedding rotaryEmbedding() {
-        return host.rotaryEmbedding();
+        return rotaryEmbedding;
     }
 
     @Override
