@@ -17,7 +17,7 @@ final class DecodeAttention {
     /** The widest head. */
     static final int WIDEST = 256;
 
-    private static final int SPLIT = 256;
+    private static final int SPLIT = 128;
     private static final int THREADS = 256;
 
     private final Cuda cuda;

@@ -15,7 +15,7 @@
 // Where there is one split, attention_decode writes the result itself, with the same bits.
 #include "common.cuh"
 
-enum { SPLIT = 256, WARPS = 8, THREADS = WARPS * WARP, UNROLL = 4 };
+enum { SPLIT = 128, WARPS = 8, THREADS = WARPS * WARP, UNROLL = 4 };
 enum { EACH = 16 / sizeof(TYPE), PER_ROW = DIM / EACH, LANES = PER_ROW < WARP ? PER_ROW : WARP, PIECES = PER_ROW / LANES, OWN = EACH * PIECES };
 enum { TEAMS = THREADS / LANES, STEP = TEAMS * UNROLL };
 #define INFINITE as_float(0x7f800000u)
