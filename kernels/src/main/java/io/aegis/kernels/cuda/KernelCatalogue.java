@@ -21,7 +21,10 @@ final class KernelCatalogue {
                         CudaEmbedding.variants(),
                         CudaLoss.variants(),
                         CudaMutualInformation.variants(),
-                        CudaOptimizer.variants())
+                        CudaOptimizer.variants(),
+                        CudaAttention.variants(),
+                        CudaRotaryEmbedding.variants(),
+                        CudaVisionMasking.variants())
                 .flatMap(List::stream)
                 .distinct()
                 .toList();

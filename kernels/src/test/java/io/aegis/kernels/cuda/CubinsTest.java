@@ -141,8 +141,8 @@ class CubinsTest {
                 "nothing is built: " + Compilers.probe().problem());
         List<Variant> small = List.of(VARIANT);
         Path out = folder.resolve("built");
-        CubinBuild.Summary made = CubinBuild.build(
-                small, List.of("sm_80", "sm_90a"), out, new CubinCache(folder.resolve("c")), s -> {});
+        CubinBuild.Summary made =
+                CubinBuild.build(small, List.of("sm_80", "sm_90a"), out, new CubinCache(folder.resolve("c")), s -> {});
         assertThat(made.files()).isEqualTo(2);
         Path files = out.resolve("io/aegis/kernels/cuda/cubin");
         assertThat(Files.readAllLines(files.resolve("index.tsv"))).hasSize(3);
