@@ -21,7 +21,8 @@ final class KernelCatalogue {
                         CudaEmbedding.variants(),
                         CudaLoss.variants(),
                         CudaMutualInformation.variants(),
-                        CudaOptimizer.variants())
+                        CudaOptimizer.variants(),
+                        CudaVisionMasking.variants())
                 .flatMap(List::stream)
                 .distinct()
                 .toList();

@@ -11,7 +11,8 @@
 #include "common.cuh"
 
 enum { CHUNKS = DIM / 8, PITCH = 2 * DIM + 16, SLICES = DIM / 16 };  // PITCH: bytes from row to row
-constexpr float INFINITE = __builtin_huge_valf(), LOG2_E = 1.4426950408889634f;
+#define INFINITE as_float(0x7f800000u)
+constexpr float LOG2_E = 1.4426950408889634f;
 
 // A view [B, H, rows, D]; strides in elements. Rows start at multiples of 16 bytes.
 struct Rows {

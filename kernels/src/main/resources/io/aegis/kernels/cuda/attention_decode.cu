@@ -18,7 +18,7 @@
 enum { SPLIT = 256, WARPS = 8, THREADS = WARPS * WARP, UNROLL = 4 };
 enum { EACH = 16 / sizeof(TYPE), PER_ROW = DIM / EACH, LANES = PER_ROW < WARP ? PER_ROW : WARP, PIECES = PER_ROW / LANES, OWN = EACH * PIECES };
 enum { TEAMS = THREADS / LANES, STEP = TEAMS * UNROLL };
-constexpr float INFINITE = __builtin_huge_valf();
+#define INFINITE as_float(0x7f800000u)
 
 struct Heads {
     u8* data;

@@ -16,7 +16,7 @@
 #include "common.cuh"
 
 enum { TILE = 64, THREADS = 256, SLICE = 32, SLICE_PITCH = SLICE + 4, FACTOR_PITCH = TILE + 4, GROUPS = DIM / 64, BLOCKS = DIM <= 128 ? 2 : 1 };
-constexpr float INFINITE = __builtin_huge_valf();
+#define INFINITE as_float(0x7f800000u)
 
 // A view [B, H, rows, d]; strides in elements.
 struct Heads {

@@ -10,7 +10,7 @@
 
 enum { THREADS = 256, WARPS = THREADS / WARP };
 enum { IS_F32, IS_BF16, IS_F16 };
-constexpr float INFINITE = __builtin_huge_valf();
+#define INFINITE as_float(0x7f800000u)
 
 // A view [B, H, rows, D], strides in elements.
 struct Heads {
