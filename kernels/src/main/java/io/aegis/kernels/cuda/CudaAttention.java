@@ -28,9 +28,14 @@ final class CudaAttention implements Attention {
         this.decode = new DecodeAttention(cuda);
     }
 
-    /** What a device with so many bytes of shared memory for a block may ask for. */
-    static List<Variant> variants(int sharedBytes) {
-        List<Variant> all = new ArrayList<>(MatrixAttention.variants(sharedBytes));
+    /** What any device may ask for: tiles depend on the shared memory that a block can have (CUDA C++ Programming Guide). */
+    static List<Variant> variants() {
+        List<Variant> all = new ArrayList<>();
+        for (int kilobytes : new int[] {99, 163, 227}) {
+            MatrixAttention.variants(kilobytes << 10).stream()
+                    .filter(v -> !all.contains(v))
+                    .forEach(all::add);
+        }
         all.addAll(ExactAttention.variants());
         all.addAll(DecodeAttention.variants());
         all.add(AttentionCall.PREPARE);

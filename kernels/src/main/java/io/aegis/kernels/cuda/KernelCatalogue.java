@@ -22,6 +22,8 @@ final class KernelCatalogue {
                         CudaLoss.variants(),
                         CudaMutualInformation.variants(),
                         CudaOptimizer.variants(),
+                        CudaAttention.variants(),
+                        CudaRotaryEmbedding.variants(),
                         CudaVisionMasking.variants())
                 .flatMap(List::stream)
                 .distinct()
