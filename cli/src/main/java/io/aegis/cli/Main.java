@@ -23,7 +23,8 @@ import picocli.CommandLine.Option;
             SynthesizeCommand.class,
             TokenizeCommand.class,
             MergeCommand.class,
-            DoctorCommand.class
+            DoctorCommand.class,
+            KernelsCommand.class
         })
 public final class Main implements Runnable {
     @Option(

@@ -42,6 +42,8 @@ public interface Kernels {
 
     Optimizer optimizer();
 
+    VisionMasking visionMasking();
+
     /**
      * Runs work whose kernels stay on the calling thread, with the same bits as on all of them: for callers that run side
      * by side, one a core, where sharing out each small operation costs more than it brings.

@@ -99,6 +99,11 @@ public final class RoundedKernels implements Kernels {
     }
 
     @Override
+    public VisionMasking visionMasking() {
+        return inner.visionMasking();
+    }
+
+    @Override
     public List<Choice> choices() {
         return inner.choices();
     }

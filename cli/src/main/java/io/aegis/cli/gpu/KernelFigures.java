@@ -8,6 +8,7 @@ import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
+import io.aegis.kernels.VisionMasking;
 import java.util.Locale;
 import java.util.function.Consumer;
 
@@ -49,6 +50,7 @@ final class KernelFigures {
             f.copy();
             f.fewRows();
             f.pointwise();
+            f.visionMasking();
             f.decode();
         });
     }
@@ -245,6 +247,25 @@ final class KernelFigures {
         k.elementwise().fill(second, 1);
         Optimizer.Adam c = new Optimizer.Adam(1e-4, 0.9, 0.999, 1e-8, 0.01, true, 10);
         bandwidth("Adam", 7 * one, () -> k.optimizer().adam(y, dy, first, second, c));
+        make.free();
+    }
+
+    /** The tokens of one picture and its auxiliary one, in the language model's space. */
+    private void visionMasking() {
+        long n = 1458;
+        View tokens = make.normal(DType.F32, 1, n, 4096);
+        View prompt = make.normal(DType.F32, 1, 1, 4096);
+        View samples = make.empty(DType.I64, 1);
+        k.elementwise().fill(samples, 0);
+        View cosine = make.empty(DType.F64, 1, n);
+        View importance = make.empty(DType.F64, 1, n);
+        View top = make.empty(DType.BOOL, 1, n);
+        View kept = make.empty(DType.I64, 1, n);
+        View counts = make.empty(DType.I64, 1);
+        VisionMasking.Rule rule = new VisionMasking.Rule(1, (int) n / 2, 0.5, 1, 42, 0, 0);
+        double seconds = watch.seconds(
+                () -> k.visionMasking().select(tokens, prompt, samples, rule, cosine, importance, top, kept, counts));
+        out.accept(Line.figure("vision masking f32, 1458 x 4096, one picture", seconds * 1e6, "us"));
         make.free();
     }
 

@@ -4,7 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.RoundedKernels;
 import io.aegis.kernels.View;
+import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.CudaException;
+import io.aegis.kernels.cuda.Precision;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Probe;
@@ -28,8 +33,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Directories of Llama's layout with sizes that no reference at hand has; the plain kernels in double make the values. */
 class LlamaVerificationTest {
@@ -148,6 +156,29 @@ class LlamaVerificationTest {
                             "io:some.layer_out.1",
                             "io:some.logits",
                             "io:answer.new_tokens");
+        }
+    }
+
+    /** The GPU's kernels, on the processor: every copy between the two memories that a model needs takes place. */
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void kernelsOfTheGpuPass(Precision precision) throws Exception {
+        write(DType.BF16, (io, arena) -> {});
+        Kernels kernels;
+        try {
+            kernels = CudaBackend.emulator(precision);
+        } catch (CudaException e) {
+            Assumptions.abort("the GPU's kernels are not run: " + e.getMessage());
+            return;
+        }
+        Kernels reference = precision == Precision.F32 ? null : new RoundedKernels(Backends.best(), precision.dtype());
+        try (AutoCloseable closing = (AutoCloseable) kernels) {
+            Backends.choose(kernels);
+            Rows rows = Verification.of(folder, new Verification.Computing(kernels, DType.F32, reference));
+            assertThat(rows.exitCode()).as(table(rows)).isZero();
+            assertThat(kernels.memory().liveBlocks()).isZero();
+        } finally {
+            Backends.choose(null);
         }
     }
 

@@ -9,6 +9,7 @@ import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
+import io.aegis.kernels.VisionMasking;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiConsumer;
@@ -57,7 +58,8 @@ final class Cases {
             Cases::mutualInformation,
             Cases::adam,
             Cases::modulate,
-            Cases::lookup);
+            Cases::lookup,
+            Cases::visionMasking);
 
     private Cases() {}
 
@@ -481,6 +483,28 @@ final class Cases {
                     kernels.mutualInformation().forward(x, y, px, py, out[0]);
                     kernels.mutualInformation().backward(x, y, px, py, dloss, out[1], out[2]);
                 });
+    }
+
+    /** Which tokens are chosen is the same everywhere, to the last bit of their cosines. */
+    private static Case visionMasking(Draw d) {
+        int groups = d.of(1, 2);
+        long n = groups * d.size(900);
+        View tokens = d.matrix(d.coin() ? DType.F32 : DType.BF16, d.of(1, 3), n, d.size(300));
+        View prompt = d.normal(tokens.dtype(), tokens.size(0), d.of(1, 1, 4), tokens.size(2));
+        View samples = d.indices(1 << 30, tokens.size(0));
+        int keep = d.below((int) n / groups + 1);
+        VisionMasking.Rule rule = new VisionMasking.Rule(groups, keep, 0.5, 1, 42, 7, 9);
+        return new Case(
+                "vision masking " + sizes(tokens) + " keep " + keep,
+                0,
+                0,
+                to(
+                        d.destination(DType.F64, tokens.size(0), n),
+                        d.destination(DType.BOOL, tokens.size(0), n),
+                        d.destination(DType.I64, tokens.size(0), n),
+                        d.destination(DType.I64, tokens.size(0))),
+                (kernels, out) -> kernels.visionMasking()
+                        .select(tokens, prompt, samples, rule, out[0], null, out[1], out[2], out[3]));
     }
 
     private static Case adam(Draw d) {

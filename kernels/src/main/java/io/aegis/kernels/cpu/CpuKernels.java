@@ -14,6 +14,7 @@ import io.aegis.kernels.Normalization;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.Reduction;
 import io.aegis.kernels.RotaryEmbedding;
+import io.aegis.kernels.VisionMasking;
 import java.util.List;
 
 /** The CPU for use: OpenBLAS for products, the Vector API for the rest, {@link Workers} for both. */
@@ -118,6 +119,11 @@ public final class CpuKernels implements Kernels {
     }
 
     @Override
+    public VisionMasking visionMasking() {
+        return plain.visionMasking();
+    }
+
+    @Override
     public void alone(Runnable work) {
         Workers.alone(work);
     }
@@ -142,6 +148,7 @@ public final class CpuKernels implements Kernels {
                 new Choice("embedding", vectors, "float32, float16 and bfloat16 tables"),
                 new Choice("loss", vectors, "cross-entropy of float32; distances of prototypes by the plain kernels"),
                 new Choice("mutual information", "plain Java", "microseconds a step in every model here"),
-                new Choice("optimizer", vectors, floats));
+                new Choice("optimizer", vectors, floats),
+                new Choice("vision masking", "plain Java", "sums in doubles, in one order on every device"));
     }
 }

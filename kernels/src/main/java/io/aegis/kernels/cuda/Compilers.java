@@ -50,6 +50,9 @@ final class Compilers {
     private static Probe find() {
         List<String> problems = new ArrayList<>();
         Compiler nvrtc = first(problems, nvrtcFiles(), Nvrtc::new);
+        if (nvrtc == null && System.getProperty(NVRTC) == null) {
+            nvrtc = first(problems, unpackedFiles(), Nvrtc::new);
+        }
         if (nvrtc != null) {
             return new Probe(nvrtc, null);
         }
@@ -115,6 +118,11 @@ final class Compilers {
                 isWindows()
                         ? List.of("nvrtc64_130_0.dll", "nvrtc64_120_0.dll")
                         : List.of("libnvrtc.so.13", "libnvrtc.so.12"));
+        return found;
+    }
+
+    private static Set<String> unpackedFiles() {
+        Set<String> found = new LinkedHashSet<>();
         Path unpacked = RedistJar.unpack();
         if (unpacked != null) {
             addLibraries(found, unpacked);

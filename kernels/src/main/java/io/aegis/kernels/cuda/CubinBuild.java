@@ -96,12 +96,11 @@ public final class CubinBuild {
         return new Summary(probe.compiler().name(), out, jobs.size(), bytes);
     }
 
+    /** Every variant of every architecture. */
     static List<CompileJob> jobs(List<Variant> variants, List<String> architectures) {
         List<CompileJob> jobs = new ArrayList<>();
         for (Variant v : variants) {
-            for (String arch : architectures) {
-                jobs.add(CompileJob.of(v, arch));
-            }
+            architectures.forEach(arch -> jobs.add(CompileJob.of(v, arch)));
         }
         return jobs;
     }

@@ -5,6 +5,8 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.cuda.Tiling.Tile;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
@@ -20,12 +22,18 @@ final class CudaGemm {
     private static final long LIBRARY = 1L << 30;
 
     private final Cuda cuda;
+    private final MatmulAround around;
     private final Chooser chooser;
+    /** By type and layout. */
+    private final Map<Layout, List<Tile>> tiles = new ConcurrentHashMap<>();
 
-    CudaGemm(Cuda cuda, Chooser chooser) {
+    CudaGemm(Cuda cuda, MatmulAround around, Chooser chooser) {
         this.cuda = cuda;
+        this.around = around;
         this.chooser = chooser;
     }
+
+    private record Layout(DType type, boolean aAlongK, boolean bAlongK) {}
 
     /** Cuts a product; {@link Tiling#of}, or a test's own wish. */
     interface Chooser {
@@ -43,8 +51,8 @@ final class CudaGemm {
             return (m + n) * depth * stages * DType.BF16.bytes();
         }
 
-        Tile tile(DType type, boolean aAlongK, boolean bAlongK, int sharedBytes) {
-            Variant variant = Variant.of("matmul.cu")
+        Variant variant(DType type, boolean aAlongK, boolean bAlongK) {
+            return Variant.of("matmul.cu")
                     .with("T", type == DType.BF16 ? "bf16" : "f16")
                     .with("A_ALONG_K", aAlongK ? 1 : 0)
                     .with("B_ALONG_K", bAlongK ? 1 : 0)
@@ -55,8 +63,11 @@ final class CudaGemm {
                     .with("DEPTH", depth)
                     .with("STAGES", stages)
                     .with("BLOCKS", blocks);
+        }
+
+        Tile tile(Entry kernel, int sharedBytes) {
             int resident = Math.min(blocks, (sharedBytes + RESERVED) / (shared() + RESERVED));
-            return new Tile(variant, "matmul", m, n, warpsM * warpsN * 32, shared(), resident, rate);
+            return new Tile(kernel, m, n, warpsM * warpsN * 32, shared(), resident, rate);
         }
     }
 
@@ -67,33 +78,36 @@ final class CudaGemm {
     private static final Shape MEDIUM = new Shape(128, 128, 2, 2, 32, 4, 2, 950);
     private static final Shape SMALL = new Shape(64, 64, 2, 2, 64, 3, 4, 550);
 
-    private static List<Tile> tiles(DType type, boolean aAlongK, boolean bAlongK, int sharedBytes) {
-        if (type != DType.F32) {
-            return Stream.of(LARGE.shared() <= sharedBytes ? LARGE : LARGE_SHALLOW, MEDIUM, SMALL)
-                    .map(s -> s.tile(type, aAlongK, bAlongK, sharedBytes))
-                    .toList();
-        }
-        Variant variant =
-                Variant.of("matmul_f32.cu").with("A_ALONG_K", aAlongK ? 1 : 0).with("B_ALONG_K", bAlongK ? 1 : 0);
-        return List.of(
-                new Tile(variant, "product_128x64", 128, 64, 128, 0, 3, 100),
-                new Tile(variant, "product_64x64", 64, 64, 256, 0, 3, 70));
+    private static Variant float32(boolean aAlongK, boolean bAlongK) {
+        return Variant.of("matmul_f32.cu").with("A_ALONG_K", aAlongK ? 1 : 0).with("B_ALONG_K", bAlongK ? 1 : 0);
     }
 
     /** All that any device can ask for. */
     static List<Variant> variants() {
-        List<Variant> all = new ArrayList<>(List.of(Product.variant()));
-        for (DType type : List.of(DType.F32, DType.F16, DType.BF16)) {
-            for (int layout = 0; layout < 4; layout++) {
-                for (int shared : new int[] {LARGE_SHALLOW.shared(), LARGE.shared()}) {
-                    tiles(type, (layout & 1) != 0, (layout & 2) != 0, shared).stream()
-                            .map(Tile::variant)
-                            .filter(v -> !all.contains(v))
-                            .forEach(all::add);
-                }
+        List<Variant> all = new ArrayList<>(List.of(MatmulAround.FILE));
+        for (int layout = 0; layout < 4; layout++) {
+            boolean a = (layout & 1) != 0;
+            boolean b = (layout & 2) != 0;
+            all.add(float32(a, b));
+            for (Shape shape : List.of(LARGE, LARGE_SHALLOW, MEDIUM, SMALL)) {
+                all.add(shape.variant(DType.F16, a, b));
+                all.add(shape.variant(DType.BF16, a, b));
             }
         }
         return all;
+    }
+
+    private List<Tile> tiles(DType type, boolean aAlongK, boolean bAlongK) {
+        if (type == DType.F32) {
+            Variant variant = float32(aAlongK, bAlongK);
+            return List.of(
+                    new Tile(new Entry(cuda, variant, "product_128x64"), 128, 64, 128, 0, 3, 100),
+                    new Tile(new Entry(cuda, variant, "product_64x64"), 64, 64, 256, 0, 3, 70));
+        }
+        int shared = cuda.properties().sharedBytes();
+        return Stream.of(LARGE.shared() <= shared ? LARGE : LARGE_SHALLOW, MEDIUM, SMALL)
+                .map(s -> s.tile(new Entry(cuda, s.variant(type, aAlongK, bAlongK), "matmul"), shared))
+                .toList();
     }
 
     void multiply(Product p) {
@@ -104,11 +118,10 @@ final class CudaGemm {
             if (type != DType.F32 && multiplyByLibrary(p, a, b, scratch)) {
                 return;
             }
-            Engine.Properties device = cuda.properties();
-            List<Tile> tiles = tiles(type, a.isAlongK(), b.isAlongK(), device.sharedBytes());
+            Layout layout = new Layout(type, a.isAlongK(), b.isAlongK());
             Tiling tiling = chooser.choose(
-                    tiles,
-                    device.multiprocessors(),
+                    tiles.computeIfAbsent(layout, l -> tiles(l.type(), l.aAlongK(), l.bAlongK())),
+                    cuda.properties().multiprocessors(),
                     p.m(),
                     p.n(),
                     p.k(),
@@ -131,7 +144,7 @@ final class CudaGemm {
                     matrix,
                     p.batches().inner() * matrix);
             launch(p, a, b, tiling, p.into(c), part);
-            p.sumParts(cuda, parts, tiling.parts());
+            around.sumParts(p, parts, tiling.parts());
         }
     }
 
@@ -154,7 +167,7 @@ final class CudaGemm {
         if (!cuda.multiplyByLibrary(a, b, part, DType.F32, p.partLeading(), false)) {
             return false;
         }
-        p.sumParts(cuda, part, 1);
+        around.sumParts(p, part, 1);
         return true;
     }
 
@@ -170,7 +183,7 @@ final class CudaGemm {
 
     private Operand readable(Product p, Operand x, DType type, Cuda.Scratch scratch) {
         boolean asItLies = x.dtype() == type && x.isReadable() && (type != DType.F32 || x.isWhole(4));
-        return asItLies ? x : p.dense(cuda, scratch, x, type);
+        return asItLies ? x : around.dense(p, scratch, x, type);
     }
 
     private void launch(Product p, Operand a, Operand b, Tiling tiling, Product to, long part) {
@@ -197,16 +210,15 @@ final class CudaGemm {
                     .i32((int) inner)
                     .i32(Math.ceilDiv(p.m(), tile.m()))
                     .i32(Math.ceilDiv(p.n(), tile.n()));
-            cuda.launch(
-                    tile.variant(),
-                    tile.entry(),
-                    new Engine.Grid(
-                            tile.blocks(p.m(), p.n()),
-                            1,
-                            inner * outer * tiling.parts(),
-                            tile.threads(),
-                            tile.shared()),
-                    arguments);
+            tile.kernel()
+                    .launch(
+                            new Engine.Grid(
+                                    tile.blocks(p.m(), p.n()),
+                                    1,
+                                    inner * outer * tiling.parts(),
+                                    tile.threads(),
+                                    tile.shared()),
+                            arguments);
         });
     }
 }

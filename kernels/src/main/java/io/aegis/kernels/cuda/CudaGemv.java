@@ -3,6 +3,7 @@ package io.aegis.kernels.cuda;
 import io.aegis.kernels.DType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Products of few rows (gemv.cu), float32 arithmetic on the weights as they are stored, in every precision: the time is what
@@ -23,50 +24,87 @@ final class CudaGemv {
 
     private static final int WARP_BYTES = 32 * 16;
     private static final int MOST_GROUPS = 65535;
-    private static final long FARTHEST_ROW = 1 << 28;
 
     private final Cuda cuda;
+    private final MatmulAround around;
+    /** By weight, by whether it lies along K, by the logarithm of the rows together. */
+    private final Entry[][][] kernels = new Entry[Weight.values().length][2][];
 
-    CudaGemv(Cuda cuda) {
+    CudaGemv(Cuda cuda, MatmulAround around) {
         this.cuda = cuda;
+        this.around = around;
+        for (Weight weight : Weight.values()) {
+            for (int alongK = 0; alongK < 2; alongK++) {
+                Variant variant = variant(weight, alongK);
+                kernels[weight.ordinal()][alongK] = IntStream.of(1, 2, 4, 8)
+                        .mapToObj(rows -> new Entry(cuda, variant, "gemv_" + rows))
+                        .toArray(Entry[]::new);
+            }
+        }
     }
 
-    private static Variant variant(String weight, boolean alongK) {
-        return Variant.of("gemv.cu").with("WEIGHT", weight).with("ALONG_K", alongK ? 1 : 0);
+    /** How a weight is stored. */
+    enum Weight {
+        F32(32),
+        F16(16),
+        BF16(16),
+        INT8(8),
+        INT4(4);
+
+        private final int bits;
+
+        Weight(int bits) {
+            this.bits = bits;
+        }
+
+        /** So many in 16 bytes. */
+        int chunk() {
+            return 128 / bits;
+        }
+
+        static Weight of(DType dtype) {
+            return switch (dtype) {
+                case F32 -> F32;
+                case F16 -> F16;
+                case BF16 -> BF16;
+                default -> throw new IllegalArgumentException("weights are F32, F16 or BF16, not " + dtype);
+            };
+        }
+    }
+
+    private static Variant variant(Weight weight, int alongK) {
+        return Variant.of("gemv.cu").with("WEIGHT", weight).with("ALONG_K", alongK);
     }
 
     static List<Variant> variants() {
         List<Variant> all = new ArrayList<>();
-        for (DType type : List.of(DType.F32, DType.F16, DType.BF16)) {
-            all.add(variant(type.name(), true));
-            all.add(variant(type.name(), false));
+        for (Weight weight : Weight.values()) {
+            all.add(variant(weight, 1));
+            if (weight.bits >= Weight.F16.bits) {
+                all.add(variant(weight, 0));
+            }
         }
-        all.add(variant("INT8", true));
-        all.add(variant("INT4", true));
         return all;
     }
 
     void multiply(Product p) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
-            Operand w = p.b().isReadable() ? p.b() : p.dense(cuda, scratch, p.b(), p.b().dtype());
-            Weights weights = new Weights(w.dtype().name(), w, 8 * w.dtype().bytes(), 0, 0);
-            multiply(p, x(p, scratch), weights);
+            Operand w = p.b().isReadable() ? p.b() : around.dense(p, scratch, p.b(), p.b().dtype());
+            multiply(p, x(p, scratch), new Weights(Weight.of(w.dtype()), w, 0, 0));
         }
     }
 
     /**
      * Weights as gemv.cu reads them.
      *
-     * @param name of its macro WEIGHT
-     * @param w strides in elements of the operand's dtype; of packed weights in bytes
-     * @param bits of a weight
+     * @param w strides in elements of its dtype, which of packed weights are bytes
      * @param scales address of float32 [N, K / group], or 0
-     * @param group a power of two
+     * @param group a power of two, or 0
      */
-    record Weights(String name, Operand w, int bits, long scales, int group) {}
+    record Weights(Weight weight, Operand w, long scales, int group) {}
 
-    /** As {@link #multiply(Product)} with other weights than numbers. */
-    void multiplyQuantised(Product p, Weights weights) {
+    /** As the other, with weights that are given beside the product. */
+    void multiply(Product p, Weights weights) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             multiply(p, x(p, scratch), weights);
         }
@@ -75,19 +113,20 @@ final class CudaGemv {
     /** x as float32, along K. */
     private Operand x(Product p, Cuda.Scratch scratch) {
         Operand a = p.a();
-        boolean asItLies = a.dtype() == DType.F32 && a.isAlongK() && a.isReadable() && a.acrossStride() < FARTHEST_ROW;
-        return asItLies ? a : p.denseRows(cuda, scratch, a, DType.F32);
+        boolean asItLies = a.dtype() == DType.F32 && a.isAlongK() && a.isReadable();
+        return asItLies ? a : around.dense(p, scratch, a, DType.F32, true);
     }
 
     private void multiply(Product p, Operand x, Weights weights) {
         Operand w = weights.w();
         boolean alongK = w.isAlongK();
-        int chunk = 128 / weights.bits();
+        int chunk = weights.weight().chunk();
         int splits = alongK ? splits(p) : 1;
         long blocks = alongK
                 ? Math.ceilDiv((long) p.n(), OUTPUTS * (WARPS / splits))
                 : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * chunk);
         int together = p.m() > 4 ? TOGETHER : p.m() == 3 ? 4 : p.m();
+        Entry kernel = kernels[weights.weight().ordinal()][alongK ? 1 : 0][Integer.numberOfTrailingZeros(together)];
         long bytes = w.dtype().bytes();
         int shift = weights.group() == 0 ? 0 : Integer.numberOfTrailingZeros(weights.group() / chunk);
         for (long row = 0; row < p.m(); row += (long) MOST_GROUPS * together) {
@@ -114,11 +153,8 @@ final class CudaGemv {
                         .i32((int) inner)
                         .i32(splits)
                         .i32(shift);
-                cuda.launch(
-                        variant(weights.name(), alongK),
-                        "gemv_" + together,
-                        new Engine.Grid(blocks, Math.ceilDiv(rows, together), inner * outer, THREADS, 0),
-                        arguments);
+                kernel.launch(
+                        new Engine.Grid(blocks, Math.ceilDiv(rows, together), inner * outer, THREADS, 0), arguments);
             });
         }
     }

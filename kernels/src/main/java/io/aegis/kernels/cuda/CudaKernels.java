@@ -15,6 +15,7 @@ import io.aegis.kernels.Normalization;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.Reduction;
 import io.aegis.kernels.RotaryEmbedding;
+import io.aegis.kernels.VisionMasking;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -30,8 +31,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Matmul matmul;
     private final Normalization normalization;
     private final Elementwise elementwise;
+    private final Attention attention;
+    private final RotaryEmbedding rotaryEmbedding;
     private final Reduction reduction;
     private final Optimizer optimizer;
+    private final VisionMasking visionMasking;
     private final MutualInformation mutualInformation;
     private final Loss loss;
     private final Embedding embedding;
@@ -49,8 +53,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.matmul = new CudaMatmul(cuda, host.matmul());
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
+        this.attention = new CudaAttention(cuda, host.attention());
+        this.rotaryEmbedding = new CudaRotaryEmbedding(cuda, host.rotaryEmbedding());
         this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
         this.optimizer = new CudaOptimizer(cuda, host.optimizer());
+        this.visionMasking = new CudaVisionMasking(cuda, host.visionMasking());
         this.mutualInformation = new CudaMutualInformation(cuda, host.mutualInformation());
         this.loss = new CudaLoss(cuda, host.loss());
         this.embedding = new CudaEmbedding(cuda, host.embedding());
@@ -89,12 +96,12 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public Attention attention() {
-        return host.attention();
+        return attention;
     }
 
     @Override
     public RotaryEmbedding rotaryEmbedding() {
-        return host.rotaryEmbedding();
+        return rotaryEmbedding;
     }
 
     @Override
@@ -135,6 +142,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public Optimizer optimizer() {
         return optimizer;
+    }
+
+    @Override
+    public VisionMasking visionMasking() {
+        return visionMasking;
     }
 
     @Override

@@ -15,10 +15,12 @@ import java.util.List;
  * stored.
  */
 final class CudaMatmul implements Matmul {
-    private static final long LARGEST = 1 << 30;
+    /** Rows of a dense copy stay below what {@link Operand#isReadable} asks for. */
+    private static final long LARGEST = (1 << 25) - 8;
 
     private final Matmul host;
     private final Cuda cuda;
+    private final MatmulAround around;
     private final CudaGemm gemm;
     private final CudaGemv gemv;
 
@@ -29,8 +31,9 @@ final class CudaMatmul implements Matmul {
     CudaMatmul(Cuda cuda, Matmul host, CudaGemm.Chooser chooser) {
         this.host = host;
         this.cuda = cuda;
-        this.gemm = new CudaGemm(cuda, chooser);
-        this.gemv = new CudaGemv(cuda);
+        this.around = new MatmulAround(cuda);
+        this.gemm = new CudaGemm(cuda, around, chooser);
+        this.gemv = new CudaGemv(cuda, around);
     }
 
     /** All that any device can ask for. */
@@ -63,9 +66,9 @@ final class CudaMatmul implements Matmul {
         return isFloat(a)
                 && isFloat(b)
                 && isFloat(c)
-                && c.size(-2) < LARGEST
-                && c.size(-1) < LARGEST
-                && a.size(-1) < LARGEST
+                && c.size(-2) <= LARGEST
+                && c.size(-1) <= LARGEST
+                && a.size(-1) <= LARGEST
                 && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous());
     }
 
@@ -84,7 +87,7 @@ final class CudaMatmul implements Matmul {
         }
         Product p = Product.of(cuda, a, b, c, epilogue, batches);
         if (p.k() == 0) {
-            p.sumParts(cuda, 0, 0);
+            around.sumParts(p, 0, 0);
         } else if (alone || p.m() <= CudaGemv.TOGETHER && p.b().isReadable()) {
             gemv.multiply(p);
         } else {

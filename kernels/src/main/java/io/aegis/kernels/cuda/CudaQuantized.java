@@ -17,7 +17,7 @@ final class CudaQuantized {
 
     CudaQuantized(Cuda cuda) {
         this.cuda = cuda;
-        this.gemv = new CudaGemv(cuda);
+        this.gemv = new CudaGemv(cuda, new MatmulAround(cuda));
     }
 
     /**
@@ -53,10 +53,8 @@ final class CudaQuantized {
         require(address % ALIGNMENT == 0, "rows are dense and 16-byte aligned", weights);
         Product p = Product.of(cuda, x, y, epilogue);
         Operand w = new Operand(address, weights.dtype(), n, weights.size(1), row, 1, 0, 0);
-        gemv.multiplyQuantised(
-                p,
-                new CudaGemv.Weights(
-                        packed ? "INT4" : "INT8", w, packed ? 4 : 8, cuda.read(scales), Math.toIntExact(group)));
+        CudaGemv.Weight weight = packed ? CudaGemv.Weight.INT4 : CudaGemv.Weight.INT8;
+        gemv.multiply(p, new CudaGemv.Weights(weight, w, cuda.read(scales), (int) group));
     }
 
     private static void require(boolean condition, String expected, View given) {

@@ -27,7 +27,12 @@ final class DeviceMemory implements Memory {
 
     private final Engine engine;
     private final Device device;
-    private final TreeMap<Long, ArrayDeque<Long>> free = new TreeMap<>();
+    private final FreeBlocks free = new FreeBlocks();
+    /** The blocks of recorded graphs, by address. */
+    private final Map<Long, FreeBlocks> reserved = new HashMap<>();
+    /** Where this thread takes blocks from while it records a graph. */
+    private final ThreadLocal<FreeBlocks> recording = new ThreadLocal<>();
+
     private final TreeMap<Long, ArrayDeque<MemorySegment>> freeHost = new TreeMap<>();
     private final ReferenceQueue<Buffer> dropped = new ReferenceQueue<>();
     private final Map<Reference<? extends Buffer>, Residence> guests = new HashMap<>();
@@ -52,15 +57,13 @@ final class DeviceMemory implements Memory {
     synchronized long take(long bytes) {
         collect();
         long size = rounded(bytes);
-        Map.Entry<Long, ArrayDeque<Long>> fit = free.ceilingEntry(size);
-        long address;
-        if (fit != null && fit.getKey() == size) {
-            address = fit.getValue().pop();
-            if (fit.getValue().isEmpty()) {
-                free.remove(fit.getKey());
-            }
-        } else {
+        FreeBlocks own = recording.get();
+        long address = (own == null ? free : own).take(size);
+        if (address == 0) {
             address = allocate(size);
+            if (own != null) {
+                reserved.put(address, own);
+            }
         }
         liveBytes += size;
         peakBytes = Math.max(peakBytes, liveBytes);
@@ -76,7 +79,47 @@ final class DeviceMemory implements Memory {
         long size = rounded(bytes);
         liveBytes -= size;
         engine.use(address, 0);
-        free.computeIfAbsent(size, s -> new ArrayDeque<>()).push(address);
+        reserved.getOrDefault(address, free).give(address, size);
+    }
+
+    /**
+     * Records a graph. Memory that {@code work} takes belongs to the graph until it is closed, so that nothing else is
+     * there when it runs; what it gives back it takes again itself. Kernels, weights and counters that are not there yet
+     * should be: run the work once before.
+     *
+     * @see Engine#record
+     */
+    Engine.Graph record(Runnable work) {
+        FreeBlocks own = new FreeBlocks();
+        Engine.Graph graph = null;
+        recording.set(own);
+        try {
+            graph = engine.record(work);
+        } finally {
+            recording.remove();
+            if (graph == null) {
+                dissolve(own);
+            }
+        }
+        Engine.Graph recorded = graph;
+        return new Engine.Graph() {
+            @Override
+            public void launch() {
+                recorded.launch();
+            }
+
+            @Override
+            public void close() {
+                recorded.close();
+                dissolve(own);
+            }
+        };
+    }
+
+    /** A graph's blocks are as all others again. */
+    private synchronized void dissolve(FreeBlocks own) {
+        reserved.values().removeIf(o -> o == own);
+        free.giveAll(own);
     }
 
     /** Host memory for a copy, of at least so many bytes: opening and closing an arena each time is too slow. */
@@ -158,8 +201,7 @@ final class DeviceMemory implements Memory {
 
     @Override
     public synchronized void trim() {
-        free.values().forEach(addresses -> addresses.forEach(engine::free));
-        free.clear();
+        free.clear(engine::free);
         freeHost.clear();
     }
 

@@ -44,6 +44,9 @@ final class DriverEngine implements Engine {
     private final long context;
     private final long stream;
     private CublasLt.Found products;
+    /** Null unless somebody asked for it. */
+    private final LaunchProfile profile;
+
     private final Staging staging;
     private final LaunchHistory history = new LaunchHistory();
     private final Map<Long, Long> allocations = new ConcurrentHashMap<>();
@@ -90,6 +93,7 @@ final class DriverEngine implements Engine {
             }
         }
         this.stream = made;
+        this.profile = Boolean.getBoolean(LaunchProfile.PROPERTY) ? new LaunchProfile(driver) : null;
         this.staging = new Staging(driver, stream, STAGING_BYTES);
     }
 
@@ -235,11 +239,19 @@ final class DriverEngine implements Engine {
         try {
             enter();
             f.allow(grid.shared());
-            driver.launch(f.handle, grid, queue, array);
+            if (profile == null) {
+                driver.launch(f.handle, grid, queue, array);
+            } else {
+                profile.around(entryName(f), queue, () -> driver.launch(f.handle, grid, queue, array));
+            }
             launched(queue, new LaunchHistory.Launch(f, grid));
         } catch (CudaException e) {
             throw failure(new LaunchHistory.Launch(f, grid).toString(), e);
         }
+    }
+
+    private static String entryName(Function f) {
+        return f.entry() + " of " + f.variant();
     }
 
     private void launched(long queue, Object what) {
@@ -332,6 +344,9 @@ final class DriverEngine implements Engine {
         }
         closed = true;
         quietly(() -> driver.setContext(context));
+        if (profile != null) {
+            quietly(profile::close);
+        }
         for (AutoCloseable o : owned) {
             quietly(o::close);
         }

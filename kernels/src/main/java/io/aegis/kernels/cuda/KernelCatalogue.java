@@ -12,6 +12,21 @@ final class KernelCatalogue {
 
     /** All of them, family by family. */
     static List<Variant> variants() {
-        return Stream.of(CudaNormalization.variants()).flatMap(List::stream).toList();
+        return Stream.of(
+                        CudaMatmul.variants(),
+                        CudaNormalization.variants(),
+                        CudaConvolution.variants(),
+                        CudaElementwise.variants(),
+                        CudaReduction.variants(),
+                        CudaEmbedding.variants(),
+                        CudaLoss.variants(),
+                        CudaMutualInformation.variants(),
+                        CudaOptimizer.variants(),
+                        CudaAttention.variants(),
+                        CudaRotaryEmbedding.variants(),
+                        CudaVisionMasking.variants())
+                .flatMap(List::stream)
+                .distinct()
+                .toList();
     }
 }

@@ -16,6 +16,8 @@ record Operand(
         long innerStride,
         long outerStride) {
     private static final int ALIGNMENT = 16;
+    /** Kernels step through a few rows in 32 bits. */
+    private static final long FARTHEST_ROW = 1 << 25;
 
     Operand {
         acrossStride = across == 1 ? 0 : acrossStride;
@@ -41,6 +43,7 @@ record Operand(
     boolean isReadable() {
         return (isAlongK() || isAcrossK())
                 && address % ALIGNMENT == 0
+                && leading() < FARTHEST_ROW
                 && isMultiple(leading())
                 && isMultiple(innerStride)
                 && isMultiple(outerStride);

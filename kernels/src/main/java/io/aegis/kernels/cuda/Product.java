@@ -14,9 +14,6 @@ import io.aegis.kernels.View;
  * @param batches sizes of the two batch dimensions; strides are in the operands
  */
 record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, Epilogue epilogue, Batches batches) {
-    private static final Variant AROUND = Variant.of("matmul_around.cu");
-    private static final int THREADS = 256;
-    private static final int EIGHT = 8;
     private static final int FOUR = 4;
 
     static Product of(Cuda cuda, View a, View b, View c, Epilogue epilogue, Batches batches) {
@@ -48,10 +45,6 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
                 v.stride(along),
                 batches.innerStrides()[index],
                 batches.outerStrides()[index]);
-    }
-
-    static Variant variant() {
-        return AROUND;
     }
 
     /** Where b is the same for all of the inner batch dimension, and its rows of a and c follow each other, they are one matrix. */
@@ -90,66 +83,6 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
         return new Operand(x.address(), x.dtype(), across, x.along(), stride, x.alongStride(), x.outerStride(), 0);
     }
 
-    /**
-     * An operand in memory of its own, rounded or widened: rows along what lies side by side already, a multiple of 8 long and
-     * zero behind their end.
-     */
-    Operand dense(Cuda cuda, Cuda.Scratch scratch, Operand x, DType to) {
-        return dense(cuda, scratch, x, to, x.isAlongK() || x.acrossStride() != 1);
-    }
-
-    /** As {@link #dense}, the rows along K whatever the operand's are. */
-    Operand denseRows(Cuda cuda, Cuda.Scratch scratch, Operand x, DType to) {
-        return dense(cuda, scratch, x, to, true);
-    }
-
-    private Operand dense(Cuda cuda, Cuda.Scratch scratch, Operand x, DType to, boolean alongK) {
-        long rows = alongK ? x.across() : x.along();
-        long columns = alongK ? x.along() : x.across();
-        long leading = Math.ceilDiv(columns, EIGHT) * EIGHT;
-        long inner = x.innerStride() == 0 ? 1 : batches.inner();
-        long outer = x.outerStride() == 0 ? 1 : batches.outer();
-        long address = scratch.take(to, inner * outer * rows * leading);
-        long rowStride = alongK ? x.acrossStride() : x.alongStride();
-        long columnStride = alongK ? x.alongStride() : x.acrossStride();
-        boolean aligned = (columns == 1 || columnStride == 1)
-                && x.address() % 16 == 0
-                && aligned(x, rowStride)
-                && aligned(x, x.innerStride())
-                && aligned(x, x.outerStride());
-        Arguments arguments = Arguments.begin()
-                .pointer(x.address())
-                .pointer(address)
-                .i64(rows)
-                .i64(columns)
-                .i64(leading)
-                .i64(inner * outer)
-                .i64(inner)
-                .i64(rowStride)
-                .i64(columnStride)
-                .i64(x.innerStride())
-                .i64(x.outerStride())
-                .i32(code(x.dtype()))
-                .i32(code(to))
-                .i32(aligned ? 1 : 0)
-                .i32(0);
-        cuda.launch(AROUND, "dense", Engine.Grid.cover(inner * outer * rows * leading / EIGHT, THREADS), arguments);
-        long matrix = rows * leading;
-        return new Operand(
-                address,
-                to,
-                x.across(),
-                x.along(),
-                alongK ? leading : 1,
-                alongK ? 1 : leading,
-                x.innerStride() == 0 ? 0 : matrix,
-                x.outerStride() == 0 ? 0 : inner * matrix);
-    }
-
-    private static boolean aligned(Operand x, long stride) {
-        return stride * x.dtype().bytes() % 16 == 0;
-    }
-
     /** The same, with its sums stored elsewhere as they are. */
     Product into(Operand other) {
         return new Product(m, n, k, a, b, other, 0, Epilogue.NONE, batches);
@@ -168,22 +101,6 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
                 c.innerStride(),
                 c.outerStride());
         return new Product(m, n, k, a, b, rest, bias, epilogue, batches);
-    }
-
-    /** c from float32 parts [parts, batch, M, N rounded up to 4], or from none where there is nothing to be summed over. */
-    void sumParts(Cuda cuda, long address, int parts) {
-        long leading = partLeading();
-        Arguments arguments = output(Arguments.begin().pointer(address).i64(batches.count() * m * leading), 0, 0)
-                .i64(m)
-                .i64(n)
-                .i64(leading)
-                .i64(batches.count())
-                .i64(batches.inner())
-                .i64(c.innerStride())
-                .i64(c.outerStride())
-                .i32(parts)
-                .i32(0);
-        cuda.launch(AROUND, "sum_parts", Engine.Grid.cover(batches.count() * m * leading / FOUR, THREADS), arguments);
     }
 
     /** Elements from row to row of a part. */

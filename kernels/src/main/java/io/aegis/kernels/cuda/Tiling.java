@@ -26,11 +26,12 @@ record Tiling(Tile tile, int part, int parts) {
     /**
      * A kernel's block.
      *
+     * @param m rows of c, beside {@code n} columns
      * @param shared bytes of dynamic shared memory
      * @param resident blocks that a multiprocessor holds at a time
      * @param rate multiply-adds a clock of a full multiprocessor; what counts is how tiles compare
      */
-    record Tile(Variant variant, String entry, int m, int n, int threads, int shared, int resident, double rate) {
+    record Tile(Entry kernel, int m, int n, int threads, int shared, int resident, double rate) {
         long blocks(long rows, long columns) {
             return Math.ceilDiv(rows, m) * Math.ceilDiv(columns, n);
         }

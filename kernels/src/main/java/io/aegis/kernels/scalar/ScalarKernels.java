@@ -20,6 +20,7 @@ public final class ScalarKernels implements Kernels {
     private final Loss loss = new ScalarLoss();
     private final MutualInformation mutualInformation = new ScalarMutualInformation();
     private final Optimizer optimizer = new ScalarOptimizer();
+    private final VisionMasking visionMasking = new ScalarVisionMasking();
 
     @Override
     public String name() {
@@ -87,6 +88,11 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public VisionMasking visionMasking() {
+        return visionMasking;
+    }
+
+    @Override
     public List<Choice> choices() {
         return Stream.of(
                         "matmul",
@@ -99,7 +105,8 @@ public final class ScalarKernels implements Kernels {
                         "embedding",
                         "loss",
                         "mutual information",
-                        "optimizer")
+                        "optimizer",
+                        "vision masking")
                 .map(family -> new Choice(family, "plain Java", "double accumulators, one thread: the oracle"))
                 .toList();
     }

@@ -22,19 +22,16 @@
 
 enum { QUERIES = 128, KEYS = 64, WARPS = QUERIES / ROWS, THREADS = WARPS * WARP, BLOCKS = ROWS == 16 ? 1 : 2 };
 enum { BANDS = ROWS / 16, HELD = ROWS == 16 || DIM <= 64, TILE = KEYS * PITCH };
-constexpr float LAG = 8, INFINITE = __builtin_huge_valf(), LOG2_E = 1.4426950408889634f;
+constexpr float LAG = 8;
 
 struct Args {
     Rows q, k, v;
-    u8* out;
-    i64 out_batch, out_head, out_row;
+    Output out;
     float* lse;  // or null
     i64 lse_batch, lse_head, lse_row;
     const u32* seen;  // [B, words], a bit a key; or null
     i64 words;
     i32 heads, group, n, m, d, causal;
-    i32 wide;   // O is float32
-    i32 pairs;  // O's rows start at even elements
     float scale;
 };
 
@@ -144,26 +141,6 @@ template <bool MASKED> DEVICE void step(Warp& w, const u8* shared, int q, int k,
     add_values(w, s, shared, k + TILE);
 }
 
-DEVICE void store_pair(u8* row, int column, float x, float y, const Args& a) {
-    if (a.wide) {
-        float* to = (float*)row + column;
-        if (a.pairs && column + 1 < a.d) {
-            *(u64*)to = (u64)as_bits(y) << 32 | as_bits(x);
-        } else {
-            if (column < a.d) to[0] = x;
-            if (column + 1 < a.d) to[1] = y;
-        }
-    } else {
-        TYPE* to = (TYPE*)row + column;
-        if (a.pairs && column + 1 < a.d) {
-            *(u32*)to = pack(x, y, TYPE());
-        } else {
-            if (column < a.d) from_float(x, to[0]);
-            if (column + 1 < a.d) from_float(y, to[1]);
-        }
-    }
-}
-
 // One block for 128 queries of a head.
 KERNEL(THREADS, BLOCKS, attention_forward, Args) {
     DYNAMIC_SHARED(shared);
@@ -241,11 +218,7 @@ KERNEL(THREADS, BLOCKS, attention_forward, Args) {
             float share = sum == 0 ? 0 : 1 / sum;
             int i = first + warp() * ROWS + 16 * band + 8 * half + lane() / 4;
             if (i < a.n) {
-                u8* row = a.out + (b * a.out_batch + head * a.out_head + i * a.out_row) * (a.wide ? 4 : 2);
-#pragma unroll
-                for (int t = 0; t < DIM / 8; t++) {
-                    store_pair(row, 8 * t + 2 * (lane() % 4), w.o[band][t][2 * half] * share, w.o[band][t][2 * half + 1] * share, a);
-                }
+                store_row(a.out, b, head, i, a.d, w.o[band], half, share);
                 if (a.lse && lane() % 4 == 0) {
                     a.lse[b * a.lse_batch + head * a.lse_head + i * a.lse_row] =
                         sum == 0 ? -INFINITE : w.max[band][half] * a.scale + logf(sum);

@@ -11,6 +11,8 @@
 #include "common.cuh"
 
 enum { CHUNKS = DIM / 8, PITCH = 2 * DIM + 16, SLICES = DIM / 16 };  // PITCH: bytes from row to row
+#define INFINITE as_float(0x7f800000u)
+constexpr float LOG2_E = 1.4426950408889634f;
 
 // A view [B, H, rows, D]; strides in elements. Rows start at multiples of 16 bytes.
 struct Rows {
@@ -59,3 +61,39 @@ DEVICE void round_to_factor(u32 (&a)[4], const float (&left)[4], const float (&r
 
 // The lowest `count` of 32 bits; all for 32 and more, none for 0 and less.
 DEVICE u32 lowest(int count) { return count >= 32 ? 0xffffffffu : count <= 0 ? 0u : (1u << count) - 1; }
+
+// A view [B, H, rows, D] of results; strides in elements.
+struct Output {
+    u8* data;  // or null: nobody wants it
+    i64 batch, head, row;
+    i32 wide;   // float32, else TYPE
+    i32 pairs;  // rows start at even elements of a buffer that starts at an even one
+};
+
+// Row `half` (0: the upper 8, 1: the lower) of accumulators of 16 rows and DIM columns, times `by`.
+DEVICE void store_row(const Output& to, int b, int h, int row, int d, const float (&x)[DIM / 8][4], int half, float by) {
+    i64 at = b * to.batch + h * to.head + row * to.row;
+#pragma unroll
+    for (int tile = 0; tile < DIM / 8; tile++) {
+        int column = 8 * tile + 2 * (lane() % 4);
+        float left = x[tile][2 * half] * by, right = x[tile][2 * half + 1] * by;
+        bool both = to.pairs && column + 1 < d;
+        if (to.wide) {
+            float* p = (float*)to.data + at + column;
+            if (both) {
+                *(u64*)p = (u64)as_bits(right) << 32 | as_bits(left);
+            } else {
+                if (column < d) p[0] = left;
+                if (column + 1 < d) p[1] = right;
+            }
+        } else {
+            TYPE* p = (TYPE*)to.data + at + column;
+            if (both) {
+                *(u32*)p = pack(left, right, TYPE());
+            } else {
+                if (column < d) from_float(left, p[0]);
+                if (column + 1 < d) from_float(right, p[1]);
+            }
+        }
+    }
+}

@@ -69,6 +69,9 @@ DEVICE u32 as_bits(float x) { return __float_as_uint(x); }
 DEVICE double as_double(u64 x) { return __longlong_as_double((i64)x); }
 DEVICE u64 as_bits(double x) { return (u64)__double_as_longlong(x); }
 
+// x, but the compiler does not know: what was computed from it before is computed again rather than kept in registers.
+DEVICE u32 again(u32 x) { asm volatile("" : "+r"(x)); return x; }
+
 // Fast approximations, good to about 2 units in the last place of float32's 24 bits.
 DEVICE float ex2(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
 DEVICE float lg2(float x) { float y; asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }

@@ -111,6 +111,8 @@ DEVICE u32 as_bits(float x) { u32 y; memcpy(&y, &x, 4); return y; }
 DEVICE double as_double(u64 x) { double y; memcpy(&y, &x, 8); return y; }
 DEVICE u64 as_bits(double x) { u64 y; memcpy(&y, &x, 8); return y; }
 
+DEVICE u32 again(u32 x) { return x; }
+
 DEVICE void barrier() { emulator::barrier(); }
 DEVICE void warp_barrier() { emulator::warp_barrier(); }
 DEVICE void barrier_of(int id, int threads) { emulator::barrier_of(id, threads); }

@@ -34,7 +34,7 @@ enum {
 struct Args {
     const T* a;
     const T* b;
-    i64 a_leading, b_leading;
+    i64 a_leading, b_leading;  // below 2^25
     i64 a_inner, a_outer, b_inner, b_outer, c_inner, c_outer;  // strides of the two batch dimensions
     i64 c_part;
     Output c;
@@ -61,39 +61,36 @@ template <int EXTENT, bool ALONG_K> struct Tiles {
     }
 
     const T* from;   // this thread's first chunk of the next tile
-    i64 row_stride;  // elements between its chunks
-    i64 tile_stride;
+    i32 row_stride;  // elements between its chunks
     u32 to;          // place in a stage
-    i32 row, column; // of the first chunk: across K and along it, or the other way round
-    i32 extent;      // of the whole operand across K
+    i32 rows;        // from its first one to the end of the operand
+    i32 bytes;       // of a row from the first chunk on
 
-    DEVICE void begin(const T* data, i64 leading, int first, int all, int k) {
-        row = (int)threadIdx.x / CHUNKS;
-        column = (int)threadIdx.x % CHUNKS * CHUNK;
+    DEVICE void begin(const T* data, i64 leading, int first, int all, int k, int k_end) {
+        int row = (int)threadIdx.x / CHUNKS, column = (int)threadIdx.x % CHUNKS * CHUNK;
         to = place(row, column / CHUNK);
         row += ALONG_K ? first : k;
         column += ALONG_K ? k : first;
         from = data + row * leading + column;
-        row_stride = ROW_STEP * leading;
-        tile_stride = ALONG_K ? DEPTH : DEPTH * leading;
-        extent = all;
+        row_stride = ROW_STEP * (i32)leading;
+        rows = (ALONG_K ? all : k_end) - row;
+        bytes = ((ALONG_K ? k_end : all) - column) * 2;
     }
 
-    // Copies the next tile into a stage; what lies outside the operand, or at `k_end` and behind, becomes zero.
-    DEVICE void copy(u8* stage, int k_end) {
-        int rows = (ALONG_K ? extent : k_end) - row;
-        int bytes = ((ALONG_K ? k_end : extent) - column) * 2;
-        bytes = bytes < 0 ? 0 : bytes > 16 ? 16 : bytes;
+    // Copies the next tile into a stage; what lies outside the operand, or behind its part of K, becomes zero.
+    DEVICE void copy(u8* stage) {
+        int exist = bytes < 0 ? 0 : bytes > 16 ? 16 : bytes;
         const T* p = from;
 #pragma unroll
         for (int i = 0; i < COPIES; i++, p += row_stride) {
-            copy_async16(stage + to + i * ROW_STEP * ROW_BYTES, p, i * ROW_STEP < rows ? bytes : 0);
+            copy_async16(stage + to + i * ROW_STEP * ROW_BYTES, p, i * ROW_STEP < rows ? exist : 0);
         }
-        from += tile_stride;
         if (ALONG_K) {
-            column += DEPTH;
+            from += DEPTH;
+            bytes -= DEPTH * 2;
         } else {
-            row += DEPTH;
+            from = p;
+            rows -= DEPTH;
         }
     }
 
@@ -175,37 +172,40 @@ DEVICE void store(const Args& a, float* room, i64 batch, int m0, int n0, float (
     }
 }
 
+// What a block computes: a tile of one of the batch, over one part of K.
+struct Place {
+    i64 inner, outer;
+    i32 part, m, n;
+};
+// Tiles in groups of GROUP rows, column by column.
+DEVICE Place locate(const Args& a, u32 tile, u32 batch) {
+    int part = (int)batch % a.parts, i = (int)batch / a.parts, group = GROUP * a.tiles_n;
+    int first = (int)tile / group * GROUP, t = (int)tile % group;
+    int rows = least(a.tiles_m - first, (int)GROUP);
+    return {i % a.inner, i / a.inner, part, (first + t % rows) * TILE_M, t / rows * TILE_N};
+}
+
 KERNEL(THREADS, BLOCKS, matmul, Args) {
     DYNAMIC_SHARED(shared);
-    int part = (int)blockIdx.z % a.parts, batch = (int)blockIdx.z / a.parts;
-    i64 inner = batch % a.inner, outer = batch / a.inner;
-
-    // Tiles in groups of GROUP rows, column by column.
-    int tile = (int)blockIdx.x;
-    int first = tile / (GROUP * a.tiles_n) * GROUP;
-    int rows = least(a.tiles_m - first, (int)GROUP);
-    int m0 = (first + tile % (GROUP * a.tiles_n) % rows) * TILE_M;
-    int n0 = tile % (GROUP * a.tiles_n) / rows * TILE_N;
-
-    int k_begin = part * a.part, k_end = least(a.k, k_begin + a.part);
+    Place at = locate(a, blockIdx.x, blockIdx.z);
+    int k_begin = at.part * a.part, k_end = least(a.k, k_begin + a.part);
     int tiles = (k_end - k_begin + DEPTH - 1) / DEPTH;
     TilesA tiles_a;
     TilesB tiles_b;
-    tiles_a.begin(a.a + inner * a.a_inner + outer * a.a_outer, a.a_leading, m0, a.m, k_begin);
-    tiles_b.begin(a.b + inner * a.b_inner + outer * a.b_outer, a.b_leading, n0, a.n, k_begin);
+    tiles_a.begin(a.a + at.inner * a.a_inner + at.outer * a.a_outer, a.a_leading, at.m, a.m, k_begin, k_end);
+    tiles_b.begin(a.b + at.inner * a.b_inner + at.outer * a.b_outer, a.b_leading, at.n, a.n, k_begin, k_end);
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++) {
         if (s < tiles) {
-            tiles_a.copy(shared + s * STAGE_BYTES, k_end);
-            tiles_b.copy(shared + s * STAGE_BYTES + TilesA::BYTES, k_end);
+            tiles_a.copy(shared + s * STAGE_BYTES);
+            tiles_b.copy(shared + s * STAGE_BYTES + TilesA::BYTES);
         }
         copies_commit();
     }
 
-    int warp_m = warp() / WARPS_N * WARP_M, warp_n = warp() % WARPS_N * WARP_N;
     int l8 = lane() >> 3 & 1, l16 = lane() >> 4;
-    u32 a_place = TilesA::lane_place(warp_m, l8, l16);  // matrices in the order of multiply_add's a[0..3]
-    u32 b_place = TilesB::lane_place(warp_n, l16, l8);  // two pairs of b0, b1
+    u32 a_place = TilesA::lane_place(warp() / WARPS_N * WARP_M, l8, l16);  // matrices in the order of multiply_add's a[0..3]
+    u32 b_place = TilesB::lane_place(warp() % WARPS_N * WARP_N, l16, l8);  // two pairs of b0, b1
     float sums[FRAGMENTS_M][FRAGMENTS_N][4];
 #pragma unroll
     for (int i = 0; i < FRAGMENTS_M; i++) {
@@ -214,15 +214,15 @@ KERNEL(THREADS, BLOCKS, matmul, Args) {
     }
 
     Fragments fragments[2];
-    u32 reading = 0, filling = (STAGES - 1) * STAGE_BYTES;
+    u32 reading = 0;
     copies_wait<STAGES - 2>();
     barrier();
     fragments[0].load(shared, a_place, b_place, 0);
-    int t = 0;
 #pragma unroll 1
     do {
 #pragma unroll
         for (int s = 0; s < STEPS; s++) {
+            u32 filling = reading == 0 ? (STAGES - 1) * STAGE_BYTES : reading - STAGE_BYTES;
             if (s == STEPS - 1) {
                 copies_wait<STAGES - 2>();
                 barrier();
@@ -231,18 +231,19 @@ KERNEL(THREADS, BLOCKS, matmul, Args) {
             // Behind the last tile this reads what nobody multiplies.
             fragments[(s + 1) % 2].load(shared + reading, a_place, b_place, (s + 1) % STEPS);
             if (s == 0) {
-                if (t + STAGES - 1 < tiles) {
-                    tiles_a.copy(shared + filling, k_end);
-                    tiles_b.copy(shared + filling + TilesA::BYTES, k_end);
+                if (tiles >= STAGES) {
+                    tiles_a.copy(shared + filling);
+                    tiles_b.copy(shared + filling + TilesA::BYTES);
                 }
                 copies_commit();
-                filling = filling == (STAGES - 1) * STAGE_BYTES ? 0 : filling + STAGE_BYTES;
             }
             fragments[s % 2].multiply(sums);
         }
-    } while (++t < tiles);
+    } while (--tiles > 0);
 
     barrier();
-    i64 at = inner * a.c_inner + outer * a.c_outer + part * a.c_part;
-    store(a, (float*)shared + warp() * 16 * PITCH, at, m0 + warp_m, n0 + warp_n, sums);
+    at = locate(a, again(blockIdx.x), again(blockIdx.z));
+    i64 batch = at.inner * a.c_inner + at.outer * a.c_outer + at.part * a.c_part;
+    int w = (int)again(threadIdx.x) / WARP;
+    store(a, (float*)shared + w * 16 * PITCH, batch, at.m + w / WARPS_N * WARP_M, at.n + w % WARPS_N * WARP_N, sums);
 }

@@ -138,14 +138,6 @@ class CudaMatmulTest {
         both(precision, "three dimensions", many, others, garbage(2, 2, 2, 9, 9), Epilogue.NONE);
     }
 
-    /** More of a batch than a dimension of a grid holds. */
-    @Test
-    void largeBatches() {
-        View a = random(1, 65537, 1, 1);
-        View b = random(2, 65537, 1, 1);
-        both(Precision.F32, "65537 numbers", a, b, garbage(65537, 1, 1), Epilogue.NONE);
-    }
-
     @ParameterizedTest
     @EnumSource
     void everyType(Precision precision) {

@@ -81,6 +81,25 @@ final class CudaTwin {
         }
     }
 
+    /** Threads and blocks run in three different orders; what comes out has the same bits. */
+    static void sameInAnyOrder(View destination, BiConsumer<Kernels, View> call) {
+        engine();
+        double[] first = null;
+        for (int seed = 1; seed <= 3; seed++) {
+            System.setProperty("aegis.emulator.seed", String.valueOf(seed));
+            try (CudaKernels kernels =
+                    new CudaKernels(new EmulatorEngine(), new Device(Device.Kind.CUDA, 0), Precision.F32)) {
+                View y = copies(to(destination))[0];
+                call.accept(kernels, y);
+                double[] got = y.toDoubles();
+                first = first == null ? got : first;
+                assertThat(got).as("order %s", seed).isEqualTo(first);
+            } finally {
+                System.clearProperty("aegis.emulator.seed");
+            }
+        }
+    }
+
     private static void check(String what, double tolerance, View expected, View got) {
         double[] e = expected.toDoubles();
         double[] g = got.toDoubles();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Buffer;
+import io.aegis.kernels.Device;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -410,6 +411,44 @@ class DriverEngineTest {
         assertThat(fake.live(FakeDriver.Kind.GRAPH)).isZero();
         assertThat(fake.live(FakeDriver.Kind.STREAM)).isEqualTo(1);
         engine.record(() -> engine.fill(p, (byte) 0, 4)); // left to the engine
+    }
+
+    /** What a graph uses is nobody else's while it lives, and everybody's after. */
+    @Test
+    void aGraphsMemoryIsItsOwn() {
+        DeviceMemory memory = new DeviceMemory(engine, new Device(Device.Kind.CUDA, 0));
+        long result = memory.take(4);
+        engine.fill(result, (byte) 0, 4);
+        List<Long> taken = new ArrayList<>();
+        Engine.Graph graph = memory.record(() -> {
+            for (int i = 0; i < 2; i++) {
+                long scratch = memory.take(4);
+                taken.add(scratch);
+                engine.fill(scratch, (byte) 0, 4);
+                add("add", scratch, 1, 1 + i, Engine.Grid.of(1, 32));
+                engine.copy(scratch, result, 4);
+                memory.give(scratch, 4);
+            }
+        });
+        assertThat(taken.get(1)).as("taken again in the same graph").isEqualTo(taken.get(0));
+        memory.trim();
+        long other = memory.take(4);
+        assertThat(other).isNotEqualTo(taken.get(0));
+        engine.fill(other, (byte) 0, 4);
+        graph.launch();
+        assertThat(floats(result, 1)).containsExactly(2f);
+        assertThat(floats(other, 1)).as("untouched by the graph").containsExactly(0f);
+        graph.close();
+        graph.close();
+        assertThat(memory.take(4)).as("free again").isEqualTo(taken.get(0));
+        assertThatThrownBy(() -> memory.record(() -> {
+                    memory.give(memory.take(1 << 20), 1 << 20);
+                    throw new IllegalStateException("of the work itself");
+                }))
+                .hasMessage("of the work itself");
+        long blocks = fake.calls("cuMemAlloc");
+        memory.take(1 << 20);
+        assertThat(fake.calls("cuMemAlloc")).as("the failed recording's block").isEqualTo(blocks);
     }
 
     @Test

@@ -105,7 +105,6 @@ class KernelTableTest {
                 .allSatisfy(r -> assertThat(variants).as(REWRITE).contains(r.file() + " [" + r.macros() + "]"));
     }
 
-    /** An entry between macros of its own would be missed; there is none. */
     @Test
     void everyFileAndEveryEntryIsInTheCatalogue() throws IOException {
         try (Stream<Path> files = Files.list(SOURCES)) {

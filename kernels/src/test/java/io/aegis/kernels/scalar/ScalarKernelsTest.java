@@ -24,6 +24,7 @@ class ScalarKernelsTest {
                         "embedding",
                         "loss",
                         "mutual information",
-                        "optimizer");
+                        "optimizer",
+                        "vision masking");
     }
 }

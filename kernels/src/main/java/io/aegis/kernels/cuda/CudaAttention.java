@@ -1,0 +1,133 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.Attention;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Attention in one of three ways: up to {@value DecodeAttention#MOST_QUERIES} queries a sequence by {@link DecodeAttention}, whatever
+ * the precision; more of them by {@link MatrixAttention} where the precision is 16-bit, else by {@link ExactAttention}.
+ * Views may be F32, BF16 or F16 in any layout. Sums have a fixed order everywhere.
+ */
+final class CudaAttention implements Attention {
+    private final Cuda cuda;
+    private final Attention host;
+    private final MatrixAttention matrix;
+    private final ExactAttention exact;
+    private final DecodeAttention decode;
+
+    CudaAttention(Cuda cuda, Attention host) {
+        this.cuda = cuda;
+        this.host = host;
+        this.matrix = new MatrixAttention(cuda);
+        this.exact = new ExactAttention(cuda);
+        this.decode = new DecodeAttention(cuda);
+    }
+
+    /** What any device may ask for: tiles depend on the shared memory that a block can have (CUDA C++ Programming Guide). */
+    static List<Variant> variants() {
+        List<Variant> all = new ArrayList<>();
+        for (int kilobytes : new int[] {99, 163, 227}) {
+            MatrixAttention.variants(kilobytes << 10).stream()
+                    .filter(v -> !all.contains(v))
+                    .forEach(all::add);
+        }
+        all.addAll(ExactAttention.variants());
+        all.addAll(DecodeAttention.variants());
+        all.add(AttentionCall.PREPARE);
+        return all;
+    }
+
+    @Override
+    public void forward(View q, View k, View v, double scale, Mask mask, View out, View lse) {
+        if (!fits(q, k, v, out) || !fits(mask) || lse != null && !isLse(lse)) {
+            host.forward(q, k, v, scale, mask, out, lse);
+            return;
+        }
+        if (out.elements() == 0) {
+            return;
+        }
+        try (AttentionCall call = new AttentionCall(cuda, q, k, scale, mask)) {
+            if (isShort(q)) {
+                decode.forward(call, q, k, v, out, lse);
+            } else if (isForMatrixUnits(q, scale)) {
+                matrix.forward(factors(q), call, q, k, v, out, lse);
+            } else {
+                exact.forward(call, q, k, v, out, lse);
+            }
+        }
+    }
+
+    @Override
+    public void backward(
+            View q, View k, View v, double scale, Mask mask, View out, View lse, View dout, View dq, View dk, View dv) {
+        if (!fits(q, k, v, out, dout, dq, dk, dv) || !fits(mask) || !isLse(lse)) {
+            host.backward(q, k, v, scale, mask, out, lse, dout, dq, dk, dv);
+            return;
+        }
+        if (q.size(0) == 0) {
+            return;
+        }
+        try (AttentionCall call = new AttentionCall(cuda, q, k, scale, mask)) {
+            // After the exact kernel of few queries an exact backward: P then has the rows' sums that lse says.
+            if (isShort(q) || !isForMatrixUnits(q, scale)) {
+                exact.backward(call, q, k, v, out, lse, dout, dq, dk, dv);
+            } else {
+                matrix.backward(factors(q), call, q, k, v, out, lse, dout, dq, dk, dv);
+            }
+        }
+    }
+
+    private static boolean isShort(View q) {
+        return q.size(2) <= DecodeAttention.MOST_QUERIES;
+    }
+
+    private boolean isForMatrixUnits(View q, double scale) {
+        return cuda.precision() != Precision.F32
+                && q.size(3) <= MatrixAttention.WIDEST
+                && scale > 0
+                && Double.isFinite(scale);
+    }
+
+    /** The 16-bit type that comes in, or else the precision's. */
+    private DType factors(View q) {
+        return q.dtype() == DType.F32 ? cuda.precision().dtype() : q.dtype();
+    }
+
+    /** Packs what every forward kernel has of lse: an address and three strides. */
+    static void packLse(Arguments a, View lse, long address) {
+        a.pointer(address);
+        for (int d = 0; d < 3; d++) {
+            a.i64(lse == null ? 0 : lse.stride(d));
+        }
+    }
+
+    private static boolean fits(View q, View k, View v, View... others) {
+        boolean same = k.sameShape(v) && q.size(3) == k.size(3) && k.size(1) > 0 && q.size(3) > 0;
+        if (!same || q.size(3) > ExactAttention.WIDEST || !fits(q) || !fits(k) || !fits(v)) {
+            return false;
+        }
+        for (View o : others) {
+            if (o != null && !fits(o)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** The kernels count rows, and places in rows of lse, in 32 bits. */
+    private static boolean fits(View v) {
+        boolean type = v.dtype() == DType.F32 || v.dtype() == DType.BF16 || v.dtype() == DType.F16;
+        return type && v.elements() < 1L << 31 && v.size(2) < 1L << 30;
+    }
+
+    private static boolean fits(Mask mask) {
+        return mask.keys() == null || mask.keys().dtype().bytes() == 1;
+    }
+
+    private static boolean isLse(View lse) {
+        return lse.dtype() == DType.F32;
+    }
+}

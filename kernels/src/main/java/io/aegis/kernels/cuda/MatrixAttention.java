@@ -1,0 +1,178 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.View;
+import io.aegis.kernels.cuda.AttentionCall.Operand;
+import io.aegis.kernels.cuda.AttentionCall.Statistics;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * attention.cu and attention_backward.cu: 16-bit factors on the matrix units, heads of up to 128 columns, in blocks that fit
+ * the device.
+ */
+final class MatrixAttention {
+    /** The widest head. */
+    static final int WIDEST = 128;
+
+    private static final String FORWARD = "attention.cu";
+    private static final String BACKWARD = "attention_backward.cu";
+    private static final int[] DIMS = {64, 80, 96, 128};
+    private static final int WARP = 32;
+    private static final int QUERIES = 128;
+    private static final int KEYS = 64;
+
+    private final Cuda cuda;
+
+    MatrixAttention(Cuda cuda) {
+        this.cuda = cuda;
+    }
+
+    /** What a device with so many bytes of shared memory for a block may ask for. */
+    static List<Variant> variants(int sharedBytes) {
+        List<Variant> all = new ArrayList<>();
+        for (DType type : List.of(DType.BF16, DType.F16)) {
+            for (int dim : DIMS) {
+                all.add(Forward.of(type, dim, sharedBytes).variant());
+                all.add(Backward.of(type, dim, sharedBytes).variant());
+            }
+        }
+        return all;
+    }
+
+    /** Columns of a row in shared memory. */
+    private static int dim(int d) {
+        for (int dim : DIMS) {
+            if (d <= dim) {
+                return dim;
+            }
+        }
+        throw new IllegalArgumentException("a head of " + d + " columns, at most " + WIDEST);
+    }
+
+    private static Variant compiled(String file, DType type, int dim) {
+        return Variant.of(file)
+                .with("TYPE", type == DType.BF16 ? "bf16" : "f16")
+                .with("DIM", dim);
+    }
+
+    /** Bytes from row to row in shared memory. */
+    private static int pitch(int dim) {
+        return 2 * dim + 16;
+    }
+
+    /** Whether two such blocks are on a multiprocessor at once; each takes 1 KB more than it asks for. */
+    private static boolean two(int bytes, int sharedBytes) {
+        return 2 * (bytes + 1024) <= sharedBytes + 1024;
+    }
+
+    private record Forward(Variant variant, int threads, int shared) {
+        static Forward of(DType type, int dim, int sharedBytes) {
+            int stages = 4 * KEYS * pitch(dim);
+            int wide = dim == 64 ? stages : stages + QUERIES * pitch(dim);
+            int rows = two(wide, sharedBytes) ? 32 : 16;
+            return new Forward(
+                    compiled(FORWARD, type, dim).with("ROWS", rows), QUERIES / rows * WARP, rows == 32 ? wide : stages);
+        }
+    }
+
+    /** Of the gradients of keys and values, then of the gradient of queries. */
+    private record Backward(
+            Variant variant, int keys, int keyThreads, int keyShared, int queryThreads, int queryShared) {
+        static Backward of(DType type, int dim, int sharedBytes) {
+            int stageKeys = dim == 128 ? 32 : 64;
+            int wide = (4 * stageKeys + 2 * QUERIES) * pitch(dim);
+            boolean roomy = dim == 64 || two(wide, sharedBytes);
+            int keys = roomy || dim == 80 ? 128 : 64;
+            int queries = keys / 2;
+            return new Backward(
+                    compiled(BACKWARD, type, dim).with("ROOMY", roomy ? 1 : 0),
+                    keys,
+                    keys / (dim == 64 ? 32 : 16) * WARP,
+                    (2 * keys + 4 * queries) * pitch(dim) + 16 * queries,
+                    roomy ? 4 * WARP : 8 * WARP,
+                    roomy ? wide : 4 * 64 * pitch(dim));
+        }
+    }
+
+    void forward(DType type, AttentionCall call, View q, View k, View v, View out, View lse) {
+        Forward f = Forward.of(type, dim(call.d), cuda.properties().sharedBytes());
+        Operand queries = call.read(q, type);
+        Operand keys = call.read(k, type);
+        Operand values = call.read(v, type);
+        Operand result = call.write(out, type);
+        call.prepare();
+        long seen = call.seen();
+        long sums = cuda.writeOrNull(lse);
+        Arguments a = Arguments.begin();
+        queries.packRows(a);
+        keys.packRows(a);
+        values.packRows(a);
+        result.packOutput(a);
+        CudaAttention.packLse(a, lse, sums);
+        a.pointer(seen).i64(call.words());
+        a.i32(call.heads).i32(call.group).i32(call.n).i32(call.m).i32(call.d);
+        a.i32(call.mask.causal() ? 1 : 0).f32(call.scale);
+        cuda.launch(
+                f.variant,
+                "attention_forward",
+                grid(blocks(call.n, QUERIES) * call.heads * call.batch, f.threads, f.shared),
+                a);
+    }
+
+    void backward(
+            DType type,
+            AttentionCall call,
+            View q,
+            View k,
+            View v,
+            View out,
+            View lse,
+            View dout,
+            View dq,
+            View dk,
+            View dv) {
+        Backward f = Backward.of(type, dim(call.d), cuda.properties().sharedBytes());
+        Operand[] in = {call.read(q, type), call.read(k, type), call.read(v, type), call.read(dout, type)};
+        Operand[] to = {call.write(dq, type), call.write(dk, type), call.write(dv, type)};
+        call.prepare();
+        long seen = call.seen();
+        Statistics rows = call.delta(out, in[3], lse, 1 / Math.log(2));
+        if ((dk != null || dv != null) && call.m > 0) {
+            Arguments a = arguments(call, in, to, rows, seen);
+            long blocks = blocks(call.m, f.keys) * call.keyHeads * call.batch;
+            cuda.launch(f.variant, "attention_key_gradients", grid(blocks, f.keyThreads, f.keyShared), a);
+        }
+        if (dq != null && call.n > 0) {
+            Arguments a = arguments(call, in, to, rows, seen);
+            long blocks = blocks(call.n, QUERIES) * call.heads * call.batch;
+            cuda.launch(f.variant, "attention_query_gradient", grid(blocks, f.queryThreads, f.queryShared), a);
+        }
+    }
+
+    private static Arguments arguments(AttentionCall call, Operand[] in, Operand[] to, Statistics rows, long seen) {
+        Arguments a = Arguments.begin();
+        for (Operand o : in) {
+            o.packRows(a);
+        }
+        for (Operand o : to) {
+            o.packOutput(a);
+        }
+        a.pointer(rows.scaled()).pointer(rows.delta()).pointer(seen);
+        a.i32(call.words())
+                .i32(call.heads)
+                .i32(call.group)
+                .i32(call.n)
+                .i32(call.m)
+                .i32(call.d);
+        return a.i32(call.mask.causal() ? 1 : 0).i32(call.padded()).f32(call.scale);
+    }
+
+    private static long blocks(int rows, int each) {
+        return (rows + each - 1) / each;
+    }
+
+    private static Engine.Grid grid(long blocks, int threads, int shared) {
+        return new Engine.Grid(blocks, 1, 1, threads, shared);
+    }
+}

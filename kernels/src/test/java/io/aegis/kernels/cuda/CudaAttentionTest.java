@@ -1,0 +1,300 @@
+package io.aegis.kernels.cuda;
+
+import static io.aegis.kernels.cuda.CudaTwin.garbage;
+import static io.aegis.kernels.cuda.CudaTwin.random;
+import static io.aegis.kernels.cuda.CudaTwin.to;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.TestViews;
+import io.aegis.kernels.View;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Attention in the emulator beside scalar/. In 16 bits both are given operands that 16 bits hold, so that only P and dS are
+ * rounded: bfloat16 keeps 8 bits, so each term of a sum is off by up to 2^-9 of itself and, signs being random, a sum
+ * by less than 2^-9 of the largest; twice that is allowed, and for gradients, which go through both roundings, four times.
+ * Half precision keeps 11 bits.
+ */
+class CudaAttentionTest {
+    private static final double UNIT = 0x1p-9;
+
+    @ParameterizedTest(name = "{0}: B{1} {2} heads of {3} queries, N{4} M{5} D{6} causal {7} hidden {8}")
+    @CsvSource({
+        "F32, 1, 1, 1, 13, 13, 8, false, false",
+        "F32, 2, 2, 2, 65, 129, 72, true, false",
+        "F32, 1, 1, 1, 64, 63, 13, true, false",
+        "F32, 1, 1, 4, 70, 130, 128, true, true",
+        "F32, 1, 1, 1, 20, 65, 256, false, true",
+        "F32, 0, 1, 1, 20, 65, 16, false, false",
+        "F32, 1, 1, 2, 20, 0, 16, false, false",
+        "BF16, 1, 1, 1, 13, 13, 64, false, false",
+        "BF16, 1, 1, 1, 129, 127, 64, true, false",
+        "BF16, 2, 1, 2, 65, 129, 72, true, false",
+        "BF16, 1, 1, 1, 63, 197, 80, false, true",
+        "BF16, 1, 1, 1, 64, 65, 96, true, true",
+        "BF16, 1, 1, 4, 20, 64, 128, true, false",
+        "BF16, 1, 1, 1, 128, 128, 128, false, false",
+        "BF16, 1, 2, 1, 20, 9, 13, true, false",
+        "BF16, 1, 1, 1, 20, 65, 144, true, false",
+        "F16, 1, 1, 1, 63, 65, 64, true, true",
+        "F16, 1, 1, 1, 20, 65, 128, false, false",
+    })
+    void masksAndGroups(
+            Precision precision, int b, int heads, int group, int n, int m, int d, boolean causal, boolean hide) {
+        View q = rounded(precision, random(1, b, n, heads * group, d)).transpose(1, 2);
+        // A cache that is longer than what it holds, a head after the other.
+        View k = rounded(precision, random(2, b, heads, m + 7, d)).slice(2, 0, m);
+        View v = rounded(precision, random(3, b, heads, m + 7, d)).slice(2, 0, m);
+        check(precision, q, k, v, new Mask(causal, hide ? hidden(b, m) : null));
+    }
+
+    @Test
+    void headsInsidePackedRows() {
+        for (Precision precision : new Precision[] {Precision.F32, Precision.BF16}) {
+            View qkv = rounded(precision, random(1, 2, 65, 3 * 48));
+            View[] parts = new View[3];
+            for (int i = 0; i < 3; i++) {
+                parts[i] = qkv.slice(2, i * 48L, (i + 1) * 48L)
+                        .reshape(2, 65, 3, 16)
+                        .transpose(1, 2);
+            }
+            check(precision, parts[0], parts[1], parts[2], Mask.NONE);
+        }
+    }
+
+    /** Views of every type are read in place or converted, and results are what the destination's type rounds them to. */
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "BF16", "F16"})
+    void everyType(DType type) {
+        for (Precision precision : Precision.values()) {
+            for (int n : new int[] {2, 33}) {
+                View q = TestViews.random(1, type, 1, 2, n, 72);
+                View k = TestViews.random(2, type, 1, 1, 40, 72);
+                View v = TestViews.random(3, type, 1, 1, 40, 72);
+                View dout = TestViews.random(4, type, q.shape());
+                View out = TestViews.garbage(type, q.shape());
+                View lse = garbage(1, 2, n);
+                // Whatever a float32 operand or a result is rounded to: bfloat16 at the worst, a few times over.
+                double tolerance = precision == Precision.F32 && type == DType.F32 ? CudaTwin.EXACT : 8 * UNIT;
+                CudaTwin.compare(
+                        type + " forward", precision, tolerance, to(out, lse), (kernels, d) -> kernels.attention()
+                                .forward(q, k, v, 0.1, Mask.CAUSAL, d[0], d[1]));
+                Backends.scalar().attention().forward(q, k, v, 0.1, Mask.CAUSAL, out, lse);
+                View[] gradients = {
+                    TestViews.garbage(type, q.shape()),
+                    TestViews.garbage(type, k.shape()),
+                    TestViews.garbage(type, v.shape())
+                };
+                CudaTwin.compare(
+                        type + " backward", precision, tolerance, gradients, (kernels, d) -> kernels.attention()
+                                .backward(q, k, v, 0.1, Mask.CAUSAL, out, lse, dout, d[0], d[1], d[2]));
+            }
+        }
+    }
+
+    /** Layouts that no kernel reads or writes in place: gaps everywhere, dimensions in reverse order. */
+    @Test
+    void anyLayout() {
+        View q = TestViews.strided(1, DType.F32, 2, 2, 20, 8);
+        View k = TestViews.strided(2, DType.F32, 2, 1, 33, 8);
+        View v = TestViews.strided(3, DType.F32, 2, 1, 33, 8);
+        View out = TestViews.strided(4, DType.F32, 2, 2, 20, 8);
+        View lse = TestViews.strided(5, DType.F32, 2, 2, 20);
+        CudaTwin.compare("forward", to(out, lse), (kernels, d) -> kernels.attention()
+                .forward(q, k, v, 0.3, Mask.NONE, d[0], d[1]));
+        Backends.scalar().attention().forward(q, k, v, 0.3, Mask.NONE, out, lse);
+        View dout = TestViews.strided(6, DType.F32, 2, 2, 20, 8);
+        View[] gradients = {
+            TestViews.strided(7, DType.F32, 2, 2, 20, 8),
+            TestViews.strided(8, DType.F32, 2, 1, 33, 8),
+            TestViews.strided(9, DType.F32, 2, 1, 33, 8)
+        };
+        CudaTwin.compare("backward", gradients, (kernels, d) -> kernels.attention()
+                .backward(q, k, v, 0.3, Mask.NONE, out, lse, dout, d[0], d[1], d[2]));
+    }
+
+    @Test
+    void onlyWhatIsWanted() {
+        View q = rounded(Precision.BF16, random(1, 1, 1, 20, 16));
+        View k = rounded(Precision.BF16, random(2, 1, 1, 33, 16));
+        View v = rounded(Precision.BF16, random(3, 1, 1, 33, 16));
+        View out = garbage(q.shape());
+        View lse = garbage(1, 1, 20);
+        View dout = rounded(Precision.BF16, random(4, q.shape()));
+        Backends.scalar().attention().forward(q, k, v, 0.25, Mask.CAUSAL, out, lse);
+        for (Precision precision : new Precision[] {Precision.F32, Precision.BF16}) {
+            double unit = unit(precision, q);
+            CudaTwin.compare("without lse", precision, unit, to(out), (kernels, d) -> kernels.attention()
+                    .forward(q, k, v, 0.25, Mask.CAUSAL, d[0], null));
+            CudaTwin.compare(
+                    "dv alone", precision, 2 * unit, to(garbage(v.shape())), (kernels, d) -> kernels.attention()
+                            .backward(q, k, v, 0.25, Mask.CAUSAL, out, lse, dout, null, null, d[0]));
+            CudaTwin.compare(
+                    "dk alone", precision, 2 * unit, to(garbage(k.shape())), (kernels, d) -> kernels.attention()
+                            .backward(q, k, v, 0.25, Mask.CAUSAL, out, lse, dout, null, d[0], null));
+            CudaTwin.compare(
+                    "dq alone", precision, 2 * unit, to(garbage(q.shape())), (kernels, d) -> kernels.attention()
+                            .backward(q, k, v, 0.25, Mask.CAUSAL, out, lse, dout, d[0], null, null));
+        }
+    }
+
+    /** Scores far apart: the maximum of a row moves from tile to tile, by more than the exponent could hold. */
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void scoresFarApart(Precision precision) {
+        View q = rounded(precision, random(1, 1, 1, 20, 16));
+        View k = rounded(precision, random(2, 1, 1, 200, 16));
+        View v = rounded(precision, random(3, 1, 1, 200, 16));
+        CudaTwin.compare(
+                "forward",
+                precision,
+                unit(precision, q),
+                to(garbage(q.shape()), garbage(1, 1, 20)),
+                (kernels, d) -> kernels.attention().forward(q, k, v, 20, Mask.NONE, d[0], d[1]));
+    }
+
+    /** What nobody sees may be anything: keys that are masked, and what lies behind a cache's end. */
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void garbageBehindMasks(Precision precision) {
+        for (int n : new int[] {2, 20}) {
+            View keys = hidden(1, 70);
+            View q = rounded(precision, random(1, 1, 2, n, 64));
+            View k = rounded(precision, random(2, 1, 1, 77, 64)).slice(2, 0, 70);
+            View v = rounded(precision, random(3, 1, 1, 77, 64)).slice(2, 0, 70);
+            for (int j = 0; j < 77; j++) {
+                if (j >= 70 || keys.get(0, j) == 0) {
+                    for (int c = 0; c < 64; c++) {
+                        k.setAt(k.index(0, 0, j, c), Double.NaN);
+                        v.setAt(v.index(0, 0, j, c), Double.POSITIVE_INFINITY);
+                    }
+                }
+            }
+            check(precision, q, k, v, new Mask(false, keys));
+            check(precision, q, k, v, new Mask(true, keys));
+        }
+    }
+
+    /** As scalar/: NaN in a query, a key or a value reaches the rows that see it, and lse says so. */
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void nanIsSeen(Precision precision) {
+        for (int n : new int[] {2, 20}) {
+            View q = rounded(precision, random(1, 1, 1, n, 16));
+            View k = rounded(precision, random(2, 1, 1, 70, 16));
+            View v = rounded(precision, random(3, 1, 1, 70, 16));
+            q.set(Double.NaN, 0, 0, 1, 3);
+            check(precision, q, k, v, Mask.NONE);
+            v.set(Double.NaN, 0, 0, 69, 5);
+            check(precision, q, k, v, Mask.NONE);
+        }
+    }
+
+    @ParameterizedTest(name = "{0}: B{1} {2} heads of {3} queries, N{4} M{5} D{6} causal {7} hidden {8}")
+    @CsvSource({
+        "F32, 2, 2, 1, 1, 1, 64, true, false",
+        "F32, 1, 1, 4, 1, 577, 128, true, false",
+        "F32, 2, 1, 2, 3, 300, 72, true, true",
+        "F32, 1, 1, 8, 1, 13, 256, false, false",
+        "F32, 1, 1, 2, 8, 5, 13, true, false",
+        "F32, 1, 2, 2, 1, 0, 8, false, false",
+        "BF16, 1, 2, 4, 1, 700, 128, true, false",
+        "BF16, 1, 1, 8, 2, 257, 64, true, true",
+        "BF16, 1, 1, 1, 1, 256, 96, false, true",
+        "F16, 2, 1, 3, 1, 129, 80, false, true",
+        "F16, 1, 1, 1, 5, 100, 160, true, false",
+    })
+    void fewQueriesOverACache(
+            DType type, int b, int heads, int group, int n, int m, int d, boolean causal, boolean hide) {
+        View q = random(1, b, n, heads * group, d).transpose(1, 2);
+        View k = TestViews.random(2, type, b, heads, m + 7, d).slice(2, 0, m);
+        View v = TestViews.random(3, type, b, heads, m + 7, d).slice(2, 0, m);
+        Mask mask = new Mask(causal, hide ? hidden(b, m) : null);
+        CudaTwin.compare(
+                "decode",
+                Precision.BF16,
+                CudaTwin.EXACT,
+                to(garbage(q.shape()), garbage(b, (long) heads * group, n)),
+                (kernels, to) -> kernels.attention().forward(q, k, v, 1 / Math.sqrt(d), mask, to[0], to[1]));
+    }
+
+    /** A sequence has the same bits alone, in a batch, and beside one that is longer and masks the rest of it. */
+    @Test
+    void theSameBitsInAnyCompany() {
+        View q = random(1, 3, 4, 1, 64);
+        View k = random(2, 3, 2, 600, 64);
+        View v = random(3, 3, 2, 600, 64);
+        View keys = TestViews.zeros(DType.U8, 3, 600);
+        for (int b = 0; b < 3; b++) {
+            for (int j = 0; j < 200 + 200 * b; j++) {
+                keys.set(1, b, j);
+            }
+        }
+        View together = decoded(q, k, v, new Mask(false, keys));
+        for (int b = 0; b < 3; b++) {
+            View alone = decoded(
+                    q.slice(0, b, b + 1),
+                    k.slice(0, b, b + 1).slice(2, 0, 200 + 200 * b),
+                    v.slice(0, b, b + 1).slice(2, 0, 200 + 200 * b),
+                    Mask.CAUSAL);
+            assertThat(together.slice(0, b, b + 1).toDoubles())
+                    .as("sequence %d", b)
+                    .isEqualTo(alone.toDoubles());
+        }
+    }
+
+    private static View decoded(View q, View k, View v, Mask mask) {
+        View out = garbage(q.shape());
+        CudaTwin.kernels(Precision.F32).attention().forward(q, k, v, 0.125, mask, out, null);
+        return out;
+    }
+
+    private static void check(Precision precision, View q, View k, View v, Mask mask) {
+        double unit = unit(precision, q);
+        double scale = 1 / Math.sqrt(q.size(3));
+        View out = garbage(q.shape());
+        View lse = garbage(q.size(0), q.size(1), q.size(2));
+        CudaTwin.compare("forward", precision, unit, to(out, lse), (kernels, d) -> kernels.attention()
+                .forward(q, k, v, scale, mask, d[0], d[1]));
+        Backends.scalar().attention().forward(q, k, v, scale, mask, out, lse);
+        View dout = rounded(precision, random(4, q.shape()));
+        CudaTwin.compare(
+                "backward",
+                precision,
+                2 * unit,
+                to(garbage(q.shape()), garbage(k.shape()), garbage(v.shape())),
+                (kernels, d) -> kernels.attention().backward(q, k, v, scale, mask, out, lse, dout, d[0], d[1], d[2]));
+    }
+
+    private static double unit(Precision precision, View q) {
+        boolean exact = precision == Precision.F32 || q.size(3) > MatrixAttention.WIDEST;
+        return exact ? CudaTwin.EXACT : precision == Precision.BF16 ? 2 * UNIT : UNIT / 4;
+    }
+
+    /** The first sequence sees every third key, from the sixth on; the others see nothing at all. */
+    private static View hidden(int b, int m) {
+        View keys = TestViews.zeros(DType.U8, b, m + 2L).slice(1, 1, m + 1L);
+        for (int j = 6; j < m; j += 3) {
+            keys.set(255, 0, j);
+        }
+        return keys;
+    }
+
+    /** Float32 values that the precision's 16 bits hold. */
+    private static View rounded(Precision precision, View x) {
+        View small = TestViews.zeros(precision.dtype(), x.shape());
+        for (long i = 0; i < x.elements(); i++) {
+            small.setAt(i, x.getAt(x.position(i)));
+            x.setAt(x.position(i), small.getAt(i));
+        }
+        return x;
+    }
+}
