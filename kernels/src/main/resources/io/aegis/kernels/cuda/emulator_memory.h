@@ -7,8 +7,9 @@
 //          memory, or inside the part of a global block that is in use; it is aligned to its size.
 //   when   Two threads touch the same bytes, one of them writes, and no barrier lies between: a race. Time is told in
 //          stamps. `passed` counts the barriers passed; known[v][w] says that what warp w did at stamps below it lies
-//          before what warp v does now. A barrier joins what its warps know. This is exact: no race that the executed
-//          accesses have is missed in shared memory, none is invented, in whatever order the fibres ran.
+//          before what warp v does now. A barrier joins what its warps know. In shared memory this is exact, in whatever
+//          order the fibres ran: no race of the accesses is missed, none is invented. (Of two atomics at one place the
+//          later hides the earlier.)
 //
 // Shared memory has a cell for each 4 bytes, with the last writer and, a warp, the last reader since; a word that is accessed
 // in parts has a cell for each byte. Global memory's cells hold one reader only, so some write after read is missed there.
