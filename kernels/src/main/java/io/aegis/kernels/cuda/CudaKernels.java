@@ -158,7 +158,9 @@ final class CudaKernels implements Kernels, AutoCloseable {
                 choice("attention", products + ", no N x M matrix; few queries over a cache in float32"),
                 choice("rotary embedding", ""),
                 choice("normalization", ""),
-                choice("convolution", products + ", gathered pixels as a product; groups other than 1 or C on the host"),
+                choice(
+                        "convolution",
+                        products + ", gathered pixels as a product; groups other than 1 or C on the host"),
                 choice("elementwise", "float32; copies of every dtype"),
                 choice("reduction", ""),
                 choice("embedding", ""),
