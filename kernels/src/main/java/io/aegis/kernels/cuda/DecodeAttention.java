@@ -19,7 +19,6 @@ final class DecodeAttention {
     /** The widest head. */
     static final int WIDEST = 256;
 
-    private static final int SPLIT = 128;
     private static final int THREADS = 256;
 
     private final Cuda cuda;
@@ -81,7 +80,8 @@ final class DecodeAttention {
         View mask = call.mask.keys();
         long seen = cuda.readOrNull(mask);
         long sums = cuda.writeOrNull(lse);
-        int splits = Math.max(1, (call.m + SPLIT - 1) / SPLIT);
+        int split = split(call.m);
+        int splits = Math.max(1, (call.m + split - 1) / split);
         long all = (long) call.batch * call.heads * call.n;
         long partSums = 0;
         long parts = 0;
@@ -98,12 +98,17 @@ final class DecodeAttention {
         a.pointer(seen).i64(mask == null ? 0 : mask.stride(0)).i64(mask == null ? 0 : mask.stride(1));
         a.pointer(partSums).pointer(parts);
         a.i32(call.keyHeads).i32(call.group).i32(call.n).i32(call.m).i32(call.d);
-        a.i32(call.mask.causal() ? 1 : 0).i32(splits).f32(call.scale);
+        a.i32(call.mask.causal() ? 1 : 0).i32(splits).i32(split).f32(call.scale);
         long blocks = (long) (call.group * call.n + rows - 1) / rows * splits * call.keyHeads * call.batch;
         chosen.decode.launch(new Engine.Grid(blocks, 1, 1, THREADS, chosen.shared), a);
         if (splits > 1) {
             chosen.combine.launch(Engine.Grid.of(all, THREADS), a);
         }
+    }
+
+    /** Keys of a block: few where a cache is short, so that even one sequence keeps the device busy. */
+    private static int split(int m) {
+        return m <= 2048 ? 64 : m <= 8192 ? 128 : 256;
     }
 
     /** A maximum, a sum and a row of each team of lanes and each query. */
