@@ -14,6 +14,7 @@ import java.util.List;
 final class CudaAttention implements Attention {
     private final Cuda cuda;
     private final Attention host;
+    private final AttentionCall.Preparation preparation;
     private final MatrixAttention matrix;
     private final ExactAttention exact;
     private final DecodeAttention decode;
@@ -21,6 +22,7 @@ final class CudaAttention implements Attention {
     CudaAttention(Cuda cuda, Attention host) {
         this.cuda = cuda;
         this.host = host;
+        this.preparation = AttentionCall.Preparation.of(cuda);
         this.matrix = new MatrixAttention(cuda);
         this.exact = new ExactAttention(cuda);
         this.decode = new DecodeAttention(cuda);
@@ -49,7 +51,7 @@ final class CudaAttention implements Attention {
         if (out.elements() == 0) {
             return;
         }
-        try (AttentionCall call = new AttentionCall(cuda, q, k, scale, mask)) {
+        try (AttentionCall call = new AttentionCall(cuda, preparation, q, k, scale, mask)) {
             if (isShort(q)) {
                 decode.forward(call, q, k, v, out, lse);
             } else if (isForMatrixUnits(q, scale)) {
@@ -70,7 +72,7 @@ final class CudaAttention implements Attention {
         if (q.size(0) == 0) {
             return;
         }
-        try (AttentionCall call = new AttentionCall(cuda, q, k, scale, mask)) {
+        try (AttentionCall call = new AttentionCall(cuda, preparation, q, k, scale, mask)) {
             // After the exact kernel of few queries an exact backward: P then has the rows' sums that lse says.
             if (isShort(q) || !isForMatrixUnits(q, scale)) {
                 exact.backward(call, q, k, v, out, lse, dout, dq, dk, dv);
