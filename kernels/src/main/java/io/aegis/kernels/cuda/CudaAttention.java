@@ -28,7 +28,7 @@ final class CudaAttention implements Attention {
         this.decode = new DecodeAttention(cuda);
     }
 
-    /** What any device may ask for: tiles depend on the shared memory that a block can have (CUDA C++ Programming Guide). */
+    /** What any device may ask for: tiles depend on the shared memory that a block can have. */
     static List<Variant> variants() {
         List<Variant> all = new ArrayList<>();
         for (int kilobytes : new int[] {99, 163, 227}) {
@@ -40,6 +40,12 @@ final class CudaAttention implements Attention {
         all.addAll(DecodeAttention.variants());
         all.add(AttentionCall.PREPARE);
         return all;
+    }
+
+    /** Whether a device with so much shared memory for a block may ask for a variant of {@link #variants}. */
+    static boolean isAskedFor(Variant variant, int sharedBytes) {
+        boolean sized = variant.file().equals("attention.cu") || variant.file().equals("attention_backward.cu");
+        return !sized || MatrixAttention.variants(sharedBytes).contains(variant);
     }
 
     @Override
