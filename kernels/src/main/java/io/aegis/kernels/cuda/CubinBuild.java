@@ -1,6 +1,8 @@
 package io.aegis.kernels.cuda;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -58,16 +60,20 @@ public final class CubinBuild {
         List<CompileJob> jobs = jobs(variants, architectures);
         Path folder = Files.createDirectories(out.resolve(Cubins.RESOURCES.substring(1)));
         Map<CompileJob, Integer> sizes = new HashMap<>();
-        compile(probe.compiler(), cache, jobs, (job, cubin) -> {
-            byte[] bytes = CubinFile.write(job.key(), cubin);
-            try {
-                replace(folder.resolve(job.key() + SUFFIX), bytes);
-            } catch (IOException e) {
-                throw new java.io.UncheckedIOException(e);
-            }
-            sizes.put(job, bytes.length);
-            progress.accept(job + ": " + cubin.code().length + " bytes");
-        });
+        try {
+            compile(probe.compiler(), cache, jobs, (job, cubin) -> {
+                byte[] bytes = CubinFile.write(job.key(), cubin);
+                try {
+                    replace(folder.resolve(job.key() + SUFFIX), bytes);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+                sizes.put(job, bytes.length);
+                progress.accept(job + ": " + cubin.code().length + " bytes");
+            });
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
         StringBuilder index = new StringBuilder("key\tarch\tfile\tmacros\tcompiler\tbytes\n");
         Set<String> needed = new HashSet<>();
         long bytes = 0;
@@ -84,7 +90,7 @@ public final class CubinBuild {
                             Integer.toString(sizes.get(job))))
                     .append('\n');
         }
-        replace(folder.resolve(INDEX), index.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8));
+        replace(folder.resolve(INDEX), index.toString().getBytes(StandardCharsets.UTF_8));
         try (Stream<Path> files = Files.list(folder)) {
             for (Path f : files.toList()) {
                 String name = f.getFileName().toString();

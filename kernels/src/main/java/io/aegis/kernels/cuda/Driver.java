@@ -1,6 +1,7 @@
 package io.aegis.kernels.cuda;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
@@ -351,7 +352,7 @@ final class Driver {
     long loadModule(byte[] cubin) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment image = arena.allocate(cubin.length, Long.BYTES);
-            MemorySegment.copy(cubin, 0, image, java.lang.foreign.ValueLayout.JAVA_BYTE, 0, cubin.length);
+            MemorySegment.copy(cubin, 0, image, JAVA_BYTE, 0, cubin.length);
             return longOut("cuModuleLoadData", p -> (int) moduleLoadData.invokeExact(p, image));
         }
     }

@@ -300,7 +300,6 @@ final class DriverEngine implements Engine {
 
     private Graph record(long own, Runnable work) {
         driver.beginCapture(own);
-        long graph;
         recording.set(own);
         boolean done = false;
         try {
@@ -308,12 +307,12 @@ final class DriverEngine implements Engine {
             done = true;
         } finally {
             recording.remove();
-            driver.setContext(context);
             if (!done) {
                 abandon(own);
             }
         }
-        graph = driver.endCapture(own);
+        driver.setContext(context);
+        long graph = driver.endCapture(own);
         try {
             return new Recorded(driver.instantiate(graph));
         } finally {
@@ -324,6 +323,7 @@ final class DriverEngine implements Engine {
     /** Ends a recording whose work failed, and says nothing: what failed is on its way to the caller. */
     private void abandon(long own) {
         try {
+            driver.setContext(context);
             long graph = driver.endCapture(own);
             if (graph != 0) {
                 driver.destroyGraph(graph);

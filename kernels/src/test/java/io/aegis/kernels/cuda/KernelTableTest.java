@@ -8,8 +8,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -19,14 +21,18 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 /**
- * Every kernel compiles, spills nothing, and needs what the checked-in table says. Two architectures of the six by default,
- * for want of minutes; {@code -Daegis.kernels.matrix=full} takes all, {@code =sm_89,sm_120a} some, and {@code =write} all,
- * and writes the table.
+ * Every kernel compiles, spills nothing, and needs what the checked-in table says.
+ *
+ * <p>All of it takes a quarter of an hour of a processor, so by default only this is compiled, for two architectures: what
+ * has changed since the table was written (kernels.keys has a digest of every source with its options), and the first
+ * variant of every file, changed or not. {@code -Daegis.kernels.matrix=full} compiles everything for all six, {@code
+ * =sm_89,sm_120a} everything for those, and {@code =write} everything, and writes the table.
  */
 class KernelTableTest {
     private static final String MATRIX = "aegis.kernels.matrix";
     private static final List<String> USUAL = List.of("sm_80", "sm_90a");
     private static final Path SOURCES = Path.of("src/main/resources/io/aegis/kernels/cuda");
+    private static final Path KEYS = Path.of("src/test/resources/io/aegis/kernels/cuda/kernels.keys");
     private static final Pattern ENTRY = Pattern.compile("^KERNEL\\([^,]+,[^,]+,\\s*(\\w+)\\s*,", Pattern.MULTILINE);
     private static final String REWRITE =
             "mvn -pl kernels test -Dtest=KernelTableTest -D" + MATRIX + "=write rewrites the table";
@@ -39,6 +45,33 @@ class KernelTableTest {
         };
     }
 
+    /** What is compiled. */
+    private static List<CompileJob> jobs(String matrix) throws IOException {
+        List<CompileJob> all = CubinBuild.jobs(KernelCatalogue.variants(), architectures(matrix));
+        if (!matrix.isEmpty()) {
+            return all;
+        }
+        Set<String> unchanged = Set.copyOf(Files.readAllLines(KEYS));
+        Set<String> files = new HashSet<>();
+        return all.stream()
+                .filter(job -> files.add(job.variant().file() + job.arch()) || !unchanged.contains(keyed(job)))
+                .toList();
+    }
+
+    private static String keyed(CompileJob job) {
+        return job.key() + " " + job;
+    }
+
+    private static void write(Compiler compiler, List<KernelTable.Row> rows) throws IOException {
+        Files.writeString(SOURCES.resolve("kernels.tsv"), new KernelTable(compiler.name(), rows).write());
+        Files.write(
+                KEYS,
+                CubinBuild.jobs(KernelCatalogue.variants(), KernelCatalogue.ARCHITECTURES).stream()
+                        .map(KernelTableTest::keyed)
+                        .sorted()
+                        .toList());
+    }
+
     @Test
     void everyKernelIsAsTheTableSays() throws IOException {
         Compilers.Probe probe = Compilers.probe();
@@ -46,16 +79,12 @@ class KernelTableTest {
         String matrix = System.getProperty(MATRIX, "");
         List<KernelTable.Row> rows = new ArrayList<>();
         SoftAssertions soft = new SoftAssertions();
-        CubinBuild.compile(
-                probe.compiler(),
-                CubinCache.ofUser(),
-                CubinBuild.jobs(KernelCatalogue.variants(), architectures(matrix)),
-                (job, cubin) -> {
-                    rows.addAll(KernelTable.rows(job, cubin));
-                    soft.assertThat(Usage.warnings(cubin.log()))
-                            .as("%s: what %s warns of", job, probe.compiler().name())
-                            .isEmpty();
-                });
+        CubinBuild.compile(probe.compiler(), CubinCache.ofUser(), jobs(matrix), (job, cubin) -> {
+            rows.addAll(KernelTable.rows(job, cubin));
+            soft.assertThat(Usage.warnings(cubin.log()))
+                    .as("%s: what %s warns of", job, probe.compiler().name())
+                    .isEmpty();
+        });
         rows.sort(Comparator.comparing(KernelTable.Row::file)
                 .thenComparing(KernelTable.Row::macros)
                 .thenComparing(KernelTable.Row::entry)
@@ -64,9 +93,7 @@ class KernelTableTest {
             soft.assertThat(r.spills()).as("%s: bytes spilled", name(r)).isZero();
         }
         if (matrix.equals("write")) {
-            Files.writeString(
-                    SOURCES.resolve("kernels.tsv"),
-                    new KernelTable(probe.compiler().name(), rows).write());
+            write(probe.compiler(), rows);
             soft.assertAll();
             return;
         }
