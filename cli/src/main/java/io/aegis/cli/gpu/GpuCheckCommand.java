@@ -3,6 +3,7 @@ package io.aegis.cli.gpu;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.cuda.Precision;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -29,7 +30,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
     /** Opens the kernels of a device; it is the command line's own way, handed in. */
     @FunctionalInterface
     public interface Opener {
-        Kernels open(String device, io.aegis.kernels.cuda.Precision precision);
+        Kernels open(String device, Precision precision);
     }
 
     @Option(names = "--out", paramLabel = "DIR", description = "where the report goes")

@@ -4,6 +4,7 @@ import io.aegis.kernels.Activation;
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Optimizer;
@@ -234,7 +235,7 @@ final class KernelFigures {
         bandwidth("RMS norm backward", 3 * one, () -> k.normalization().rmsNormBackward(x, gamma, rstd, dy, y, wide));
         bandwidth("SiLU gate", 3 * one, () -> k.elementwise().siluGate(x, dy, y));
         bandwidth("GELU by erf", 2 * one, () -> k.elementwise().activate(Activation.GELU, x, y));
-        bandwidth("add", 3 * one, () -> k.elementwise().binary(io.aegis.kernels.Elementwise.Binary.ADD, x, dy, y));
+        bandwidth("add", 3 * one, () -> k.elementwise().binary(Elementwise.Binary.ADD, x, dy, y));
         bandwidth("softmax", 2 * one, () -> k.reduction().softmax(x, y));
         bandwidth("sum over rows", one, () -> k.reduction().sum(x, 1, false, wide.reshape(1, width)));
         View cos = make.normal(DType.F32, 4096, 64);
