@@ -2,10 +2,11 @@ package io.aegis.kernels;
 
 import java.lang.foreign.Arena;
 import java.util.List;
+import java.util.function.BiConsumer;
 
 /**
  * Other kernels as if every tensor were stored in 16 bits: each operation computes in float32 and its result is then rounded
- * to bfloat16 or half precision. It is what a model converted to that dtype does in other frameworks, and so the measure of
+ * to bfloat16 or half precision, and so are the operands of products, weights among them. It is what a model converted to that dtype does in other frameworks, and so the measure of
  * how much error such a run may have.
  */
 public final class RoundedKernels implements Kernels {
@@ -45,7 +46,36 @@ public final class RoundedKernels implements Kernels {
 
     @Override
     public Matmul matmul() {
-        return inner.matmul();
+        Matmul plain = inner.matmul();
+        return new Matmul() {
+            @Override
+            public void multiply(View a, View b, View c, Epilogue epilogue) {
+                rounded(a, b, (x, y) -> plain.multiply(x, y, c, epilogue));
+            }
+
+            @Override
+            public void multiplyRows(View a, View b, View c, Epilogue epilogue) {
+                rounded(a, b, (x, y) -> plain.multiplyRows(x, y, c, epilogue));
+            }
+        };
+    }
+
+    /** Activations are rounded already; weights are still as they were loaded. */
+    private void rounded(View a, View b, BiConsumer<View, View> product) {
+        try (Arena arena = Arena.ofShared()) {
+            product.accept(rounded(a, arena), rounded(b, arena));
+        }
+    }
+
+    private View rounded(View x, Arena arena) {
+        if (x.dtype() != DType.F32) {
+            return x;
+        }
+        View narrow = View.allocate(arena, dtype, x.shape());
+        View wide = View.allocate(arena, DType.F32, x.shape());
+        inner.elementwise().copy(x, narrow);
+        inner.elementwise().copy(narrow, wide);
+        return wide;
     }
 
     @Override

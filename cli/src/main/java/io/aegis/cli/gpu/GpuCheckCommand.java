@@ -53,6 +53,9 @@ public final class GpuCheckCommand implements Callable<Integer> {
     @Option(names = "--limit", paramLabel = "SECONDS", description = "for each section (300)")
     int limit = 300;
 
+    @Option(names = "--note", paramLabel = "TEXT", description = "stands at the top of the report: the commit, say")
+    String note = "";
+
     @Option(
             names = "--sanitizer",
             description = "run the comparison under compute-sanitizer as well, where it is installed")
@@ -102,7 +105,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
             failed |= p.lines.stream().anyMatch(Line::failed);
         }
         console.flush();
-        GpuReport.write(out, device, parts);
+        GpuReport.write(out, device, note, parts);
         return failed ? 1 : 0;
     }
 

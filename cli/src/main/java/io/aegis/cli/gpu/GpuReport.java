@@ -16,9 +16,9 @@ import java.util.Locale;
 final class GpuReport {
     private GpuReport() {}
 
-    static void write(Path directory, String device, List<GpuCheckCommand.Part> parts) throws IOException {
-        Files.writeString(directory.resolve("report.md"), markdown(device, parts));
-        Files.writeString(directory.resolve("report.json"), json(device, parts));
+    static void write(Path directory, String device, String note, List<GpuCheckCommand.Part> parts) throws IOException {
+        Files.writeString(directory.resolve("report.md"), markdown(device, note, parts));
+        Files.writeString(directory.resolve("report.json"), json(device, note, parts));
     }
 
     private static String title(String device) {
@@ -26,8 +26,11 @@ final class GpuReport {
         return devices.isEmpty() ? device : device + ": " + devices.getFirst().name();
     }
 
-    private static String markdown(String device, List<GpuCheckCommand.Part> parts) {
+    private static String markdown(String device, String note, List<GpuCheckCommand.Part> parts) {
         StringBuilder s = new StringBuilder("# " + title(device) + ", " + LocalDate.now() + "\n");
+        if (!note.isEmpty()) {
+            s.append("\n").append(note).append("\n");
+        }
         for (GpuCheckCommand.Part p : parts) {
             s.append(String.format(Locale.ROOT, "%n## %s (%.1f s)%n%n", p.title(), p.seconds()));
             s.append("| what | figure | unit | of its ceiling | note |\n|---|---:|---|---:|---|\n");
@@ -45,10 +48,11 @@ final class GpuReport {
         return s.toString();
     }
 
-    private static String json(String device, List<GpuCheckCommand.Part> parts) throws IOException {
+    private static String json(String device, String note, List<GpuCheckCommand.Part> parts) throws IOException {
         ObjectMapper mapper = new ObjectMapper();
         ObjectNode root = mapper.createObjectNode();
         root.put("device", title(device));
+        root.put("note", note);
         root.put("date", LocalDate.now().toString());
         ArrayNode all = root.putArray("sections");
         for (GpuCheckCommand.Part p : parts) {

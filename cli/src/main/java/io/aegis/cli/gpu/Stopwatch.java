@@ -11,6 +11,9 @@ final class Stopwatch {
     private static final int ROUNDS = 7;
     private static final double ROUND_SECONDS = 0.02;
     private static final int MOST = 2000;
+    private static final int WARM_CALLS = 5000;
+    private static final long WARM_NANOS = 400_000_000;
+    private static final int WARM_QUEUE = 50;
 
     private final Kernels kernels;
 
@@ -20,7 +23,14 @@ final class Stopwatch {
 
     /** Seconds of one call. */
     double seconds(Runnable call) {
-        call.run();
+        // The virtual machine compiles the way to a launch as well; until then a short kernel waits for it.
+        long start = System.nanoTime();
+        for (int i = 0; i < WARM_CALLS && System.nanoTime() - start < WARM_NANOS; i++) {
+            call.run();
+            if (i % WARM_QUEUE == 0) {
+                kernels.synchronize();
+            }
+        }
         kernels.synchronize();
         int calls = Math.clamp((long) (ROUND_SECONDS / once(call, 1)), 1, MOST);
         once(call, calls);

@@ -17,7 +17,18 @@ final class AttentionCall implements AutoCloseable {
     /** {@code CastArgs} of attention_prepare.cu. */
     private static final int CASTS = 4;
 
+    /** The kernels of attention_prepare.cu. */
+    record Preparation(Entry cast, Entry seen, Entry delta) {
+        static Preparation of(Cuda cuda) {
+            return new Preparation(
+                    new Entry(cuda, PREPARE, "attention_cast"),
+                    new Entry(cuda, PREPARE, "attention_seen"),
+                    new Entry(cuda, PREPARE, "attention_delta"));
+        }
+    }
+
     private final Cuda cuda;
+    private final Preparation preparation;
     private final Cuda.Scratch scratch;
     private final List<Cast> casts = new ArrayList<>();
     private final List<Cast> back = new ArrayList<>();
@@ -32,8 +43,9 @@ final class AttentionCall implements AutoCloseable {
     final Mask mask;
     final float scale;
 
-    AttentionCall(Cuda cuda, View q, View k, double scale, Mask mask) {
+    AttentionCall(Cuda cuda, Preparation preparation, View q, View k, double scale, Mask mask) {
         this.cuda = cuda;
+        this.preparation = preparation;
         this.scratch = cuda.scratch();
         this.batch = (int) q.size(0);
         this.heads = (int) q.size(1);
@@ -175,7 +187,7 @@ final class AttentionCall implements AutoCloseable {
                 .i64(count)
                 .i32(words())
                 .i32(m);
-        cuda.launch(PREPARE, "attention_seen", Engine.Grid.cover(count * 32, THREADS), a);
+        preparation.seen.launch(Engine.Grid.cover(count * 32, THREADS), a);
         return bits;
     }
 
@@ -212,7 +224,7 @@ final class AttentionCall implements AutoCloseable {
                 .i32(padded())
                 .i32(d);
         a.f32(unit);
-        cuda.launch(PREPARE, "attention_delta", Engine.Grid.cover(rows * 32, THREADS), a);
+        preparation.delta.launch(Engine.Grid.cover(rows * 32, THREADS), a);
         return new Statistics(scaled, delta);
     }
 
@@ -243,7 +255,7 @@ final class AttentionCall implements AutoCloseable {
             }
             long most = some.stream().mapToLong(c -> View.count(c.shape)).max().orElse(0);
             long blocks = Math.clamp((most + 8L * THREADS - 1) / (8 * THREADS), 1, 1 << 16);
-            cuda.launch(PREPARE, "attention_cast", new Engine.Grid(blocks, some.size(), 1, THREADS, 0), a);
+            preparation.cast.launch(new Engine.Grid(blocks, some.size(), 1, THREADS, 0), a);
         }
         list.clear();
     }

@@ -106,7 +106,9 @@ public final class CubinBuild {
     static List<CompileJob> jobs(List<Variant> variants, List<String> architectures) {
         List<CompileJob> jobs = new ArrayList<>();
         for (Variant v : variants) {
-            architectures.forEach(arch -> jobs.add(CompileJob.of(v, arch)));
+            architectures.stream()
+                    .filter(arch -> KernelCatalogue.isAskedFor(v, arch))
+                    .forEach(arch -> jobs.add(CompileJob.of(v, arch)));
         }
         return jobs;
     }

@@ -14,6 +14,7 @@ import java.util.List;
 final class CudaAttention implements Attention {
     private final Cuda cuda;
     private final Attention host;
+    private final AttentionCall.Preparation preparation;
     private final MatrixAttention matrix;
     private final ExactAttention exact;
     private final DecodeAttention decode;
@@ -21,12 +22,13 @@ final class CudaAttention implements Attention {
     CudaAttention(Cuda cuda, Attention host) {
         this.cuda = cuda;
         this.host = host;
+        this.preparation = AttentionCall.Preparation.of(cuda);
         this.matrix = new MatrixAttention(cuda);
         this.exact = new ExactAttention(cuda);
         this.decode = new DecodeAttention(cuda);
     }
 
-    /** What any device may ask for: tiles depend on the shared memory that a block can have (CUDA C++ Programming Guide). */
+    /** What any device may ask for: tiles depend on the shared memory that a block can have. */
     static List<Variant> variants() {
         List<Variant> all = new ArrayList<>();
         for (int kilobytes : new int[] {99, 163, 227}) {
@@ -40,6 +42,12 @@ final class CudaAttention implements Attention {
         return all;
     }
 
+    /** Whether a device with so much shared memory for a block may ask for a variant of {@link #variants}. */
+    static boolean isAskedFor(Variant variant, int sharedBytes) {
+        boolean sized = variant.file().equals("attention.cu") || variant.file().equals("attention_backward.cu");
+        return !sized || MatrixAttention.variants(sharedBytes).contains(variant);
+    }
+
     @Override
     public void forward(View q, View k, View v, double scale, Mask mask, View out, View lse) {
         if (!fits(q, k, v, out) || !fits(mask) || lse != null && !isLse(lse)) {
@@ -49,7 +57,7 @@ final class CudaAttention implements Attention {
         if (out.elements() == 0) {
             return;
         }
-        try (AttentionCall call = new AttentionCall(cuda, q, k, scale, mask)) {
+        try (AttentionCall call = new AttentionCall(cuda, preparation, q, k, scale, mask)) {
             if (isShort(q)) {
                 decode.forward(call, q, k, v, out, lse);
             } else if (isForMatrixUnits(q, scale)) {
@@ -70,7 +78,7 @@ final class CudaAttention implements Attention {
         if (q.size(0) == 0) {
             return;
         }
-        try (AttentionCall call = new AttentionCall(cuda, q, k, scale, mask)) {
+        try (AttentionCall call = new AttentionCall(cuda, preparation, q, k, scale, mask)) {
             // After the exact kernel of few queries an exact backward: P then has the rows' sums that lse says.
             if (isShort(q) || !isForMatrixUnits(q, scale)) {
                 exact.backward(call, q, k, v, out, lse, dout, dq, dk, dv);

@@ -15,7 +15,7 @@ final class CudaGemv {
 
     private static final int THREADS = 256;
     private static final int WARPS = THREADS / 32;
-    /** Outputs of a warp, of weights along K. */
+    /** Outputs of a warp, of weights along K; twice as many of four rows. */
     private static final int OUTPUTS = 2;
     /** Columns of a block, of weights along N, in units of 16 bytes. */
     private static final int SIDE_BY_SIDE = 4;
@@ -122,10 +122,11 @@ final class CudaGemv {
         boolean alongK = w.isAlongK();
         int chunk = weights.weight().chunk();
         int splits = alongK ? splits(p) : 1;
-        long blocks = alongK
-                ? Math.ceilDiv((long) p.n(), OUTPUTS * (WARPS / splits))
-                : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * chunk);
         int together = p.m() > 4 ? TOGETHER : p.m() == 3 ? 4 : p.m();
+        int outputs = together == 4 && weights.group() == 0 ? 2 * OUTPUTS : OUTPUTS;
+        long blocks = alongK
+                ? Math.ceilDiv((long) p.n(), outputs * (WARPS / splits))
+                : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * chunk);
         Entry kernel = kernels[weights.weight().ordinal()][alongK ? 1 : 0][Integer.numberOfTrailingZeros(together)];
         long bytes = w.dtype().bytes();
         int shift = weights.group() == 0 ? 0 : Integer.numberOfTrailingZeros(weights.group() / chunk);

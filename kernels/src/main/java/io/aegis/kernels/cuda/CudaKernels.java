@@ -16,7 +16,6 @@ import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.Reduction;
 import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.VisionMasking;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -151,7 +150,42 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public List<Choice> choices() {
-        return new ArrayList<>(host.choices());
+        String products = cuda.precision() == Precision.F32
+                ? "float32 throughout"
+                : "operands rounded to " + cuda.precision().dtype() + " on the matrix units, float32 sums";
+        return List.of(
+                choice("matmul", products + "; " + library()),
+                choice("attention", products + ", no N x M matrix; few queries over a cache in float32"),
+                choice("rotary embedding", ""),
+                choice("normalization", ""),
+                choice(
+                        "convolution",
+                        products + ", gathered pixels as a product; groups other than 1 or C on the host"),
+                choice("elementwise", "float32; copies of every dtype"),
+                choice("reduction", ""),
+                choice("embedding", ""),
+                choice("loss", ""),
+                choice("mutual information", "in double, as its unshifted exponentials need"),
+                choice("vision masking", ""),
+                choice("optimizer", ""));
+    }
+
+    private Choice choice(String family, String reason) {
+        return new Choice(family, engine.name() + ", " + properties(), reason);
+    }
+
+    private String properties() {
+        return engine.properties().description();
+    }
+
+    private String library() {
+        if (!(engine instanceof DriverEngine driver)) {
+            return "by our own kernels";
+        }
+        CublasLt.Found found = driver.products();
+        return found.library() == null
+                ? "by our own kernels, without cuBLASLt: " + found.reason()
+                : "large ones in 16 bits by " + found.library().name();
     }
 
     @Override

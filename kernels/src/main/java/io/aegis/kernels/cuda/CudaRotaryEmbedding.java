@@ -3,25 +3,27 @@ package io.aegis.kernels.cuda;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.View;
+import java.util.EnumMap;
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.Map;
 
 /** rotary.cu: x and y of one type, F32, BF16 or F16, with dense rows; cos and sin F32 with dense rows. All else is the host's. */
 final class CudaRotaryEmbedding implements RotaryEmbedding {
+    private static final List<DType> TYPES = List.of(DType.F32, DType.BF16, DType.F16);
     private static final int THREADS = 256;
 
     private final Cuda cuda;
     private final RotaryEmbedding host;
+    private final Map<DType, Entry> rotate = new EnumMap<>(DType.class);
 
     CudaRotaryEmbedding(Cuda cuda, RotaryEmbedding host) {
         this.cuda = cuda;
         this.host = host;
+        TYPES.forEach(type -> rotate.put(type, new Entry(cuda, variant(type), "rotate")));
     }
 
     static List<Variant> variants() {
-        return Stream.of(DType.F32, DType.BF16, DType.F16)
-                .map(CudaRotaryEmbedding::variant)
-                .toList();
+        return TYPES.stream().map(CudaRotaryEmbedding::variant).toList();
     }
 
     private static Variant variant(DType type) {
@@ -37,10 +39,8 @@ final class CudaRotaryEmbedding implements RotaryEmbedding {
     @Override
     public void rotate(View x, View cos, View sin, boolean inverse, View y) {
         DType type = x.dtype();
-        boolean types = (type == DType.F32 || type == DType.BF16 || type == DType.F16)
-                && y.dtype() == type
-                && cos.dtype() == DType.F32
-                && sin.dtype() == DType.F32;
+        boolean types =
+                TYPES.contains(type) && y.dtype() == type && cos.dtype() == DType.F32 && sin.dtype() == DType.F32;
         if (!types || !isDense(x) || !isDense(y) || !isDense(cos) || !isDense(sin) || x.elements() >= 1L << 31) {
             host.rotate(x, cos, sin, inverse, y);
             return;
@@ -65,7 +65,7 @@ final class CudaRotaryEmbedding implements RotaryEmbedding {
         packAngles(a, sin, at[2]);
         a.divisor(pairs).divisor(x.size(2)).divisor(x.size(1));
         a.i32((int) items).i32((int) half).i32(wide ? 1 : 0).f32(inverse ? -1 : 1);
-        cuda.launch(variant(type), "rotate", Engine.Grid.cover(items, THREADS), a);
+        rotate.get(type).launch(Engine.Grid.cover(items, THREADS), a);
     }
 
     private static void packAngles(Arguments a, View v, long address) {

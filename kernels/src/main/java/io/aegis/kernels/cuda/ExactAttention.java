@@ -4,6 +4,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.kernels.cuda.AttentionCall.Operand;
 import io.aegis.kernels.cuda.AttentionCall.Statistics;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -12,21 +13,31 @@ final class ExactAttention {
     /** The widest head. */
     static final int WIDEST = 256;
 
+    private static final int[] DIMS = {64, 128, WIDEST};
+    private static final int FORWARD = 0;
+    private static final int QUERY_GRADIENT = 1;
+    private static final int KEY_GRADIENTS = 2;
     private static final int TILE = 64;
     private static final int THREADS = 256;
 
     private final Cuda cuda;
+    /** By columns, then by kernel. */
+    private final Entry[][] entries = new Entry[DIMS.length][];
 
     ExactAttention(Cuda cuda) {
         this.cuda = cuda;
+        Arrays.setAll(entries, i -> Stream.of(
+                        "attention_forward_f32", "attention_query_gradient_f32", "attention_key_gradients_f32")
+                .map(name -> new Entry(cuda, variant(DIMS[i]), name))
+                .toArray(Entry[]::new));
     }
 
     static List<Variant> variants() {
-        return Stream.of(64, 128, 256).map(ExactAttention::variant).toList();
+        return Arrays.stream(DIMS).mapToObj(ExactAttention::variant).toList();
     }
 
-    private static Variant variant(int d) {
-        return Variant.of("attention_f32.cu").with("DIM", d <= 64 ? 64 : d <= 128 ? 128 : 256);
+    private static Variant variant(int dim) {
+        return Variant.of("attention_f32.cu").with("DIM", dim);
     }
 
     void forward(AttentionCall call, View q, View k, View v, View out, View lse) {
@@ -34,7 +45,7 @@ final class ExactAttention {
         Operand result = call.write(out, DType.F32);
         call.prepare();
         Operand[] all = {in[0], in[1], in[2], result, Operand.NONE, Operand.NONE, Operand.NONE, Operand.NONE};
-        launch(call, "attention_forward_f32", all, lse, cuda.writeOrNull(lse), new Statistics(0, 0), call.seen());
+        launch(call, FORWARD, all, lse, cuda.writeOrNull(lse), new Statistics(0, 0), call.seen());
     }
 
     void backward(
@@ -48,15 +59,15 @@ final class ExactAttention {
         Statistics rows = call.delta(out, in[3], lse, 1);
         Operand[] all = {in[0], in[1], in[2], Operand.NONE, in[3], to[0], to[1], to[2]};
         if ((dk != null || dv != null) && call.m > 0) {
-            launch(call, "attention_key_gradients_f32", all, null, 0, rows, seen);
+            launch(call, KEY_GRADIENTS, all, null, 0, rows, seen);
         }
         if (dq != null && call.n > 0) {
-            launch(call, "attention_query_gradient_f32", all, null, 0, rows, seen);
+            launch(call, QUERY_GRADIENT, all, null, 0, rows, seen);
         }
     }
 
     private void launch(
-            AttentionCall call, String entry, Operand[] all, View lse, long sums, Statistics rows, long seen) {
+            AttentionCall call, int kernel, Operand[] all, View lse, long sums, Statistics rows, long seen) {
         Arguments a = Arguments.begin();
         for (Operand o : all) {
             o.packRows(a);
@@ -70,9 +81,9 @@ final class ExactAttention {
                 .i32(call.m)
                 .i32(call.d);
         a.i32(call.mask.causal() ? 1 : 0).i32(call.padded()).f32(call.scale);
-        boolean byKeys = entry.contains("key_gradients");
+        boolean byKeys = kernel == KEY_GRADIENTS;
         long tiles = ((byKeys ? call.m : call.n) + TILE - 1) / TILE;
         long blocks = tiles * (byKeys ? call.keyHeads : call.heads) * call.batch;
-        cuda.launch(variant(call.d), entry, Engine.Grid.of(blocks, THREADS), a);
+        entries[call.d <= 64 ? 0 : call.d <= 128 ? 1 : 2][kernel].launch(Engine.Grid.of(blocks, THREADS), a);
     }
 }

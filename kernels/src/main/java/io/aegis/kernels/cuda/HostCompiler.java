@@ -30,7 +30,7 @@ final class HostCompiler {
     private static final Pattern INCLUDE = Pattern.compile("^\\s*#\\s*include\\s+\"([^\"]+)\"", Pattern.MULTILINE);
     private static final Pattern PLACE = Pattern.compile("\\[\\+(0x[0-9a-f]+)]");
 
-    private final String command = System.getProperty("aegis.emulator.compiler", "g++");
+    private final String command;
     private final String version;
     private final Path cache = folder();
 
@@ -38,6 +38,11 @@ final class HostCompiler {
      * @throws CudaException when there is no compiler, or it is for a system that the emulator was not written for
      */
     HostCompiler() {
+        this(System.getProperty("aegis.emulator.compiler", "g++"));
+    }
+
+    HostCompiler(String command) {
+        this.command = command;
         if (!System.getProperty("os.name").equals("Linux")) {
             throw new CudaException("the emulator runs on Linux, not on " + System.getProperty("os.name"));
         }

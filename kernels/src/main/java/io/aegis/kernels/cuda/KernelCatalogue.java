@@ -29,4 +29,20 @@ final class KernelCatalogue {
                 .distinct()
                 .toList();
     }
+
+    /** Whether a device of this architecture may ask for a variant: tiles of attention go by its shared memory. */
+    static boolean isAskedFor(Variant variant, String arch) {
+        return CudaAttention.isAskedFor(variant, sharedBytes(arch));
+    }
+
+    /** The most shared memory that a block can ask for (CUDA C++ Programming Guide, compute capabilities). */
+    private static int sharedBytes(String arch) {
+        int kilobytes =
+                switch (Integer.parseInt(arch.replaceAll("\\D", ""))) {
+                    case 86, 89, 120, 121 -> 99;
+                    case 80, 87 -> 163;
+                    default -> 227;
+                };
+        return kilobytes << 10;
+    }
 }

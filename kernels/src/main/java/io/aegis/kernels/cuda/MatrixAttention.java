@@ -6,6 +6,8 @@ import io.aegis.kernels.cuda.AttentionCall.Operand;
 import io.aegis.kernels.cuda.AttentionCall.Statistics;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * attention.cu and attention_backward.cu: 16-bit factors on the matrix units, heads of up to 128 columns, in blocks that fit
@@ -23,9 +25,32 @@ final class MatrixAttention {
     private static final int KEYS = 64;
 
     private final Cuda cuda;
+    /** By type and columns, as they are first asked for. */
+    private final Map<Shape, Kernels> kernels = new ConcurrentHashMap<>();
 
     MatrixAttention(Cuda cuda) {
         this.cuda = cuda;
+    }
+
+    private record Shape(DType type, int dim) {}
+
+    private record Kernels(
+            Forward forward, Entry attention, Backward backward, Entry keyGradients, Entry queryGradient) {
+        static Kernels of(Cuda cuda, Shape shape) {
+            int sharedBytes = cuda.properties().sharedBytes();
+            Forward forward = Forward.of(shape.type, shape.dim, sharedBytes);
+            Backward backward = Backward.of(shape.type, shape.dim, sharedBytes);
+            return new Kernels(
+                    forward,
+                    new Entry(cuda, forward.variant, "attention_forward"),
+                    backward,
+                    new Entry(cuda, backward.variant, "attention_key_gradients"),
+                    new Entry(cuda, backward.variant, "attention_query_gradient"));
+        }
+    }
+
+    private Kernels kernels(DType type, int d) {
+        return kernels.computeIfAbsent(new Shape(type, dim(d)), shape -> Kernels.of(cuda, shape));
     }
 
     /** What a device with so many bytes of shared memory for a block may ask for. */
@@ -50,7 +75,7 @@ final class MatrixAttention {
         throw new IllegalArgumentException("a head of " + d + " columns, at most " + WIDEST);
     }
 
-    private static Variant compiled(String file, DType type, int dim) {
+    private static Variant variant(String file, DType type, int dim) {
         return Variant.of(file)
                 .with("TYPE", type == DType.BF16 ? "bf16" : "f16")
                 .with("DIM", dim);
@@ -72,7 +97,9 @@ final class MatrixAttention {
             int wide = dim == 64 ? stages : stages + QUERIES * pitch(dim);
             int rows = two(wide, sharedBytes) ? 32 : 16;
             return new Forward(
-                    compiled(FORWARD, type, dim).with("ROWS", rows), QUERIES / rows * WARP, rows == 32 ? wide : stages);
+                    MatrixAttention.variant(FORWARD, type, dim).with("ROWS", rows),
+                    QUERIES / rows * WARP,
+                    rows == 32 ? wide : stages);
         }
     }
 
@@ -86,7 +113,7 @@ final class MatrixAttention {
             int keys = roomy || dim == 80 ? 128 : 64;
             int queries = keys / 2;
             return new Backward(
-                    compiled(BACKWARD, type, dim).with("ROOMY", roomy ? 1 : 0),
+                    MatrixAttention.variant(BACKWARD, type, dim).with("ROOMY", roomy ? 1 : 0),
                     keys,
                     keys / (dim == 64 ? 32 : 16) * WARP,
                     (2 * keys + 4 * queries) * pitch(dim) + 16 * queries,
@@ -96,7 +123,8 @@ final class MatrixAttention {
     }
 
     void forward(DType type, AttentionCall call, View q, View k, View v, View out, View lse) {
-        Forward f = Forward.of(type, dim(call.d), cuda.properties().sharedBytes());
+        Kernels chosen = kernels(type, call.d);
+        Forward f = chosen.forward;
         Operand queries = call.read(q, type);
         Operand keys = call.read(k, type);
         Operand values = call.read(v, type);
@@ -113,11 +141,7 @@ final class MatrixAttention {
         a.pointer(seen).i64(call.words());
         a.i32(call.heads).i32(call.group).i32(call.n).i32(call.m).i32(call.d);
         a.i32(call.mask.causal() ? 1 : 0).f32(call.scale);
-        cuda.launch(
-                f.variant,
-                "attention_forward",
-                grid(blocks(call.n, QUERIES) * call.heads * call.batch, f.threads, f.shared),
-                a);
+        chosen.attention.launch(grid(blocks(call.n, QUERIES) * call.heads * call.batch, f.threads, f.shared), a);
     }
 
     void backward(
@@ -132,7 +156,8 @@ final class MatrixAttention {
             View dq,
             View dk,
             View dv) {
-        Backward f = Backward.of(type, dim(call.d), cuda.properties().sharedBytes());
+        Kernels chosen = kernels(type, call.d);
+        Backward f = chosen.backward;
         Operand[] in = {call.read(q, type), call.read(k, type), call.read(v, type), call.read(dout, type)};
         Operand[] to = {call.write(dq, type), call.write(dk, type), call.write(dv, type)};
         call.prepare();
@@ -141,12 +166,12 @@ final class MatrixAttention {
         if ((dk != null || dv != null) && call.m > 0) {
             Arguments a = arguments(call, in, to, rows, seen);
             long blocks = blocks(call.m, f.keys) * call.keyHeads * call.batch;
-            cuda.launch(f.variant, "attention_key_gradients", grid(blocks, f.keyThreads, f.keyShared), a);
+            chosen.keyGradients.launch(grid(blocks, f.keyThreads, f.keyShared), a);
         }
         if (dq != null && call.n > 0) {
             Arguments a = arguments(call, in, to, rows, seen);
             long blocks = blocks(call.n, QUERIES) * call.heads * call.batch;
-            cuda.launch(f.variant, "attention_query_gradient", grid(blocks, f.queryThreads, f.queryShared), a);
+            chosen.queryGradient.launch(grid(blocks, f.queryThreads, f.queryShared), a);
         }
     }
 

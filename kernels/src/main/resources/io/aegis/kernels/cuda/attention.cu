@@ -128,14 +128,13 @@ template <bool MASKED> DEVICE void step(Warp& w, const u8* shared, int q, int k,
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             float base = w.max[band][half] == -INFINITE ? 0 : w.max[band][half] * c;  // a row that has seen nothing yet
-            float sum = 0;
+            float& sum = w.sum[band][half];
 #pragma unroll
             for (int i = 0; i < KEYS / 4; i++) {
                 float& p = s[band][i / 2][2 * half + i % 2];
                 p = ex2(fmaf(p, c, -base));
                 sum += p;
             }
-            w.sum[band][half] += sum;
         }
     }
     add_values(w, s, shared, k + TILE);

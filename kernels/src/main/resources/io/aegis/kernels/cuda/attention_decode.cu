@@ -3,7 +3,7 @@
 // Shapes    Q, O [B, Hq, N, d]   K, V [B, Hkv, M, d]   LSE [B, Hq, N]; K and V are TYPE, Q float32, O float32
 // Variants  TYPE float | bf16 | f16   DIM 64 | 128 | 256: at least d   ROWS 4 | 8: queries that a block serves at once
 //
-// attention_decode       a block has SPLIT keys of one key head and up to ROWS of the queries that meet it (those of all heads of the
+// attention_decode       a block has `split` keys of one key head and up to ROWS of the queries that meet it (those of all heads of the
 //     group), so that a byte of the cache is read once for ROWS of them. LANES lanes share a row of K or V, 16 bytes each (at
 //     DIM 256 in float32 twice), so a load of a warp brings 32 / LANES keys; every lane has UNROLL loads of K and of V in
 //     flight. Teams of LANES lanes have a maximum, a sum and an O each and go through every TEAMS-th group of UNROLL keys; at
@@ -11,11 +11,11 @@
 //     Shared: Q (ROWS x DIM); then, over it, (m, l, O) of each team and row
 // attention_combine      adds the splits of a query in an order that depends on nothing: warp w takes splits w, w + 8, .., then
 //     the warps are added in order. A split that sees nothing adds exact zeros.
-// So the bits of a query depend on its own keys, from the first to the last that it sees, and on nothing else.
+// So the bits of a query depend on its own keys and on where they are split, which M alone decides.
 // Where there is one split, attention_decode writes the result itself, with the same bits.
 #include "common.cuh"
 
-enum { SPLIT = 256, WARPS = 8, THREADS = WARPS * WARP, UNROLL = 4 };
+enum { WARPS = 8, THREADS = WARPS * WARP, UNROLL = 4 };
 enum { EACH = 16 / sizeof(TYPE), PER_ROW = DIM / EACH, LANES = PER_ROW < WARP ? PER_ROW : WARP, PIECES = PER_ROW / LANES, OWN = EACH * PIECES };
 enum { TEAMS = THREADS / LANES, STEP = TEAMS * UNROLL };
 #define INFINITE as_float(0x7f800000u)
@@ -32,7 +32,7 @@ struct Args {
     const u8* keys;  // [B, M], 0: nobody sees it; or null
     i64 keys_batch, keys_key;
     float *sums, *parts;  // [query, splits, (m, l)], [query, splits, d]; query: ((b Hkv + h) group + g) N + i
-    i32 heads, group, n, m, d, causal, splits;  // heads of keys
+    i32 heads, group, n, m, d, causal, splits, split;  // heads of keys; keys of a split
     float scale;
 };
 
@@ -75,7 +75,7 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
     int team = (int)threadIdx.x / LANES, place = (int)threadIdx.x % LANES;
     const TYPE* k = (const TYPE*)a.k.data + b * a.k.batch + h * a.k.head;
     const TYPE* v = (const TYPE*)a.v.data + b * a.v.batch + h * a.v.head;
-    int end = min(a.m, (split + 1) * SPLIT);
+    int end = min(a.m, (split + 1) * a.split);
 
     float o[ROWS][OWN], max[ROWS], sum[ROWS];
     int limit[ROWS];  // keys that a row sees by its place
@@ -87,7 +87,7 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
 #pragma unroll
         for (int c = 0; c < OWN; c++) o[r][c] = 0;
     }
-    for (int from = split * SPLIT; from < end; from += STEP) {
+    for (int from = split * a.split; from < end; from += STEP) {
         int own = from + team * UNROLL;
         Word4 kw[UNROLL][PIECES], vw[UNROLL][PIECES];
         bool seen[UNROLL];

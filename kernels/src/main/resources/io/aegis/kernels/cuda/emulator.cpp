@@ -128,6 +128,7 @@ void perform(const Copy& c) {
 void run_block() {
     memset(dynamic_memory, POISON, dynamic_bytes);
     arrays.clear();
+    last_array = {};
     static_bytes = 0;
     start_block(warp_count);
     run_fibres();
@@ -187,7 +188,10 @@ u32 votes(bool p) { return exchange(VOTES, p, 0, PC); }
 void load_matrices(u32 (&r)[4], const void* row, bool transposed) {
     if ((u64)row % 16 != 0) fail(PC, "loads a row at %p, which is not aligned to 16 bytes", row);
     if (!is_shared(row, 16)) fail(PC, "loads a row at %p, which is not shared memory", row);
-    if (checking) touch_shared(shared_byte(row), 16, LOAD_ROW, PC);
+    if (checking) {
+        u64 byte = shared_byte(row);
+        if (!quick_shared_read<16>(byte, 0, offset_of(PC))) touch_shared(byte, 16, LOAD_ROW, PC);
+    }
     Rows rows = {r, (const u8*)row};
     together(transposed ? LOAD_TRANSPOSED : LOAD, &rows, PC);
 }

@@ -156,7 +156,9 @@ void say_late(const void* pc) {
 void set_current(int thread) {
     current = thread;
     emulator_thread_index.x = (u32)thread;
-    knows = known[thread / WARP];
+    own_warp = (u32)thread / WARP;
+    own_lane = (u32)thread % WARP;
+    knows = known[own_warp];
     own_stack = stacks + (u64)thread * SLOT_BYTES + GUARD_BYTES;
     patience = PATIENCE;
 }

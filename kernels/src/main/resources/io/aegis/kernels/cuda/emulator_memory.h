@@ -7,8 +7,9 @@
 //          memory, or inside the part of a global block that is in use; it is aligned to its size.
 //   when   Two threads touch the same bytes, one of them writes, and no barrier lies between: a race. Time is told in
 //          stamps. `passed` counts the barriers passed; known[v][w] says that what warp w did at stamps below it lies
-//          before what warp v does now. A barrier joins what its warps know. This is exact: no race that the executed
-//          accesses have is missed in shared memory, none is invented, in whatever order the fibres ran.
+//          before what warp v does now. A barrier joins what its warps know. In shared memory this is exact, in whatever
+//          order the fibres ran: no race of the accesses is missed, none is invented. (Of two atomics at one place the
+//          later hides the earlier.)
 //
 // Shared memory has a cell for each 4 bytes, with the last writer and, a warp, the last reader since; a word that is accessed
 // in parts has a cell for each byte. Global memory's cells hold one reader only, so some write after read is missed there.
@@ -57,8 +58,9 @@ const u32* knows = known[0];  // the row of the current thread's warp
 std::vector<u32>&block_starts = *new std::vector<u32>, &fences = *new std::vector<u32>;
 bool acquired;  // this block has had an atomic
 
-u32 now() { return knows[current / WARP]; }
-bool is_before(u32 stamp, int thread) { return stamp < knows[thread / WARP]; }
+u32 own_warp, own_lane;                 // of the current thread
+u32 now() { return knows[own_warp]; }
+bool is_before(u32 stamp, u32 thread) { return stamp < knows[thread / WARP]; }
 
 // The warps of a mask have met at a barrier.
 void join(u32 mask, int warps) {
@@ -101,6 +103,7 @@ struct SharedArray {
 u8* dynamic_memory;
 u64 dynamic_bytes;
 std::vector<SharedArray>& arrays = *new std::vector<SharedArray>;  // those that this block has come to
+SharedArray last_array;  // touched
 u64 static_bytes;
 bool checking;
 
@@ -203,23 +206,23 @@ void touch(Cell& c, Reader* r, const Where& at) {
     if (c.writer != current && !among_atomics && !is_before(c.stamp, c.writer)) {
         fail_race(at, c.writer / WARP, c.writer % WARP, c.flags & BY_ATOMIC ? DID[ATOMIC] : DID[WRITE], c.pc);
     }
-    int warp = current / WARP, lane = current % WARP;
+    u32 warp = own_warp, lane = own_lane;
     if (at.kind <= LOAD_ROW) {
         if (at.kind == READ && c.stamp < block_start) doubt_unwritten(at);
         Reader& own = r[warp];
         if (c.readers >> warp & 1 && own.stamp == now()) {
-            if ((int)own.lane != lane) own.lane = SEVERAL;
+            if (own.lane != lane) own.lane = SEVERAL;
         } else {
             c.readers |= 1u << warp;
-            own = {now(), (u32)lane, offset_of(at.pc)};
+            own = {now(), lane, offset_of(at.pc)};
         }
         return;
     }
     for (u32 left = c.readers & own_warps; left != 0; left &= left - 1) {
-        int w = __builtin_ctz(left);
+        u32 w = (u32)__builtin_ctz(left);
         if (r[w].stamp < knows[w]) continue;
-        if (w == warp && (int)r[w].lane == lane) continue;
-        fail_race(at, w, r[w].lane, DID[READ], r[w].pc);
+        if (w == warp && r[w].lane == lane) continue;
+        fail_race(at, (int)w, r[w].lane, DID[READ], r[w].pc);
     }
     c.stamp = now();
     c.writer = (u16)current;
@@ -275,10 +278,12 @@ u64 shared_byte(const void* p) {
 // ---- global memory
 
 struct GlobalCell {
-    u32 write_stamp, read_stamp;
-    u32 write_pc, read_pc;
-    u16 writer, reader;
-    u8 written, read;  // masks of bytes
+    u32 read_stamp, read_pc;
+    u16 reader;
+    u8 read;  // mask of bytes
+    u32 write_stamp, write_pc;
+    u16 writer;
+    u8 written;
     u8 by_atomic;
 };
 
@@ -307,7 +312,6 @@ bool is_released(u32 stamp, bool by_atomic) {
 }
 
 bool collides(u32 stamp, int thread, bool by_atomic) {
-    if (stamp < launch_start) return false;
     if (stamp < block_start) return !is_released(stamp, by_atomic);
     return thread != current && !is_before(stamp, thread);
 }
@@ -328,8 +332,10 @@ void touch_global(Block& b, u64 p, u64 bytes, Kind kind, const void* pc) {
     for (u64 at = p - b.at, end = at + bytes; at < end;) {
         GlobalCell& c = b.cells[at / 4];
         u64 to = std::min(end, (at / 4 + 1) * 4);
-        u8 mask = (u8)((1u << (to - at)) - 1 << at % 4);
-        if (c.written & mask && !(kind == ATOMIC && c.by_atomic) && collides(c.write_stamp, c.writer, c.by_atomic)) {
+        u8 mask = (u8)(((1u << (to - at)) - 1) << at % 4);
+        // Most words are written by nobody in a launch, or by who touches them.
+        if (c.write_stamp >= launch_start && c.written & mask && !(kind == ATOMIC && c.by_atomic) &&
+            collides(c.write_stamp, c.writer, c.by_atomic)) {
             fail_global_race(b, b.at + at, kind, pc, c.write_stamp, c.writer, c.by_atomic ? DID[ATOMIC] : DID[WRITE], c.write_pc);
         }
         if (kind == READ) {
@@ -338,7 +344,7 @@ void touch_global(Block& b, u64 p, u64 bytes, Kind kind, const void* pc) {
             c.read = mask;
             c.read_pc = offset_of(pc);
         } else {
-            if (c.read & mask && collides(c.read_stamp, c.reader, false)) {
+            if (c.read_stamp >= launch_start && c.read & mask && collides(c.read_stamp, c.reader, false)) {
                 fail_global_race(b, b.at + at, kind, pc, c.read_stamp, c.reader, DID[READ], c.read_pc);
             }
             c.write_stamp = now();
@@ -396,7 +402,7 @@ void access(const void* p, u64 bytes, bool aligned, Kind kind, const void* pc) {
     const u8* q = (const u8*)p;
     if ((u64)(q - own_stack) < STACK_BYTES) return;
     if (--patience < 0) yield_turn();
-    if (aligned && (u64)q % bytes != 0) fail(pc, "%s %llu bytes at %p, which is not aligned to them", DOES[kind], bytes, p);
+    if (aligned && ((u64)q & (bytes - 1)) != 0) fail(pc, "%s %llu bytes at %p, which is not aligned to them", DOES[kind], bytes, p);
     if (last_block != nullptr && (u64)q - last_block->at < last_block->used && (u64)q + bytes <= last_block->at + last_block->used) {
         touch_global(*last_block, (u64)q, bytes, kind, pc);
         return;
@@ -414,6 +420,7 @@ void access(const void* p, u64 bytes, bool aligned, Kind kind, const void* pc) {
         if (at < 0 || (u64)at + bytes > s->bytes) {
             fail(pc, "%s %llu bytes at byte %lld of shared array %s, which has %llu", DOES[kind], bytes, at, s->name, s->bytes);
         }
+        last_array = *s;
         touch_shared(s->cell * 4 + (u64)at, bytes, kind, pc);
         return;
     }
@@ -432,6 +439,61 @@ void access(const void* p, u64 bytes, bool aligned, Kind kind, const void* pc) {
     fail_outside(p, bytes, kind, pc);
 }
 
+// The same for whole words, with nothing to object and nothing to look up, which is what nearly all accesses are. False: it
+// takes the long way.
+template <int N> inline __attribute__((always_inline)) bool quick_global(u64 p, bool writes, u32 pc) {
+    const Block* b = last_block;
+    if (b == nullptr || p - b->at >= b->used || p + N > b->at + b->used || b->cells == nullptr) return false;
+    GlobalCell* c = b->cells + (p - b->at) / 4;
+    u32 stamp = now();
+    for (int i = 0; i < N / 4; i++, c++) {
+        if (c->write_stamp >= launch_start) return false;
+        if (writes) {
+            if (c->read_stamp >= launch_start) return false;
+            c->write_stamp = stamp;
+            c->write_pc = pc;
+            c->writer = (u16)current;
+            c->written = 15;
+            c->by_atomic = false;
+        } else {
+            c->read_stamp = stamp;
+            c->read_pc = pc;
+            c->reader = (u16)current;
+            c->read = 15;
+        }
+    }
+    return true;
+}
+template <int N> inline __attribute__((always_inline)) bool quick_shared_read(u64 byte, u32 since, u32 pc) {
+    u64 word = byte / 4;
+    u32 stamp = now();
+    for (int i = 0; i < N / 4; i++, word++) {
+        Cell& c = cells[word];
+        if (c.flags & (IN_FLIGHT | IN_PARTS) || c.stamp < since) return false;
+        if (c.writer != current && !is_before(c.stamp, c.writer)) return false;
+        Reader& own = readers[word * (u64)warp_stride + own_warp];
+        if (c.readers >> own_warp & 1 && own.stamp == stamp) {
+            if (own.lane != own_lane) own.lane = SEVERAL;
+        } else {
+            c.readers |= 1u << own_warp;
+            own = {stamp, own_lane, pc};
+        }
+    }
+    return true;
+}
+
+template <int N> inline __attribute__((always_inline)) void access_of(const void* p, bool writes, const void* pc) {
+    u64 q = (u64)p;
+    if (N >= 4 && q % N == 0 && --patience >= 0) {
+        if (quick_global<N>(q, writes, offset_of(pc))) return;
+        u64 at = q - (u64)dynamic_memory;
+        if (!writes && at < dynamic_bytes && at + N <= dynamic_bytes && quick_shared_read<N>(at, block_start, offset_of(pc))) return;
+        at = q - (u64)last_array.at;
+        if (!writes && at < last_array.bytes && at + N <= last_array.bytes && quick_shared_read<N>(last_array.cell * 4 + at, block_start, offset_of(pc))) return;
+    }
+    access(p, N, true, writes ? WRITE : READ, pc);
+}
+
 }  // namespace
 }  // namespace emulator
 
@@ -439,8 +501,8 @@ void access(const void* p, u64 bytes, bool aligned, Kind kind, const void* pc) {
 #define CALLED_BY_HOST(type) extern "C" __attribute__((visibility("default"))) type
 #define CALLED_BY_KERNEL extern "C" __attribute__((visibility("default"))) void
 #define ACCESSES(n)                                                                                                  \
-    CALLED_BY_KERNEL __tsan_read##n(void* p) { emulator::access(p, n, true, emulator::READ, PC); }                   \
-    CALLED_BY_KERNEL __tsan_write##n(void* p) { emulator::access(p, n, true, emulator::WRITE, PC); }                 \
+    CALLED_BY_KERNEL __tsan_read##n(void* p) { emulator::access_of<n>(p, false, PC); }                               \
+    CALLED_BY_KERNEL __tsan_write##n(void* p) { emulator::access_of<n>(p, true, PC); }                               \
     CALLED_BY_KERNEL __tsan_unaligned_read##n(void* p) { emulator::access(p, n, false, emulator::READ, PC); }        \
     CALLED_BY_KERNEL __tsan_unaligned_write##n(void* p) { emulator::access(p, n, false, emulator::WRITE, PC); }
 ACCESSES(1)

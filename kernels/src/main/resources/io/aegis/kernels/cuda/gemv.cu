@@ -200,12 +200,13 @@ template <int ROWS, int OUTPUTS, int AHEAD> DEVICE void dot(const Args& a, float
 
 #define GEMV(rows, outputs, ahead, blocks)                     \
     KERNEL(THREADS, blocks, gemv_##rows, Args) {               \
-        SHARED(float, room, WARPS * rows * outputs);           \
-        dot<rows, outputs, ahead>(a, room);                    \
+        SHARED(float, room, WARPS * rows * (outputs));         \
+        dot<rows, (outputs), (ahead)>(a, room);                \
     }
-GEMV(1, 2, 4, 2)
+GEMV(1, 2, 4, QUANTISED ? 2 : 4)
 GEMV(2, 2, 4, 2)
-GEMV(4, 2, QUANTISED ? 1 : 2, 2)
+// More outputs a warp where registers allow, so that x takes less of the first-level cache's time.
+GEMV(4, QUANTISED ? 2 : 4, 1, 2)
 GEMV(8, 2, QUANTISED ? 1 : 2, QUANTISED ? 1 : 2)
 
 #else

@@ -77,19 +77,19 @@ template <int EXTENT, bool ALONG_K> struct Tiles {
         bytes = ((ALONG_K ? k_end : all) - column) * 2;
     }
 
-    // Copies the next tile into a stage; what lies outside the operand, or behind its part of K, becomes zero.
-    DEVICE void copy(u8* stage) {
+    // Copies a share of the next tile into a stage, the last one steps on to the tile behind it. What lies outside the
+    // operand, or behind its part of K, becomes zero.
+    DEVICE void copy(u8* stage, int share, int shares) {
         int exist = bytes < 0 ? 0 : bytes > 16 ? 16 : bytes;
-        const T* p = from;
 #pragma unroll
-        for (int i = 0; i < COPIES; i++, p += row_stride) {
-            copy_async16(stage + to + i * ROW_STEP * ROW_BYTES, p, i * ROW_STEP < rows ? exist : 0);
+        for (int i = COPIES * share / shares; i < COPIES * (share + 1) / shares; i++, from += row_stride) {
+            copy_async16(stage + to + i * ROW_STEP * ROW_BYTES, from, i * ROW_STEP < rows ? exist : 0);
         }
+        if (share + 1 < shares) return;
         if (ALONG_K) {
-            from += DEPTH;
+            from += DEPTH - COPIES * (i64)row_stride;
             bytes -= DEPTH * 2;
         } else {
-            from = p;
             rows -= DEPTH;
         }
     }
@@ -197,8 +197,8 @@ KERNEL(THREADS, BLOCKS, matmul, Args) {
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++) {
         if (s < tiles) {
-            tiles_a.copy(shared + s * STAGE_BYTES);
-            tiles_b.copy(shared + s * STAGE_BYTES + TilesA::BYTES);
+            tiles_a.copy(shared + s * STAGE_BYTES, 0, 1);
+            tiles_b.copy(shared + s * STAGE_BYTES + TilesA::BYTES, 0, 1);
         }
         copies_commit();
     }
@@ -230,13 +230,11 @@ KERNEL(THREADS, BLOCKS, matmul, Args) {
             }
             // Behind the last tile this reads what nobody multiplies.
             fragments[(s + 1) % 2].load(shared + reading, a_place, b_place, (s + 1) % STEPS);
-            if (s == 0) {
-                if (tiles >= STAGES) {
-                    tiles_a.copy(shared + filling);
-                    tiles_b.copy(shared + filling + TilesA::BYTES);
-                }
-                copies_commit();
+            if (s < STEPS - 1 && tiles >= STAGES) {
+                tiles_a.copy(shared + filling, s, STEPS - 1);
+                tiles_b.copy(shared + filling + TilesA::BYTES, s, STEPS - 1);
             }
+            if (s == STEPS - 2) copies_commit();
             fragments[s % 2].multiply(sums);
         }
     } while (--tiles > 0);

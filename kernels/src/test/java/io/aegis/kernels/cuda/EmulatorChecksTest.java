@@ -145,6 +145,13 @@ class EmulatorChecksTest {
     }
 
     @Test
+    void withoutACompilerItSaysWhichIsMissing() {
+        assertThatThrownBy(() -> new HostCompiler("g++-of-nobody"))
+                .isInstanceOf(CudaException.class)
+                .hasMessageContaining("the emulator compiles kernels with g++-of-nobody, which does not run here");
+    }
+
+    @Test
     void whatIsNotInUseIsOutOfBounds() {
         Engine engine = CudaTwin.engine();
         long block = engine.allocate(2048);

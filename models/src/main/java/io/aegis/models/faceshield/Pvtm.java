@@ -1,12 +1,14 @@
 package io.aegis.models.faceshield;
 
+import io.aegis.kernels.DType;
 import io.aegis.kernels.Philox;
-import io.aegis.kernels.View;
+import io.aegis.kernels.VisionMasking;
 import io.aegis.layers.Init;
 import io.aegis.layers.Linear;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.tensor.Ops;
+import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.util.Arrays;
 import java.util.function.UnaryOperator;
@@ -22,9 +24,6 @@ import java.util.stream.IntStream;
 public final class Pvtm {
     /** Where among all sites of randomness the masks are. */
     private static final long SITE = 0x5056544D;
-
-    /** Shorter vectors count as this long. */
-    private static final double FLOOR = 1e-6;
 
     private final PvtmOptions options;
     private final Linear map;
@@ -69,39 +68,26 @@ public final class Pvtm {
      * @param prompt [m, C]
      */
     static double[] cosine(Tensor tokens, Tensor prompt) {
-        double[] token = new double[(int) tokens.size(1)];
-        double[][] rows = new double[(int) prompt.size(0)][token.length];
-        for (int j = 0; j < rows.length; j++) {
-            read(prompt.view(), j, rows[j]);
-        }
-        double[] out = new double[(int) tokens.size(0)];
-        for (int i = 0; i < out.length; i++) {
-            read(tokens.view(), i, token);
-            double greatest = Double.NEGATIVE_INFINITY;
-            for (double[] row : rows) {
-                greatest = Math.max(greatest, dot(token, row) / (norm(token) * norm(row)));
-            }
-            out[i] = greatest;
-        }
-        return out;
-    }
-
-    private static void read(View rows, int row, double[] to) {
-        for (int k = 0; k < to.length; k++) {
-            to[k] = rows.getAt(rows.offset() + row * rows.stride(0) + k * rows.stride(1));
-        }
-    }
-
-    private static double norm(double[] x) {
-        return Math.max(FLOOR, Math.sqrt(dot(x, x)));
-    }
-
-    private static double dot(double[] a, double[] b) {
-        double sum = 0;
-        for (int k = 0; k < a.length; k++) {
-            sum += a[k] * b[k];
-        }
-        return sum;
+        long n = tokens.size(0);
+        Tensor cosines = Tensor.empty(DType.F64, 1, n);
+        Tensor kept = Tensor.empty(DType.I64, 1, n);
+        Tensor count = Tensor.empty(DType.I64, 1);
+        // All stay here: how many streams are ranked apart, and which token is masked, is for select().
+        VisionMasking.Rule all = new VisionMasking.Rule(1, (int) n, 0, 1, 0, 0, SITE);
+        Scope.current()
+                .kernels()
+                .visionMasking()
+                .select(
+                        tokens.view().unsqueeze(0),
+                        prompt.view().unsqueeze(0),
+                        Tensor.of(new long[] {0}, 1).view(),
+                        all,
+                        cosines.view(),
+                        null,
+                        null,
+                        kept.view(),
+                        count.view());
+        return cosines.toDoubles();
     }
 
     /**
@@ -156,7 +142,7 @@ public final class Pvtm {
 
     /** Rows of length 1; the added channel keeps very short ones from being divided by nothing. */
     private static Tensor unit(Tensor rows) {
-        Tensor floor = Tensor.zeros(rows.dtype(), rows.size(0), 1).plus(FLOOR);
+        Tensor floor = Tensor.zeros(rows.dtype(), rows.size(0), 1).plus(VisionMasking.FLOOR);
         return Ops.normalizeRows(Ops.concat(1, rows, floor));
     }
 
