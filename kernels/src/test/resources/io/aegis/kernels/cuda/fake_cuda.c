@@ -55,6 +55,9 @@ enum { MOST = 4096, LOG = 1 << 20, TIME_STEP = 2 };
 struct args { float* p; long long n; float x; };
 struct kernel { const char* name; int shared; };
 static const struct kernel KERNELS[] = {{"add", 0}, {"shared", 1024}, {"fault", 0}};
+enum { NUMBER_OF_KERNELS = sizeof KERNELS / sizeof *KERNELS, USUAL_SHARED = 48 << 10 };
+// Dynamic shared memory that was asked for, 0 for what every kernel may have together with its static arrays.
+static int most_dynamic[NUMBER_OF_KERNELS];
 
 // What waits in a stream, or is part of a graph.
 struct op {
@@ -200,6 +203,7 @@ void fake_reset(void) {
     major = 9;
     minor = 0;
     capacity = (size_t)1 << 26;
+    memset(most_dynamic, 0, sizeof most_dynamic);
     text_used = 0;
     text[0] = 0;
     current = NULL;
@@ -468,7 +472,7 @@ CUresult cuModuleUnload(CUmodule m) {
 CUresult cuModuleGetFunction(CUfunction* f, CUmodule m, const char* name) {
     BEGIN_IN_CONTEXT("cuModuleGetFunction")
     if (!is(m, MODULE)) END(INVALID_HANDLE)
-    for (size_t i = 0; i < sizeof KERNELS / sizeof *KERNELS; i++)
+    for (int i = 0; i < NUMBER_OF_KERNELS; i++)
         if (strcmp(KERNELS[i].name, name) == 0) {
             *f = (CUfunction)&KERNELS[i];
             END(OK)
@@ -484,6 +488,8 @@ CUresult cuFuncGetAttribute(int* value, CUfunction_attribute a, CUfunction f) {
 CUresult cuFuncSetAttribute(CUfunction f, CUfunction_attribute a, int value) {
     BEGIN_IN_CONTEXT("cuFuncSetAttribute")
     note("  %s %d %d\n", ((const struct kernel*)f)->name, (int)a, value);
+    if (a != 8 || value + ((const struct kernel*)f)->shared > 227 << 10) END(INVALID_VALUE)
+    most_dynamic[(const struct kernel*)f - KERNELS] = value;
     END(OK)
 }
 #ifndef FAKE_OLD
@@ -502,6 +508,8 @@ CUresult cuLaunchKernel(CUfunction f, unsigned int gx, unsigned int gy, unsigned
     const struct kernel* k = (const struct kernel*)f;
     note("  %s %u %u %u %u %u %u %u %s\n", k->name, gx, gy, gz, bx, by, bz, shared, extra ? "extra" : "no extra");
     if (!gx || !gy || !gz || gy > 65535 || gz > 65535) END(INVALID_VALUE)
+    int most = most_dynamic[k - KERNELS] ? most_dynamic[k - KERNELS] : USUAL_SHARED - k->shared;
+    if ((int)shared > most) END(INVALID_VALUE)
     struct op o = {.what = LAUNCH, .kernel = k};
     memcpy(&o.args, parameters[0], sizeof o.args);
     queue(is(s, STREAM), o);
