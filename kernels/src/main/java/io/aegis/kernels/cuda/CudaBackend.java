@@ -94,7 +94,7 @@ public final class CudaBackend {
     }
 
     /**
-     * How the kernels for one architecture are served; the four add up to all variants.
+     * How the kernels for one architecture are served; the four add up to all variants that its devices ask for.
      *
      * @param shipped compiled ahead, they came with the program
      * @param cached compiled before on this machine
@@ -116,7 +116,9 @@ public final class CudaBackend {
 
     static Readiness readiness(Cubins cubins, List<Variant> variants, String arch) {
         Map<Cubins.Source, Integer> counts = new EnumMap<>(Cubins.Source.class);
-        variants.forEach(v -> counts.merge(cubins.source(v, arch), 1, Integer::sum));
+        variants.stream()
+                .filter(v -> KernelCatalogue.isAskedFor(v, arch))
+                .forEach(v -> counts.merge(cubins.source(v, arch), 1, Integer::sum));
         return new Readiness(
                 counts.getOrDefault(Cubins.Source.SHIPPED, 0),
                 counts.getOrDefault(Cubins.Source.CACHED, 0),

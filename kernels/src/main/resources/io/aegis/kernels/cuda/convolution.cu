@@ -336,12 +336,18 @@ KERNEL(128, 4, input, Convolve) {
     convolve<true, SMALL, SMALL, 2, 2>(a, shared, last);
 }
 #ifndef EXACT
-KERNEL(256, 2, forward_large, Convolve) {
+// Two large blocks fit into the shared memory of 9.0 only; elsewhere one may have all the registers.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ == 900
+enum { LARGE_BLOCKS = 2 };
+#else
+enum { LARGE_BLOCKS = 1 };
+#endif
+KERNEL(256, LARGE_BLOCKS, forward_large, Convolve) {
     DYNAMIC_SHARED(shared);
     SHARED(u32, last, 1);
     convolve<false, LARGE, LARGE, 2, 4>(a, shared, last);
 }
-KERNEL(256, 2, input_large, Convolve) {
+KERNEL(256, LARGE_BLOCKS, input_large, Convolve) {
     DYNAMIC_SHARED(shared);
     SHARED(u32, last, 1);
     convolve<true, LARGE, LARGE, 2, 4>(a, shared, last);
