@@ -140,16 +140,27 @@ class KernelTableTest {
                 assertThat(KernelCatalogue.variants())
                         .as("%s has no variant in KernelCatalogue", file)
                         .anyMatch(v -> v.file().equals(file));
-                List<String> entries = ENTRY.matcher(Files.readString(f))
+                String source = Files.readString(f);
+                List<String> entries = ENTRY.matcher(source)
                         .results()
                         .map(m -> m.group(1))
+                        .distinct()
                         .toList();
-                assertThat(KernelTable.shipped().rows().stream()
-                                .filter(r -> r.file().equals(file))
-                                .map(KernelTable.Row::entry)
-                                .distinct())
+                List<String> inTable = KernelTable.shipped().rows().stream()
+                        .filter(r -> r.file().equals(file))
+                        .map(KernelTable.Row::entry)
+                        .distinct()
+                        .toList();
+                assertThat(inTable)
                         .as("the table's entries of %s; %s", file, REWRITE)
-                        .containsExactlyInAnyOrderElementsOf(entries);
+                        .isNotEmpty();
+                assertThat(inTable)
+                        .as("the table's entries of %s; %s", file, REWRITE)
+                        .containsAll(entries);
+                // A macro may put the name of an entry together.
+                assertThat(source.contains("##") || entries.containsAll(inTable))
+                        .as("%s has none but these entries: %s", file, entries)
+                        .isTrue();
             }
         }
     }
