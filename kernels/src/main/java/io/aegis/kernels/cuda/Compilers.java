@@ -162,7 +162,7 @@ final class Compilers {
     }
 
     /** Folders of installed toolkits, the chosen one first, else the newest. */
-    private static List<Path> toolkits() {
+    static List<Path> toolkits() {
         List<Path> roots = new ArrayList<>();
         for (String variable : List.of("CUDA_HOME", "CUDA_PATH")) {
             String root = System.getenv(variable);

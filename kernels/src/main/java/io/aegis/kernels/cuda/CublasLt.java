@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /**
  * NVIDIA's matrix products, where the toolkit's cuBLASLt is installed; nothing needs it. It is bound directly, as the driver
@@ -122,24 +121,11 @@ final class CublasLt {
     }
 
     private static List<String> candidates(String folder) {
-        List<Path> folders = new ArrayList<>();
-        if (folder != null) {
-            folders.add(Path.of(folder));
-        } else {
-            for (String variable : List.of("CUDA_HOME", "CUDA_PATH")) {
-                String home = System.getenv(variable);
-                if (home != null) {
-                    folders.add(Path.of(home, "lib64"));
-                }
-            }
-            try (Stream<Path> local = Files.list(Path.of("/usr/local"))) {
-                local.filter(p -> p.getFileName().toString().startsWith("cuda"))
-                        .sorted()
-                        .forEach(p -> folders.add(p.resolve("lib64")));
-            } catch (java.io.IOException e) {
-                // There is no such folder on this system: the loader's names are left.
-            }
-        }
+        List<Path> folders = folder != null
+                ? List.of(Path.of(folder))
+                : Compilers.toolkits().stream()
+                        .map(root -> root.resolve("lib64"))
+                        .toList();
         List<String> all = new ArrayList<>();
         folders.forEach(f -> NAMES.stream()
                 .map(f::resolve)
