@@ -127,12 +127,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
         s.run(kernels, golden, rounds, line -> {
             failed[0] |= line.failed();
             ObjectNode n = json.createObjectNode();
-            n.put("name", line.name());
-            n.put("value", line.value());
-            n.put("unit", line.unit());
-            n.put("share", line.share());
-            n.put("note", line.note());
-            n.put("failed", line.failed());
+            line.into(n);
             console.println(n);
             console.flush();
         });
@@ -167,14 +162,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
         List<String> rest = new ArrayList<>();
         for (String text : Files.readAllLines(said)) {
             if (text.startsWith("{\"name\"")) {
-                var n = json.readTree(text);
-                lines.add(new Line(
-                        n.path("name").asText(),
-                        n.path("value").asDouble(Double.NaN),
-                        n.path("unit").asText(),
-                        n.path("share").asDouble(Double.NaN),
-                        n.path("note").asText(),
-                        n.path("failed").asBoolean()));
+                lines.add(Line.of(json.readTree(text)));
             } else if (!text.isBlank()) {
                 rest.add(text);
             }

@@ -61,17 +61,7 @@ final class GpuReport {
             section.put("seconds", p.seconds());
             ArrayNode lines = section.putArray("lines");
             for (Line l : p.lines()) {
-                ObjectNode n = lines.addObject();
-                n.put("name", l.name());
-                if (!Double.isNaN(l.value())) {
-                    n.put("value", l.value());
-                    n.put("unit", l.unit());
-                }
-                if (!Double.isNaN(l.share())) {
-                    n.put("share", l.share());
-                }
-                n.put("note", l.note());
-                n.put("failed", l.failed());
+                l.into(lines.addObject());
             }
         }
         return mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root);

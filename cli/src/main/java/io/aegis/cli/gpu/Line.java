@@ -1,5 +1,9 @@
 package io.aegis.cli.gpu;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Locale;
+
 /**
  * One line of a report.
  *
@@ -27,14 +31,38 @@ record Line(String name, double value, String unit, double share, String note, b
         return new Line(name, Double.NaN, "", Double.NaN, note, true);
     }
 
+    /** Writes what there is into an object; {@link #of(JsonNode)} reads it. */
+    void into(ObjectNode object) {
+        object.put("name", name);
+        if (!Double.isNaN(value)) {
+            object.put("value", value);
+            object.put("unit", unit);
+        }
+        if (!Double.isNaN(share)) {
+            object.put("share", share);
+        }
+        object.put("note", note);
+        object.put("failed", failed);
+    }
+
+    static Line of(JsonNode object) {
+        return new Line(
+                object.path("name").asText(),
+                object.path("value").asDouble(Double.NaN),
+                object.path("unit").asText(),
+                object.path("share").asDouble(Double.NaN),
+                object.path("note").asText(),
+                object.path("failed").asBoolean());
+    }
+
     @Override
     public String toString() {
         StringBuilder s = new StringBuilder(String.format("%-58s", name));
         if (!Double.isNaN(value)) {
-            s.append(String.format(java.util.Locale.ROOT, " %12.2f %-10s", value, unit));
+            s.append(String.format(Locale.ROOT, " %12.2f %-10s", value, unit));
         }
         if (!Double.isNaN(share)) {
-            s.append(String.format(java.util.Locale.ROOT, " %5.1f %%", 100 * share));
+            s.append(String.format(Locale.ROOT, " %5.1f %%", 100 * share));
         }
         if (failed) {
             s.append(" FAILED");
