@@ -60,6 +60,18 @@ public final class TestViews {
         return randomize(seed, v.permute(reverse));
     }
 
+    /** Each with a copy of its whole buffer, so with the same layout, content and surroundings. */
+    public static View[] copies(View[] views) {
+        View[] out = new View[views.length];
+        for (int i = 0; i < views.length; i++) {
+            View v = views[i];
+            View bytes = zeros(DType.U8, v.buffer().bytes());
+            bytes.segment().copyFrom(v.buffer().memory());
+            out[i] = View.of(bytes.buffer(), v.dtype(), v.offset(), v.shape(), v.strides());
+        }
+        return out;
+    }
+
     /** The same values, dense, as doubles. */
     public static View dense(View v) {
         return of(DType.F64, v.shape(), v.toDoubles());

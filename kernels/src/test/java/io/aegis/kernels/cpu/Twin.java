@@ -30,8 +30,8 @@ final class Twin {
     }
 
     static void compare(String what, Kernels fast, View[] destinations, BiConsumer<Kernels, View[]> call) {
-        View[] expected = copies(destinations);
-        View[] got = copies(destinations);
+        View[] expected = TestViews.copies(destinations);
+        View[] got = TestViews.copies(destinations);
         call.accept(Backends.scalar(), expected);
         call.accept(fast, got);
         for (int d = 0; d < destinations.length; d++) {
@@ -52,17 +52,6 @@ final class Twin {
                     .as("%s: element %d of %s: expected %s, got %s, largest %s", what, i, expected, e[i], g[i], max)
                     .isTrue();
         }
-    }
-
-    private static View[] copies(View[] views) {
-        View[] out = new View[views.length];
-        for (int i = 0; i < views.length; i++) {
-            View v = views[i];
-            View bytes = TestViews.zeros(DType.U8, v.buffer().bytes());
-            bytes.segment().copyFrom(v.buffer().memory());
-            out[i] = View.of(bytes.buffer(), v.dtype(), v.offset(), v.shape(), v.strides());
-        }
-        return out;
     }
 
     static View garbage(long... shape) {

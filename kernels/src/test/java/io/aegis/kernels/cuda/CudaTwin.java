@@ -66,8 +66,8 @@ final class CudaTwin {
 
     static void compare(
             String what, Precision precision, double tolerance, View[] destinations, BiConsumer<Kernels, View[]> call) {
-        View[] expected = copies(destinations);
-        View[] got = copies(destinations);
+        View[] expected = TestViews.copies(destinations);
+        View[] got = TestViews.copies(destinations);
         CudaKernels fast = kernels(precision);
         call.accept(Backends.scalar(), expected);
         call.accept(fast, got);
@@ -89,7 +89,7 @@ final class CudaTwin {
             System.setProperty("aegis.emulator.seed", String.valueOf(seed));
             try (CudaKernels kernels =
                     new CudaKernels(new EmulatorEngine(), new Device(Device.Kind.CUDA, 0), Precision.F32)) {
-                View y = copies(to(destination))[0];
+                View y = TestViews.copies(to(destination))[0];
                 call.accept(kernels, y);
                 double[] got = y.toDoubles();
                 first = first == null ? got : first;
@@ -126,17 +126,6 @@ final class CudaTwin {
                     .as("%s: place %d beside the elements of %s was overwritten", what, i, expected)
                     .isTrue();
         }
-    }
-
-    private static View[] copies(View[] views) {
-        View[] out = new View[views.length];
-        for (int i = 0; i < views.length; i++) {
-            View v = views[i];
-            View bytes = TestViews.zeros(DType.U8, v.buffer().bytes());
-            bytes.segment().copyFrom(v.buffer().memory());
-            out[i] = View.of(bytes.buffer(), v.dtype(), v.offset(), v.shape(), v.strides());
-        }
-        return out;
     }
 
     static View garbage(long... shape) {
