@@ -25,11 +25,8 @@ public final class RoundedKernels implements Kernels {
     @Override
     public void stored(View result) {
         if (result.dtype() == DType.F32) {
-            try (Arena arena = Arena.ofConfined()) {
-                View rounded = View.allocate(arena, dtype, result.shape());
-                Kernels plain = Backends.scalar(); // its threads are this one: the arena is confined
-                plain.elementwise().copy(result, rounded);
-                plain.elementwise().copy(rounded, result);
+            try (Arena arena = Arena.ofShared()) {
+                inner.elementwise().copy(rounded(result, arena), result);
             }
         }
     }
