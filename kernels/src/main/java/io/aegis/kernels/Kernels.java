@@ -22,6 +22,8 @@ public interface Kernels {
 
     Matmul matmul();
 
+    QuantizedMatmul quantizedMatmul();
+
     Attention attention();
 
     RotaryEmbedding rotaryEmbedding();

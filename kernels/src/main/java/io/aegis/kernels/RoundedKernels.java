@@ -57,6 +57,11 @@ public final class RoundedKernels implements Kernels {
         };
     }
 
+    @Override
+    public QuantizedMatmul quantizedMatmul() {
+        return inner.quantizedMatmul();
+    }
+
     /** Activations are rounded already; weights are still as they were loaded. */
     private void rounded(View a, View b, BiConsumer<View, View> product) {
         try (Arena arena = Arena.ofShared()) {

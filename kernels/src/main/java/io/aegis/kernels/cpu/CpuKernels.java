@@ -12,6 +12,7 @@ import io.aegis.kernels.Matmul;
 import io.aegis.kernels.MutualInformation;
 import io.aegis.kernels.Normalization;
 import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.Reduction;
 import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.VisionMasking;
@@ -66,6 +67,11 @@ public final class CpuKernels implements Kernels {
     @Override
     public Matmul matmul() {
         return matmul;
+    }
+
+    @Override
+    public QuantizedMatmul quantizedMatmul() {
+        return plain.quantizedMatmul();
     }
 
     @Override

@@ -13,6 +13,7 @@ import io.aegis.kernels.Memory;
 import io.aegis.kernels.MutualInformation;
 import io.aegis.kernels.Normalization;
 import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.Reduction;
 import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.VisionMasking;
@@ -28,6 +29,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Cuda cuda;
     private final Kernels host = Backends.best();
     private final Matmul matmul;
+    private final QuantizedMatmul quantizedMatmul;
     private final Normalization normalization;
     private final Elementwise elementwise;
     private final Attention attention;
@@ -50,6 +52,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
         this.matmul = new CudaMatmul(cuda, host.matmul());
+        this.quantizedMatmul = host.quantizedMatmul();
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
         this.attention = new CudaAttention(cuda, host.attention());
@@ -91,6 +94,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public Matmul matmul() {
         return matmul;
+    }
+
+    @Override
+    public QuantizedMatmul quantizedMatmul() {
+        return quantizedMatmul;
     }
 
     @Override

@@ -10,6 +10,7 @@ import java.util.stream.Stream;
  */
 public final class ScalarKernels implements Kernels {
     private final Matmul matmul = new ScalarMatmul();
+    private final QuantizedMatmul quantizedMatmul = new ScalarQuantizedMatmul(matmul);
     private final Attention attention = new ScalarAttention();
     private final RotaryEmbedding rotaryEmbedding = new ScalarRotaryEmbedding();
     private final Normalization normalization = new ScalarNormalization();
@@ -35,6 +36,11 @@ public final class ScalarKernels implements Kernels {
     @Override
     public Matmul matmul() {
         return matmul;
+    }
+
+    @Override
+    public QuantizedMatmul quantizedMatmul() {
+        return quantizedMatmul;
     }
 
     @Override
