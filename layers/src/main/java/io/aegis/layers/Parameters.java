@@ -6,6 +6,7 @@ import io.aegis.kernels.Convolution;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
+import io.aegis.tensor.QuantizedMatrix;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,12 +24,9 @@ import java.util.stream.Stream;
  * ({@link #at}); then exactly one of {@link #initialize}, {@link #load} and {@link #loadAsStored} gives values.
  *
  * <p>Named tensors may be quantised: a matrix of integers is the codes of a {@link QuantizedWeight}, and its scales are the
- * tensor whose name is {@link #SCALE} longer.
+ * tensor whose name is {@link QuantizedMatrix#SCALE} longer.
  */
 public final class Parameters implements AutoCloseable {
-    /** What the name of a quantised weight's scales has behind the weight's. */
-    public static final String SCALE = "_scale";
-
     private final Map<String, Parameter> all;
     private final String prefix;
     private final Arena arena;
@@ -101,7 +99,7 @@ public final class Parameters implements AutoCloseable {
     public List<String> names(Predicate<String> has) {
         return all.values().stream()
                 .map(Parameter::name)
-                .flatMap(name -> Stream.of(name, name + SCALE))
+                .flatMap(name -> Stream.of(name, name + QuantizedMatrix.SCALE))
                 .filter(has)
                 .toList();
     }
@@ -208,7 +206,7 @@ public final class Parameters implements AutoCloseable {
     }
 
     private static QuantizedWeight weight(Parameter p, Function<String, View> source) {
-        return new QuantizedWeight(source.apply(p.name()), source.apply(p.name() + SCALE));
+        return new QuantizedWeight(source.apply(p.name()), source.apply(p.name() + QuantizedMatrix.SCALE));
     }
 
     private void checkTrained(String where, Function<String, View> source, Predicate<Parameter> trained) {
@@ -244,7 +242,7 @@ public final class Parameters implements AutoCloseable {
                 problems.add("missing tensor " + p);
             } else if (isCodes(p, source.apply(p.name()))) {
                 checkQuantized(p, have, source, problems);
-            } else if (have.contains(p.name() + SCALE)) {
+            } else if (have.contains(p.name() + QuantizedMatrix.SCALE)) {
                 problems.add("tensor " + p.name() + " has scales, but is not quantised");
             } else if (!Arrays.equals(source.apply(p.name()).shape(), p.shape())) {
                 problems.add("tensor " + p.name() + " has shape "
@@ -265,8 +263,9 @@ public final class Parameters implements AutoCloseable {
 
     private static void checkQuantized(
             Parameter p, Collection<String> have, Function<String, View> source, List<String> problems) {
-        if (!have.contains(p.name() + SCALE)) {
-            problems.add("missing tensor " + p.name() + SCALE + ", the scales of " + source.apply(p.name()));
+        if (!have.contains(p.name() + QuantizedMatrix.SCALE)) {
+            problems.add(
+                    "missing tensor " + p.name() + QuantizedMatrix.SCALE + ", the scales of " + source.apply(p.name()));
             return;
         }
         try {
