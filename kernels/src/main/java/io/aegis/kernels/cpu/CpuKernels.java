@@ -42,7 +42,7 @@ public final class CpuKernels implements Kernels {
             if ("none".equals(System.getProperty("aegis.blas"))) {
                 throw new LinkageError("switched off by aegis.blas=none");
             }
-            found = new OpenBlas();
+            found = new ChosenSgemm(new OpenBlas());
         } catch (LinkageError | RuntimeException e) {
             found = new VectorGemm();
             reason = "without OpenBLAS: " + e.getMessage();
