@@ -4,14 +4,16 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * OpenBLAS or oneDNN, by a product's shape and layout alone, so that the same product always has the same bits. Where both
- * compute with 256 bits, oneDNN was faster at everything that this program multiplies (Zen 3, bench/NOTES.md): by half in
- * blocks of attention, by 3 to 15 % in parts of large products. The exception is B stored by rows that are a multiple of
- * 2 KB apart: then its columns meet in the same lines of the cache. With 512 bits nothing was compared, and OpenBLAS computes.
- * {@code -Daegis.sgemm=openblas} or {@code onednn} decides otherwise.
+ * compute with 256 bits, oneDNN is the faster one (Zen 3, bench/NOTES.md): by half in blocks of attention and other small
+ * products, by 5 to 20 % in parts of large ones, as long as the rows that it reads across are not multiples of 2 KB apart,
+ * where they meet in the same lines of the cache and it loses up to half. With 512 bits nothing was compared, and OpenBLAS
+ * computes. {@code -Daegis.sgemm=openblas} or {@code onednn} decides otherwise.
  */
 final class ChosenSgemm implements Sgemm {
     /** 2 KB of floats. */
     private static final long ALIAS = 512;
+    /** Rows up to which OpenBLAS's packing of a weight costs more than oneDNN's reading across. */
+    private static final long FEW = 256;
 
     private final Sgemm blas;
     private volatile Sgemm oneDnn;
@@ -40,9 +42,15 @@ final class ChosenSgemm implements Sgemm {
             MemorySegment c,
             long offsetC,
             long ldc) {
-        Sgemm chosen = !transposeB && ldb % ALIAS == 0 ? blas : oneDnn();
+        Sgemm chosen = suits(transposeA, lda, transposeB, ldb, m) ? oneDnn() : blas;
         chosen.multiply(
                 transposeA, transposeB, m, n, k, alpha, a, offsetA, lda, b, offsetB, ldb, beta, c, offsetC, ldc);
+    }
+
+    private static boolean suits(boolean transposeA, long lda, boolean transposeB, long ldb, long m) {
+        boolean a = !transposeA || lda % ALIAS != 0;
+        boolean b = ldb % ALIAS != 0 || transposeB && m <= FEW;
+        return a && b;
     }
 
     /** What computes all but the exceptions; OpenBLAS where oneDNN is not there or not better. */
