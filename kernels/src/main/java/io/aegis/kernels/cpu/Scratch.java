@@ -10,6 +10,10 @@ final class Scratch {
     /** A widened panel of weights. */
     static final int PANEL = 9;
 
+    /** Of arrays: the scales of a few quantised columns. Those before it are rows of a product. */
+    static final int SCALES = 9;
+
+    private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[SCALES + 1][]);
     private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[10]);
     private static final long ALIGNMENT = 64;
 
@@ -20,6 +24,15 @@ final class Scratch {
         MemorySegment[] slots = SLOTS.get();
         if (slots[slot] == null || slots[slot].byteSize() < count * Float.BYTES) {
             slots[slot] = Arena.ofAuto().allocate(Math.max(count, 1024) * Float.BYTES, ALIGNMENT);
+        }
+        return slots[slot];
+    }
+
+    /** As {@link #floats}, on the heap; these slots are others. */
+    static float[] array(int slot, int count) {
+        float[][] slots = ARRAYS.get();
+        if (slots[slot] == null || slots[slot].length < count) {
+            slots[slot] = new float[Math.max(count, 1024)];
         }
         return slots[slot];
     }
