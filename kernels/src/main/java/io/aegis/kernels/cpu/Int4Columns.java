@@ -26,17 +26,12 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
     private static final IntVector EIGHTS = IntVector.broadcast(I, 0x88888888);
 
     static Int4Columns of(QuantizedWeight w) {
-        int group = w.group();
         return new Int4Columns(
                 w.codes().buffer().memory(),
                 w.codes().offset(),
                 w.codes().stride(0),
-                new QuantizedScales(
-                        w.scales().buffer().memory(),
-                        w.scales().offset(),
-                        (int) w.scales().size(1),
-                        group / PARTS),
-                group);
+                QuantizedScales.of(w, PARTS),
+                w.group());
     }
 
     @Override
@@ -61,20 +56,34 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public void one(Interleaved x, int row, long j, int wide, float[] sums) {
-        int words = x.whole() / PARTS;
-        float[] spread = Scratch.array(Scratch.SCALES, 2 * words + N);
+        float[] spread = scales.spread(j, wide, 2);
         long last = j + wide - 1;
-        scales.spread(j, words, spread, 0);
-        scales.spread(last, words, spread, words);
         float[] v = x.rows()[row];
-        one(v, words / N, codes, offset + j * stride, offset + last * stride, spread, words, sums);
+        one(
+                v,
+                x.whole() / (PARTS * N),
+                codes,
+                offset + j * stride,
+                offset + last * stride,
+                spread,
+                scales.spread(),
+                scales.shift(),
+                sums);
         for (int c = 0; c < wide; c++) {
             sums[c] += rest(x, v, j + c);
         }
     }
 
     private static void one(
-            float[] x, int blocks, MemorySegment w, long i0, long i1, float[] scales, int words, float[] sums) {
+            float[] x,
+            int blocks,
+            MemorySegment w,
+            long i0,
+            long i1,
+            float[] scales,
+            int ofColumn,
+            int shift,
+            float[] sums) {
         FloatVector s0 = FloatVector.broadcast(F, 0f);
         FloatVector s1 = s0;
         for (int g = 0; g < blocks; g++) {
@@ -106,8 +115,9 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             v = FloatVector.fromArray(F, x, 8 * N * g + 7 * N);
             q0 = v.fma((FloatVector) w0.and(TOP).convertShape(I2F, F, 0), q0);
             q1 = v.fma((FloatVector) w1.and(TOP).convertShape(I2F, F, 0), q1);
-            s0 = p0.add(q0).fma(FloatVector.fromArray(F, scales, N * g), s0);
-            s1 = p1.add(q1).fma(FloatVector.fromArray(F, scales, N * g + words), s1);
+            int at = N * (g >> shift);
+            s0 = p0.add(q0).fma(FloatVector.fromArray(F, scales, at), s0);
+            s1 = p1.add(q1).fma(FloatVector.fromArray(F, scales, at + ofColumn), s1);
         }
         sums[0] = Lanes.sum(s0);
         sums[1] = Lanes.sum(s1);
@@ -115,14 +125,12 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public void four(Interleaved x, int[] rows, long j, int wide, float[] sums) {
-        int words = x.whole() / PARTS;
-        float[] spread = Scratch.array(Scratch.SCALES, words + N);
-        scales.spread(j, words, spread, 0);
+        float[] spread = scales.spread(j, 1, 1);
         float[] x0 = x.rows()[rows[0]];
         float[] x1 = x.rows()[rows[1]];
         float[] x2 = x.rows()[rows[2]];
         float[] x3 = x.rows()[rows[3]];
-        four(x0, x1, x2, x3, words / N, codes, offset + j * stride, spread, sums);
+        four(x0, x1, x2, x3, x.whole() / (PARTS * N), codes, offset + j * stride, spread, scales.shift(), sums);
         for (int r = 0; r < 4; r++) {
             sums[r] += rest(x, x.rows()[rows[r]], j);
         }
@@ -137,6 +145,7 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             MemorySegment w,
             long at,
             float[] scales,
+            int shift,
             float[] sums) {
         FloatVector s0 = FloatVector.broadcast(F, 0f);
         FloatVector s1 = s0;
@@ -185,7 +194,7 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             q1 = u.fma(FloatVector.fromArray(F, x1, 8 * N * g + 7 * N), q1);
             q2 = u.fma(FloatVector.fromArray(F, x2, 8 * N * g + 7 * N), q2);
             q3 = u.fma(FloatVector.fromArray(F, x3, 8 * N * g + 7 * N), q3);
-            FloatVector scale = FloatVector.fromArray(F, scales, N * g);
+            FloatVector scale = FloatVector.fromArray(F, scales, N * (g >> shift));
             s0 = p0.add(q0).fma(scale, s0);
             s1 = p1.add(q1).fma(scale, s1);
             s2 = p2.add(q2).fma(scale, s2);

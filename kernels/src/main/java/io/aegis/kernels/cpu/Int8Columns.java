@@ -24,17 +24,12 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
     private static final IntVector TOP = IntVector.broadcast(I, 0xff000000);
 
     static Int8Columns of(QuantizedWeight w) {
-        int group = w.group();
         return new Int8Columns(
                 w.codes().buffer().memory(),
                 w.codes().offset(),
                 w.codes().stride(0),
-                new QuantizedScales(
-                        w.scales().buffer().memory(),
-                        w.scales().offset(),
-                        (int) w.scales().size(1),
-                        group / PARTS),
-                group);
+                QuantizedScales.of(w, PARTS),
+                w.group());
     }
 
     @Override
@@ -59,17 +54,26 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public void one(Interleaved x, int row, long j, int wide, float[] sums) {
-        int words = x.whole() / PARTS;
-        float[] spread = Scratch.array(Scratch.SCALES, 4 * words + N);
+        float[] spread = scales.spread(j, wide, 4);
         long[] at = new long[4];
         for (int c = 0; c < 4; c++) {
             // Columns that are missing at the end repeat the last.
             long column = j + Math.min(c, wide - 1);
             at[c] = offset + column * stride;
-            scales.spread(column, words, spread, c * words);
         }
         float[] v = x.rows()[row];
-        one(v, words / N, codes, at[0], at[1], at[2], at[3], spread, words, sums);
+        one(
+                v,
+                x.whole() / (PARTS * N),
+                codes,
+                at[0],
+                at[1],
+                at[2],
+                at[3],
+                spread,
+                scales.spread(),
+                scales.shift(),
+                sums);
         for (int c = 0; c < wide; c++) {
             sums[c] += rest(x, v, j + c);
         }
@@ -84,7 +88,8 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             long i2,
             long i3,
             float[] scales,
-            int words,
+            int ofColumn,
+            int shift,
             float[] sums) {
         FloatVector s0 = FloatVector.broadcast(F, 0f);
         FloatVector s1 = s0;
@@ -115,10 +120,11 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             p1 = v.fma((FloatVector) w1.and(TOP).convertShape(I2F, F, 0), p1);
             p2 = v.fma((FloatVector) w2.and(TOP).convertShape(I2F, F, 0), p2);
             p3 = v.fma((FloatVector) w3.and(TOP).convertShape(I2F, F, 0), p3);
-            s0 = p0.fma(FloatVector.fromArray(F, scales, N * g), s0);
-            s1 = p1.fma(FloatVector.fromArray(F, scales, N * g + words), s1);
-            s2 = p2.fma(FloatVector.fromArray(F, scales, N * g + 2 * words), s2);
-            s3 = p3.fma(FloatVector.fromArray(F, scales, N * g + 3 * words), s3);
+            int at = N * (g >> shift);
+            s0 = p0.fma(FloatVector.fromArray(F, scales, at), s0);
+            s1 = p1.fma(FloatVector.fromArray(F, scales, at + ofColumn), s1);
+            s2 = p2.fma(FloatVector.fromArray(F, scales, at + 2 * ofColumn), s2);
+            s3 = p3.fma(FloatVector.fromArray(F, scales, at + 3 * ofColumn), s3);
         }
         sums[0] = Lanes.sum(s0);
         sums[1] = Lanes.sum(s1);
@@ -128,14 +134,12 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public void four(Interleaved x, int[] rows, long j, int wide, float[] sums) {
-        int words = x.whole() / PARTS;
-        float[] spread = Scratch.array(Scratch.SCALES, words + N);
-        scales.spread(j, words, spread, 0);
+        float[] spread = scales.spread(j, 1, 1);
         float[] x0 = x.rows()[rows[0]];
         float[] x1 = x.rows()[rows[1]];
         float[] x2 = x.rows()[rows[2]];
         float[] x3 = x.rows()[rows[3]];
-        four(x0, x1, x2, x3, words / N, codes, offset + j * stride, spread, sums);
+        four(x0, x1, x2, x3, x.whole() / (PARTS * N), codes, offset + j * stride, spread, scales.shift(), sums);
         for (int r = 0; r < 4; r++) {
             sums[r] += rest(x, x.rows()[rows[r]], j);
         }
@@ -150,6 +154,7 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             MemorySegment w,
             long at,
             float[] scales,
+            int shift,
             float[] sums) {
         FloatVector s0 = FloatVector.broadcast(F, 0f);
         FloatVector s1 = s0;
@@ -177,7 +182,7 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             p1 = q.fma(FloatVector.fromArray(F, x1, 4 * N * g + 3 * N), p1);
             p2 = q.fma(FloatVector.fromArray(F, x2, 4 * N * g + 3 * N), p2);
             p3 = q.fma(FloatVector.fromArray(F, x3, 4 * N * g + 3 * N), p3);
-            FloatVector scale = FloatVector.fromArray(F, scales, N * g);
+            FloatVector scale = FloatVector.fromArray(F, scales, N * (g >> shift));
             s0 = p0.fma(scale, s0);
             s1 = p1.fma(scale, s1);
             s2 = p2.fma(scale, s2);

@@ -10,10 +10,10 @@ final class Scratch {
     /** A widened panel of weights. */
     static final int PANEL = 9;
 
-    /** Of arrays: the scales of a few quantised columns. Those before it are rows of a product. */
+    /** Of arrays, and the one behind it: the scales of a few quantised columns. Those before it are rows of a product. */
     static final int SCALES = 9;
 
-    private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[SCALES + 1][]);
+    private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[SCALES + 2][]);
     private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[10]);
     private static final long ALIGNMENT = 64;
 
