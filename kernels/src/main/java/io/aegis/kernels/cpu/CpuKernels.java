@@ -25,6 +25,7 @@ public final class CpuKernels implements Kernels {
     private final Sgemm sgemm;
     private final String whyNotBlas;
     private final Matmul matmul;
+    private final QuantizedMatmul quantizedMatmul;
     private final Attention attention;
     private final RotaryEmbedding rotaryEmbedding = new CpuRotaryEmbedding(plain.rotaryEmbedding());
     private final Normalization normalization = new CpuNormalization(plain.normalization());
@@ -51,6 +52,7 @@ public final class CpuKernels implements Kernels {
         sgemm = found;
         whyNotBlas = reason;
         matmul = new CpuMatmul(plain.matmul(), elementwise, sgemm);
+        quantizedMatmul = new CpuQuantizedMatmul(plain.quantizedMatmul(), elementwise, sgemm);
         attention = new CpuAttention(plain.attention(), sgemm);
         convolution = new CpuConvolution(plain.convolution(), elementwise, sgemm);
     }
@@ -87,7 +89,7 @@ public final class CpuKernels implements Kernels {
 
     @Override
     public QuantizedMatmul quantizedMatmul() {
-        return plain.quantizedMatmul();
+        return quantizedMatmul;
     }
 
     @Override
@@ -165,6 +167,10 @@ public final class CpuKernels implements Kernels {
                         Choice.BFLOAT16,
                         bfloat.implementation(),
                         bfloat.reason() + "; oneDNN: " + OneDnn.description()),
+                new Choice(
+                        "matmul of 8 and 4 bits",
+                        vectors + ", many rows by " + sgemm.description(),
+                        "float32 beside the weights, which are widened in registers or by panels"),
                 new Choice("attention", sgemm.description() + " and " + vectors, "in blocks, no N x M matrix"),
                 new Choice("rotary embedding", vectors, floats),
                 new Choice("normalization", vectors, floats),

@@ -1,6 +1,5 @@
 package io.aegis.kernels.cpu;
 
-import io.aegis.kernels.Buffer;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Matmul;
@@ -80,13 +79,13 @@ final class CpuMatmul implements Matmul {
         long m = c.size(0);
         long n = c.size(1);
         long k = a.size(1);
-        Operand right = operand(b, SLOT + 1);
+        Operand right = Operand.of(b, elementwise, SLOT + 1);
         // A few rows are not worth a panel of widened weights.
         if (m == 1 || m <= TOGETHER && right.isHalf() && right.transposed()) {
             rows(a, b, c, epilogue);
             return;
         }
-        Operand left = operand(a, SLOT);
+        Operand left = Operand.of(a, elementwise, SLOT);
         MemorySegment out = c.buffer().memory();
         long ldc = c.stride(0);
         Grid grid = right.isHalf() ? Grid.columns(m, n, k) : Grid.of(m, n, k);
@@ -97,7 +96,7 @@ final class CpuMatmul implements Matmul {
             } else if (right.isHalf()) {
                 panels(left, right, k, epilogue.accumulate(), part);
             } else if (k > 0) {
-                blas(left, right, 0, k, epilogue.accumulate(), part);
+                part.multiply(sgemm, left, right, 0, k, epilogue.accumulate());
             }
             part.finish(epilogue);
         });
@@ -108,16 +107,18 @@ final class CpuMatmul implements Matmul {
         int m = (int) c.size(0);
         long n = c.size(1);
         int k = (int) a.size(1);
-        Operand right = operand(b, SLOT + 1);
-        Operand any = operand(a, SLOT);
-        Operand left = any.transposed() ? dense(a, SLOT) : any;
+        Operand right = Operand.of(b, elementwise, SLOT + 1);
+        Operand any = Operand.of(a, elementwise, SLOT);
+        Operand left = any.transposed() ? Operand.dense(a, elementwise, SLOT) : any;
         MemorySegment out = c.buffer().memory();
         long ldc = m == 1 ? n : c.stride(0);
         boolean add = epilogue.accumulate();
+        Columns columns = right.transposed() ? RowProducts.columns(right) : null;
+        Interleaved x = columns == null ? null : Interleaved.of(left, m, k, columns.parts(), columns.factor());
         Grid.ofRows(n, k).run((row, rowEnd, column, columnEnd) -> {
             Part part = new Part(0, m, column, columnEnd, out, c.offset(), ldc);
-            if (right.transposed()) {
-                RowProducts.columns(left, right, k, add, part);
+            if (columns != null) {
+                Columns.multiply(columns, x, add, part);
             } else {
                 RowProducts.sums(left, right, k, add, part);
             }
@@ -140,44 +141,8 @@ final class CpuMatmul implements Matmul {
                     Widen.row(b.dtype(), b.memory(), b.at(from + l, part.column()), panel, (long) l * width, width);
                 }
             }
-            // Placed as if around the panel there were the rest of B, which nobody reads.
-            long leading = b.transposed() ? depth : width;
-            long before = b.transposed() ? part.column() * leading + from : from * leading + part.column();
-            Operand placed = new Operand(panel, DType.F32, -before, b.transposed(), leading);
-            blas(a, placed, from, depth, accumulate || from > 0, part);
+            Operand placed = Operand.panel(panel, b.transposed(), from, part.column(), depth, width);
+            part.multiply(sgemm, a, placed, from, depth, accumulate || from > 0);
         }
-    }
-
-    /** C (+)= A[:, from..from + depth] B[from..from + depth, :] for one part. */
-    private void blas(Operand a, Operand b, long from, long depth, boolean add, Part part) {
-        sgemm.multiply(
-                a.transposed(),
-                b.transposed(),
-                part.rows(),
-                part.columns(),
-                depth,
-                1,
-                a.memory(),
-                a.at(part.row(), from),
-                a.leading(),
-                b.memory(),
-                b.at(from, part.column()),
-                b.leading(),
-                add ? 1 : 0,
-                part.c(),
-                part.start(),
-                part.ldc());
-    }
-
-    /** The matrix as it lies, or a dense copy where neither stride is 1. */
-    private Operand operand(View x, int slot) {
-        Operand asItLies = Operand.of(x);
-        return asItLies == null ? dense(x, slot) : asItLies;
-    }
-
-    private Operand dense(View x, int slot) {
-        MemorySegment copy = Scratch.floats(slot, x.elements());
-        elementwise.copy(x, View.of(Buffer.host(copy), DType.F32, x.shape()));
-        return new Operand(copy, DType.F32, 0, false, Math.max(1, x.size(1)));
     }
 }

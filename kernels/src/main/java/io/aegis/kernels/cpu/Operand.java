@@ -1,6 +1,8 @@
 package io.aegis.kernels.cpu;
 
+import io.aegis.kernels.Buffer;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 
@@ -25,6 +27,29 @@ record Operand(MemorySegment memory, DType dtype, long offset, boolean transpose
             return new Operand(x.buffer().memory(), x.dtype(), x.offset(), true, leading);
         }
         return null;
+    }
+
+    /** The matrix as it lies, or a dense copy in a slot of scratch memory where neither stride is 1. */
+    static Operand of(View x, Elementwise elementwise, int slot) {
+        Operand asItLies = of(x);
+        return asItLies == null ? dense(x, elementwise, slot) : asItLies;
+    }
+
+    /** A copy with dense rows in a slot of scratch memory. */
+    static Operand dense(View x, Elementwise elementwise, int slot) {
+        MemorySegment copy = Scratch.floats(slot, x.elements());
+        elementwise.copy(x, View.of(Buffer.host(copy), DType.F32, x.shape()));
+        return new Operand(copy, DType.F32, 0, false, Math.max(1, x.size(1)));
+    }
+
+    /**
+     * A matrix of which only rows {@code from} to {@code from + depth} and columns {@code column} to {@code column + width}
+     * are there, in a panel: placed as if around it there were the rest, which nobody reads.
+     */
+    static Operand panel(MemorySegment panel, boolean transposed, long from, long column, long depth, long width) {
+        long leading = transposed ? depth : width;
+        long before = transposed ? column * leading + from : from * leading + column;
+        return new Operand(panel, DType.F32, -before, transposed, leading);
     }
 
     /** Position of one element of the (untransposed) matrix. */

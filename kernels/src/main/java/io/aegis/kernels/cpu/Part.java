@@ -25,6 +25,27 @@ record Part(long row, long rowEnd, long column, long columnEnd, MemorySegment c,
         }
     }
 
+    /** The part of C (+)= A[:, from..from + depth] B[from..from + depth, :]. */
+    void multiply(Sgemm sgemm, Operand a, Operand b, long from, long depth, boolean add) {
+        sgemm.multiply(
+                a.transposed(),
+                b.transposed(),
+                rows(),
+                columns(),
+                depth,
+                1,
+                a.memory(),
+                a.at(row, from),
+                a.leading(),
+                b.memory(),
+                b.at(from, column),
+                b.leading(),
+                add ? 1 : 0,
+                c,
+                start(),
+                ldc);
+    }
+
     /** What is fused behind the product. */
     void finish(Epilogue e) {
         if (e.bias() == null && e.activation() == Activation.NONE) {

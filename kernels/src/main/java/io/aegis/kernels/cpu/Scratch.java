@@ -17,7 +17,10 @@ final class Scratch {
     static final int WIDE_B = 12;
     /** What oneDNN works in. */
     static final int ONE_DNN = 13;
+    /** Of arrays, and the one behind it: the scales of a few quantised columns. Those before it are rows of a product. */
+    static final int SCALES = 9;
 
+    private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[SCALES + 2][]);
     private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[14]);
     private static final long ALIGNMENT = 64;
 
@@ -28,6 +31,15 @@ final class Scratch {
         MemorySegment[] slots = SLOTS.get();
         if (slots[slot] == null || slots[slot].byteSize() < count * Float.BYTES) {
             slots[slot] = Arena.ofAuto().allocate(Math.max(count, 1024) * Float.BYTES, ALIGNMENT);
+        }
+        return slots[slot];
+    }
+
+    /** As {@link #floats}, on the heap; these slots are others. */
+    static float[] array(int slot, int count) {
+        float[][] slots = ARRAYS.get();
+        if (slots[slot] == null || slots[slot].length < count) {
+            slots[slot] = new float[Math.max(count, 1024)];
         }
         return slots[slot];
     }

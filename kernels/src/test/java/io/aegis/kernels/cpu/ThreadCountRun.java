@@ -12,6 +12,8 @@ import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.QuantizedWeight;
+import io.aegis.kernels.QuantizedWeights;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.util.zip.CRC32;
@@ -28,6 +30,9 @@ final class ThreadCountRun {
     public static void main(String[] args) {
         for (int[] s : new int[][] {{300, 200, 64}, {70, 700, 150}, {1, 900, 700}, {5, 513, 300}}) {
             product(s[0], s[1], s[2]);
+        }
+        for (QuantizedWeight.Format format : QuantizedWeight.Format.values()) {
+            quantized(format);
         }
         attention();
         rows();
@@ -51,6 +56,18 @@ final class ThreadCountRun {
         View dw = garbage(n, k);
         K.matmul().multiply(c.transpose(0, 1), a, dw, Epilogue.NONE);
         print("dy^T x", dw);
+    }
+
+    private static void quantized(QuantizedWeight.Format format) {
+        QuantizedWeight w = QuantizedWeights.random(1, format, 900, 704, 64);
+        for (int m : new int[] {1, 5, 70}) {
+            View x = random(2, m, 704);
+            View y = garbage(m, 900);
+            K.quantizedMatmul().multiply(x, w, y, new Epilogue(random(3, 900), Activation.SILU, false));
+            View back = garbage(m, 704);
+            K.quantizedMatmul().multiplyTransposed(y, w, back, false);
+            print(format + " of " + m, y, back);
+        }
     }
 
     private static void attention() {
