@@ -6,6 +6,7 @@ import io.aegis.kernels.Convolution;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
+import io.aegis.tensor.Pool;
 import io.aegis.tensor.QuantizedMatrix;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -114,6 +115,7 @@ public final class Parameters implements AutoCloseable {
 
     /** Fills everything from its declared initialisation; the same seed gives the same values. */
     public void initialize(DType dtype, long seed) {
+        requireRoom(dtype, all.values());
         for (Parameter p : all.values()) {
             View v = allocate(p, dtype);
             p.init().fill(v, seed, p.name());
@@ -135,21 +137,18 @@ public final class Parameters implements AutoCloseable {
     public void load(
             String where, Collection<String> names, Function<String, View> source, DType dtype, boolean share) {
         check(where, names, source);
+        requireRoom(
+                dtype,
+                all.values().stream()
+                        .filter(p -> !share || !serves(p, source.apply(p.name()), dtype))
+                        .toList());
         for (Parameter p : all.values()) {
             View from = source.apply(p.name());
             if (isCodes(p, from)) {
                 View v = allocate(p, dtype);
                 Backends.best().quantizedMatmul().widen(weight(p, source), v);
                 p.bind(v);
-                continue;
-            }
-            DType own = p.dtype() == null ? dtype : p.dtype();
-            boolean asIs = share
-                    && p.kind() == Parameter.Kind.WEIGHT
-                    && from.dtype() == own
-                    && Arrays.equals(from.strides(), p.strides())
-                    && from.segment().address() % own.bytes() == 0;
-            if (asIs) {
+            } else if (share && serves(p, from, dtype)) {
                 p.bind(from);
             } else {
                 View v = allocate(p, dtype);
@@ -220,6 +219,22 @@ public final class Parameters implements AutoCloseable {
                     + " would be trained, but quantised weights cannot be: train adapters on them, or train the weights"
                     + " that they were made from");
         }
+    }
+
+    /** Whether a tensor can be a parameter as it is. */
+    private static boolean serves(Parameter p, View from, DType dtype) {
+        DType own = p.dtype() == null ? dtype : p.dtype();
+        return p.kind() == Parameter.Kind.WEIGHT
+                && from.dtype() == own
+                && Arrays.equals(from.strides(), p.strides())
+                && from.segment().address() % own.bytes() == 0;
+    }
+
+    private static void requireRoom(DType dtype, Collection<Parameter> own) {
+        long bytes = own.stream()
+                .mapToLong(p -> View.count(p.shape()) * (p.dtype() == null ? dtype : p.dtype()).bytes())
+                .sum();
+        Pool.host().requireRoom("the weights", bytes);
     }
 
     private static boolean staysAsStored(Parameter p, View from) {

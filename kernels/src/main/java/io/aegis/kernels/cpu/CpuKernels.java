@@ -17,10 +17,13 @@ import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.Reduction;
 import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.VisionMasking;
+import java.lang.System.Logger.Level;
 import java.util.List;
 
 /** The CPU for use: OpenBLAS for products, the Vector API for the rest, {@link Workers} for both. */
 public final class CpuKernels implements Kernels {
+    private static final System.Logger LOG = System.getLogger(CpuKernels.class.getName());
+
     private final Kernels plain = Backends.scalar();
     private final Sgemm sgemm;
     private final String whyNotBlas;
@@ -38,16 +41,25 @@ public final class CpuKernels implements Kernels {
 
     /** Takes OpenBLAS where it loads, and says why where it does not; {@code -Daegis.blas=none} leaves it out. */
     public CpuKernels() {
-        Sgemm found;
+        Sgemm found = null;
         String reason = null;
-        try {
-            if ("none".equals(System.getProperty("aegis.blas"))) {
-                throw new LinkageError("switched off by aegis.blas=none");
+        if ("none".equals(System.getProperty("aegis.blas"))) {
+            reason = "without OpenBLAS: switched off by aegis.blas=none";
+        } else {
+            try {
+                found = new ChosenSgemm(new OpenBlas());
+            } catch (IllegalCallerException e) {
+                reason = "without OpenBLAS: native access is denied, start java with"
+                        + " --enable-native-access=ALL-UNNAMED or, on the module path, =io.aegis.kernels";
+            } catch (LinkageError | RuntimeException e) {
+                reason = "without OpenBLAS: " + firstLine(e);
             }
-            found = new ChosenSgemm(new OpenBlas());
-        } catch (LinkageError | RuntimeException e) {
+            if (reason != null) {
+                LOG.log(Level.WARNING, "matrix products are several times slower " + reason);
+            }
+        }
+        if (found == null) {
             found = new VectorGemm();
-            reason = "without OpenBLAS: " + e.getMessage();
         }
         sgemm = found;
         whyNotBlas = reason;
@@ -64,6 +76,13 @@ public final class CpuKernels implements Kernels {
         matmul = new BfloatMatmul(exact.matmul, elementwise, bfloat.gemm(), bfloat.small());
         attention = exact.attention;
         convolution = exact.convolution;
+    }
+
+    private static String firstLine(Throwable e) {
+        String text = e.getMessage();
+        return text == null
+                ? e.getClass().getSimpleName()
+                : text.lines().findFirst().orElse("");
     }
 
     @Override
