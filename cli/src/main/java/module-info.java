@@ -4,8 +4,11 @@ module io.aegis.cli {
     requires io.aegis.training;
     requires info.picocli;
     requires java.management;
+    requires jdk.management;
 
     opens io.aegis.cli to
+            info.picocli;
+    opens io.aegis.cli.bench to
             info.picocli;
     opens io.aegis.cli.gpu to
             info.picocli;

@@ -1,5 +1,6 @@
 package io.aegis.cli;
 
+import io.aegis.cli.bench.BenchCommand;
 import io.aegis.cli.gpu.GpuCheckCommand;
 import java.io.PrintWriter;
 import picocli.CommandLine;
@@ -24,6 +25,7 @@ import picocli.CommandLine.Option;
             TokenizeCommand.class,
             MergeCommand.class,
             DoctorCommand.class,
+            BenchCommand.class,
             KernelsCommand.class
         })
 public final class Main implements Runnable {
