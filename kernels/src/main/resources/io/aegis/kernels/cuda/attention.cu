@@ -191,9 +191,9 @@ KERNEL(THREADS, BLOCKS, attention_forward, Args) {
             copies_commit();
         }
         u32 bits[2] = {lowest(a.m - j * KEYS), lowest(a.m - j * KEYS - 32)};
-        if (seen) {
-            bits[0] = seen[2 * j];
-            bits[1] = seen[2 * j + 1];
+        if (a.seen) {  // indexed anew: a pointer kept across the tiles was spilled on sm_100a
+            bits[0] = a.seen[b * a.words + 2 * j];
+            bits[1] = a.seen[b * a.words + 2 * j + 1];
         }
         int limit = shown - j * KEYS;
         if ((bits[0] & bits[1]) == 0xffffffffu && limit >= KEYS) {

@@ -133,6 +133,13 @@ class KernelTableTest {
     }
 
     @Test
+    void nothingInTheTableSpills() {
+        assertThat(KernelTable.shipped().rows())
+                .isNotEmpty()
+                .allSatisfy(r -> assertThat(r.spills()).as(name(r)).isZero());
+    }
+
+    @Test
     void everyFileAndEveryEntryIsInTheCatalogue() throws IOException {
         try (Stream<Path> files = Files.list(SOURCES)) {
             for (Path f : files.filter(f -> f.toString().endsWith(".cu")).toList()) {
