@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 
 /** What can be measured. */
 public enum BenchSection {
-    VISION(Shapes.VISION.keySet(), Set.of(WeightType.F32, WeightType.F16, WeightType.BF16)),
+    VISION(Shapes.VISION.keySet(), Set.of(WeightType.values())),
     PREFILL(Shapes.LANGUAGE.keySet(), Set.of(WeightType.values())),
     DECODE(Shapes.LANGUAGE.keySet(), Set.of(WeightType.values())),
     DADM(Shapes.DADM.keySet(), Set.of(WeightType.F32)),

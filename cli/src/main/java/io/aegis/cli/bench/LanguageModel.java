@@ -5,7 +5,6 @@ import io.aegis.cli.workload.Operands;
 import io.aegis.cli.workload.RandomWeights;
 import io.aegis.cli.workload.WeightType;
 import io.aegis.kernels.Kernels;
-import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
 import io.aegis.models.llama.LlamaConfig;
@@ -36,14 +35,9 @@ public record LanguageModel(
         Parameters parameters = new Parameters();
         try {
             LlamaNetwork network = new LlamaNetwork(parameters, config).frozen();
-            RandomWeights.fill(parameters, operands, type.dtype());
+            RandomWeights.fill(parameters, operands, type);
             return new LanguageModel(
-                    shape + ", " + type,
-                    config,
-                    new LlamaWorkload(network),
-                    matrices(config) * type.bytes(),
-                    parameters,
-                    operands);
+                    shape + ", " + type, config, new LlamaWorkload(network), bytes(config, type), parameters, operands);
         } catch (RuntimeException | Error e) {
             parameters.close();
             operands.close();
@@ -77,8 +71,7 @@ public record LanguageModel(
     }
 
     private static double stored(VisionLanguageCheckpoint checkpoint, Parameters parameters, LlamaConfig config) {
-        return parameters.all().stream()
-                .map(Parameter::name)
+        return parameters.names(checkpoint.tensors()::has).stream()
                 .filter(n -> config.tied() || !n.contains("embed_tokens"))
                 .mapToLong(n -> checkpoint.tensors().info(n).bytes())
                 .sum();
@@ -91,6 +84,17 @@ public record LanguageModel(
         return c.layers() * (attention + 3 * d * c.intermediate()) + d * c.vocabulary();
     }
 
+    /** Bytes of the matrices that one token is multiplied by; the vocabulary's has 8 bits beside blocks of 4. */
+    private static double bytes(LlamaConfig c, WeightType type) {
+        double vocabulary = (double) c.hidden() * c.vocabulary();
+        return (matrices(c) - vocabulary) * type.bytes()
+                + vocabulary * vocabulary(type).bytes();
+    }
+
+    private static WeightType vocabulary(WeightType type) {
+        return type == WeightType.INT4 ? WeightType.INT8 : type;
+    }
+
     /** Multiply-adds times two of reading a prompt, with scores behind its last token alone. */
     public static double operations(LlamaConfig c, int tokens) {
         double blocks = matrices(c) - (double) c.hidden() * c.vocabulary();
@@ -101,7 +105,7 @@ public record LanguageModel(
     /** Bytes of random weights, a cache of so many tokens, and what is computed meanwhile. */
     public static double memory(LlamaConfig c, WeightType type, int tokens) {
         double embedding = c.tied() ? 0 : (double) c.hidden() * c.vocabulary();
-        double weights = (matrices(c) + embedding) * type.bytes();
+        double weights = bytes(c, type) + embedding * vocabulary(type).bytes();
         double cache = 2.0 * c.layers() * c.keyHeads() * c.headSize() * tokens * Float.BYTES;
         double activations = (double) tokens * (6.0 * c.hidden() + 3.0 * c.intermediate()) * Float.BYTES;
         return weights + cache + activations;

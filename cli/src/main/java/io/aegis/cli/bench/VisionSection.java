@@ -50,7 +50,7 @@ public final class VisionSection {
         try (Operands operands = new Operands(kernels);
                 Parameters parameters = new Parameters()) {
             VisionTransformer network = new VisionTransformer(parameters, config);
-            RandomWeights.fill(parameters, operands, type.dtype());
+            RandomWeights.fill(parameters, operands, type);
             measure(shape + ", " + type, new VisionWorkload(network, config.layers(), true), request, ceilings, out);
         }
     }

@@ -3,7 +3,7 @@ package io.aegis.cli.gpu;
 import io.aegis.cli.workload.LlamaWorkload;
 import io.aegis.cli.workload.Operands;
 import io.aegis.cli.workload.RandomWeights;
-import io.aegis.kernels.DType;
+import io.aegis.cli.workload.WeightType;
 import io.aegis.kernels.Kernels;
 import io.aegis.layers.Parameters;
 import io.aegis.models.llama.KeyValueCache;
@@ -29,7 +29,7 @@ final class LlamaFigures {
         try (Operands operands = new Operands(kernels);
                 Parameters parameters = new Parameters()) {
             LlamaNetwork network = new LlamaNetwork(parameters, SHAPE).frozen();
-            RandomWeights.fill(parameters, operands, DType.BF16);
+            RandomWeights.fill(parameters, operands, WeightType.BF16);
             double bytes = 2.0 * parameters.count();
             out.accept(Line.figure("Llama-3-8B shape, bfloat16 weights", bytes / 1e9, "GB"));
             Tape.withoutRecording(() -> measure(kernels, new LlamaWorkload(network), bytes, out));
