@@ -1,5 +1,6 @@
 package io.aegis.cli;
 
+import io.aegis.cli.bench.BenchCommand;
 import io.aegis.cli.gpu.GpuCheckCommand;
 import java.io.PrintWriter;
 import java.lang.module.ModuleDescriptor;
@@ -34,6 +35,7 @@ public final class Main implements Runnable {
         COMMANDS.put("tokenize", TokenizeCommand::new);
         COMMANDS.put("merge", MergeCommand::new);
         COMMANDS.put("doctor", DoctorCommand::new);
+        COMMANDS.put("bench", BenchCommand::new);
         COMMANDS.put("kernels", KernelsCommand::new);
         COMMANDS.put("gpu-check", () -> new GpuCheckCommand(DeviceOptions::choose));
     }

@@ -1,15 +1,11 @@
 package io.aegis.cli.gpu;
 
+import io.aegis.cli.workload.DadmWorkload;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
-import io.aegis.kernels.Philox;
-import io.aegis.kernels.View;
 import io.aegis.layers.Parameters;
-import io.aegis.layers.Pass;
-import io.aegis.layers.Probe;
 import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.DadmNetwork;
-import io.aegis.models.dadm.Labels;
 import io.aegis.models.dadm.Recipe;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
@@ -29,14 +25,11 @@ final class DadmFigures {
         try (Parameters parameters = new Parameters()) {
             DadmNetwork network = new DadmNetwork(parameters, DadmConfig.BASE);
             parameters.initialize(DType.F32, 1);
+            DadmWorkload work = new DadmWorkload(network, parameters, DadmConfig.BASE);
             for (int b : new int[] {1, 8, 64}) {
                 try (Scope scope = Scope.open()) {
-                    Tensor[] x = pictures(b);
-                    double seconds = median(kernels, () -> {
-                        try (Scope inside = Scope.open()) {
-                            network.forward(x, Pass.EVALUATION, null, Probe.NONE);
-                        }
-                    });
+                    Tensor[] x = work.pictures(b);
+                    double seconds = median(kernels, () -> work.forward(x));
                     out.accept(Line.figure("DADM full size, forward, batch " + b, 1e3 * seconds, "ms"));
                 }
             }
@@ -44,7 +37,7 @@ final class DadmFigures {
                 DadmStep step = new DadmStep(network, parameters, Recipe.INTENDED, adam, 1);
                 for (int b : new int[] {4, 16}) {
                     try (Scope scope = Scope.open()) {
-                        Batch batch = batch(b);
+                        Batch batch = work.batch(b);
                         int[] n = new int[1];
                         double seconds = median(kernels, () -> step.run(batch, 0, n[0]++, 5e-5));
                         out.accept(Line.figure("DADM full size, training step, batch " + b, 1e3 * seconds, "ms"));
@@ -69,32 +62,5 @@ final class DadmFigures {
         }
         Arrays.sort(rounds);
         return rounds[ROUNDS / 2];
-    }
-
-    private static Batch batch(int b) {
-        long[] ids = new long[b];
-        long[] live = new long[b];
-        long[] prototype = new long[b];
-        long[] domain = new long[b];
-        for (int i = 0; i < b; i++) {
-            ids[i] = i;
-            live[i] = i % 2 == 0 ? 1 : 0;
-            prototype[i] = i % 2 == 0 ? 1 : i % 4 == 1 ? 0 : 2;
-            domain[i] = i % 3;
-        }
-        return new Batch(pictures(b), null, new Labels(live, prototype, domain), Tensor.of(ids, b));
-    }
-
-    private static Tensor[] pictures(int b) {
-        Tensor[] x = new Tensor[3];
-        int s = DadmConfig.BASE.image();
-        for (int k = 0; k < 3; k++) {
-            x[k] = Tensor.empty(DType.F32, b, 3, s, s);
-            View v = x[k].view();
-            for (long i = 0; i < v.elements(); i++) {
-                v.setAt(i, 2 * Philox.uniform(7, k, 0, 0, i) - 1);
-            }
-        }
-        return x;
     }
 }

@@ -2,6 +2,8 @@ package io.aegis.cli.gpu;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aegis.cli.workload.ChildProcess;
+import io.aegis.cli.workload.OwnProcess;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.cuda.Precision;
 import java.io.IOException;
@@ -10,9 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -135,7 +135,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
     }
 
     /** Runs one section in a process, and ends it when its time is up. */
-    private Part child(Section s, List<String> prefix, String title) throws IOException, InterruptedException {
+    private Part child(Section s, List<String> prefix, String title) throws InterruptedException {
         List<String> command = new ArrayList<>(prefix);
         command.addAll(OwnProcess.command(s.flags()));
         command.addAll(List.of("gpu-check", "--child", "--device", device, "--sections", s.name()));
@@ -144,37 +144,17 @@ public final class GpuCheckCommand implements Callable<Integer> {
             command.addAll(List.of("--golden", golden.toString()));
         }
         Path said = out.resolve(title + ".log");
-        long start = System.nanoTime();
-        List<Line> lines = new ArrayList<>();
-        Process p;
+        ChildProcess ran;
         try {
-            p = new ProcessBuilder(command)
-                    .redirectErrorStream(true)
-                    .redirectOutput(said.toFile())
-                    .start();
+            ran = ChildProcess.run(command, said, limit);
         } catch (IOException e) {
             return new Part(title, 0, List.of(Line.said(title, "left out: " + e.getMessage())));
         }
-        boolean ended = p.waitFor(limit, TimeUnit.SECONDS);
-        if (!ended) {
-            p.destroyForcibly().waitFor();
+        List<Line> lines = new ArrayList<>();
+        ran.objects().forEach(o -> lines.add(Line.of(o)));
+        if (ran.problem() != null) {
+            lines.add(Line.failure(title, ran.problem()));
         }
-        List<String> rest = new ArrayList<>();
-        for (String text : Files.readAllLines(said)) {
-            if (text.startsWith("{\"name\"")) {
-                lines.add(Line.of(json.readTree(text)));
-            } else if (!text.isBlank()) {
-                rest.add(text);
-            }
-        }
-        if (!ended) {
-            lines.add(Line.failure(title, "ended after " + limit + " s: it hung, or the limit is too short"));
-        } else if (p.exitValue() != 0) {
-            String last = rest.isEmpty()
-                    ? "see " + said
-                    : String.join(" | ", rest.subList(Math.max(0, rest.size() - 4), rest.size()));
-            lines.add(Line.failure(title, String.format(Locale.ROOT, "exit status %d: %s", p.exitValue(), last)));
-        }
-        return new Part(title, (System.nanoTime() - start) / 1e9, lines);
+        return new Part(title, ran.seconds(), lines);
     }
 }

@@ -1,5 +1,6 @@
 package io.aegis.cli.gpu;
 
+import io.aegis.cli.workload.Operands;
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.Backends;

@@ -73,6 +73,7 @@ public final class CpuKernels implements Kernels {
     private CpuKernels(CpuKernels exact, Bfloat bfloat) {
         sgemm = exact.sgemm;
         whyNotBlas = exact.whyNotBlas;
+        quantizedMatmul = exact.quantizedMatmul;
         matmul = new BfloatMatmul(exact.matmul, elementwise, bfloat.gemm(), bfloat.small());
         attention = exact.attention;
         convolution = exact.convolution;

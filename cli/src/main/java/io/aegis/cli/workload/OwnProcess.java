@@ -1,4 +1,4 @@
-package io.aegis.cli.gpu;
+package io.aegis.cli.workload;
 
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** How this program was started, to start it again with other arguments. */
-final class OwnProcess {
+public final class OwnProcess {
     private OwnProcess() {}
 
     /**
@@ -14,7 +14,7 @@ final class OwnProcess {
      *
      * @param flags for the virtual machine, besides those that this one has
      */
-    static List<String> command(List<String> flags) {
+    public static List<String> command(List<String> flags) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         // Of what the virtual machine was given it tells all but the class path and the module path.

@@ -1,0 +1,152 @@
+package io.aegis.cli.bench;
+
+import io.aegis.cli.workload.Measurement;
+import io.aegis.cli.workload.Operands;
+import io.aegis.cli.workload.WeightType;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.QuantizedWeight;
+import io.aegis.kernels.View;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * Products with weights as they are stored. Many rows, as a prompt has them, beside what the registers multiply; one and
+ * four rows, as in decoding, beside what the memory gives: those walk through more than a gigabyte of weights, so that no
+ * cache serves them.
+ */
+final class GemmSection {
+    private static final List<int[]> PROMPTS =
+            List.of(new int[] {729, 1152, 4304}, new int[] {512, 2048, 8192}, new int[] {64, 4096, 4096});
+
+    /** A Llama's way down: in, out. */
+    private static final int[] DECODE = {14336, 4096};
+
+    private static final int[] FEW = {1, 4};
+
+    /** Rows up to here are held against memory. */
+    private static final int MOST_FEW = 8;
+
+    private static final double BYTES = 5L << 28;
+
+    private GemmSection() {}
+
+    static void run(Kernels kernels, Request request, Ceilings ceilings, Consumer<Figure> out) {
+        List<WeightType> types = request.types().isEmpty() ? List.of(WeightType.values()) : request.types();
+        if (request.shape() != null) {
+            int[] s = parse(request.shape());
+            for (WeightType type : types) {
+                if (s[0] <= MOST_FEW) {
+                    few(kernels, request, s[0], s[1], s[2], type, ceilings, out);
+                } else {
+                    many(kernels, request, s, type, ceilings, out);
+                }
+            }
+            return;
+        }
+        for (int[] s : PROMPTS) {
+            types.forEach(type -> many(kernels, request, s, type, ceilings, out));
+        }
+        for (WeightType type : types) {
+            for (int rows : FEW) {
+                few(kernels, request, rows, DECODE[0], DECODE[1], type, ceilings, out);
+            }
+        }
+    }
+
+    /**
+     * Rows, in and out of a product.
+     *
+     * @throws IllegalArgumentException when the text is not three positive numbers
+     */
+    static int[] parse(String shape) {
+        String[] parts = shape.split("x");
+        try {
+            int[] s = {Integer.parseInt(parts[0]), Integer.parseInt(parts[1]), Integer.parseInt(parts[2])};
+            if (parts.length == 3 && s[0] > 0 && s[1] > 0 && s[2] > 0) {
+                return s;
+            }
+        } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
+            // Said below, for all that is not a shape.
+        }
+        throw new IllegalArgumentException("--shape " + shape
+                + ": a product is three positive numbers, rows x in x out," + " such as 729x1152x4304");
+    }
+
+    private static void many(
+            Kernels kernels, Request request, int[] s, WeightType type, Ceilings ceilings, Consumer<Figure> out) {
+        String work = "gemm " + s[0] + "x" + s[1] + "x" + s[2] + ", " + type;
+        double bytes = 4.0 * s[0] * (s[1] + (double) s[2]) + type.bytes() * s[1] * s[2];
+        if (isLeftOut(work, bytes, s[1], type, out)) {
+            return;
+        }
+        try (Operands make = new Operands(kernels)) {
+            View x = make.normal(DType.F32, s[0], s[1]);
+            View y = make.empty(DType.F32, s[0], s[2]);
+            Weight w = weight(kernels, make, type, s[1], s[2]);
+            Measurement m = Measurement.of(request.plan(), () -> w.multiply(kernels, x, y, false));
+            double operations = 2.0 * s[0] * s[1] * s[2];
+            out.accept(Figure.time(work, m, 1, "product", operations, ceilings.fma(), ""));
+        }
+    }
+
+    private static void few(
+            Kernels kernels,
+            Request request,
+            int rows,
+            int in,
+            int out,
+            WeightType type,
+            Ceilings ceilings,
+            Consumer<Figure> figures) {
+        double one = type.bytes() * in * out;
+        int count = (int) Math.ceil(Math.min(BYTES, request.plan().runs() * 1e9) / one);
+        String work = (rows == 1 ? "1 row" : rows + " rows") + " by " + count + " of " + in + "x" + out + ", " + type;
+        if (isLeftOut(work, count * one, in, type, figures)) {
+            return;
+        }
+        try (Operands make = new Operands(kernels)) {
+            View x = make.normal(DType.F32, rows, in);
+            View y = make.empty(DType.F32, rows, out);
+            List<Weight> weights = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                weights.add(weight(kernels, make, type, in, out));
+            }
+            Measurement m = Measurement.of(request.plan(), () -> weights.forEach(w -> w.multiply(kernels, x, y, true)));
+            figures.accept(
+                    Figure.time(work, m, count, "product", count * one, ceilings.read(), "all weights once a run"));
+        }
+    }
+
+    private static boolean isLeftOut(String work, double bytes, int in, WeightType type, Consumer<Figure> out) {
+        Optional<String> why = type.format() != null && in % WeightType.GROUP != 0
+                ? Optional.of(in + " weights a row are not whole groups of " + WeightType.GROUP)
+                : Request.tooLarge(bytes);
+        why.ifPresent(w -> out.accept(Figure.leftOut(work, w)));
+        return why.isPresent();
+    }
+
+    /** A matrix [N, K] of either kind. */
+    private record Weight(View dense, QuantizedWeight quantized) {
+        void multiply(Kernels k, View x, View y, boolean rows) {
+            if (quantized != null && rows) {
+                k.quantizedMatmul().multiplyRows(x, quantized, y, Epilogue.NONE);
+            } else if (quantized != null) {
+                k.quantizedMatmul().multiply(x, quantized, y, Epilogue.NONE);
+            } else if (rows) {
+                k.matmul().multiplyRows(x, dense.transpose(0, 1), y, Epilogue.NONE);
+            } else {
+                k.matmul().multiply(x, dense.transpose(0, 1), y, Epilogue.NONE);
+            }
+        }
+    }
+
+    private static Weight weight(Kernels kernels, Operands make, WeightType type, int in, int out) {
+        return type.format() == null
+                ? new Weight(make.normal(type.dtype(), out, in), null)
+                : new Weight(null, make.quantized(type.format(), WeightType.GROUP, out, in));
+    }
+}
