@@ -161,10 +161,7 @@ public final class CpuKernels implements Kernels {
         String floats = "float32; other dtypes by the plain kernels";
         return List.of(
                 new Choice("matmul", sgemm.description() + ", single rows by " + vectors, products),
-                new Choice(
-                        Choice.BFLOAT16,
-                        bfloat.implementation(),
-                        bfloat.reason() + "; oneDNN: " + OneDnn.description()),
+                new Choice(Choice.BFLOAT16, bfloat.implementation(), bfloat.reason()),
                 new Choice("attention", sgemm.description() + " and " + vectors, "in blocks, no N x M matrix"),
                 new Choice("rotary embedding", vectors, floats),
                 new Choice("normalization", vectors, floats),
@@ -176,6 +173,7 @@ public final class CpuKernels implements Kernels {
                 new Choice("loss", vectors, "cross-entropy of float32; distances of prototypes by the plain kernels"),
                 new Choice("mutual information", "plain Java", "microseconds a step in every model here"),
                 new Choice("optimizer", vectors, floats),
+                new Choice("(oneDNN)", OneDnn.version(), OneDnn.products()),
                 new Choice("vision masking", "plain Java", "sums in doubles, in one order on every device"));
     }
 }
