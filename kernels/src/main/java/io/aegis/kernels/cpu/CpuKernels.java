@@ -19,7 +19,7 @@ import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.VisionMasking;
 import java.util.List;
 
-/** The CPU for use: OpenBLAS for products, the Vector API for the rest, {@link Workers} for both. */
+/** The CPU for use: OpenBLAS and oneDNN for products, the Vector API for the rest, {@link Workers} for both. */
 public final class CpuKernels implements Kernels {
     private final Kernels plain = Backends.scalar();
     private final Sgemm sgemm;
