@@ -20,7 +20,7 @@ import io.aegis.kernels.VisionMasking;
 import java.lang.System.Logger.Level;
 import java.util.List;
 
-/** The CPU for use: OpenBLAS for products, the Vector API for the rest, {@link Workers} for both. */
+/** The CPU for use: OpenBLAS and oneDNN for products, the Vector API for the rest, {@link Workers} for both. */
 public final class CpuKernels implements Kernels {
     private static final System.Logger LOG = System.getLogger(CpuKernels.class.getName());
 
@@ -183,10 +183,7 @@ public final class CpuKernels implements Kernels {
         String floats = "float32; other dtypes by the plain kernels";
         return List.of(
                 new Choice("matmul", sgemm.description() + ", single rows by " + vectors, products),
-                new Choice(
-                        Choice.BFLOAT16,
-                        bfloat.implementation(),
-                        bfloat.reason() + "; oneDNN: " + OneDnn.description()),
+                new Choice(Choice.BFLOAT16, bfloat.implementation(), bfloat.reason()),
                 new Choice(
                         "matmul of 8 and 4 bits",
                         vectors + ", many rows by " + sgemm.description(),
@@ -202,6 +199,7 @@ public final class CpuKernels implements Kernels {
                 new Choice("loss", vectors, "cross-entropy of float32; distances of prototypes by the plain kernels"),
                 new Choice("mutual information", "plain Java", "microseconds a step in every model here"),
                 new Choice("optimizer", vectors, floats),
+                new Choice("(oneDNN)", OneDnn.version(), OneDnn.products()),
                 new Choice("vision masking", "plain Java", "sums in doubles, in one order on every device"));
     }
 }

@@ -64,8 +64,14 @@ final class OneDnn {
                 : Kind.missing(problem);
     }
 
-    /** The library and which of its implementations multiplies what, or what is missing: a line for people. */
-    static String description() {
+    /** The library's version and the instructions it uses, or that it is missing. */
+    static String version() {
+        OneDnnLibrary library = OneDnnLibrary.find();
+        return library == null ? "missing" : library.version() + ", " + library.isa();
+    }
+
+    /** Which of its implementations multiplies what, or why there is none: a line for people. */
+    static String products() {
         OneDnnLibrary library = OneDnnLibrary.find();
         if (library == null) {
             return OneDnnLibrary.problem();
@@ -75,6 +81,8 @@ final class OneDnn {
             Optional<String> name = new OneDnnMatmul(library, dtype, null).implementation(64, 64, 64);
             kinds.add(dtype + " " + name.orElse("none"));
         }
-        return "uses " + library.isa() + "; its products: " + String.join(", ", kinds);
+        String problem = float32().problem();
+        return "its products: " + String.join(", ", kinds)
+                + (problem == null ? "" : "; not used for float32: " + problem);
     }
 }

@@ -32,7 +32,8 @@ class OneDnnTest {
     @Test
     void saysWhatItIs() {
         assertThat(library.version()).matches("3\\.\\d+\\.\\d+");
-        assertThat(OneDnn.description()).contains(library.isa().name(), "F32 ").doesNotContain("F32 none");
+        assertThat(OneDnn.version()).isEqualTo(library.version() + ", " + library.isa());
+        assertThat(OneDnn.products()).contains("F32 ", "BF16 ", "F16 ", "I8 ").doesNotContain("F32 none", "not used");
     }
 
     @Test
