@@ -3,7 +3,7 @@ module io.aegis.cli {
     requires io.aegis.tokenizer;
     requires io.aegis.training;
     requires info.picocli;
-    requires java.management;
+    requires jdk.management;
 
     opens io.aegis.cli to
             info.picocli;

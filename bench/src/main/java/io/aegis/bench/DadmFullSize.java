@@ -27,7 +27,9 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -102,10 +104,13 @@ public final class DadmFullSize {
             double[][] zero = new double[3][DadmConfig.BASE.classes() * DadmConfig.BASE.width()];
             Prototypes p = Prototypes.of(zero, DadmConfig.BASE.classes(), DadmConfig.BASE.width());
             Losses losses = Losses.of(network, out, batch.labels(), p, true);
-            for (int k = 1; k < backwards; k++) {
-                tape.gradients(losses.modal()[k - 1], leaves.keySet()).close();
-            }
-            tape.backward(losses.total(), leaves.keySet(), (leaf, g) -> adam.update(leaves.get(leaf), g, 5e-5));
+            List<Tensor> all = new ArrayList<>(List.of(losses.modal()).subList(0, backwards - 1));
+            all.add(losses.total());
+            tape.backward(all, Collections.nCopies(backwards, leaves.keySet()), (leaf, g) -> {
+                if (g[backwards - 1] != null) {
+                    adam.update(leaves.get(leaf), g[backwards - 1], 5e-5);
+                }
+            });
         }
     }
 

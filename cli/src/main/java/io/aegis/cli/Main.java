@@ -2,6 +2,11 @@ package io.aegis.cli;
 
 import io.aegis.cli.gpu.GpuCheckCommand;
 import java.io.PrintWriter;
+import java.lang.module.ModuleDescriptor;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -11,22 +16,28 @@ import picocli.CommandLine.Option;
         name = "aegis",
         description = "Face anti-spoofing: trains, scores, evaluates and explains.",
         mixinStandardHelpOptions = true,
-        versionProvider = Main.Version.class,
-        subcommands = {
-            DemoCommand.class,
-            SynthesizeFacesCommand.class,
-            TrainCommand.class,
-            EvaluateCommand.class,
-            ScoreCommand.class,
-            AnalyzeCommand.class,
-            VerifyCommand.class,
-            SynthesizeCommand.class,
-            TokenizeCommand.class,
-            MergeCommand.class,
-            DoctorCommand.class,
-            KernelsCommand.class
-        })
+        versionProvider = Main.Version.class)
 public final class Main implements Runnable {
+    /** In the order of the help. */
+    private static final Map<String, Supplier<Object>> COMMANDS = new LinkedHashMap<>();
+
+    static {
+        COMMANDS.put("demo", DemoCommand::new);
+        COMMANDS.put("synthesize-faces", SynthesizeFacesCommand::new);
+        COMMANDS.put("train", TrainCommand::new);
+        COMMANDS.put("evaluate", EvaluateCommand::new);
+        COMMANDS.put("score", ScoreCommand::new);
+        COMMANDS.put("analyze", AnalyzeCommand::new);
+        COMMANDS.put("verify", VerifyCommand::new);
+        COMMANDS.put("quantize", QuantizeCommand::new);
+        COMMANDS.put("synthesize", SynthesizeCommand::new);
+        COMMANDS.put("tokenize", TokenizeCommand::new);
+        COMMANDS.put("merge", MergeCommand::new);
+        COMMANDS.put("doctor", DoctorCommand::new);
+        COMMANDS.put("kernels", KernelsCommand::new);
+        COMMANDS.put("gpu-check", () -> new GpuCheckCommand(DeviceOptions::choose));
+    }
+
     @Option(
             names = "--trace",
             scope = CommandLine.ScopeType.INHERIT,
@@ -39,21 +50,26 @@ public final class Main implements Runnable {
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Main.class.getPackage().getImplementationVersion();
-            return new String[] {"aegis " + (version == null ? "(from classes)" : version)};
+            String version = Optional.ofNullable(Main.class.getModule().getDescriptor())
+                    .flatMap(ModuleDescriptor::rawVersion)
+                    .orElse("(from classes)");
+            return new String[] {"aegis " + version};
         }
     }
 
     public static void main(String[] args) {
+        // Warnings are one line, as errors are, unless somebody wants them otherwise.
+        System.getProperties().putIfAbsent("java.util.logging.SimpleFormatter.format", "aegis: %5$s%6$s%n");
         System.exit(run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args));
     }
 
     /** Runs one command; its exit status: 0 done, 1 failed, 2 misused or, of verify, incomplete. */
     static int run(PrintWriter out, PrintWriter err, String... args) {
         Main main = new Main();
-        CommandLine line = new CommandLine(main)
-                .addSubcommand(new GpuCheckCommand(DeviceOptions::choose))
-                .setOut(out)
+        CommandLine line = new CommandLine(main);
+        addCommands(line, args);
+        // These reach the commands that are there already.
+        line.setOut(out)
                 .setErr(err)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler((e, command, parsed) -> {
@@ -73,6 +89,24 @@ public final class Main implements Runnable {
         } finally {
             DeviceOptions.release();
         }
+    }
+
+    /** The asked command alone where there is one: to look through all of them takes a good part of a short start. */
+    private static void addCommands(CommandLine line, String... args) {
+        for (String arg : args) {
+            Supplier<Object> asked = COMMANDS.get(arg);
+            if (asked != null) {
+                line.addSubcommand(asked.get());
+                return;
+            }
+            if (arg.equals("--version")) {
+                return;
+            }
+            if (!arg.equals("--trace")) {
+                break;
+            }
+        }
+        COMMANDS.values().forEach(command -> line.addSubcommand(command.get()));
     }
 
     @Override

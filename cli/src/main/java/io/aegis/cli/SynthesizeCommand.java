@@ -1,15 +1,17 @@
 package io.aegis.cli;
 
+import io.aegis.kernels.QuantizedWeight.Format;
+import io.aegis.models.checkpoint.QuantizationRecipe;
 import io.aegis.models.checkpoint.Synthesis;
 import io.aegis.weights.StoredType;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** A checkpoint of random weights, to measure what real ones would cost. */
@@ -25,15 +27,36 @@ final class SynthesizeCommand implements Callable<Integer> {
             names = "--config",
             required = true,
             paramLabel = "NAME|FILE",
-            description = "bunny-llama3-8b, llava-1.5-7b, siglip-so400m, clip-l-336, bunny-tiny, llava-tiny, or the"
-                    + " config.json of a model of these kinds")
+            description =
+                    "bunny-llama3-8b, llava-1.5-7b, llama-3.2-1b, llama-3.2-3b, siglip-so400m, clip-l-336, bunny-tiny,"
+                            + " llava-tiny, or the config.json of a model of these kinds")
     String config;
 
     @Option(names = "--out", required = true, paramLabel = "DIR", description = "the folder to make")
     Path out;
 
-    @Option(names = "--dtype", description = "f16 (default), bf16 or f32", defaultValue = "F16")
-    StoredType dtype;
+    @Option(
+            names = "--dtype",
+            description = "f16 (default), bf16 or f32; int8 or int4 for quantised matrices beside bf16",
+            defaultValue = "F16")
+    Stored dtype;
+
+    /** How matrices are stored. */
+    private enum Stored {
+        F16(StoredType.F16, null),
+        BF16(StoredType.BF16, null),
+        F32(StoredType.F32, null),
+        INT8(StoredType.BF16, Format.INT8),
+        INT4(StoredType.BF16, Format.INT4);
+
+        private final StoredType rest;
+        private final Optional<QuantizationRecipe> recipe;
+
+        Stored(StoredType rest, Format format) {
+            this.rest = rest;
+            this.recipe = Optional.ofNullable(format).map(QuantizationRecipe::of);
+        }
+    }
 
     @Option(names = "--seed", description = "of the random weights (default 0)")
     long seed;
@@ -49,10 +72,7 @@ final class SynthesizeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (dtype != StoredType.F16 && dtype != StoredType.BF16 && dtype != StoredType.F32) {
-            throw new ParameterException(spec.commandLine(), "--dtype " + dtype + ": expected f16, bf16 or f32");
-        }
-        Synthesis synthesis = new Synthesis(Synthesis.config(config), dtype, seed);
+        Synthesis synthesis = new Synthesis(Synthesis.config(config), dtype.rest, dtype.recipe, seed);
         PrintWriter print = spec.commandLine().getOut();
         print.printf(
                 Locale.ROOT,

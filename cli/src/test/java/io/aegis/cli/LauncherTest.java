@@ -119,6 +119,36 @@ class LauncherTest {
     }
 
     @Test
+    void usesTheStartUpCacheThatItsBuildMade() throws Exception {
+        String maker = "for a in \"$@\"; do case $a in -XX:ArchiveClassesAtExit=*)" + " [ -s '" + root
+                + "/cli/target/point.png' ] && : > \"${a#*=}\";; esac; echo \"[$a]\"; done";
+        executable(jdk.resolve("bin/java"), maker);
+        Result first = aegis("score");
+        Path cache = root.toRealPath().resolve("cli/target/aegis.jsa");
+        assertThat(first.err()).doesNotContain("cache");
+        assertThat(first.out())
+                .contains("[-XX:SharedArchiveFile=" + cache + "]")
+                .doesNotContain("ArchiveClassesAtExit");
+        assertThat(aegis("train").out()).contains("[-XX:SharedArchiveFile=" + cache + "]");
+
+        executable(jdk.resolve("bin/java"), "for a in \"$@\"; do echo \"[$a]\"; done");
+        Files.writeString(root.resolve("cli/src/main/java/A.java"), "class A { int a; }");
+        Result without = aegis("score");
+        assertThat(without.status()).isZero();
+        assertThat(without.err().lines())
+                .filteredOn(l -> l.contains("no start-up cache"))
+                .hasSize(1);
+        assertThat(without.out()).as("a cache of former jars").doesNotContain("SharedArchiveFile");
+    }
+
+    @Test
+    void compilesEarlyOnlyWhereItPays() throws Exception {
+        assertThat(aegis("train", "dadm").out()).contains("Tier4InvocationThreshold");
+        assertThat(aegis("score", "--json").out()).doesNotContain("Tier4InvocationThreshold");
+        assertThat(aegis("--version").out()).doesNotContain("Tier4InvocationThreshold");
+    }
+
+    @Test
     void buildsAgainWhenSomethingChanged() throws Exception {
         aegis("doctor");
         Files.delete(root.resolve("cli/src/main/java/B.java"));

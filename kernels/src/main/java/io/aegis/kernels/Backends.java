@@ -41,6 +41,22 @@ public final class Backends {
         return Best.REASON;
     }
 
+    /**
+     * What a JVM's way to run code costs, for people; null when nothing.
+     *
+     * @param info the system property {@code java.vm.info}
+     */
+    static String handicap(String info) {
+        if (info.contains("interpreted")) {
+            return "the JVM's compilers are off, so everything is many times slower: start java without -Xint";
+        }
+        if (info.contains("emulated-client")) {
+            return "the JVM's optimising compiler is off, so all but matrix products is many times slower:"
+                    + " start java without -XX:TieredStopAtLevel";
+        }
+        return null;
+    }
+
     private static final class Scalar {
         static final Kernels INSTANCE = new ScalarKernels();
     }
@@ -67,6 +83,10 @@ public final class Backends {
             }
             INSTANCE = found != null ? found : scalar();
             REASON = reason;
+            String handicap = handicap(System.getProperty("java.vm.info", ""));
+            if (handicap != null) {
+                LOG.log(Level.WARNING, handicap);
+            }
             if (reason != null) {
                 LOG.log(Level.WARNING, "using the plain kernels, many times slower; " + reason);
             }

@@ -3,7 +3,7 @@ package io.aegis.layers;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
 
-/** y = x W^T + b, over the last dimension. */
+/** y = x W^T + b, over the last dimension. A frozen W may have been loaded with 8 or 4 bits a weight. */
 public final class Linear {
     private final Parameter weight;
     private final Parameter bias;
@@ -15,7 +15,7 @@ public final class Linear {
 
     /** Declares {@code weight} [out, in] and, unless its initialisation is null, {@code bias} [out]. */
     public Linear(Parameters p, long in, long out, Init weight, Init bias) {
-        this.weight = p.weight("weight", weight, out, in);
+        this.weight = p.weight("weight", weight, out, in).quantizable();
         this.bias = bias == null ? null : p.weight("bias", bias, out);
     }
 
@@ -39,11 +39,13 @@ public final class Linear {
 
     /** x [..., in] to [..., out]. */
     public Tensor of(Tensor x) {
-        return Ops.linear(x, weight.tensor(), bias == null ? null : bias.tensor());
+        Tensor b = bias == null ? null : bias.tensor();
+        return weight.isQuantized() ? Ops.linear(x, weight.quantized(), b) : Ops.linear(x, weight.tensor(), b);
     }
 
     /** As {@link #of}, each row bit for bit as if it were the only one. */
     public Tensor ofRows(Tensor x) {
-        return Ops.linearRows(x, weight.tensor(), bias == null ? null : bias.tensor());
+        Tensor b = bias == null ? null : bias.tensor();
+        return weight.isQuantized() ? Ops.linearRows(x, weight.quantized(), b) : Ops.linearRows(x, weight.tensor(), b);
     }
 }

@@ -1,7 +1,9 @@
 package io.aegis.layers;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
+import io.aegis.tensor.QuantizedMatrix;
 import io.aegis.tensor.Tensor;
 import java.util.Arrays;
 
@@ -26,7 +28,9 @@ public final class Parameter {
     private final long[] strides;
     private final Init init;
     private boolean trainable;
+    private boolean quantizable;
     private Tensor tensor;
+    private QuantizedMatrix quantized;
 
     Parameter(String name, Kind kind, DType dtype, long[] shape, long[] strides, Init init) {
         this.name = name;
@@ -75,14 +79,42 @@ public final class Parameter {
         return this;
     }
 
+    /** Says that whoever reads it also takes a weight of 8 or 4 bits; to be said before it is filled. */
+    Parameter quantizable() {
+        quantizable = true;
+        return this;
+    }
+
+    /** Whether it may be loaded with 8 or 4 bits a weight. */
+    public boolean isQuantizable() {
+        return quantizable;
+    }
+
+    /** Whether its values have 8 or 4 bits: then they are {@link #quantized}, not {@link #tensor}. */
+    public boolean isQuantized() {
+        return quantized != null;
+    }
+
+    /**
+     * The values, where they have 8 or 4 bits.
+     *
+     * @throws IllegalStateException when they do not
+     */
+    public QuantizedMatrix quantized() {
+        if (quantized == null) {
+            throw new IllegalStateException(name + " is not quantised");
+        }
+        return quantized;
+    }
+
     /**
      * The values.
      *
-     * @throws IllegalStateException before the model was initialised or loaded
+     * @throws IllegalStateException before the model was initialised or loaded, or when they are quantised
      */
     public Tensor tensor() {
         if (tensor == null) {
-            throw new IllegalStateException(name + " has no values yet");
+            throw new IllegalStateException(name + (quantized == null ? " has no values yet" : " is quantised"));
         }
         return tensor;
     }
@@ -100,10 +132,18 @@ public final class Parameter {
         tensor = Tensor.wrap(view, trainable).named(name);
     }
 
+    void bind(QuantizedWeight weight) {
+        quantized = QuantizedMatrix.wrap(weight, name);
+    }
+
     /** Frees the copy that a device holds, before the memory itself goes. */
     void discardMirror() {
         if (tensor != null) {
             tensor.buffer().discardMirror();
+        }
+        if (quantized != null) {
+            quantized.codes().buffer().discardMirror();
+            quantized.scales().buffer().discardMirror();
         }
     }
 

@@ -85,6 +85,17 @@ final class Forward {
         return View.of(s.buffer(), dtype, shape);
     }
 
+    /** The same elements as rows [rows, last], dense among themselves; copied only when the strides leave no choice. */
+    View rows(View x) {
+        View r = Shapes.rows(x);
+        if (r != null) {
+            return r;
+        }
+        View dense = temporary(x.dtype(), x.shape());
+        kernels.elementwise().copy(x, dense);
+        return Shapes.rows(dense);
+    }
+
     /** Backward reads input i. */
     void keepInput(int i) {
         keep(inputs[i].view(), inputs[i].storage());

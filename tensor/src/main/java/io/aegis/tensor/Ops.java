@@ -142,6 +142,21 @@ public final class Ops {
         return linear(true, x, weight, bias);
     }
 
+    /** As {@link #linear(Tensor, Tensor, Tensor)}, with a weight of 8 or 4 bits beside a float32 x. */
+    public static Tensor linear(Tensor x, QuantizedMatrix weight, Tensor bias) {
+        return linear(false, x, weight, bias);
+    }
+
+    /** As {@link #linearRows(Tensor, Tensor, Tensor)}, with a weight of 8 or 4 bits beside a float32 x. */
+    public static Tensor linearRows(Tensor x, QuantizedMatrix weight, Tensor bias) {
+        return linear(true, x, weight, bias);
+    }
+
+    private static Tensor linear(boolean alone, Tensor x, QuantizedMatrix w, Tensor bias) {
+        Op op = new MatrixOp.QuantizedLinear(alone);
+        return (bias == null ? apply(op, x, w.codes(), w.scales()) : apply(op, x, w.codes(), w.scales(), bias))[0];
+    }
+
     private static Tensor linear(boolean alone, Tensor x, Tensor weight, Tensor bias) {
         Op op = new MatrixOp.Linear(alone);
         return (bias == null ? apply(op, x, weight) : apply(op, x, weight, bias))[0];
@@ -176,6 +191,11 @@ public final class Ops {
     /** Rows of a table [V, D], stored in any floating dtype, by I64 ids of any shape: [..., D], F32 unless the table is F64. */
     public static Tensor embedding(Tensor table, Tensor ids) {
         return apply(new EmbeddingOp.Lookup(), table, ids)[0];
+    }
+
+    /** Rows of a table of 8 or 4 bits [V, D] by I64 ids of any shape: F32 [..., D]. */
+    public static Tensor embedding(QuantizedMatrix table, Tensor ids) {
+        return apply(new EmbeddingOp.QuantizedLookup(), table.codes(), table.scales(), ids)[0];
     }
 
     // Normalisation.

@@ -108,6 +108,21 @@ public final class Pool {
         cachedBytes = 0;
     }
 
+    /**
+     * Fails before the system would end the process: when memory that somebody is about to fill does not fit beside the
+     * tensors and the Java heap that there are.
+     *
+     * @param what for the message, in the plural, such as "the weights"
+     * @throws OutOfMemoryError with what is needed and what there is
+     */
+    public synchronized void requireRoom(String what, long bytes) {
+        long room = LIMIT - liveBytes - Runtime.getRuntime().totalMemory();
+        if (bytes > room) {
+            throw new OutOfMemoryError(what + " need " + (bytes >> 20) + " MB; this machine or container has "
+                    + (LIMIT >> 20) + " MB, of which " + (Math.max(0, room) >> 20) + " are left");
+        }
+    }
+
     private Block allocate(long size) {
         if (size > LIMIT - liveBytes - cachedBytes) {
             trim();

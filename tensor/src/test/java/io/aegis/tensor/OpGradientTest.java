@@ -72,6 +72,15 @@ class OpGradientTest {
                                 s(2, 4, 3),
                                 s(2, 3)),
                         new Case("linear by rows", x -> Ops.linearRows(x.get(0), x.get(1), null), s(3, 4), s(2, 4)),
+                        new Case(
+                                "linear of 8 bits",
+                                x -> Ops.linear(x.get(0), matrix(DType.I8, 5), x.get(1)),
+                                s(2, 3, 64),
+                                s(5)),
+                        new Case(
+                                "linear of 4 bits, by rows that are strided",
+                                x -> Ops.linearRows(Ops.slice(x.get(0), 1, 1, 3), matrix(DType.U8, 3), null),
+                                s(2, 4, 64)),
                         attention("attention", AttentionMask.none(), s(2, 3, 2, 4), s(2, 5, 2, 4)),
                         attention("causal attention", AttentionMask.causal(), s(1, 4, 2, 3), s(1, 4, 2, 3)),
                         attention(
@@ -157,6 +166,19 @@ class OpGradientTest {
 
     private static Tensor positive(Tensor x, Activation a) {
         return a == Activation.LOG || a == Activation.SQRT ? Ops.affine(Ops.multiply(x, x), 1, 0.5) : x;
+    }
+
+    /** A frozen matrix [n, 64] in groups of 32. */
+    private static QuantizedMatrix matrix(DType codes, long n) {
+        Tensor c = Tensor.empty(codes, n, codes == DType.I8 ? 64 : 32);
+        for (long i = 0; i < c.elements(); i++) {
+            c.view().setAt(i, i * 37 % (codes == DType.I8 ? 127 : 256));
+        }
+        Tensor scales = Tensor.empty(DType.F32, n, 2);
+        for (long i = 0; i < scales.elements(); i++) {
+            scales.view().setAt(i, 0.01 * (i + 1));
+        }
+        return new QuantizedMatrix(c, scales);
     }
 
     private static Case attention(String name, AttentionMask mask, long[] q, long[] k) {

@@ -65,4 +65,12 @@ class PoolTest {
             }
         }
     }
+
+    @Test
+    void memoryThatCannotFitIsRefusedBeforeItIsTouched() {
+        Pool.host().requireRoom("the weights", 1 << 20);
+        assertThatThrownBy(() -> Pool.host().requireRoom("the weights", 1L << 50))
+                .isInstanceOf(OutOfMemoryError.class)
+                .hasMessageStartingWith("the weights need 1073741824 MB; this machine or container has ");
+    }
 }

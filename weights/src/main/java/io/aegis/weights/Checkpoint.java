@@ -49,6 +49,11 @@ public interface Checkpoint extends AutoCloseable {
     /** Free text that the file carries besides tensors, in its order; empty where the format has none. */
     Map<String, String> metadata();
 
+    /** The files that hold the tensors, under the names of the files. */
+    default List<Checkpoint> files() {
+        return List.of(this);
+    }
+
     /** Unmaps the files. */
     @Override
     void close();

@@ -49,6 +49,11 @@ final class RenamedCheckpoint implements Checkpoint {
         return original.metadata();
     }
 
+    @Override
+    public List<Checkpoint> files() {
+        return original.files();
+    }
+
     private String originalName(String name) {
         String found = originals.get(name);
         if (found == null) {

@@ -144,6 +144,11 @@ public final class ShardedCheckpoint implements Checkpoint {
         return metadata;
     }
 
+    @Override
+    public List<Checkpoint> files() {
+        return List.copyOf(shards.values());
+    }
+
     private Checkpoint shard(String name) {
         Checkpoint shard = shardOf.get(name);
         if (shard == null) {

@@ -3,6 +3,7 @@ package io.aegis.kernels.cpu;
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Convolution;
+import io.aegis.kernels.DType;
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Embedding;
@@ -16,10 +17,13 @@ import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.Reduction;
 import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.VisionMasking;
+import java.lang.System.Logger.Level;
 import java.util.List;
 
 /** The CPU for use: OpenBLAS for products, the Vector API for the rest, {@link Workers} for both. */
 public final class CpuKernels implements Kernels {
+    private static final System.Logger LOG = System.getLogger(CpuKernels.class.getName());
+
     private final Kernels plain = Backends.scalar();
     private final Sgemm sgemm;
     private final String whyNotBlas;
@@ -37,16 +41,25 @@ public final class CpuKernels implements Kernels {
 
     /** Takes OpenBLAS where it loads, and says why where it does not; {@code -Daegis.blas=none} leaves it out. */
     public CpuKernels() {
-        Sgemm found;
+        Sgemm found = null;
         String reason = null;
-        try {
-            if ("none".equals(System.getProperty("aegis.blas"))) {
-                throw new LinkageError("switched off by aegis.blas=none");
+        if ("none".equals(System.getProperty("aegis.blas"))) {
+            reason = "without OpenBLAS: switched off by aegis.blas=none";
+        } else {
+            try {
+                found = new ChosenSgemm(new OpenBlas());
+            } catch (IllegalCallerException e) {
+                reason = "without OpenBLAS: native access is denied, start java with"
+                        + " --enable-native-access=ALL-UNNAMED or, on the module path, =io.aegis.kernels";
+            } catch (LinkageError | RuntimeException e) {
+                reason = "without OpenBLAS: " + firstLine(e);
             }
-            found = new OpenBlas();
-        } catch (LinkageError | RuntimeException e) {
+            if (reason != null) {
+                LOG.log(Level.WARNING, "matrix products are several times slower " + reason);
+            }
+        }
+        if (found == null) {
             found = new VectorGemm();
-            reason = "without OpenBLAS: " + e.getMessage();
         }
         sgemm = found;
         whyNotBlas = reason;
@@ -54,6 +67,22 @@ public final class CpuKernels implements Kernels {
         quantizedMatmul = new CpuQuantizedMatmul(plain.quantizedMatmul(), elementwise, sgemm);
         attention = new CpuAttention(plain.attention(), sgemm);
         convolution = new CpuConvolution(plain.convolution(), elementwise, sgemm);
+    }
+
+    /** The same with the operands of products rounded. */
+    private CpuKernels(CpuKernels exact, Bfloat bfloat) {
+        sgemm = exact.sgemm;
+        whyNotBlas = exact.whyNotBlas;
+        matmul = new BfloatMatmul(exact.matmul, elementwise, bfloat.gemm(), bfloat.small());
+        attention = exact.attention;
+        convolution = exact.convolution;
+    }
+
+    private static String firstLine(Throwable e) {
+        String text = e.getMessage();
+        return text == null
+                ? e.getClass().getSimpleName()
+                : text.lines().findFirst().orElse("");
     }
 
     @Override
@@ -64,6 +93,12 @@ public final class CpuKernels implements Kernels {
     @Override
     public Device device() {
         return Device.CPU;
+    }
+
+    @Override
+    public Kernels rounding(DType operands) {
+        Bfloat bfloat = operands == DType.BF16 ? Bfloat.choose(sgemm) : null;
+        return bfloat == null || bfloat.gemm() == null ? this : new CpuKernels(this, bfloat);
     }
 
     @Override
@@ -143,9 +178,14 @@ public final class CpuKernels implements Kernels {
         String products = whyNotBlas == null
                 ? "float32, weights float16 and bfloat16 too (widened by panels); other dtypes by the plain kernels"
                 : whyNotBlas;
+        Bfloat bfloat = Bfloat.choose(sgemm);
         String floats = "float32; other dtypes by the plain kernels";
         return List.of(
                 new Choice("matmul", sgemm.description() + ", single rows by " + vectors, products),
+                new Choice(
+                        Choice.BFLOAT16,
+                        bfloat.implementation(),
+                        bfloat.reason() + "; oneDNN: " + OneDnn.description()),
                 new Choice(
                         "matmul of 8 and 4 bits",
                         vectors + ", many rows by " + sgemm.description(),

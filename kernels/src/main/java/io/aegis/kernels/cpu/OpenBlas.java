@@ -4,21 +4,15 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.stream.Stream;
-import org.bytedeco.javacpp.Loader;
 
 /**
- * OpenBLAS's {@code cblas_sgemm}. JavaCPP unpacks the library and loads what it depends on; calls go through the foreign
- * function interface, straight from memory segments. The library is told to use one thread: {@link Workers} cuts the work.
+ * OpenBLAS's {@code cblas_sgemm}, of {@link OpenBlasLibrary}. Calls go through the foreign function interface, straight
+ * from memory segments. The library is told to use one thread: {@link Workers} cuts the work.
  */
 final class OpenBlas implements Sgemm {
     private static final int ROW_MAJOR = 101;
@@ -32,7 +26,7 @@ final class OpenBlas implements Sgemm {
      * @throws LinkageError when there is no library for this platform, or it cannot be loaded
      */
     OpenBlas() {
-        SymbolLookup library = SymbolLookup.libraryLookup(unpack(), Arena.global());
+        SymbolLookup library = OpenBlasLibrary.load();
         Linker linker = Linker.nativeLinker();
         sgemm = linker.downcallHandle(
                 library.findOrThrow("cblas_sgemm"),
@@ -61,22 +55,6 @@ final class OpenBlas implements Sgemm {
             description = "OpenBLAS, " + name + " kernels";
         } catch (Throwable t) {
             throw new LinkageError("OpenBLAS does not answer: " + t.getMessage(), t);
-        }
-    }
-
-    private static Path unpack() {
-        String folder = Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class);
-        if (folder == null) {
-            throw new UnsatisfiedLinkError("JavaCPP has no OpenBLAS for " + Loader.getPlatform());
-        }
-        try (Stream<Path> files = Files.list(Path.of(folder).getParent())) {
-            return files.filter(f -> f.getFileName()
-                            .toString()
-                            .matches("(lib)?openblas(_nolapack)?(\\.so\\.0|\\.0\\.dylib|\\.dll)"))
-                    .findFirst()
-                    .orElseThrow(() -> new UnsatisfiedLinkError("no OpenBLAS library beside " + folder));
-        } catch (IOException e) {
-            throw new LinkageError("cannot list the folder of " + folder, e);
         }
     }
 

@@ -1,8 +1,12 @@
 package io.aegis.kernels.cpu;
 
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
 /**
@@ -13,6 +17,11 @@ import java.util.function.IntConsumer;
  * <p>The system property {@code aegis.threads} sets the number of threads; by default it is what the container allows.
  */
 final class Workers {
+    private static final System.Logger LOG = System.getLogger(Workers.class.getName());
+    private static final String PROPERTY = "aegis.threads";
+    /** More threads than this and than processors are a slip of the pen. */
+    private static final int MOST_THREADS = 256;
+
     private static final Workers INSTANCE = new Workers(wanted());
     private static final int SPINS = 2000;
     /** Parts of a job that is cut by its size: more than a machine has processors, so that a late one costs little. */
@@ -26,13 +35,23 @@ final class Workers {
     private volatile Job job;
     private final AtomicInteger asleep = new AtomicInteger();
 
-    private Workers(int threads) {
-        this.threads = threads;
-        helpers = new Thread[threads - 1];
-        for (int i = 0; i < helpers.length; i++) {
-            helpers[i] =
-                    Thread.ofPlatform().daemon().name("aegis-worker-" + (i + 1)).start(this::help);
+    private Workers(int wanted) {
+        List<Thread> started = new ArrayList<>();
+        try {
+            while (started.size() < wanted - 1) {
+                started.add(Thread.ofPlatform()
+                        .daemon()
+                        .name("aegis-worker-" + (started.size() + 1))
+                        .start(this::help));
+            }
+        } catch (OutOfMemoryError e) {
+            LOG.log(
+                    Level.WARNING,
+                    "the system allows " + (started.size() + 1) + " of " + wanted + " threads (" + e.getMessage()
+                            + "); computing with those");
         }
+        helpers = started.toArray(Thread[]::new);
+        threads = helpers.length + 1;
     }
 
     /** Number of threads, the caller included. */
@@ -80,9 +99,29 @@ final class Workers {
     }
 
     private static int wanted() {
-        int available = Runtime.getRuntime().availableProcessors();
-        int given = Integer.getInteger("aegis.threads", available);
-        return Math.max(1, given);
+        return wanted(
+                System.getProperty(PROPERTY),
+                Runtime.getRuntime().availableProcessors(),
+                line -> LOG.log(Level.WARNING, line));
+    }
+
+    /** The number of threads that a setting asks for; one that cannot be meant costs a line, and what is nearest is taken. */
+    static int wanted(String given, int processors, Consumer<String> warn) {
+        if (given == null) {
+            return processors;
+        }
+        int most = Math.max(processors, MOST_THREADS);
+        int wanted;
+        try {
+            wanted = Math.clamp(Long.parseLong(given.strip()), 1, most);
+            if (wanted == Long.parseLong(given.strip())) {
+                return wanted;
+            }
+        } catch (NumberFormatException e) {
+            wanted = processors;
+        }
+        warn.accept(PROPERTY + "=" + given + ": expected a whole number from 1 to " + most + "; taking " + wanted);
+        return wanted;
     }
 
     private void execute(int tasks, IntConsumer task) {

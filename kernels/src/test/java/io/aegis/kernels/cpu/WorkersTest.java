@@ -22,6 +22,21 @@ class WorkersTest {
     }
 
     @Test
+    void aSettingThatCannotBeMeantCostsALine() {
+        List<String> said = new ArrayList<>();
+        assertThat(Workers.wanted(null, 6, said::add)).isEqualTo(6);
+        assertThat(Workers.wanted(" 3 ", 6, said::add)).isEqualTo(3);
+        assertThat(Workers.wanted("300", 400, said::add)).isEqualTo(300);
+        assertThat(said).isEmpty();
+        assertThat(Workers.wanted("0", 6, said::add)).isEqualTo(1);
+        assertThat(Workers.wanted("-9", 6, said::add)).isEqualTo(1);
+        assertThat(Workers.wanted("abc", 6, said::add)).isEqualTo(6);
+        assertThat(Workers.wanted("", 6, said::add)).isEqualTo(6);
+        assertThat(Workers.wanted("100000", 6, said::add)).isEqualTo(256);
+        assertThat(said).hasSize(5).allMatch(l -> l.contains("expected a whole number from 1 to 256"));
+    }
+
+    @Test
     void rangesCoverEverythingInWholeUnits() {
         for (long n : new long[] {0, 1, 15, 16, 17, 100, 1000}) {
             List<long[]> parts = Collections.synchronizedList(new ArrayList<>());

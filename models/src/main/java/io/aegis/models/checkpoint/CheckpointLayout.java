@@ -128,8 +128,10 @@ public enum CheckpointLayout {
                 .ignore(model + "rotary_emb.inv_freq")
                 .rename(model + "layers.{i}.{*}", "llm.layers.{i}.{*}")
                 .rename(model + "embed_tokens.weight", "llm.embed_tokens.weight")
+                .rename(model + "embed_tokens.weight_scale", "llm.embed_tokens.weight_scale")
                 .rename(model + "norm.weight", "llm.norm.weight")
-                .rename(head + "weight", "llm.lm_head.weight");
+                .rename(head + "weight", "llm.lm_head.weight")
+                .rename(head + "weight_scale", "llm.lm_head.weight_scale");
     }
 
     private static NameTable tower(NameTable t, String model) {

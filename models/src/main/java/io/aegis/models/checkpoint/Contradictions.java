@@ -3,6 +3,7 @@ package io.aegis.models.checkpoint;
 import io.aegis.models.llama.LlamaConfig;
 import io.aegis.models.vit.VitConfig;
 import io.aegis.weights.Checkpoint;
+import io.aegis.weights.Quantization;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -47,7 +48,7 @@ final class Contradictions {
         String tokens = "image_size " + v.image() + " and patch_size " + v.patch() + " make " + v.tokens() + " tokens";
         size(tokens, v.tokens(), positions, 0);
         String fc1 = VISION_BLOCK + "0.mlp.fc1.weight";
-        if (has(fc1, 0) && tensors.info(fc1).shape()[0] == MLX_PADDED && v.width() == 1152) {
+        if (has(fc1, 0) && shape(fc1)[0] == MLX_PADDED && v.width() == 1152) {
             found.add(nameInFile.apply(fc1) + " has " + MLX_PADDED + " rows, the zero-padded tower of an mlx-community"
                     + " conversion, which is not supported; SigLIP's has 4304");
         } else {
@@ -71,15 +72,19 @@ final class Contradictions {
     }
 
     private boolean has(String tensor, int dim) {
-        return tensors.has(tensor) && tensors.info(tensor).shape().length > dim;
+        return tensors.has(tensor) && shape(tensor).length > dim;
     }
 
     private void size(String what, long told, String tensor, int dim) {
-        if (has(tensor, dim) && tensors.info(tensor).shape()[dim] != told) {
+        if (has(tensor, dim) && shape(tensor)[dim] != told) {
             String number = what.matches(".*\\d.*") ? "" : " is " + told;
             found.add("config.json: " + what + number + ", but " + nameInFile.apply(tensor) + " has "
-                    + Arrays.toString(tensors.info(tensor).shape()));
+                    + Arrays.toString(shape(tensor)));
         }
+    }
+
+    private long[] shape(String tensor) {
+        return Quantization.shape(tensors, tensor);
     }
 
     private void blocks(String what, String prefix, long least, long most) {

@@ -17,19 +17,25 @@ import java.util.Set;
  * @param shapes of all tensors that may be there
  * @param required those that must be: a tower in a vision-language model may lack what lies behind its selected hidden
  *     state, which nobody needs
+ * @param quantizable those that may have 8 or 4 bits
  */
-record Inventory(Map<String, long[]> shapes, Set<String> required) {
+record Inventory(Map<String, long[]> shapes, Set<String> required, Set<String> quantizable) {
     static Inventory of(VisionLanguageConfig config, ConfigJson json, Connector connector) {
         Map<String, long[]> shapes = new LinkedHashMap<>();
+        Set<String> quantizable = new LinkedHashSet<>();
         try (Parameters all = declared(config, json, connector, true);
                 Parameters needed = declared(config, json, connector, false)) {
             all.all().forEach(p -> shapes.put(p.name(), p.shape()));
+            all.all().stream()
+                    .filter(Parameter::isQuantizable)
+                    .map(Parameter::name)
+                    .forEach(quantizable::add);
             Set<String> required = new LinkedHashSet<>();
             needed.all().stream()
                     .map(Parameter::name)
                     .filter(connector::requires)
                     .forEach(required::add);
-            return new Inventory(shapes, required);
+            return new Inventory(shapes, required, quantizable);
         }
     }
 

@@ -41,6 +41,11 @@ record JoinedCheckpoint(Checkpoint first, Checkpoint second) implements Checkpoi
         return first.metadata();
     }
 
+    @Override
+    public List<Checkpoint> files() {
+        return Stream.concat(first.files().stream(), second.files().stream()).toList();
+    }
+
     private Checkpoint owner(String name) {
         return second.has(name) ? second : first;
     }

@@ -109,6 +109,9 @@ final class RandomTensors implements TensorSource, AutoCloseable {
                 case F16 -> Float.floatToFloat16(v) & 0xffff;
                 case BF16 -> (Float.floatToIntBits(v) + 0x8000) >>> 16;
                 case F32 -> Float.floatToIntBits(v);
+                // Codes of quantised matrices, all equally frequent.
+                case I8 -> (i * 255 >>> 16) - 127 & 0xff;
+                case U8 -> i >>> 8;
                 default -> throw new IllegalArgumentException(dtype + " is no type of weights");
             };
         }
@@ -129,6 +132,9 @@ final class RandomTensors implements TensorSource, AutoCloseable {
                 into.set(LONG, at, four(c[0], c[1], values));
                 into.set(LONG, at + 8, four(c[2], c[3], values));
                 at += 16;
+            } else if (element == 1) {
+                into.set(LONG, at, four(c[0], c[1], values) | four(c[2], c[3], values) << 8);
+                at += 8;
             } else {
                 for (int word : c) {
                     into.set(LONG, at, two(word, values));

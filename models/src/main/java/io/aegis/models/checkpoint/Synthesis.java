@@ -3,9 +3,12 @@ package io.aegis.models.checkpoint;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aegis.kernels.View;
+import io.aegis.models.llama.LlamaConfig;
 import io.aegis.weights.AtomicFile;
 import io.aegis.weights.AtomicFolder;
 import io.aegis.weights.ConfigJson;
+import io.aegis.weights.Quantization;
 import io.aegis.weights.ShardedWriter;
 import io.aegis.weights.StoredType;
 import io.aegis.weights.TensorInfo;
@@ -30,20 +33,31 @@ import java.util.function.LongConsumer;
  */
 public final class Synthesis {
     /** Configs that have a name, as published or small. */
-    public static final List<String> NAMED =
-            List.of("bunny-llama3-8b", "llava-1.5-7b", "siglip-so400m", "clip-l-336", "bunny-tiny", "llava-tiny");
+    public static final List<String> NAMED = List.of(
+            "bunny-llama3-8b",
+            "llava-1.5-7b",
+            "llama-3.2-1b",
+            "llama-3.2-3b",
+            "siglip-so400m",
+            "clip-l-336",
+            "bunny-tiny",
+            "llava-tiny");
 
     /** Room for headers, configs and a tokenizer. */
     private static final long BESIDES = 64L << 20;
 
     private final ConfigJson json;
     private final StoredType dtype;
+    private final Optional<Quantization> quantization;
     private final long seed;
     private final int languageLayers;
     private final int visionLayers;
 
     /** From the layout's names to those of this package, in the order of the shards. */
     private final Map<TensorInfo, String> tensors = new LinkedHashMap<>();
+
+    /** Of the models' tensors, by the names of this package. */
+    private final Map<String, long[]> shapesOfAll = new LinkedHashMap<>();
 
     /**
      * Plans a checkpoint.
@@ -53,9 +67,20 @@ public final class Synthesis {
      * @throws WeightsException when the config is not one of those that {@link VisionLanguageConfig} knows
      */
     public Synthesis(ConfigJson json, StoredType dtype, long seed) {
+        this(json, dtype, Optional.empty(), seed);
+    }
+
+    /**
+     * Plans a checkpoint with quantised matrices: random codes and random scales, made as such.
+     *
+     * @param dtype of what stays as it is
+     * @param recipe which matrices are quantised; empty for none
+     */
+    public Synthesis(ConfigJson json, StoredType dtype, Optional<QuantizationRecipe> recipe, long seed) {
         this.json = json;
         this.dtype = dtype;
         this.seed = seed;
+        this.quantization = recipe.map(r -> r.named("synthesized-" + Long.toHexString(seed)));
         CheckpointLayout layout = VisionLanguageConfig.layout(json);
         ConfigJson text = json.has("text_config") ? json.object("text_config") : json;
         OptionalLong vocabulary =
@@ -67,7 +92,14 @@ public final class Synthesis {
                 Inventory.of(config, json, Connector.PROJECTOR).shapes();
         List<String> names = new ArrayList<>(shapes.keySet());
         names.sort(Comparator.comparingInt(name -> rank(layout, name)));
-        names.forEach(name -> tensors.put(new TensorInfo(layout.nameOf(name), dtype, shapes.get(name)), name));
+        boolean tied = config.language().filter(LlamaConfig::tied).isPresent();
+        for (String name : names) {
+            TensorInfo whole = new TensorInfo(layout.nameOf(name), dtype, shapes.get(name));
+            List<TensorInfo> parts =
+                    recipe.map(r -> r.tensors(whole, name, tied)).orElse(List.of(whole));
+            parts.forEach(part -> tensors.put(part, name));
+            shapesOfAll.put(name, whole.shape());
+        }
     }
 
     /**
@@ -134,12 +166,7 @@ public final class Synthesis {
         checkRoom(folder);
         AtomicFolder.write(folder, beside -> {
             try (RandomTensors random = new RandomTensors(seed, this::spread, progress)) {
-                ShardedWriter.write(
-                        beside,
-                        Map.of("format", "pt", "synthesized_seed", "" + seed),
-                        List.copyOf(tensors.keySet()),
-                        ShardedWriter.PUBLISHED,
-                        random);
+                ShardedWriter.write(beside, metadata(), List.copyOf(tensors.keySet()), ShardedWriter.PUBLISHED, random);
             }
             AtomicFile.write(beside.resolve("config.json"), configText());
             if (languageLayers > 0) {
@@ -149,6 +176,14 @@ public final class Synthesis {
                 Files.copy(file, beside.resolve(file.getFileName()));
             }
         });
+    }
+
+    private Map<String, String> metadata() {
+        Map<String, String> out = new LinkedHashMap<>();
+        out.put("format", "pt");
+        out.put("synthesized_seed", "" + seed);
+        quantization.ifPresent(q -> out.putAll(q.metadata()));
+        return out;
     }
 
     private void checkRoom(Path folder) {
@@ -169,13 +204,26 @@ public final class Synthesis {
         }
     }
 
+    /** Of scales, so that codes times scales are spread as the matrix would be; codes are evenly spread over their type. */
+    private RandomTensors.Spread spread(TensorInfo tensor) {
+        String name = tensors.get(tensor);
+        RandomTensors.Spread whole = spread(name, shapesOfAll.get(name));
+        if (tensor.name().endsWith(Quantization.SCALE)) {
+            TensorInfo codes = tensors.keySet().stream()
+                    .filter(t -> tensors.get(t).equals(name) && t != tensor)
+                    .findFirst()
+                    .orElseThrow();
+            double scale = whole.deviation() * Math.sqrt(12) / (codes.dtype() == StoredType.I8 ? 255 : 16);
+            return new RandomTensors.Spread(scale, scale / 10);
+        }
+        return whole;
+    }
+
     /**
      * How a tensor is spread: signals neither die nor grow on their way through the blocks, whose outputs are scaled down
      * as there are many, and logits are of the order of 1.
      */
-    private RandomTensors.Spread spread(TensorInfo tensor) {
-        String name = tensors.get(tensor);
-        long[] shape = tensor.shape();
+    private RandomTensors.Spread spread(String name, long[] shape) {
         boolean norm = name.contains("norm");
         if (shape.length == 1 || name.endsWith("probe")) {
             return norm && name.endsWith(".weight")
@@ -185,7 +233,7 @@ public final class Synthesis {
         if (name.contains("embed_tokens") || name.contains("position_embedding")) {
             return new RandomTensors.Spread(0, 0.02);
         }
-        long in = tensor.elements() / shape[0];
+        long in = View.count(shape) / shape[0];
         double std = 1 / Math.sqrt(in);
         if (name.matches(".*\\.(o_proj|out_proj|down_proj|fc2)\\.weight")) {
             std /= Math.sqrt(2.0 * Math.max(1, name.startsWith("llm.") ? languageLayers : visionLayers));
@@ -196,6 +244,7 @@ public final class Synthesis {
     private String configText() {
         ObjectNode out = json.json().deepCopy();
         out.put("torch_dtype", torchName());
+        quantization.ifPresent(q -> q.describe(out));
         return out.toPrettyString() + "\n";
     }
 

@@ -2,12 +2,12 @@ package io.aegis.models.checkpoint;
 
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
-import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.models.vit.VitConfig;
 import io.aegis.weights.Checkpoint;
 import io.aegis.weights.ConfigJson;
 import io.aegis.weights.NameTable;
+import io.aegis.weights.Quantization;
 import io.aegis.weights.Views;
 import io.aegis.weights.WeightsException;
 import java.lang.System.Logger.Level;
@@ -37,6 +37,7 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
     private final CheckpointLayout layout;
     private final VisionLanguageConfig config;
     private final Checkpoint tensors;
+    private final Optional<Quantization> quantization;
 
     /** From names of this package to those in the files. */
     private final Map<String, String> names;
@@ -46,11 +47,13 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
             CheckpointLayout layout,
             VisionLanguageConfig config,
             Checkpoint tensors,
+            Optional<Quantization> quantization,
             Map<String, String> names) {
         this.json = json;
         this.layout = layout;
         this.config = config;
         this.tensors = tensors;
+        this.quantization = quantization;
         this.names = names;
     }
 
@@ -66,7 +69,8 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
      *     {@code mm_vision_tower} of the config says
      * @param connector what must lie between tower and language model
      * @throws WeightsException when files are missing or damaged; the layout is not known; config and tensors contradict
-     *     each other; tensors are unknown, missing or misshapen (all are listed); or the tower is missing, or there twice
+     *     each other; tensors are unknown, missing or misshapen (all are listed); files of different quantisations are mixed;
+     *     or the tower is missing, or there twice
      */
     public static VisionLanguageCheckpoint open(Path folder, Path tower, Connector connector) {
         if (!Files.isDirectory(folder)) {
@@ -78,6 +82,7 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
         ConfigJson json = ConfigJson.read(folder);
         Checkpoint file = Checkpoint.open(folder);
         try {
+            Optional<Quantization> quantization = Quantization.of(file, json);
             CheckpointLayout layout = layout(file, json);
             List<String> unknown = new ArrayList<>();
             Checkpoint tensors = renamed(file, layout, unknown);
@@ -89,13 +94,13 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
                         folder, "has a vision tower of its own, which may be fine-tuned; " + tower + " is not needed");
             }
             if (own || layout != CheckpointLayout.ORIGINAL) {
-                return checked(json, layout, tensors, names, unknown, Optional.empty(), connector);
+                return checked(json, layout, quantization, tensors, names, unknown, Optional.empty(), connector);
             }
             VisionLanguageCheckpoint other = tower(folder, json, tower);
             try {
                 Checkpoint both = new JoinedCheckpoint(tensors, other.tensors);
                 names.putAll(other.names);
-                return checked(json, layout, both, names, unknown, other.config.vision(), connector);
+                return checked(json, layout, quantization, both, names, unknown, other.config.vision(), connector);
             } catch (RuntimeException e) {
                 other.close();
                 throw e;
@@ -152,6 +157,7 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
     private static VisionLanguageCheckpoint checked(
             ConfigJson json,
             CheckpointLayout layout,
+            Optional<Quantization> quantization,
             Checkpoint tensors,
             Map<String, String> names,
             List<String> unknown,
@@ -159,7 +165,8 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
             Connector connector) {
         OptionalLong vocabulary = vocabulary(json, tensors);
         VisionLanguageConfig config = withoutAbsentHead(VisionLanguageConfig.read(json, vocabulary, tower), tensors);
-        VisionLanguageCheckpoint opened = new VisionLanguageCheckpoint(json, layout, config, tensors, names);
+        VisionLanguageCheckpoint opened =
+                new VisionLanguageCheckpoint(json, layout, config, tensors, quantization, names);
         opened.check(unknown, connector);
         return opened;
     }
@@ -195,18 +202,20 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
         List<String> problems = new ArrayList<>(Contradictions.of(config, tensors, this::nameInFile));
         unknown.forEach(name -> problems.add("unknown tensor " + name));
         for (String name : tensors.names()) {
-            long[] shape = tensors.info(name).shape();
+            if (Quantization.isScale(tensors, name)) {
+                continue;
+            }
+            long[] shape = Quantization.shape(tensors, name);
             long[] expected = inventory.shapes().get(name);
             if (expected == null && !isTiedHead(name)) {
                 problems.add("unknown tensor " + nameInFile(name) + Arrays.toString(shape));
             } else if (expected != null && !Arrays.equals(shape, expected)) {
                 problems.add("tensor " + nameInFile(name) + " has shape " + Arrays.toString(shape) + ", expected "
                         + Arrays.toString(expected));
-            } else if (tensors.info(name)
-                    .dtype()
-                    .dtype()
-                    .filter(DType::isFloating)
-                    .isEmpty()) {
+            } else if (!isFloating(name)
+                    && !(Quantization.isCodes(tensors, name)
+                            && tensors.has(name + Quantization.SCALE)
+                            && inventory.quantizable().contains(name))) {
                 problems.add("tensor " + nameInFile(name) + " is stored as "
                         + tensors.info(name).dtype() + ", expected F32, F16 or BF16");
             }
@@ -225,6 +234,10 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
                     "by its names of " + layout.title() + ", does not fit its config: "
                             + String.join("; ", problems.subList(0, shown)) + more);
         }
+    }
+
+    private boolean isFloating(String name) {
+        return tensors.info(name).dtype().dtype().filter(DType::isFloating).isPresent();
     }
 
     /** An output matrix beside an embedding that serves as one is what some exporters write; nobody reads it. */
@@ -249,6 +262,11 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
         return layout;
     }
 
+    /** How its own matrices are quantised, empty when they are not. */
+    public Optional<Quantization> quantization() {
+        return quantization;
+    }
+
     /** The weight file, or the index of its shards. */
     public Path path() {
         return tensors.path();
@@ -266,7 +284,7 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
     }
 
     /**
-     * Fills parameters, which may be those of a part of the model: matrices are read where they lie in the files (see
+     * Fills parameters, which may be those of a part of the model: matrices are read where and as they lie in the files (see
      * {@link Parameters#loadAsStored}).
      *
      * @param p names as this package has them
@@ -285,15 +303,21 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
         try {
             p.loadAsStored(
                     path().toString(),
-                    declared(p),
+                    p.names(name -> tensors.has(name) && !isScaleOf(instead, name)),
                     name -> instead.containsKey(name) ? instead.get(name) : Views.of(tensors, name));
         } catch (IllegalArgumentException e) {
             throw new WeightsException(e.getMessage(), e);
         }
     }
 
+    /** Whether a tensor is the scales of one that has another in its place. */
+    private static boolean isScaleOf(Map<String, View> instead, String name) {
+        return name.endsWith(Quantization.SCALE)
+                && instead.containsKey(name.substring(0, name.length() - Quantization.SCALE.length()));
+    }
+
     /**
-     * Fills parameters with copies of another dtype.
+     * Fills parameters with copies of another dtype, quantised ones widened.
      *
      * @throws WeightsException when something declared is not here, or has another shape
      */
@@ -306,7 +330,7 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
     }
 
     private List<String> declared(Parameters p) {
-        return p.all().stream().map(Parameter::name).filter(tensors::has).toList();
+        return p.names(tensors::has);
     }
 
     @Override

@@ -201,12 +201,12 @@ public final class LlamaNetwork {
 
     /** Scores of every token of the vocabulary as the next: [..., d] to [..., V]. */
     public Tensor logits(Tensor hidden) {
-        return head == null ? Ops.linear(hidden, embedding.weight().tensor(), null) : head.of(hidden);
+        return head == null ? embedding.scores(hidden) : head.of(hidden);
     }
 
     /** As {@link #logits}, each row with the bits that it would have alone. */
     public Tensor logitsOfRows(Tensor hidden) {
-        return head == null ? Ops.linearRows(hidden, embedding.weight().tensor(), null) : head.ofRows(hidden);
+        return head == null ? embedding.scoresOfRows(hidden) : head.ofRows(hidden);
     }
 
     /**

@@ -4,17 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import io.aegis.weights.ConfigJson;
+import io.aegis.weights.Quantization;
 import io.aegis.weights.StoredType;
 import io.aegis.weights.Views;
 import io.aegis.weights.WeightsException;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,6 +79,42 @@ class SynthesisTest {
                 assertThat(Views.of(c.tensors(), "llm.norm.weight").get(0)).isBetween(0.9, 1.1);
             }
         }
+    }
+
+    /** Codes and scales are spread so that the matrix is as one that was never quantised; what is small stays bfloat16. */
+    @ParameterizedTest
+    @EnumSource(QuantizedWeight.Format.class)
+    void quantisedOnesCanBeOpened(QuantizedWeight.Format format) {
+        Path out = folder.resolve("quantised");
+        QuantizationRecipe recipe = new QuantizationRecipe(format, Optional.of(format), Optional.of(format), 32);
+        new Synthesis(Synthesis.config("bunny-tiny"), StoredType.BF16, Optional.of(recipe), 3)
+                .write(out, null, done -> {});
+        try (VisionLanguageCheckpoint c = VisionLanguageCheckpoint.open(out);
+                Arena arena = Arena.ofConfined()) {
+            assertThat(c.quantization().orElseThrow().format()).isEqualTo(format);
+            assertThat(c.tensors().info("llm.norm.weight").dtype()).isEqualTo(StoredType.BF16);
+            String name = "llm.layers.0.mlp.up_proj.weight";
+            QuantizedWeight w =
+                    new QuantizedWeight(Views.of(c.tensors(), name), Views.of(c.tensors(), name + Quantization.SCALE));
+            assertThat(w.format()).isEqualTo(format);
+            View wide = View.allocate(arena, DType.F32, w.rows(), w.columns());
+            Backends.best().quantizedMatmul().widen(w, wide);
+            double[] values = wide.toDoubles();
+            double square = Arrays.stream(values).map(x -> x * x).average().orElseThrow();
+            assertThat(Math.sqrt(square * w.columns())).isBetween(0.98, 1.02);
+            assertThat(Arrays.stream(values).average().orElseThrow() * Math.sqrt(w.columns()))
+                    .isBetween(-0.15, 0.15);
+        }
+    }
+
+    @Test
+    void llama1BHasAQuarterOfTheBytes() {
+        ConfigJson json = Synthesis.config("llama-3.2-1b");
+        assertThat(new Synthesis(json, StoredType.BF16, 0).bytes()).isEqualTo(2 * 1_235_814_400L);
+        QuantizationRecipe recipe = QuantizationRecipe.of(QuantizedWeight.Format.INT4);
+        long blocks = 1_235_814_400L - 128256L * 2048 - 33 * 2048;
+        assertThat(new Synthesis(json, StoredType.BF16, Optional.of(recipe), 0).bytes())
+                .isEqualTo(blocks * 9 / 16 + 128256L * 2048 * 17 / 16 + 33 * 2048 * 2);
     }
 
     @Test

@@ -120,11 +120,12 @@ final class BaseModel implements AutoCloseable {
         return checkpoint;
     }
 
-    /** What a tensor is stored in: as the base has it; where it has none, as its config says. */
+    /** What a tensor is stored in: as the base has it; where it has none or a quantised one, as its config says. */
     DType dtype(String canonical) {
         return checkpoint
                 .filter(c -> c.tensors().has(canonical))
                 .flatMap(c -> c.tensors().info(canonical).dtype().dtype())
+                .filter(DType::isFloating)
                 .orElseGet(() -> switch (json.text("torch_dtype", "float32")) {
                     case "float16" -> DType.F16;
                     case "bfloat16" -> DType.BF16;
@@ -151,10 +152,8 @@ final class BaseModel implements AutoCloseable {
         // What lies between tower and language model learns, so that none of it is read from here later.
         try (Parameters fresh = new Parameters()) {
             Function<String, View> source = FaceShieldFolder.beginning(c, config, fresh, seed);
-            List<String> names = p.all().stream()
-                    .map(Parameter::name)
-                    .filter(name -> c.tensors().has(name) || FaceShieldFolder.mayBegin(name))
-                    .toList();
+            List<String> names =
+                    p.names(name -> c.tensors().has(name) || p.get(name) != null && FaceShieldFolder.mayBegin(name));
             p.loadAsStored(c.path().toString(), names, source, trained);
         } catch (IllegalArgumentException e) {
             throw new WeightsException(e.getMessage(), e);

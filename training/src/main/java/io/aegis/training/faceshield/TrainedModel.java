@@ -88,6 +88,7 @@ final class TrainedModel {
             }
             Map<String, String> all = new LinkedHashMap<>();
             all.put("format", "pt");
+            base.checkpoint().flatMap(VisionLanguageCheckpoint::quantization).ifPresent(q -> all.putAll(q.metadata()));
             all.putAll(metadata);
             SafetensorsWriter.write(file, all, SafetensorsWriter.aligned(new ArrayList<>(tensors.values())));
         }

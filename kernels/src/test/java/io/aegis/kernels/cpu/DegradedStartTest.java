@@ -1,0 +1,153 @@
+package io.aegis.kernels.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Where something is missing or forbidden, a new JVM computes the same, slower, and says so in one line. */
+class DegradedStartTest {
+    private static final String VECTORS = "--add-modules=jdk.incubator.vector";
+    private static final String NATIVE = "--enable-native-access=ALL-UNNAMED";
+
+    @TempDir
+    Path folder;
+
+    private record Run(Process process, Path errors) {
+        Said finish() throws IOException, InterruptedException {
+            String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(process.waitFor()).as(Files.readString(errors)).isZero();
+            String[] words = out.strip().split(" \\| ");
+            List<String> ours = Files.readAllLines(errors).stream()
+                    .filter(l -> l.startsWith("said: "))
+                    .toList();
+            return new Said(words[0], words[1], Double.parseDouble(words[2]), ours);
+        }
+    }
+
+    private record Said(String kernels, String products, double sum, List<String> lines) {}
+
+    private static Run start(Path folder, String name, String classPath, String... flags) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(
+                List.of("-XX:+UseSerialGC", "-Xmx256m", "-Djava.util.logging.SimpleFormatter.format=said: %5$s%n"));
+        command.addAll(List.of(flags));
+        command.addAll(List.of("-cp", classPath, DegradedStartRun.class.getName()));
+        Path errors = folder.resolve(name + ".err");
+        return new Run(
+                new ProcessBuilder(command).redirectError(errors.toFile()).start(), errors);
+    }
+
+    /** The tests run as a module, the processes from the class path. */
+    private static List<String> classPath() {
+        List<String> parts = new ArrayList<>(List.of("target/test-classes", "target/classes"));
+        for (String property : List.of("jdk.module.path", "java.class.path")) {
+            Arrays.stream(System.getProperty(property, "").split(File.pathSeparator))
+                    .filter(p -> !p.isEmpty())
+                    .forEach(parts::add);
+        }
+        return parts;
+    }
+
+    private static String all() {
+        return String.join(File.pathSeparator, classPath());
+    }
+
+    private static String without(String jar) {
+        return String.join(
+                File.pathSeparator,
+                classPath().stream()
+                        .filter(p -> !Path.of(p).getFileName().toString().matches(jar))
+                        .toList());
+    }
+
+    @Test
+    void aMissingModuleFlagOrCompilerIsSaid() throws Exception {
+        Run usual = start(folder, "usual", all(), VECTORS, NATIVE);
+        Run plain = start(folder, "plain", all(), NATIVE);
+        Run limited = start(folder, "limited", all(), NATIVE, "--limit-modules=java.base,java.logging");
+        Run interpreted = start(folder, "interpreted", all(), VECTORS, NATIVE, "-Xint");
+        Said a = usual.finish();
+        assertThat(a.kernels()).isEqualTo("cpu");
+        assertThat(a.lines()).isEmpty();
+        for (Run r : List.of(plain, limited)) {
+            Said b = r.finish();
+            assertThat(b.sum()).isEqualTo(a.sum());
+            assertThat(b.kernels()).isEqualTo("scalar");
+            assertThat(b.lines()).singleElement().asString().contains("--add-modules jdk.incubator.vector");
+        }
+        Said c = interpreted.finish();
+        assertThat(c.sum()).isEqualTo(a.sum());
+        assertThat(c.lines()).singleElement().asString().contains("-Xint");
+    }
+
+    @Test
+    void anAbsentOrForbiddenLibraryIsSaid() throws Exception {
+        Run denied = start(folder, "denied", all(), VECTORS, "--illegal-native-access=deny");
+        Run noNatives = start(folder, "natives", without("openblas-.*-.*-.*-.*\\.jar"), VECTORS, NATIVE);
+        Run noJars = start(folder, "jars", without("(openblas|javacpp)-.*\\.jar"), VECTORS, NATIVE);
+        double expected = start(folder, "scalar", all(), NATIVE).finish().sum();
+        Said d = denied.finish();
+        assertThat(d.sum()).isEqualTo(expected);
+        assertThat(d.lines()).singleElement().asString().contains("--enable-native-access");
+        for (Run r : List.of(noNatives, noJars)) {
+            Said s = r.finish();
+            assertThat(s.sum()).isEqualTo(expected);
+            assertThat(s.kernels()).isEqualTo("cpu");
+            assertThat(s.products()).doesNotContain("OpenBLAS");
+            assertThat(s.lines()).singleElement().asString().contains("without OpenBLAS");
+        }
+    }
+
+    /** The library of another processor, or half a library, in JavaCPP's cache; no place to write to. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aLibraryThatCannotBeLoadedIsSaidOrReplaced() throws Exception {
+        Path kept = OpenBlasLibrary.kept(OpenBlasLibrary.class.getClassLoader());
+        assumeTrue(kept != null, "OpenBLAS is not in JavaCPP's cache");
+        Path cache = folder.resolve("cache");
+        Path jar = kept;
+        while (!jar.getFileName().toString().endsWith(".jar")) {
+            jar = jar.getParent();
+        }
+        Path copy = cache.resolve(jar.getFileName()).resolve(jar.relativize(kept));
+        Files.createDirectories(copy.getParent());
+        try (var file = new RandomAccessFile(copy.toFile(), "rw")) {
+            file.setLength(Files.size(kept));
+        }
+        Files.setLastModifiedTime(
+                copy, FileTime.from(Files.getLastModifiedTime(kept).toInstant()));
+        Run foreign = start(folder, "foreign", all(), VECTORS, NATIVE, "-Dorg.bytedeco.javacpp.cachedir=" + cache);
+        Path nowhere = Files.writeString(folder.resolve("nowhere"), "a file, not a folder");
+        Run unwritable = start(
+                folder,
+                "unwritable",
+                all(),
+                VECTORS,
+                NATIVE,
+                "-Dorg.bytedeco.javacpp.cachedir=" + nowhere,
+                "-Duser.home=" + nowhere,
+                "-Djava.io.tmpdir=" + nowhere);
+        double expected = start(folder, "scalar", all(), NATIVE).finish().sum();
+        for (Run r : List.of(foreign, unwritable)) {
+            Said s = r.finish();
+            assertThat(s.sum()).isEqualTo(expected);
+            assertThat(s.products()).doesNotContain("OpenBLAS");
+            assertThat(s.lines()).singleElement().asString().contains("without OpenBLAS");
+        }
+    }
+}
