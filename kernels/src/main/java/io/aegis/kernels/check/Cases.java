@@ -8,6 +8,7 @@ import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import io.aegis.kernels.VisionMasking;
 import java.util.Arrays;
@@ -28,6 +29,8 @@ final class Cases {
             Cases::product,
             Cases::product,
             Cases::rows,
+            Cases::quantized,
+            Cases::quantizedBackward,
             Cases::attention,
             Cases::attention,
             Cases::attentionBackward,
@@ -114,6 +117,39 @@ final class Cases {
         View bias = d.coin() ? d.normal(n) : null;
         return of("rows " + sizes(a) + " x " + b, to(d.destination(m, n)), (kernels, out) -> kernels.matmul()
                 .multiplyRows(a, b, out[0], new Matmul.Epilogue(bias, Activation.NONE, false)));
+    }
+
+    private static Case quantized(Draw d) {
+        QuantizedWeight w = d.quantized(d.size(200));
+        View x = d.normal(d.size(130), w.columns());
+        View bias = d.coin() ? d.normal(w.rows()) : null;
+        boolean rows = d.coin();
+        Matmul.Epilogue e = new Matmul.Epilogue(bias, smooth(d), false);
+        return of(
+                (rows ? "rows " : "product ") + sizes(x) + " x " + w.format() + sizes(w.codes()),
+                to(d.destination(x.size(0), w.rows())),
+                (kernels, out) -> {
+                    if (rows) {
+                        kernels.quantizedMatmul().multiplyRows(x, w, out[0], e);
+                    } else {
+                        kernels.quantizedMatmul().multiply(x, w, out[0], e);
+                    }
+                });
+    }
+
+    private static Case quantizedBackward(Draw d) {
+        QuantizedWeight w = d.quantized(d.size(200));
+        View dy = d.normal(d.size(130), w.rows());
+        boolean accumulate = d.coin();
+        return of(
+                "gradient " + sizes(dy) + " x " + w.format() + sizes(w.codes()),
+                to(
+                        accumulate ? d.changed(dy.size(0), w.columns()) : d.destination(dy.size(0), w.columns()),
+                        d.destination(w.rows(), w.columns())),
+                (kernels, out) -> {
+                    kernels.quantizedMatmul().multiplyTransposed(dy, w, out[0], accumulate);
+                    kernels.quantizedMatmul().widen(w, out[1]);
+                });
     }
 
     private static Activation smooth(Draw d) {

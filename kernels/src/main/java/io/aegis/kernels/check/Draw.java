@@ -1,6 +1,8 @@
 package io.aegis.kernels.check;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.QuantizedWeight;
+import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.util.Random;
@@ -71,6 +73,22 @@ final class Draw {
         stored[last] = width + (coin() ? 8 : 0) + (coin() ? 3 : 0);
         View v = View.allocate(arena, dtype, stored).slice(last, 0, width);
         return fill(transposed ? v.transpose(last, last - 1) : v, 1, 0);
+    }
+
+    /** A weight of 8 or 4 bits with n outputs; its scales are powers of two, so that weights too fit into bfloat16. */
+    QuantizedWeight quantized(long n) {
+        Format format = coin() ? Format.INT8 : Format.INT4;
+        long groups = 1 + below(5);
+        int group = of(32, 64, 128);
+        View codes = View.allocate(arena, format.codes(), n, format.width(groups * group));
+        for (long i = 0; i < codes.elements(); i++) {
+            codes.setLongAt(i, format == Format.INT8 ? below(255) - 127 : below(256));
+        }
+        View scales = View.allocate(arena, DType.F32, n, groups);
+        for (long i = 0; i < scales.elements(); i++) {
+            scales.setAt(i, Math.scalb(1.0, -below(6)));
+        }
+        return new QuantizedWeight(codes, scales);
     }
 
     /** Numbers below {@code n}. */

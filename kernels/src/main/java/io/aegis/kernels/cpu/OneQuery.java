@@ -48,21 +48,29 @@ final class OneQuery {
                 scores(q, g, k, from, end, scale, s, (long) g * m);
             }
         }
+        boolean[] seen = new boolean[group];
         for (int g = 0; g < group; g++) {
             long row = (long) g * m;
             Visibility.set(hidden, s, row, Float.NEGATIVE_INFINITY);
             float max = SoftmaxRows.max(s, row, m);
             float sum = 0;
-            if (max == Float.NEGATIVE_INFINITY) {
-                SoftmaxRows.clear(out.buffer().memory(), out.index(g), out.size(1));
-            } else {
+            SoftmaxRows.clear(out.buffer().memory(), out.index(g), out.size(1));
+            if (max != Float.NEGATIVE_INFINITY) {
+                seen[g] = true;
                 sum = SoftmaxRows.exponentials(s, row, max, m);
                 Visibility.set(hidden, s, row, 0);
                 SoftmaxRows.scale(s, row, 1 / sum, m);
-                weigh(s, row, v, out, out.index(g));
             }
             if (lse != null) {
                 Lanes.set(lse.buffer().memory(), lse.index(g), (float) (max + Math.log(sum)));
+            }
+        }
+        for (int from = 0; from < m; from += KEYS) {
+            View some = v.slice(0, from, Math.min(m, from + KEYS));
+            for (int g = 0; g < group; g++) {
+                if (seen[g]) {
+                    weigh(s, (long) g * m + from, some, out, out.index(g));
+                }
             }
         }
     }
@@ -79,7 +87,7 @@ final class OneQuery {
         }
     }
 
-    /** o = sum of the values, each times its weight: a few vectors of o at a time in registers, down all values. */
+    /** o += sum of some values, each times its weight: a few vectors of o at a time in registers, down all of those. */
     private static void weigh(MemorySegment weights, long row, View v, View out, long at) {
         int m = (int) v.size(0);
         int d = (int) v.size(1);
@@ -107,9 +115,9 @@ final class OneQuery {
                     at + i);
         }
         for (; i < d; i++) {
-            float sum = 0;
+            float sum = Lanes.get(out.buffer().memory(), at + i);
             for (int j = 0; j < m; j++) {
-                sum += Lanes.get(weights, row + j) * Lanes.get(v.buffer().memory(), v.index(j, i));
+                sum += Lanes.get(weights, row + j) * Lanes.get(v.buffer().memory(), v.offset() + j * v.stride(0) + i);
             }
             Lanes.set(out.buffer().memory(), at + i, sum);
         }
@@ -117,10 +125,10 @@ final class OneQuery {
 
     private static void weighFour(
             MemorySegment weights, long row, MemorySegment v, long iv, long step, int m, MemorySegment o, long io) {
-        FloatVector s0 = Lanes.broadcast(0);
-        FloatVector s1 = s0;
-        FloatVector s2 = s0;
-        FloatVector s3 = s0;
+        FloatVector s0 = Lanes.load(o, io);
+        FloatVector s1 = Lanes.load(o, io + Lanes.N);
+        FloatVector s2 = Lanes.load(o, io + 2L * Lanes.N);
+        FloatVector s3 = Lanes.load(o, io + 3L * Lanes.N);
         for (int j = 0; j < m; j++) {
             FloatVector w = Lanes.broadcast(Lanes.get(weights, row + j));
             long at = iv + j * step;
@@ -137,7 +145,7 @@ final class OneQuery {
 
     private static void weighOne(
             MemorySegment weights, long row, MemorySegment v, long iv, long step, int m, MemorySegment o, long io) {
-        FloatVector s = Lanes.broadcast(0);
+        FloatVector s = Lanes.load(o, io);
         for (int j = 0; j < m; j++) {
             s = Lanes.broadcast(Lanes.get(weights, row + j)).fma(Lanes.load(v, iv + j * step), s);
         }

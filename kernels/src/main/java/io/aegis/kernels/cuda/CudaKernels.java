@@ -52,7 +52,6 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.memory = memory;
         this.cuda = new Cuda(engine, memory, precision);
         this.matmul = new CudaMatmul(cuda, host.matmul());
-        this.quantizedMatmul = host.quantizedMatmul();
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
         this.attention = new CudaAttention(cuda, host.attention());
@@ -63,6 +62,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.mutualInformation = new CudaMutualInformation(cuda, host.mutualInformation());
         this.loss = new CudaLoss(cuda, host.loss());
         this.embedding = new CudaEmbedding(cuda, host.embedding());
+        this.quantizedMatmul = new CudaQuantizedMatmul(cuda, host.quantizedMatmul(), matmul, elementwise, embedding);
         this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
     }
 
@@ -163,6 +163,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
                 : "operands rounded to " + cuda.precision().dtype() + " on the matrix units, float32 sums";
         return List.of(
                 choice("matmul", products + "; " + library()),
+                choice("matmul of 8 and 4 bits", "up to 64 rows in float32; more as matmul, of widened weights"),
                 choice("attention", products + ", no N x M matrix; few queries over a cache in float32"),
                 choice("rotary embedding", ""),
                 choice("normalization", ""),

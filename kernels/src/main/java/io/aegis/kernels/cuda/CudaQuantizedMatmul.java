@@ -1,0 +1,138 @@
+package io.aegis.kernels.cuda;
+
+import io.aegis.kernels.Buffer;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Elementwise;
+import io.aegis.kernels.Embedding;
+import io.aegis.kernels.Matmul;
+import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.QuantizedMatmul;
+import io.aegis.kernels.QuantizedWeight;
+import io.aegis.kernels.QuantizedWeight.Format;
+import io.aegis.kernels.View;
+import java.lang.foreign.Arena;
+import java.util.function.Consumer;
+
+/**
+ * Products with weights of 8 and 4 bits: rows by {@link CudaQuantized}, which reads the weights once for up to eight; many
+ * rows, and gradients, by an ordinary product with the weights widened into memory that is given back behind it.
+ */
+final class CudaQuantizedMatmul implements QuantizedMatmul {
+    /** Rows from which widening costs less than reading the weights for every eight. */
+    private static final int MANY = 65;
+
+    private static final int ALIGNMENT = 16;
+    /** Bytes whose two weights are looked up at a time: their numbers take eight times the room. */
+    private static final long AT_ONCE = 1 << 23;
+
+    private final Cuda cuda;
+    private final QuantizedMatmul host;
+    private final Matmul matmul;
+    private final Elementwise elementwise;
+    private final Embedding embedding;
+    private final CudaQuantized rows;
+    /** The two weights of every byte: [256, 2]. */
+    private final View pairs = CudaQuantizedMatmul.pairs();
+
+    CudaQuantizedMatmul(Cuda cuda, QuantizedMatmul host, Matmul matmul, Elementwise elementwise, Embedding embedding) {
+        this.cuda = cuda;
+        this.host = host;
+        this.matmul = matmul;
+        this.elementwise = elementwise;
+        this.embedding = embedding;
+        this.rows = new CudaQuantized(cuda);
+    }
+
+    private static View pairs() {
+        View v = View.allocate(Arena.ofAuto(), DType.F32, 256, 2);
+        for (int i = 0; i < 256; i++) {
+            v.set((i & 15) - 8, i, 0);
+            v.set((i >> 4) - 8, i, 1);
+        }
+        return v;
+    }
+
+    @Override
+    public void multiply(View x, QuantizedWeight w, View y, Epilogue epilogue) {
+        if (x.size(0) < MANY) {
+            multiplyRows(x, w, y, epilogue);
+        } else {
+            widened(w, wide -> matmul.multiply(x, wide.transpose(0, 1), y, epilogue));
+        }
+    }
+
+    @Override
+    public void multiplyRows(View x, QuantizedWeight w, View y, Epilogue epilogue) {
+        if (fits(x, w, y, epilogue)) {
+            rows.multiplyRows(x, w.codes(), w.scales(), y, epilogue);
+        } else {
+            host.multiplyRows(x, w, y, epilogue);
+        }
+    }
+
+    @Override
+    public void multiplyTransposed(View y, QuantizedWeight w, View x, boolean accumulate) {
+        widened(w, wide -> matmul.multiply(y, wide, x, accumulate ? Epilogue.ACCUMULATE : Epilogue.NONE));
+    }
+
+    @Override
+    public void widen(QuantizedWeight w, View out) {
+        if (out.dtype() != DType.F32 || out.elements() == 0) {
+            host.widen(w, out);
+        } else if (out.isContiguous()) {
+            widenDense(w, out);
+        } else {
+            widened(w, wide -> elementwise.copy(wide, out));
+        }
+    }
+
+    private void widenDense(QuantizedWeight w, View out) {
+        long k = w.columns();
+        if (w.format() == Format.INT8) {
+            elementwise.copy(w.codes(), out);
+        } else {
+            long bytes = k / 2;
+            long step = Math.max(1, AT_ONCE / bytes);
+            for (long n = 0; n < w.rows(); n += step) {
+                View codes = w.codes().slice(0, n, Math.min(w.rows(), n + step));
+                View to = out.slice(0, n, n + codes.size(0)).reshape(codes.elements(), 2);
+                temporary(DType.I64, codes.shape(), numbers -> {
+                    elementwise.copy(codes, numbers);
+                    embedding.lookup(pairs, numbers.reshape(codes.elements()), to);
+                });
+            }
+        }
+        View groups = out.reshape(w.rows(), w.scales().size(1), w.group());
+        View scales = w.scales().unsqueeze(2).expand(groups.shape());
+        elementwise.binary(Elementwise.Binary.MULTIPLY, groups, scales, groups);
+    }
+
+    private void widened(QuantizedWeight w, Consumer<View> use) {
+        temporary(DType.F32, new long[] {w.rows(), w.columns()}, wide -> {
+            widen(w, wide);
+            use.accept(wide);
+        });
+    }
+
+    private void temporary(DType dtype, long[] shape, Consumer<View> use) {
+        Buffer buffer = cuda.memory().acquire(Math.max(1, View.count(shape)) * dtype.bytes());
+        try {
+            use.accept(View.of(buffer, dtype, shape));
+        } finally {
+            cuda.memory().release(buffer);
+        }
+    }
+
+    private static boolean fits(View x, QuantizedWeight w, View y, Epilogue epilogue) {
+        View bias = epilogue.bias();
+        return isFloat(x)
+                && isFloat(y)
+                && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous())
+                && w.codes().stride(0) % ALIGNMENT == 0
+                && w.codes().offset() % ALIGNMENT == 0;
+    }
+
+    private static boolean isFloat(View v) {
+        return v.dtype() == DType.F32 || v.dtype() == DType.F16 || v.dtype() == DType.BF16;
+    }
+}

@@ -1,0 +1,67 @@
+package io.aegis.kernels.cuda;
+
+import static io.aegis.kernels.cuda.CudaTwin.garbage;
+import static io.aegis.kernels.cuda.CudaTwin.random;
+import static io.aegis.kernels.cuda.CudaTwin.to;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.QuantizedWeight;
+import io.aegis.kernels.QuantizedWeight.Format;
+import io.aegis.kernels.QuantizedWeights;
+import io.aegis.kernels.View;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The way to the kernels; the loops of few rows themselves are {@link CudaQuantizedTest}'s. */
+class CudaQuantizedMatmulTest {
+    @ParameterizedTest
+    @CsvSource({
+        "INT8, 1, 13, 64, 64",
+        "INT8, 64, 7, 96, 32",
+        "INT8, 65, 33, 256, 128",
+        "INT4, 2, 65, 128, 32",
+        "INT4, 72, 13, 192, 64",
+    })
+    void everyProduct(Format format, int m, int n, int k, int group) {
+        QuantizedWeight w = QuantizedWeights.random(2, format, n, k, group);
+        View x = random(1, m, k);
+        View bias = random(3, n);
+        View y = garbage(m, n + 3).slice(1, 1, 1 + n);
+        Epilogue silu = new Epilogue(bias, Activation.SILU, false);
+        CudaTwin.compare(format + " product", to(y), (kernels, d) -> kernels.quantizedMatmul()
+                .multiply(x, w, d[0], silu));
+        CudaTwin.compare(format + " rows added", to(random(4, m, n)), (kernels, d) -> kernels.quantizedMatmul()
+                .multiplyRows(x, w, d[0], Epilogue.ACCUMULATE));
+        View dy = random(5, m, n);
+        CudaTwin.compare(format + " gradient", to(garbage(m, k)), (kernels, d) -> kernels.quantizedMatmul()
+                .multiplyTransposed(dy, w, d[0], false));
+        CudaTwin.compare(format + " gradient added", to(random(6, m, k)), (kernels, d) -> kernels.quantizedMatmul()
+                .multiplyTransposed(dy, w, d[0], true));
+        for (View out : new View[] {garbage(n, k), garbage(k, n).transpose(0, 1)}) {
+            CudaTwin.compare(format + " widened", to(out), (kernels, d) -> kernels.quantizedMatmul()
+                    .widen(w, d[0]));
+        }
+    }
+
+    /** Rows of codes that begin at odd places are beyond the kernels: the host computes them. */
+    @Test
+    void unalignedRowsAreTheHosts() {
+        QuantizedWeight w = QuantizedWeights.random(2, Format.INT8, 5, 64, 64, 3);
+        View x = random(1, 2, 64);
+        View y = garbage(2, 5);
+        CudaTwin.kernels(Precision.F32).quantizedMatmul().multiplyRows(x, w, y, Epilogue.NONE);
+        for (int m = 0; m < 2; m++) {
+            for (int n = 0; n < 5; n++) {
+                double sum = 0;
+                for (int k = 0; k < 64; k++) {
+                    sum += x.get(m, k) * w.at(n, k);
+                }
+                assertThat(y.get(m, n)).isCloseTo(sum, within(1e-5));
+            }
+        }
+    }
+}
