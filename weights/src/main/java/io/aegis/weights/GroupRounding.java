@@ -54,7 +54,7 @@ public final class GroupRounding {
      * Rounds a matrix.
      *
      * @param weight [N, K], of any floating dtype, finite, on the host
-     * @param out of the same shape, dense
+     * @param out of the same shape, dense, in memory that any thread may write
      */
     public static Loss round(View weight, QuantizedWeight out) {
         if (weight.size(0) != out.rows() || weight.size(1) != out.columns()) {
