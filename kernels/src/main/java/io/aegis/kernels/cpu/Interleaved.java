@@ -1,7 +1,5 @@
 package io.aegis.kernels.cpu;
 
-import jdk.incubator.vector.FloatVector;
-
 /**
  * Rows of floats in the order in which vectors of 32-bit words hold narrower weights. Where a word has p of them, the i-th
  * of all words of a vector are taken out at once: lane l has weight p l + i. In every block of p vectors element p l + i
@@ -13,8 +11,6 @@ import jdk.incubator.vector.FloatVector;
 record Interleaved(float[][] rows, int k, int whole) {
     /** Arrays of {@link Scratch} from this one on, one a row. */
     private static final int SLOT = 0;
-
-    private static final int[][] LANES = lanes();
 
     /**
      * Rows of this thread, valid until its next product.
@@ -41,24 +37,15 @@ record Interleaved(float[][] rows, int k, int whole) {
         return new Interleaved(all, k, whole);
     }
 
+    /** Plain Java: a loop of vectors that gather is a hundred times slower until it is compiled, which takes many products. */
     private static void interleave(float[] from, float[] to, int parts, int whole, float factor) {
-        int[] lanes = LANES[Integer.numberOfTrailingZeros(parts)];
-        for (int block = 0; block < whole; block += parts * Lanes.N) {
-            for (int i = 0; i < parts; i++) {
-                FloatVector gathered = FloatVector.fromArray(Lanes.F, from, block + i, lanes, 0);
-                gathered.mul(factor).intoArray(to, block + i * Lanes.N);
-            }
+        int ofParts = Integer.numberOfTrailingZeros(parts);
+        int ofLanes = Integer.numberOfTrailingZeros(Lanes.N);
+        int inBlock = (1 << ofParts + ofLanes) - 1;
+        for (int at = 0; at < whole; at++) {
+            int i = (at & inBlock) >> ofLanes;
+            int l = at & Lanes.N - 1;
+            to[at] = factor * from[(at & ~inBlock) + (l << ofParts) + i];
         }
-    }
-
-    /** Every p-th element, p = 1, 2, 4, 8. */
-    private static int[][] lanes() {
-        int[][] all = new int[4][Lanes.N];
-        for (int p = 0; p < all.length; p++) {
-            for (int l = 0; l < Lanes.N; l++) {
-                all[p][l] = l << p;
-            }
-        }
-        return all;
     }
 }
