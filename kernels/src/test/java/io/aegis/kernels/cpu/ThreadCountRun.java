@@ -28,7 +28,7 @@ final class ThreadCountRun {
     private ThreadCountRun() {}
 
     public static void main(String[] args) {
-        for (int[] s : new int[][] {{300, 200, 64}, {70, 700, 150}, {1, 900, 700}, {5, 513, 300}}) {
+        for (int[] s : new int[][] {{300, 200, 64}, {70, 700, 150}, {1, 900, 700}, {5, 513, 300}, {703, 619, 402}}) {
             product(s[0], s[1], s[2]);
         }
         for (QuantizedWeight.Format format : QuantizedWeight.Format.values()) {
