@@ -8,6 +8,7 @@ module io.aegis.training {
     exports io.aegis.training.data;
     exports io.aegis.training.faceshield;
     exports io.aegis.training.metrics;
+    exports io.aegis.training.quantization;
     exports io.aegis.training.report;
     exports io.aegis.training.synthetic;
     exports io.aegis.training.synthetic.instruction;

@@ -4,6 +4,7 @@ import io.aegis.kernels.Backends;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.Precision;
+import java.lang.System.Logger.Level;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Option;
@@ -11,6 +12,7 @@ import picocli.CommandLine.Option;
 /** Where a command computes, and how finely. */
 final class DeviceOptions {
     private static final Pattern CUDA = Pattern.compile("cuda(?::([0-9]{1,3}))?");
+    private static final System.Logger LOG = System.getLogger(DeviceOptions.class.getName());
     private static AutoCloseable opened;
 
     @Option(
@@ -22,7 +24,8 @@ final class DeviceOptions {
 
     @Option(
             names = "--dtype",
-            description = "what a GPU rounds the operands of products and attention to: f32 (default), bf16 or f16")
+            description = "what the operands of products are rounded to: f32 (default), bf16, or, on a GPU, f16; a GPU"
+                    + " rounds those of attention as well. A processor that multiplies bf16 no faster computes in f32")
     Precision precision = Precision.F32;
 
     /**
@@ -37,11 +40,7 @@ final class DeviceOptions {
 
     static Kernels choose(String device, Precision precision) {
         if (device.equals("cpu")) {
-            if (precision != Precision.F32) {
-                throw new IllegalArgumentException(
-                        "--dtype " + precision + ": the processor computes in f32, give --device cuda as well");
-            }
-            return Backends.best();
+            return precision == Precision.F32 ? Backends.best() : processor(precision);
         }
         Matcher cuda = CUDA.matcher(device);
         Kernels kernels;
@@ -55,6 +54,27 @@ final class DeviceOptions {
         opened = kernels instanceof AutoCloseable closeable ? closeable : null;
         Backends.choose(kernels);
         return kernels;
+    }
+
+    /** The processor's kernels with rounded operands; where they would not be faster, those that are exact, and a line why. */
+    private static Kernels processor(Precision precision) {
+        if (precision == Precision.F16) {
+            throw new IllegalArgumentException(
+                    "--dtype F16: the processor computes in f32 or bf16, give --device cuda as well for f16");
+        }
+        Kernels best = Backends.best();
+        Kernels rounding = best.rounding(precision.dtype());
+        if (rounding == best) {
+            String why = best.choices().stream()
+                    .filter(c -> c.family().equals(Kernels.Choice.BFLOAT16))
+                    .map(Kernels.Choice::reason)
+                    .findFirst()
+                    .orElse("the plain kernels have no other");
+            LOG.log(Level.WARNING, "--dtype BF16: computing in float32, which is more exact: " + why);
+            return best;
+        }
+        Backends.choose(rounding);
+        return rounding;
     }
 
     /** Gives the device back; scopes compute on the processor again. */

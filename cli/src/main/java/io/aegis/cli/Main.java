@@ -21,6 +21,7 @@ import picocli.CommandLine.Option;
             ScoreCommand.class,
             AnalyzeCommand.class,
             VerifyCommand.class,
+            QuantizeCommand.class,
             SynthesizeCommand.class,
             TokenizeCommand.class,
             MergeCommand.class,

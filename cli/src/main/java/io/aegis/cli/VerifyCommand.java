@@ -45,8 +45,8 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(
             names = "--dtype",
             description =
-                    "f32 (default); f64, which only the plain kernels compute; bf16 or f16, which GPUs round products"
-                            + " to: their error may be twice that of a run that rounds every tensor")
+                    "f32 (default); f64, which only the plain kernels compute; bf16, or on GPUs f16, which products are"
+                            + " rounded to: their error may be twice that of a run that rounds every tensor")
     Type dtype = Type.F32;
 
     @Option(names = "--device", paramLabel = "DEVICE", description = "cpu (default), cuda, cuda:N or emulator")
@@ -64,9 +64,12 @@ final class VerifyCommand implements Callable<Integer> {
         if (!processor && (dtype == Type.F64 || kernels == Which.SCALAR)) {
             throw new IllegalArgumentException("f64 and the plain kernels are the processor's: leave out --device");
         }
+        if (kernels == Which.SCALAR && precision() != Precision.F32) {
+            throw new IllegalArgumentException("--dtype " + dtype + ": the plain kernels compute in f32 or f64");
+        }
         boolean plain = kernels == Which.SCALAR || dtype == Type.F64;
         Kernels chosen = plain ? Backends.scalar() : DeviceOptions.choose(device, precision());
-        Kernels reference = processor || dtype == Type.F32
+        Kernels reference = precision() == Precision.F32
                 ? null
                 : new RoundedKernels(Backends.best(), precision().dtype());
         return Verification.run(

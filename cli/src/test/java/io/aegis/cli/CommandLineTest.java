@@ -152,7 +152,21 @@ class CommandLineTest {
         Typed r = aegis("doctor");
         assertThat(r.status()).isZero();
         assertThat(r.out())
-                .contains("matmul", "attention", "normalization", "convolution", "elementwise", "reduction", "loss");
+                .contains(
+                        "matmul",
+                        "matmul in bfloat16",
+                        "attention",
+                        "normalization",
+                        "convolution",
+                        "elementwise",
+                        "reduction",
+                        "loss");
+    }
+
+    @Test
+    void precisionsThatTheProcessorLacks() throws IOException {
+        refused(aegis("verify", folder, "--dtype", "f16"), "the processor computes in f32 or bf16");
+        refused(aegis("verify", folder, "--dtype", "bf16", "--kernels", "scalar"), "the plain kernels compute in f32");
     }
 
     @Test

@@ -20,6 +20,16 @@ public interface Kernels {
         return null;
     }
 
+    /**
+     * Kernels like these, but for the operands of large products, which are rounded to a narrower type where this machine is
+     * faster that way; these themselves where it is not ({@link #choices} says why). Sums are float32, and so is all else.
+     *
+     * @param operands F32, BF16 or F16
+     */
+    default Kernels rounding(DType operands) {
+        return this;
+    }
+
     Matmul matmul();
 
     QuantizedMatmul quantizedMatmul();
@@ -73,5 +83,8 @@ public interface Kernels {
      * @param implementation what computes it
      * @param reason why this one, or what a faster one would need
      */
-    record Choice(String family, String implementation, String reason) {}
+    record Choice(String family, String implementation, String reason) {
+        /** The family of products whose operands are rounded to bfloat16: {@link Kernels#rounding}. */
+        public static final String BFLOAT16 = "matmul in bfloat16";
+    }
 }

@@ -115,5 +115,10 @@ final class Backward {
     void finish() {
         table.settle();
         temporaries.forEach(Storage::release);
+        for (Adjoint a : dy) {
+            if (a != null) {
+                a.release();
+            }
+        }
     }
 }

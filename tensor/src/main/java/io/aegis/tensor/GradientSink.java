@@ -8,4 +8,15 @@ public interface GradientSink {
      * @param gradient valid during the call only
      */
     void accept(Tensor leaf, Tensor gradient);
+
+    /** The same for a pass that carries several losses back. */
+    @FunctionalInterface
+    interface OfSeveral {
+        /**
+         * @param leaf what the gradients belong to
+         * @param gradients one a loss, valid during the call only; null where the loss does not reach the leaf, or does not
+         *     want its gradient
+         */
+        void accept(Tensor leaf, Tensor[] gradients);
+    }
 }

@@ -4,6 +4,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
+import java.util.List;
 
 /** Products. */
 sealed interface MatrixOp extends Op {
@@ -28,6 +29,20 @@ sealed interface MatrixOp extends Op {
             if (b.wants(0)) {
                 b.k().matmul().multiply(b.dy(), b.kept(1).transpose(-1, -2), b.into(0), Epilogue.NONE);
             }
+            right(b);
+        }
+
+        @Override
+        public void backward(List<Backward> losses) {
+            if (losses.getFirst().kept(1).rank() != 2) {
+                losses.forEach(this::backward);
+                return;
+            }
+            Stacked.timesMatrix(losses, losses.getFirst().kept(1).transpose(0, 1));
+            losses.forEach(Product::right);
+        }
+
+        private static void right(Backward b) {
             if (b.wants(1)) {
                 b.k().matmul().multiply(b.kept(0).transpose(-1, -2), b.dy(), b.into(1), Epilogue.NONE);
             }
@@ -64,10 +79,20 @@ sealed interface MatrixOp extends Op {
 
         @Override
         public void backward(Backward b) {
-            View dy = b.rows(b.dy());
             if (b.wants(0)) {
-                b.k().matmul().multiply(dy, b.kept(0), Shapes.rows(b.into(0)), Epilogue.NONE);
+                b.k().matmul().multiply(b.rows(b.dy()), b.kept(0), Shapes.rows(b.into(0)), Epilogue.NONE);
             }
+            parameters(b);
+        }
+
+        @Override
+        public void backward(List<Backward> losses) {
+            Stacked.timesMatrix(losses, losses.getFirst().kept(0));
+            losses.forEach(Linear::parameters);
+        }
+
+        private static void parameters(Backward b) {
+            View dy = b.wants(1) || b.wants(2) ? b.rows(b.dy()) : null;
             if (b.wants(1)) {
                 b.k().matmul().multiply(dy.transpose(0, 1), b.rows(b.kept(1)), b.into(1), Epilogue.NONE);
             }

@@ -3,6 +3,7 @@ package io.aegis.tensor;
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
+import java.util.List;
 
 /** Normalisations. */
 sealed interface NormOp extends Op {
@@ -85,24 +86,34 @@ sealed interface NormOp extends Op {
 
         @Override
         public void backward(Backward b) {
-            View x = b.kept(0);
-            View gamma = b.kept(1);
-            View mean = b.kept(3);
-            View variance = b.kept(4);
-            View dy = b.dy();
-            if (activation != Activation.NONE) {
-                View dz = b.temporary(x.dtype(), x.shape());
-                View z = dz;
-                if (activation == Activation.RELU) {
-                    z = b.kept(5); // max(z, 0) is positive where z is: as good as z for this derivative
-                } else {
-                    b.k().normalization().batchNorm(x, gamma, b.kept(2), mean, variance, eps, Activation.NONE, dz);
-                }
-                b.k().elementwise().activateBackward(activation, z, dy, dz);
-                dy = dz;
+            backward(List.of(b));
+        }
+
+        /** What the activation was given is computed again once, for all losses. */
+        @Override
+        public void backward(List<Backward> losses) {
+            Backward one = losses.getFirst();
+            View x = one.kept(0);
+            View gamma = one.kept(1);
+            View mean = one.kept(3);
+            View variance = one.kept(4);
+            View z = null;
+            if (activation == Activation.RELU) {
+                z = one.kept(5); // max(z, 0) is positive where z is: as good as z for this derivative
+            } else if (activation != Activation.NONE) {
+                z = one.temporary(x.dtype(), x.shape());
+                one.k().normalization().batchNorm(x, gamma, one.kept(2), mean, variance, eps, Activation.NONE, z);
             }
-            b.k().normalization()
-                    .batchNormBackward(x, gamma, mean, variance, eps, batch, dy, b.into(0), b.into(1), b.into(2));
+            View dz = z == null ? null : one.temporary(x.dtype(), x.shape());
+            for (Backward b : losses) {
+                View dy = b.dy();
+                if (z != null) {
+                    b.k().elementwise().activateBackward(activation, z, dy, dz);
+                    dy = dz;
+                }
+                b.k().normalization()
+                        .batchNormBackward(x, gamma, mean, variance, eps, batch, dy, b.into(0), b.into(1), b.into(2));
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 package io.aegis.tensor;
 
+import java.util.List;
+
 /**
  * One differentiable operation: what it computes, what it keeps, and how it is undone, side by side. Attributes are
  * components of the record; tensors come through the contexts. The tables are the permitted interfaces.
@@ -20,6 +22,11 @@ sealed interface Op
 
     /** Computes the gradient of each input that {@link Backward#wants}. */
     void backward(Backward b);
+
+    /** As {@link #backward(Backward)} for several losses at once: whoever can share work among them overrides it. */
+    default void backward(List<Backward> losses) {
+        losses.forEach(this::backward);
+    }
 
     /** For messages. */
     default String title() {

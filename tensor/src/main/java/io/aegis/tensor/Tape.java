@@ -3,6 +3,7 @@ package io.aegis.tensor;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
@@ -130,7 +131,11 @@ public final class Tape implements AutoCloseable {
                 completeAfter.computeIfAbsent(i, x -> new ArrayList<>()).add(leaf));
         GradientTable table = new GradientTable(wanted);
         try {
-            table.add(output, gradient);
+            if (wanted.contains(output)) { // else no leaf leads to it
+                table.add(output, gradient);
+            } else {
+                gradient.release();
+            }
             for (int i = until[0]; i >= 0; i--) {
                 undo(entries.get(i), table);
                 for (Tensor leaf : completeAfter.getOrDefault(i, List.of())) {
@@ -147,6 +152,104 @@ public final class Tape implements AutoCloseable {
         } finally {
             table.releaseAll();
         }
+    }
+
+    /**
+     * Goes back once for several losses: each operation is undone for all losses that reach it before the next one is, so
+     * that what it needs is at hand once, and one product may serve them all. What {@link #backward(Tensor, Collection,
+     * GradientSink)} would do loss by loss, but for the rounding of such products.
+     *
+     * @param losses scalars
+     * @param leaves of each loss, in their order
+     * @param sink gets every leaf of some loss that any of the losses reaches, once, when its gradients are complete
+     */
+    public void backward(List<Tensor> losses, List<? extends Collection<Tensor>> leaves, GradientSink.OfSeveral sink) {
+        if (losses.size() != leaves.size()) {
+            throw new IllegalArgumentException(
+                    losses.size() + " losses, and leaves of " + leaves.size() + "; expected as many");
+        }
+        List<GradientTable> tables = new ArrayList<>();
+        try {
+            int[] until = new int[losses.size()];
+            int last = -1;
+            for (int k = 0; k < losses.size(); k++) {
+                Tensor loss = losses.get(k);
+                if (loss.elements() != 1) {
+                    throw new IllegalArgumentException("backward starts from scalars, not from " + loss);
+                }
+                Set<Tensor> wanted = identitySet(leaves.get(k));
+                int[] own = {-1};
+                markDependents(wanted, loss, own);
+                until[k] = own[0];
+                last = Math.max(last, own[0]);
+                tables.add(new GradientTable(wanted));
+                if (wanted.contains(loss)) { // else no leaf leads to it
+                    tables.get(k).add(loss, one(loss.dtype(), loss.shape()));
+                }
+            }
+            List<Set<Tensor>> wanting = leaves.stream().map(Tape::identitySet).toList();
+            Map<Integer, List<Tensor>> completeAfter = new HashMap<>();
+            firstReached(losses, wanting, last).forEach((leaf, i) -> completeAfter
+                    .computeIfAbsent(i, x -> new ArrayList<>())
+                    .add(leaf));
+            for (int i = last; i >= 0; i--) {
+                List<GradientTable> here = new ArrayList<>();
+                for (int k = 0; k < until.length; k++) {
+                    if (i <= until[k]) {
+                        here.add(tables.get(k));
+                    }
+                }
+                undo(entries.get(i), here);
+                for (Tensor leaf : completeAfter.getOrDefault(i, List.of())) {
+                    handOn(leaf, tables, wanting, sink);
+                }
+            }
+        } finally {
+            tables.forEach(GradientTable::releaseAll);
+        }
+    }
+
+    private static void handOn(
+            Tensor leaf, List<GradientTable> tables, List<Set<Tensor>> wanting, GradientSink.OfSeveral sink) {
+        Adjoint[] complete = new Adjoint[tables.size()];
+        try {
+            Tensor[] gradients = new Tensor[complete.length];
+            for (int k = 0; k < complete.length; k++) {
+                complete[k] = wanting.get(k).contains(leaf) ? tables.get(k).takeLeaf(leaf) : null;
+                if (complete[k] != null) {
+                    gradients[k] = Tensor.detached(complete[k].storage(), complete[k].view());
+                }
+            }
+            sink.accept(leaf, gradients);
+        } finally {
+            for (Adjoint a : complete) {
+                if (a != null) {
+                    a.release();
+                }
+            }
+        }
+    }
+
+    /**
+     * For each leaf that a loss was computed from, wanted by that one or by another: the first entry that reads it on the way
+     * to some loss.
+     */
+    private Map<Tensor, Integer> firstReached(List<Tensor> losses, List<Set<Tensor>> leaves, int last) {
+        Set<Tensor> reached = identitySet(losses);
+        Map<Tensor, Integer> first = new IdentityHashMap<>();
+        for (int i = last; i >= 0; i--) {
+            Entry e = entries.get(i);
+            if (Arrays.stream(e.outputs).noneMatch(reached::contains)) {
+                continue;
+            }
+            for (Tensor in : e.inputs) {
+                reached.add(in);
+                if (leaves.stream().anyMatch(set -> set.contains(in))) {
+                    first.put(in, i);
+                }
+            }
+        }
+        return first;
     }
 
     /**
@@ -244,16 +347,27 @@ public final class Tape implements AutoCloseable {
     }
 
     private static void undo(Entry e, GradientTable table) {
-        Adjoint[] dy = new Adjoint[e.outputs.length];
-        boolean any = false;
-        for (int j = 0; j < dy.length; j++) {
-            dy[j] = table.take(e.outputs[j]);
-            any |= dy[j] != null;
-        }
-        if (!any) {
-            return;
-        }
+        undo(e, List.of(table));
+    }
+
+    /** Undoes one operation for all of the passes that reach it. */
+    private static void undo(Entry e, List<GradientTable> tables) {
+        List<Backward> passes = new ArrayList<>();
         try {
+            for (GradientTable table : tables) {
+                Adjoint[] dy = new Adjoint[e.outputs.length];
+                boolean any = false;
+                for (int j = 0; j < dy.length; j++) {
+                    dy[j] = table.take(e.outputs[j]);
+                    any |= dy[j] != null;
+                }
+                if (any) {
+                    passes.add(new Backward(e, dy, table));
+                }
+            }
+            if (passes.isEmpty()) {
+                return;
+            }
             for (Kept k : e.kept) {
                 if (k.isChanged()) {
                     throw new IllegalStateException(
@@ -261,18 +375,13 @@ public final class Tape implements AutoCloseable {
                                     + "go backward before updating parameters");
                 }
             }
-            Backward b = new Backward(e, dy, table);
-            try {
-                e.op.backward(b);
-            } finally {
-                b.finish();
+            if (passes.size() == 1) {
+                e.op.backward(passes.getFirst());
+            } else {
+                e.op.backward(passes);
             }
         } finally {
-            for (Adjoint a : dy) {
-                if (a != null) {
-                    a.release();
-                }
-            }
+            passes.forEach(Backward::finish);
         }
     }
 

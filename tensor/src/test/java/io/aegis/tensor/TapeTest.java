@@ -45,6 +45,64 @@ class TapeTest {
     }
 
     @Test
+    void onePassCarriesSeveralLosses() {
+        try (Arena arena = Arena.ofConfined();
+                Scope scope = Scope.open(Backends.scalar());
+                Tape tape = Tape.record()) {
+            Tensor a = leaf(arena, 2, 3);
+            Tensor b = leaf(arena, 5, 7);
+            Tensor c = leaf(arena, 11);
+            Tensor unread = leaf(arena, 13);
+            Tensor product = Ops.multiply(a, b);
+            Tensor first = Ops.total(product);
+            Tensor second = Ops.total(Ops.multiply(product, product));
+            Tensor third = Ops.total(Ops.affine(c, 4, 0));
+            List<Tensor> seen = new ArrayList<>();
+            tape.backward(
+                    List.of(first, second, third),
+                    List.of(List.of(a, b), List.of(a, c, unread), List.of(a, b)),
+                    (leaf, g) -> {
+                        seen.add(leaf);
+                        if (leaf == a) {
+                            assertThat(g[0].toDoubles()).containsExactly(5, 7);
+                            assertThat(g[1].toDoubles()).containsExactly(2 * 2 * 25, 2 * 3 * 49);
+                            assertThat(g[2]).isNull();
+                        } else if (leaf == b) {
+                            assertThat(g[0].toDoubles()).containsExactly(2, 3);
+                            assertThat(g[1]).as("not wanted").isNull();
+                            assertThat(g[2]).isNull();
+                        } else {
+                            assertThat(leaf)
+                                    .as("reached by a loss that does not want it")
+                                    .isSameAs(c);
+                            assertThat(g).containsOnlyNulls();
+                        }
+                    });
+            assertThat(seen).containsExactlyInAnyOrder(a, b, c);
+            tape.gradients(third, List.of(a)).close();
+        }
+    }
+
+    @Test
+    void aLossThatIsALeafOfAnotherAndABadCallOfSeveral() {
+        try (Arena arena = Arena.ofConfined();
+                Scope scope = Scope.open(Backends.scalar());
+                Tape tape = Tape.record()) {
+            Tensor a = leaf(arena, 2, 3);
+            Tensor sum = Ops.total(a);
+            Tensor square = Ops.multiply(sum, sum);
+            tape.backward(List.of(sum, square), List.of(List.of(a), List.of(a)), (leaf, g) -> {
+                assertThat(g[0].toDoubles()).containsExactly(1, 1);
+                assertThat(g[1].toDoubles()).containsExactly(10, 10);
+            });
+            assertThatThrownBy(() -> tape.backward(List.of(sum), List.of(), (leaf, g) -> {}))
+                    .hasMessageContaining("1 losses, and leaves of 0");
+            assertThatThrownBy(() -> tape.backward(List.of(a), List.of(List.of(a)), (leaf, g) -> {}))
+                    .hasMessageContaining("scalars");
+        }
+    }
+
+    @Test
     void aLeafThatTheLossDoesNotReachHasNoGradient() {
         try (Arena arena = Arena.ofConfined();
                 Scope scope = Scope.open(Backends.scalar());

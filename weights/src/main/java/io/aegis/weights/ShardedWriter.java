@@ -62,11 +62,21 @@ public final class ShardedWriter {
         Map<String, List<TensorInfo>> shards = shards(tensors, largest);
         shards.forEach((name, part) -> SafetensorsWriter.write(folder.resolve(name), metadata, part, source));
         if (shards.size() > 1) {
-            AtomicFile.write(folder.resolve("model.safetensors.index.json"), index(shards));
+            writeIndex(folder, Map.of(), shards);
         }
     }
 
-    private static String index(Map<String, List<TensorInfo>> shards) {
+    /**
+     * Writes {@code model.safetensors.index.json}.
+     *
+     * @param metadata of the index, besides the number of bytes
+     * @param shards tensors by file
+     */
+    public static void writeIndex(Path folder, Map<String, String> metadata, Map<String, List<TensorInfo>> shards) {
+        AtomicFile.write(folder.resolve("model.safetensors.index.json"), index(metadata, shards));
+    }
+
+    private static String index(Map<String, String> metadata, Map<String, List<TensorInfo>> shards) {
         Map<String, String> sorted = new TreeMap<>();
         long total = 0;
         for (Map.Entry<String, List<TensorInfo>> shard : shards.entrySet()) {
@@ -76,7 +86,9 @@ public final class ShardedWriter {
             }
         }
         ObjectNode json = JsonNodeFactory.instance.objectNode();
-        json.putObject("metadata").put("total_size", total);
+        ObjectNode told = json.putObject("metadata");
+        metadata.forEach(told::put);
+        told.put("total_size", total);
         ObjectNode map = json.putObject("weight_map");
         sorted.forEach(map::put);
         DefaultPrettyPrinter printer = new DefaultPrettyPrinter(

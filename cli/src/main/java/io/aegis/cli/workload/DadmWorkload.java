@@ -18,7 +18,10 @@ import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import io.aegis.training.Adam;
 import io.aegis.training.dadm.Batch;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -39,9 +42,9 @@ public record DadmWorkload(DadmNetwork network, Parameters parameters, DadmConfi
     }
 
     /**
-     * Forward in training mode, the four losses, backward passes, Adam; neither prototypes nor hyperplanes.
+     * Forward in training mode, the losses, one backward pass that carries some of them, Adam; neither prototypes nor hyperplanes.
      *
-     * @param backwards 1, of the total alone, or 4, of the three modal losses as well
+     * @param backwards 1, the total alone, or 4, the three modal losses as well
      */
     public void step(Adam adam, Batch batch, int backwards) {
         Map<Tensor, Parameter> leaves = new IdentityHashMap<>();
@@ -53,10 +56,13 @@ public record DadmWorkload(DadmNetwork network, Parameters parameters, DadmConfi
             double[][] zero = new double[3][config.classes() * config.width()];
             Prototypes p = Prototypes.of(zero, config.classes(), config.width());
             Losses losses = Losses.of(network, out, batch.labels(), p, true);
-            for (int k = 1; k < backwards; k++) {
-                tape.gradients(losses.modal()[k - 1], leaves.keySet()).close();
-            }
-            tape.backward(losses.total(), leaves.keySet(), (leaf, g) -> adam.update(leaves.get(leaf), g, RATE));
+            List<Tensor> all = new ArrayList<>(List.of(losses.modal()).subList(0, backwards - 1));
+            all.add(losses.total());
+            tape.backward(all, Collections.nCopies(backwards, leaves.keySet()), (leaf, g) -> {
+                if (g[backwards - 1] != null) {
+                    adam.update(leaves.get(leaf), g[backwards - 1], RATE);
+                }
+            });
         }
     }
 

@@ -182,6 +182,24 @@ class LlamaVerificationTest {
         }
     }
 
+    /** The processor's products of rounded operands, rounded in software here whatever the processor has. */
+    @Test
+    void theProcessorPassesInBfloat16() throws IOException {
+        write(DType.F16, (io, arena) -> {});
+        System.setProperty("aegis.bf16", "emulated");
+        try {
+            Kernels kernels = Backends.best().rounding(DType.BF16);
+            assertThat(kernels).isNotSameAs(Backends.best());
+            Backends.choose(kernels);
+            Kernels reference = new RoundedKernels(Backends.best(), DType.BF16);
+            Rows rows = Verification.of(folder, new Verification.Computing(kernels, DType.F32, reference));
+            assertThat(rows.exitCode()).as(table(rows)).isZero();
+        } finally {
+            System.clearProperty("aegis.bf16");
+            Backends.choose(null);
+        }
+    }
+
     @Test
     void oneWrongValueFailsUnlessItIsPadding() throws IOException {
         write(DType.F32, (io, arena) -> io.get("some.logits").set(99, 0, 2, 5));

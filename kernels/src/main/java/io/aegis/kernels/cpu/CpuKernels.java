@@ -3,6 +3,7 @@ package io.aegis.kernels.cpu;
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Convolution;
+import io.aegis.kernels.DType;
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Embedding;
@@ -42,7 +43,7 @@ public final class CpuKernels implements Kernels {
             if ("none".equals(System.getProperty("aegis.blas"))) {
                 throw new LinkageError("switched off by aegis.blas=none");
             }
-            found = new OpenBlas();
+            found = new ChosenSgemm(new OpenBlas());
         } catch (LinkageError | RuntimeException e) {
             found = new VectorGemm();
             reason = "without OpenBLAS: " + e.getMessage();
@@ -54,6 +55,15 @@ public final class CpuKernels implements Kernels {
         convolution = new CpuConvolution(plain.convolution(), elementwise, sgemm);
     }
 
+    /** The same with the operands of products rounded. */
+    private CpuKernels(CpuKernels exact, Bfloat bfloat) {
+        sgemm = exact.sgemm;
+        whyNotBlas = exact.whyNotBlas;
+        matmul = new BfloatMatmul(exact.matmul, elementwise, bfloat.gemm(), bfloat.small());
+        attention = exact.attention;
+        convolution = exact.convolution;
+    }
+
     @Override
     public String name() {
         return "cpu";
@@ -62,6 +72,12 @@ public final class CpuKernels implements Kernels {
     @Override
     public Device device() {
         return Device.CPU;
+    }
+
+    @Override
+    public Kernels rounding(DType operands) {
+        Bfloat bfloat = operands == DType.BF16 ? Bfloat.choose(sgemm) : null;
+        return bfloat == null || bfloat.gemm() == null ? this : new CpuKernels(this, bfloat);
     }
 
     @Override
@@ -141,9 +157,14 @@ public final class CpuKernels implements Kernels {
         String products = whyNotBlas == null
                 ? "float32, weights float16 and bfloat16 too (widened by panels); other dtypes by the plain kernels"
                 : whyNotBlas;
+        Bfloat bfloat = Bfloat.choose(sgemm);
         String floats = "float32; other dtypes by the plain kernels";
         return List.of(
                 new Choice("matmul", sgemm.description() + ", single rows by " + vectors, products),
+                new Choice(
+                        Choice.BFLOAT16,
+                        bfloat.implementation(),
+                        bfloat.reason() + "; oneDNN: " + OneDnn.description()),
                 new Choice("attention", sgemm.description() + " and " + vectors, "in blocks, no N x M matrix"),
                 new Choice("rotary embedding", vectors, floats),
                 new Choice("normalization", vectors, floats),

@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
  */
 final class CpuMatmul implements Matmul {
     /** The first of two slots of scratch memory for operands that BLAS cannot read as they lie. */
-    private static final int SLOT = 6;
+    static final int SLOT = 6;
     /** Depth of a panel of widened weights: with a part's columns, what the second-level cache holds. */
     private static final long DEPTH = 1024;
     /** Rows that one reading of a weight serves in {@link #multiplyRows}. */
@@ -65,7 +65,8 @@ final class CpuMatmul implements Matmul {
         }
     }
 
-    private static boolean fits(View a, View b, View c, Epilogue epilogue) {
+    /** Whether these loops, and not the plain kernels, can compute it. */
+    static boolean fits(View a, View b, View c, Epilogue epilogue) {
         boolean weights = b.dtype() == DType.F32 || b.dtype() == DType.F16 || b.dtype() == DType.BF16;
         View bias = epilogue.bias();
         return a.dtype() == DType.F32

@@ -32,6 +32,11 @@ record Operand(MemorySegment memory, DType dtype, long offset, boolean transpose
         return offset + (transposed ? column * leading + row : row * leading + column);
     }
 
+    /** What begins at one element. */
+    Operand from(long row, long column) {
+        return new Operand(memory, dtype, at(row, column), transposed, leading);
+    }
+
     boolean isHalf() {
         return dtype != DType.F32;
     }

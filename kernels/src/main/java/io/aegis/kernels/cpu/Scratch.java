@@ -9,8 +9,16 @@ final class Scratch {
     static final int ROW = 8;
     /** A widened panel of weights. */
     static final int PANEL = 9;
+    /** A left operand rounded to 16 bits, for all threads of a product. */
+    static final int NARROW = 10;
+    /** Panels of 16-bit operands, widened. */
+    static final int WIDE_A = 11;
 
-    private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[10]);
+    static final int WIDE_B = 12;
+    /** What oneDNN works in. */
+    static final int ONE_DNN = 13;
+
+    private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[14]);
     private static final long ALIGNMENT = 64;
 
     private Scratch() {}

@@ -15,8 +15,9 @@ final class Arguments {
     private static final int CAPACITY = 4096;
     private static final ThreadLocal<Arguments> OWN = ThreadLocal.withInitial(Arguments::new);
 
-    private final MemorySegment memory = Arena.ofAuto().allocate(CAPACITY, 16);
+    private final MemorySegment memory = Arena.ofAuto().allocate(CAPACITY, TensorMap.ALIGNMENT);
     private long used;
+    private int alignment;
 
     private Arguments() {}
 
@@ -24,6 +25,7 @@ final class Arguments {
     static Arguments begin() {
         Arguments a = OWN.get();
         a.used = 0;
+        a.alignment = Long.BYTES;
         return a;
     }
 
@@ -81,14 +83,25 @@ final class Arguments {
                 .i32(0);
     }
 
+    /** The struct TensorMap of hopper.cuh. */
+    Arguments map(Engine engine, TensorMap map) {
+        engine.encode(map, memory.asSlice(place(TensorMap.BYTES, TensorMap.ALIGNMENT), TensorMap.BYTES));
+        return this;
+    }
+
     /** The struct, to be copied by whoever launches. */
     MemorySegment packed() {
-        return memory.asSlice(0, used + 7 & -8);
+        return memory.asSlice(0, used + alignment - 1 & -alignment);
     }
 
     private long place(int size) {
-        long at = used + size - 1 & -size;
+        return place(size, size);
+    }
+
+    private long place(int size, int aligned) {
+        long at = used + aligned - 1 & -aligned;
         used = at + size;
+        alignment = Math.max(alignment, aligned);
         return at;
     }
 }

@@ -28,8 +28,8 @@ record CompileJob(
     private static final Pattern INCLUDE = Pattern.compile("^\\s*#\\s*include\\s+\"([^\"]+)\"", Pattern.MULTILINE);
     private static final Pattern ARCH = Pattern.compile("sm_[0-9]{2,3}[af]?");
 
-    /** Belongs to the host's side of common.cuh and is not there for a GPU's compiler. */
-    private static final String EMULATOR = "emulator.h";
+    /** What belongs to the host's side of headers is not there for a GPU's compiler. */
+    private static final Pattern EMULATOR = Pattern.compile("emulator\\w*\\.h");
 
     /**
      * Reads the sources.
@@ -54,7 +54,7 @@ record CompileJob(
         Matcher m = INCLUDE.matcher(text);
         while (m.find()) {
             String name = m.group(1);
-            if (!name.equals(EMULATOR) && !headers.containsKey(name)) {
+            if (!EMULATOR.matcher(name).matches() && !headers.containsKey(name)) {
                 String header = resource(name);
                 headers.put(name, header);
                 include(header, headers);

@@ -24,6 +24,7 @@ final class CudaGemm {
     private final Cuda cuda;
     private final MatmulAround around;
     private final Chooser chooser;
+    private final HopperGemm hopper;
     /** By type and layout. */
     private final Map<Layout, List<Tile>> tiles = new ConcurrentHashMap<>();
 
@@ -31,6 +32,7 @@ final class CudaGemm {
         this.cuda = cuda;
         this.around = around;
         this.chooser = chooser;
+        this.hopper = HopperGemm.of(cuda);
     }
 
     private record Layout(DType type, boolean aAlongK, boolean bAlongK) {}
@@ -85,6 +87,7 @@ final class CudaGemm {
     /** All that any device can ask for. */
     static List<Variant> variants() {
         List<Variant> all = new ArrayList<>(List.of(MatmulAround.FILE));
+        all.addAll(HopperGemm.variants());
         for (int layout = 0; layout < 4; layout++) {
             boolean a = (layout & 1) != 0;
             boolean b = (layout & 2) != 0;
@@ -115,6 +118,10 @@ final class CudaGemm {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Operand a = readable(p, p.a(), type, scratch);
             Operand b = readable(p, p.b(), type, scratch);
+            if (type != DType.F32 && hopper != null && hopper.takes(p, a, b)) {
+                hopper.multiply(p, a, b);
+                return;
+            }
             if (type != DType.F32 && multiplyByLibrary(p, a, b, scratch)) {
                 return;
             }

@@ -9,6 +9,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -31,6 +32,11 @@ final class Driver {
 
     static final int FUNCTION_SHARED_BYTES = 1;
     static final int FUNCTION_MAX_DYNAMIC_SHARED_BYTES = 8;
+
+    private static final int MAP_F16 = 6;
+    private static final int MAP_BF16 = 9;
+    private static final int MAP_EXCHANGE_128 = 3;
+    private static final int MAP_PROMOTE_128 = 2;
 
     private static final int NON_BLOCKING = 1;
     private static final int CAPTURE_RELAXED = 2;
@@ -81,6 +87,8 @@ final class Driver {
     private final MethodHandle graphExecDestroy;
     /** From driver 12.4 on. */
     private final Optional<MethodHandle> funcGetParamInfo;
+    /** From driver 12.0 on. */
+    private final Optional<MethodHandle> tensorMapEncodeTiled;
 
     /** Binds every function; calls none. */
     Driver(Library library) {
@@ -140,6 +148,20 @@ final class Driver {
         graphLaunch = library.function("cuGraphLaunch", JAVA_LONG, JAVA_LONG);
         graphExecDestroy = library.function("cuGraphExecDestroy", JAVA_LONG);
         funcGetParamInfo = library.optional("cuFuncGetParamInfo", JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
+        tensorMapEncodeTiled = library.optional(
+                "cuTensorMapEncodeTiled",
+                ADDRESS, // the map
+                JAVA_INT, // type of the elements
+                JAVA_INT, // rank
+                JAVA_LONG, // address
+                ADDRESS, // sizes, 64 bits each
+                ADDRESS, // strides in bytes, but for the innermost
+                ADDRESS, // box, 32 bits each
+                ADDRESS, // steps of elements
+                JAVA_INT, // interleaving
+                JAVA_INT, // exchange of chunks
+                JAVA_INT, // promotion in the second-level cache
+                JAVA_INT); // what lies outside
     }
 
     /**
@@ -403,6 +425,49 @@ final class Driver {
         int shared = grid.shared();
         check("cuLaunchKernel", () -> (int) launchKernel.invokeExact(
                 function, x, y, z, threads, 1, 1, shared, stream, parameters, MemorySegment.NULL));
+    }
+
+    /** Whether the driver knows maps of tensors. */
+    boolean hasTensorMaps() {
+        return tensorMapEncodeTiled.isPresent();
+    }
+
+    /** Writes the driver's form of a map; a call on the host alone. */
+    void encode(TensorMap map, MemorySegment to) {
+        MethodHandle encode = tensorMapEncodeTiled.orElseThrow(
+                () -> new CudaException("this driver has no cuTensorMapEncodeTiled: 12.0 or newer is needed"));
+        int type =
+                switch (map.dtype()) {
+                    case F16 -> MAP_F16;
+                    case BF16 -> MAP_BF16;
+                    default -> throw new IllegalArgumentException("maps are of F16 and BF16, not of " + map.dtype());
+                };
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment sizes = arena.allocateFrom(JAVA_LONG, map.sizes());
+            MemorySegment strides = arena.allocateFrom(
+                    JAVA_LONG,
+                    Arrays.stream(map.strides())
+                            .map(s -> s * map.dtype().bytes())
+                            .toArray());
+            MemorySegment box = arena.allocateFrom(JAVA_INT, map.box());
+            MemorySegment steps = arena.allocateFrom(JAVA_INT, 1, 1, 1, 1);
+            // The driver wants more alignment than a slice of arguments promises.
+            MemorySegment aligned = arena.allocate(TensorMap.BYTES, TensorMap.ALIGNMENT);
+            check("cuTensorMapEncodeTiled", () -> (int) encode.invokeExact(
+                    aligned,
+                    type,
+                    TensorMap.RANK,
+                    map.address(),
+                    sizes,
+                    strides,
+                    box,
+                    steps,
+                    0,
+                    MAP_EXCHANGE_128,
+                    MAP_PROMOTE_128,
+                    0));
+            to.copyFrom(aligned);
+        }
     }
 
     void beginCapture(long stream) {

@@ -136,6 +136,15 @@ final class DriverEngine implements Engine {
         return name;
     }
 
+    boolean hasTensorMaps() {
+        return driver.hasTensorMaps();
+    }
+
+    @Override
+    public void encode(TensorMap map, MemorySegment to) {
+        driver.encode(map, to);
+    }
+
     /** What kernels are compiled for here. */
     String arch() {
         return arch;

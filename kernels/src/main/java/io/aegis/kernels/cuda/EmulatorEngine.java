@@ -211,6 +211,20 @@ final class EmulatorEngine implements Engine {
         }
     }
 
+    /** The struct Map of emulator_async.h. */
+    @Override
+    public void encode(TensorMap map, MemorySegment to) {
+        to.set(JAVA_LONG, 0, map.address());
+        for (int d = 0; d < TensorMap.RANK; d++) {
+            to.setAtIndex(JAVA_INT, 2 + d, (int) map.sizes()[d]);
+            to.setAtIndex(JAVA_INT, 6 + d, map.box()[d]);
+        }
+        for (int d = 0; d < TensorMap.RANK - 1; d++) {
+            to.setAtIndex(JAVA_LONG, 5 + d, map.strides()[d] * map.dtype().bytes());
+        }
+        to.setAtIndex(JAVA_INT, 16, map.dtype().bytes());
+    }
+
     private static Object call(MethodHandle function, Object... arguments) {
         try {
             return function.invokeWithArguments(arguments);

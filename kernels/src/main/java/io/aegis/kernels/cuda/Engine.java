@@ -55,6 +55,16 @@ interface Engine extends AutoCloseable {
      */
     void launch(Kernel kernel, Grid grid, MemorySegment arguments);
 
+    /**
+     * Writes down a map for a kernel's arguments.
+     *
+     * @param to {@link TensorMap#BYTES} bytes of the host, aligned to {@link TensorMap#ALIGNMENT}
+     * @throws UnsupportedOperationException where there is no engine that copies by maps
+     */
+    default void encode(TensorMap map, MemorySegment to) {
+        throw new UnsupportedOperationException(name() + " has no maps of tensors");
+    }
+
     /** Waits until everything queued is done. */
     void synchronize();
 

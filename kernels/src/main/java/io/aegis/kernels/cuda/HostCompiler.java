@@ -120,7 +120,7 @@ final class HostCompiler {
                     ? otherwise
                     : found.lines()
                             .map(l -> l.replaceAll(" \\(discriminator.*", ""))
-                            .filter(l -> !l.startsWith("emulator.h:"))
+                            .filter(l -> !l.matches("emulator(_hopper)?\\.h:.*"))
                             .distinct()
                             .collect(Collectors.joining(" in ", "(", ")"));
         } catch (IOException | CudaException e) {

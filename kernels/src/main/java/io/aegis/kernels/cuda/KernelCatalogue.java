@@ -30,9 +30,13 @@ final class KernelCatalogue {
                 .toList();
     }
 
-    /** Whether a device of this architecture may ask for a variant: tiles of attention go by its shared memory. */
+    /**
+     * Whether a device of this architecture may ask for a variant: tiles of attention go by its shared memory, and some kernels
+     * are for one architecture alone.
+     */
     static boolean isAskedFor(Variant variant, String arch) {
-        return CudaAttention.isAskedFor(variant, sharedBytes(arch));
+        boolean hopper = variant.file().equals(HopperGemm.FILE);
+        return (!hopper || arch.equals("sm_90a")) && CudaAttention.isAskedFor(variant, sharedBytes(arch));
     }
 
     /** The most shared memory that a block can ask for (CUDA C++ Programming Guide, compute capabilities). */

@@ -9,6 +9,7 @@ emulator::Index emulator_grid_shape asm("emulator_grid_shape");
 
 #include "emulator_fibres.h"
 #include "emulator_signals.h"
+#include "emulator_async.h"
 
 #include <link.h>
 
@@ -82,7 +83,6 @@ struct Fragment {
     const u32* a;
     u32 b[2];
 };
-typedef float Four __attribute__((vector_size(16), may_alias));
 template <class Half> void run_multiply(void** brought) {
     alignas(16) float a[16][16], b[16][8], d[16][8];
     for (int l = 0; l < WARP; l++) {
@@ -131,6 +131,7 @@ void run_block() {
     last_array = {};
     static_bytes = 0;
     start_block(warp_count);
+    forget_async();
     run_fibres();
     if (message[0] == 0) memcpy(message, doubt, MESSAGE_BYTES);
 }

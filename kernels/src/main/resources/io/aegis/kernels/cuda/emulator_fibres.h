@@ -89,6 +89,8 @@ struct Warp {
     const void* pc;                // and the line that said it first
     void* brought[WARP];
     i32 barrier;  // where the whole warp waits, or -1
+    u32 at_bar;   // lanes that wait each for itself, at a barrier in shared memory,
+    const void* bar_pc;  // and the line of the last of them
 };
 
 enum { NAMED_BARRIERS = 16 };
@@ -142,7 +144,8 @@ void add_warps() {
         } else if (x.returned == ALL) {
             add("has returned");
         }
-        if (x.ready != 0) add("%slanes %08x run", x.arrived | x.returned ? ", " : "", x.ready);
+        if (x.at_bar != 0) add("%slanes %08x wait at bar_wait [+0x%x]", x.arrived ? ", " : "", x.at_bar, offset_of(x.bar_pc));
+        if (x.ready != 0) add("%slanes %08x run", x.arrived | x.returned | x.at_bar ? ", " : "", x.ready);
     }
 }
 

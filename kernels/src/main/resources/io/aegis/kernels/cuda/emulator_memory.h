@@ -38,6 +38,8 @@ enum {
     POISON = 0xff
 };
 
+typedef float Four __attribute__((vector_size(16), may_alias));
+
 enum Kind { READ, LOAD_ROW, WRITE, ATOMIC, COPY };  // LOAD_ROW: may read what nobody wrote, as rows that are not used
 const char* const DOES[] = {"reads", "loads a row of", "writes", "adds to", "starts a copy to"};
 const char* const DID[] = {"read", "loaded a row of", "wrote", "added to", "started a copy to"};
@@ -199,7 +201,7 @@ void touch(Cell& c, Reader* r, const Where& at) {
         begin_message();
         add("%s ", DOES[at.kind]);
         add_shared(at.cell, at.byte);
-        add(" [+0x%x] while the copy_async16 to it by thread %d [+0x%x] has not been waited for", offset_of(at.pc), c.writer, c.pc);
+        add(" [+0x%x] while the copy to it by thread %d [+0x%x] has not been waited for", offset_of(at.pc), c.writer, c.pc);
         leave();
     }
     bool among_atomics = at.kind == ATOMIC && c.flags & BY_ATOMIC;

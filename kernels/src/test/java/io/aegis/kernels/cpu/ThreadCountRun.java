@@ -9,6 +9,7 @@ import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.TestViews;
@@ -18,6 +19,9 @@ import java.util.zip.CRC32;
 /** A process of {@link ThreadCountTest}: computes with as many threads as it was started with, and prints checksums. */
 final class ThreadCountRun {
     private static final Kernels K = Twin.fast();
+
+    private static final Matmul BFLOAT16 =
+            new BfloatMatmul(K.matmul(), K.elementwise(), new WideningGemm(new OpenBlas()), 0);
 
     private ThreadCountRun() {}
 
@@ -41,6 +45,9 @@ final class ThreadCountRun {
             K.matmul().multiply(c, w, back, Epilogue.NONE);
             print(type + " dy W", back);
         }
+        View w = TestViews.random(2, DType.BF16, n, k);
+        BFLOAT16.multiply(a, w.transpose(0, 1), c, Epilogue.bias(random(3, n)));
+        print("bfloat16 operands", c);
         View dw = garbage(n, k);
         K.matmul().multiply(c.transpose(0, 1), a, dw, Epilogue.NONE);
         print("dy^T x", dw);

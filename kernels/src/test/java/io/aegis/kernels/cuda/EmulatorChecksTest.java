@@ -64,7 +64,7 @@ class EmulatorChecksTest {
             early_return         | 64  | 1 | lanes; of its warp; barrier(); return; {barrier()}
             half_of_block        | 128 | 1 | deadlock, no thread can go on:; warp 0: waits at barrier() {barrier()}; warp 3: has returned
             crossed_barriers     | 128 | 1 | deadlock; warp 0: waits at barrier_of(1, 128), where 64 threads are {? 1 : 2}; warp 2: waits at barrier_of(2, 128)
-            late_wait            | 32  | 1 | reads shared array stages at byte; {sum += stages} while the copy_async16 to it by thread; {copy_async16} has not been waited for
+            late_wait            | 32  | 1 | reads shared array stages at byte; {sum += stages} while the copy to it by thread; {copy_async16} has not been waited for
             copy_of_another      | 32  | 1 | race: ; shared array tile at byte; {tile[127}; which thread; {copy_async16}
             copy_over_readers    | 32  | 1 | starts a copy to shared array tile; {copy_async16}; read {tile[127}
             rows_in_global       | 32  | 1 | loads a row at; which is not shared memory {load_matrices}

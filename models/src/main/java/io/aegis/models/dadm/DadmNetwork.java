@@ -13,7 +13,6 @@ import io.aegis.layers.Pass;
 import io.aegis.layers.Probe;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Scope;
-import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -131,30 +130,24 @@ public final class DadmNetwork {
      * final_ln/m{k}}, k from 1 and l from 0.
      *
      * @param pictures one [B, 3, S, S] a modality, values (pixel - 127.5) / 128
-     * <p>Where nobody asks for the losses or looks inside, it does less: adapters take in what the masks give without the
-     * aligned modalities in between, and behind the last layer only class tokens are computed, for which its masks need no
-     * convolution. The result is the same but for rounding.
+     * <p>Where nobody looks inside, it does less: adapters take in what the masks give without the aligned modalities in
+     * between, and behind the last attention only class tokens are computed. What its masks convolve then serves nothing
+     * but the mutual-information losses, and is left out with them. Results are the same but for rounding; what only zeros
+     * would come back through is not reached.
      *
      * @param permutations for the mutual-information losses, or null to leave them out
      */
     public Output forward(Tensor[] pictures, Pass pass, Permutations permutations, Probe probe) {
-        if (permutations == null && probe == Probe.NONE) {
-            return score(pictures, pass);
+        if (probe == Probe.NONE) {
+            return permutations == null ? score(pictures, pass) : learn(pictures, pass, permutations);
         }
-        int l = config.layers();
         Tensor x = embed(pictures, probe); //                                          [3B, N, D]
         long b = x.size(0) / Modality.COUNT;
-        Tensor[] information = new Tensor[Modality.COUNT];
-        Tensor[] losses = new Tensor[Modality.Pair.ALL.size()];
-        for (int i = 0; i < l; i++) {
+        Gathered gathered = new Gathered(config.layers(), permutations);
+        for (int i = 0; i < config.layers(); i++) {
             try (Scope scope = Scope.open()) {
-                x = scope.keep(layer(i, x, b, pass, permutations, information, losses, probe));
-                for (int k = 0; k < information.length; k++) {
-                    scope.keep(information[k]);
-                    if (permutations != null) {
-                        scope.keep(losses[k]);
-                    }
-                }
+                x = scope.keep(layer(i, x, b, pass, gathered, probe));
+                gathered.keep(scope);
             }
         }
         x = finalNorm.of(x);
@@ -164,7 +157,54 @@ public final class DadmNetwork {
             probe.see("final_ln/m" + m.number(), own);
             features[m.ordinal()] = own.slice(1, 0, 1).reshape(b, config.width());
         }
-        return new Output(head.of(concat(1, features)), features, information, permutations == null ? null : losses);
+        return gathered.output(head.of(concat(1, features)), features);
+    }
+
+    /** The pass that training needs and no more. */
+    private Output learn(Tensor[] pictures, Pass pass, Permutations permutations) {
+        int l = config.layers();
+        Tensor x = embed(pictures, Probe.NONE); //                                     [3B, N, D]
+        long b = x.size(0) / Modality.COUNT;
+        Gathered gathered = new Gathered(l, permutations);
+        for (int i = 0; i < l; i++) {
+            try (Scope scope = Scope.open()) {
+                x = scope.keep(learningLayer(i, x, b, pass, gathered));
+                gathered.keep(scope);
+            }
+        }
+        Tensor[] features = new Tensor[Modality.COUNT];
+        x = finalNorm.of(x); //                                                        [3B, 1, D]
+        for (Modality m : Modality.values()) {
+            features[m.ordinal()] = part(x, m, b).reshape(b, config.width());
+        }
+        return gathered.output(head.of(concat(1, features)), features);
+    }
+
+    /** One layer: [3B, N, D] to the same, or of the last one to [3B, 1, D]. */
+    private Tensor learningLayer(int i, Tensor x, long b, Pass pass, Gathered gathered) {
+        boolean last = i == config.layers() - 1;
+        EncoderLayer e = encoder.get(i);
+        Tensor c = e.attention(e.norm1(x)); //                                         [3B, N, D]
+        Tensor[] own = parts(c, b);
+        Tensor[] classes = last ? parts(classToken(c), b) : null;
+        Tensor[] taken = new Tensor[Modality.COUNT];
+        for (int pair = 0; pair < masks.length; pair++) {
+            int first = Modality.Pair.ALL.get(pair).a().ordinal();
+            int second = Modality.Pair.ALL.get(pair).b().ordinal();
+            Linear downA = adapters[first][i].down();
+            Linear downB = adapters[second][i].down();
+            MutualInformationMask mask = masks[pair][i];
+            MutualInformationMask.Masked masked = mask.mask(own[first], own[second], pass);
+            gathered.add(i, pair, masked.tokenA(), masked.tokenB());
+            Tensor[] into = last
+                    ? mask.classIntoAdapters(classes[first], classes[second], downA, downB)
+                    : mask.intoAdapters(masked, downA, downB);
+            addTo(taken, first, into[0]);
+            addTo(taken, second, into[1]);
+        }
+        Tensor adapted = adapted(i, taken, pass);
+        Tensor r = last ? classToken(x).plus(classToken(c)) : x.plus(c);
+        return r.plus(e.mlp(e.norm2(r))).plus(adapted);
     }
 
     /** The pass that scoring needs and no more. */
@@ -198,7 +238,7 @@ public final class DadmNetwork {
         EncoderLayer e = encoder.get(i);
         Tensor c = e.classAttention(e.norm1(x)); //                                    [3B, 1, D]
         Tensor adapted = adapted(i, c, b, pass, true);
-        Tensor r = x.slice(1, 0, 1).plus(c);
+        Tensor r = classToken(x).plus(c);
         return r.plus(e.mlp(e.norm2(r))).plus(adapted);
     }
 
@@ -213,13 +253,18 @@ public final class DadmNetwork {
             MutualInformationMask mask = masks[pair][i];
             Tensor[] into = classOnly
                     ? mask.classIntoAdapters(part(c, first, b), part(c, second, b), downA, downB)
-                    : mask.intoAdapters(part(c, first, b), part(c, second, b), downA, downB, pass);
+                    : mask.intoAdapters(mask.mask(part(c, first, b), part(c, second, b), pass), downA, downB);
             addTo(taken, first, into[0]);
             addTo(taken, second, into[1]);
         }
+        return adapted(i, taken, pass);
+    }
+
+    /** What the adapters make of what they took in from both masks: [B, n, a] each to [3B, n, D]. */
+    private Tensor adapted(int i, Tensor[] taken, Pass pass) {
         Tensor[] adapted = new Tensor[Modality.COUNT];
-        for (Modality m : Modality.values()) {
-            int k = m.ordinal();
+        for (int k = 0; k < adapted.length; k++) {
+            // Each modality meets two others: the mean of both views of it.
             adapted[k] = adapters[k][i].ofProduct(taken[k].times(0.5), pass);
         }
         return concat(0, adapted);
@@ -242,15 +287,7 @@ public final class DadmNetwork {
         return concat(0, tokens);
     }
 
-    private Tensor layer(
-            int i,
-            Tensor x,
-            long b,
-            Pass pass,
-            Permutations permutations,
-            Tensor[] information,
-            Tensor[] losses,
-            Probe probe) {
+    private Tensor layer(int i, Tensor x, long b, Pass pass, Gathered gathered, Probe probe) {
         EncoderLayer e = encoder.get(i);
         String at = "layer" + i + "/";
         Tensor u = e.norm1(x);
@@ -259,7 +296,6 @@ public final class DadmNetwork {
         seeAll(probe, at + "self_attention", c, b);
 
         Tensor[] z = new Tensor[Modality.COUNT];
-        Tensor[] tokens = new Tensor[Modality.COUNT];
         for (int pair = 0; pair < masks.length; pair++) {
             Modality first = Modality.Pair.ALL.get(pair).a();
             Modality second = Modality.Pair.ALL.get(pair).b();
@@ -271,13 +307,7 @@ public final class DadmNetwork {
             probe.see(name + 3, out.tokenB());
             addTo(z, first, out.a());
             addTo(z, second, out.b());
-            if (permutations != null) {
-                addTo(losses, pair, mutualInformation(out, i, pair, permutations));
-            }
-            Tape.withoutRecording(() -> {
-                addTo(tokens, first, out.tokenA());
-                addTo(tokens, second, out.tokenB());
-            });
+            gathered.add(i, pair, out.tokenA(), out.tokenB());
         }
         Tensor[] adapted = new Tensor[Modality.COUNT];
         for (Modality m : Modality.values()) {
@@ -285,7 +315,6 @@ public final class DadmNetwork {
             // Each modality meets two others: the mean of both views of it.
             adapted[k] = adapters[k][i].of(z[k].times(0.5), pass);
             probe.see(at + "adapter_" + m.number(), adapted[k]);
-            Tape.withoutRecording(() -> addTo(information, m, tokens[k].times(0.5 / config.layers())));
         }
         Tensor r = x.plus(c);
         Tensor y = e.norm2(r);
@@ -293,15 +322,6 @@ public final class DadmNetwork {
         seeAll(probe, at + "ln_2", y, b);
         seeAll(probe, at + "mlp", mlp, b);
         return r.plus(mlp).plus(concat(0, adapted));
-    }
-
-    private Tensor mutualInformation(
-            MutualInformationMask.Aligned out, int layer, int pair, Permutations permutations) {
-        return Ops.mutualInformation(
-                out.tokenA().reshape(-1, config.width()),
-                out.tokenB().reshape(-1, config.width()),
-                permutations.of(layer, pair, 0),
-                permutations.of(layer, pair, 1));
     }
 
     private static void addTo(Tensor[] sums, Modality m, Tensor term) {
@@ -315,6 +335,18 @@ public final class DadmNetwork {
     /** The rows of one modality: [3B, N, D] to [B, N, D]. */
     private static Tensor part(Tensor x, Modality m, long b) {
         return x.slice(0, m.ordinal() * b, (m.ordinal() + 1) * b);
+    }
+
+    private static Tensor[] parts(Tensor x, long b) {
+        Tensor[] parts = new Tensor[Modality.COUNT];
+        for (Modality m : Modality.values()) {
+            parts[m.ordinal()] = part(x, m, b);
+        }
+        return parts;
+    }
+
+    private static Tensor classToken(Tensor x) {
+        return x.slice(1, 0, 1);
     }
 
     private static void seeAll(Probe probe, String name, Tensor x, long b) {

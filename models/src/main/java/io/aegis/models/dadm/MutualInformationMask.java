@@ -75,17 +75,42 @@ final class MutualInformationMask {
     /** a, b [B, N, D]. */
     Aligned align(Tensor a, Tensor b, Pass pass) {
         Masked m = mask(a, b, pass);
+        Tensor both = m.both(classInteraction);
         return new Aligned(
-                fuseA.of(concat(2, m.a, m.both.slice(2, 0, h1))),
-                fuseB.of(concat(2, m.b, m.both.slice(2, h1, 2L * h1))),
-                mean(m.a, 1),
-                mean(m.b, 1));
+                fuseA.of(concat(2, m.a, both.slice(2, 0, h1))),
+                fuseB.of(concat(2, m.b, both.slice(2, h1, 2L * h1))),
+                m.tokenA(),
+                m.tokenB());
     }
 
-    /** Both modalities behind their masks, and what they share: a, b [B, N, D], both [B, N, H2]. */
-    private record Masked(Tensor a, Tensor b, Tensor both) {}
+    /**
+     * Both modalities behind their masks, and what they share of the grid.
+     *
+     * @param a first modality, masked but for the class token, [B, N, D]
+     * @param b second modality, likewise
+     * @param shared interaction map, [B, G, G, H2]
+     * @param classA class token of the first, [B, 1, D]
+     * @param classB class token of the second
+     */
+    record Masked(Tensor a, Tensor b, Tensor shared, Tensor classA, Tensor classB) {
+        /** Information token of the first, [B, 1, D]. */
+        Tensor tokenA() {
+            return mean(a, 1);
+        }
 
-    private Masked mask(Tensor a, Tensor b, Pass pass) {
+        /** Information token of the second, [B, 1, D]. */
+        Tensor tokenB() {
+            return mean(b, 1);
+        }
+
+        /** What they share, class token included: [B, N, H2]. */
+        private Tensor both(Linear classInteraction) {
+            return join(classInteraction.of(concat(2, classA, classB)), shared);
+        }
+    }
+
+    /** a, b [B, N, D]. */
+    Masked mask(Tensor a, Tensor b, Pass pass) {
         Tensor classA = classToken(a); //                                              [B, 1, D]
         Tensor classB = classToken(b);
         Tensor gridA = grid(a); //                                                     [B, G, G, D]
@@ -95,8 +120,7 @@ final class MutualInformationMask {
         Tensor mask = mask(s, pass); //                                                [B, G, G, 2D]
         Tensor a1 = join(classA, gridA.times(mask.slice(3, 0, width))); //             [B, N, D], class token unmasked
         Tensor b1 = join(classB, gridB.times(mask.slice(3, width, 2L * width)));
-        Tensor both = join(classInteraction.of(concat(2, classA, classB)), s); //      [B, N, H2]
-        return new Masked(a1, b1, both);
+        return new Masked(a1, b1, s, classA, classB);
     }
 
     /**
@@ -104,22 +128,22 @@ final class MutualInformationMask {
      * (a rows) times fc1 or fc2 is a matrix of a rows, so that D columns are never computed to be reduced to a. Bias of
      * the adapter not included.
      *
+     * @param m what {@link #mask} gave
      * @param downA adapter_down of the first modality
      * @param downB adapter_down of the second
      */
-    Tensor[] intoAdapters(Tensor a, Tensor b, Linear downA, Linear downB, Pass pass) {
-        Masked m = mask(a, b, pass);
-        return intoAdapters(m, downA, downB);
+    Tensor[] intoAdapters(Masked m, Linear downA, Linear downB) {
+        return intoAdapters(m.a, m.b, m.both(classInteraction), downA, downB);
     }
 
     /** As above for the class tokens alone, a, b [B, 1, D]: they do not pass the mask, so there is nothing to convolve. */
     Tensor[] classIntoAdapters(Tensor a, Tensor b, Linear downA, Linear downB) {
-        return intoAdapters(new Masked(a, b, classInteraction.of(concat(2, a, b))), downA, downB);
+        return intoAdapters(a, b, classInteraction.of(concat(2, a, b)), downA, downB);
     }
 
-    private Tensor[] intoAdapters(Masked m, Linear downA, Linear downB) {
+    private Tensor[] intoAdapters(Tensor a, Tensor b, Tensor both, Linear downA, Linear downB) {
         return new Tensor[] {
-            folded(m.a, m.both.slice(2, 0, h1), fuseA, downA), folded(m.b, m.both.slice(2, h1, 2L * h1), fuseB, downB)
+            folded(a, both.slice(2, 0, h1), fuseA, downA), folded(b, both.slice(2, h1, 2L * h1), fuseB, downB)
         };
     }
 
@@ -155,7 +179,7 @@ final class MutualInformationMask {
         return x.slice(1, 1, x.size(1)).reshape(x.size(0), grid, grid, x.size(2));
     }
 
-    private Tensor join(Tensor classToken, Tensor map) {
-        return concat(1, classToken, map.reshape(map.size(0), (long) grid * grid, map.size(3)));
+    private static Tensor join(Tensor classToken, Tensor map) {
+        return concat(1, classToken, map.reshape(map.size(0), map.size(1) * map.size(2), map.size(3)));
     }
 }

@@ -97,6 +97,13 @@ public final class ReGrad {
         }
     }
 
+    /** A gradient of zeros, laid out as {@code parameter} is. */
+    public static Tensor zeros(Tensor parameter) {
+        View zero = like(parameter);
+        Scope.current().kernels().elementwise().fill(zero, 0);
+        return Tensor.wrap(zero, false);
+    }
+
     private static View orZero(Tensor g, Tensor like) {
         if (g != null) {
             return g.view();

@@ -242,6 +242,36 @@ public final class Examination implements AutoCloseable {
         return TeacherForcing.scores(forced, ids, options.scoring());
     }
 
+    /**
+     * What the model expects at each place of an answer that is put into its mouth: its scores of every token as the next,
+     * before the answer and behind each of its tokens but the last.
+     *
+     * @param answer at least one token
+     * @return as many rows as the answer has tokens, of as many scores as the vocabulary has
+     * @throws IllegalStateException when the model was closed, before or meanwhile
+     */
+    public synchronized float[][] expect(String question, int[] answer) {
+        return shield.using(network -> {
+            PromptReader.Read read = read(network, question, () -> false);
+            long[] tokens = Arrays.stream(answer)
+                    .limit(answer.length - 1L)
+                    .asLongStream()
+                    .toArray();
+            double[] behind = TeacherForcing.logits(network.language(), reader.cache(), tokens);
+            reader.rewind(read);
+            shield.requireOpen();
+            int vocabulary = read.logits().length;
+            float[][] rows = new float[answer.length][vocabulary];
+            for (int v = 0; v < vocabulary; v++) {
+                rows[0][v] = (float) read.logits()[v];
+                for (int i = 1; i < rows.length; i++) {
+                    rows[i][v] = (float) behind[(i - 1) * vocabulary + v];
+                }
+            }
+            return rows;
+        });
+    }
+
     /** What the coarse question gives. */
     record Coarse(Reply reply, ForcedScores scores) {}
 

@@ -23,21 +23,30 @@ public final class TeacherForcing {
     public static double[] logProbabilities(LlamaNetwork network, KeyValueCache cache, double[] logits, long[] answer) {
         double[] out = new double[answer.length];
         out[0] = logProbability(logits, 0, logits.length, answer[0]);
-        int read = answer.length - 1;
-        if (read > 0) {
+        double[] rows = logits(network, cache, Arrays.copyOf(answer, answer.length - 1));
+        for (int i = 1; i < answer.length; i++) {
+            out[i] = logProbability(rows, (i - 1) * logits.length, logits.length, answer[i]);
+        }
+        return out;
+    }
+
+    /**
+     * Scores of every token as the next, behind each of some tokens that the cache takes in: a row of V for each, one after
+     * the other.
+     */
+    static double[] logits(LlamaNetwork network, KeyValueCache cache, long[] tokens) {
+        double[][] rows = {{}};
+        if (tokens.length > 0) {
             Tape.withoutRecording(() -> {
                 try (Scope scope = Scope.open()) {
-                    Tensor x = network.embed(Tensor.of(Arrays.copyOf(answer, read), 1, read));
-                    Tensor positions = LlamaNetwork.positions(cache.nextPosition(), read);
+                    Tensor x = network.embed(Tensor.of(tokens, 1, tokens.length));
+                    Tensor positions = LlamaNetwork.positions(cache.nextPosition(), tokens.length);
                     Tensor h = network.hidden(x, positions, AttentionMask.causal(), cache, Probe.NONE);
-                    double[] rows = network.logits(h).toDoubles();
-                    for (int i = 0; i < read; i++) {
-                        out[i + 1] = logProbability(rows, i * logits.length, logits.length, answer[i + 1]);
-                    }
+                    rows[0] = network.logits(h).toDoubles();
                 }
             });
         }
-        return out;
+        return rows[0];
     }
 
     private static double logProbability(double[] logits, int from, int vocabulary, long id) {

@@ -5,11 +5,13 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.checkpoint.CheckpointLayout;
+import io.aegis.models.checkpoint.WeightFiles;
 import io.aegis.weights.AtomicFile;
 import io.aegis.weights.AtomicFolder;
 import io.aegis.weights.Checkpoint;
 import io.aegis.weights.Finite;
 import io.aegis.weights.IoConsumer;
+import io.aegis.weights.Quantization;
 import io.aegis.weights.SafetensorsWriter;
 import io.aegis.weights.StoredType;
 import io.aegis.weights.TensorInfo;
@@ -67,7 +69,8 @@ public final class MergedCheckpoint implements AutoCloseable {
      *
      * @param folder of the base: config.json and weights
      * @param adapter stays open as long as this
-     * @throws WeightsException when the adapter is for another base: everything that does not fit is listed
+     * @throws WeightsException when the adapter is for another base: everything that does not fit is listed; or the base is
+     *     quantised, because its rounding would swallow much of what the adapter adds
      */
     public static MergedCheckpoint of(Path folder, Adapter adapter) {
         if (!Files.isDirectory(folder)) {
@@ -75,6 +78,12 @@ public final class MergedCheckpoint implements AutoCloseable {
         }
         Checkpoint base = Checkpoint.open(folder);
         try {
+            if (Quantization.isIn(base)) {
+                throw WeightsException.of(
+                        folder,
+                        "is quantised, and rounding would swallow much of what the adapter adds; merge the adapter into the"
+                                + " weights that were quantised, then quantise the result");
+            }
             MergedCheckpoint merged = new MergedCheckpoint(folder, adapter, base);
             merged.plan();
             return merged;

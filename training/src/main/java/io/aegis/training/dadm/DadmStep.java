@@ -11,22 +11,23 @@ import io.aegis.models.dadm.Permutations;
 import io.aegis.models.dadm.Prototypes;
 import io.aegis.models.dadm.ReGrad;
 import io.aegis.models.dadm.Recipe;
-import io.aegis.tensor.Gradients;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import io.aegis.training.Adam;
 import io.aegis.training.GradientSums;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiConsumer;
 
 /**
- * One training step of DADM: prototypes, forward, four losses, four backward passes, gradient modulation, Adam,
- * alignment of the hyperplanes. The backward pass of the total loss comes last, and each parameter is updated as soon as
- * its gradient is complete, so that the total gradients never exist all at once.
+ * One training step of DADM: prototypes, forward, four losses, one backward pass that carries all of them, gradient
+ * modulation, Adam, alignment of the hyperplanes. Each parameter is updated as soon as its four gradients are complete, so
+ * that those of all parameters never exist at once.
  */
 public final class DadmStep {
     private final DadmNetwork network;
@@ -170,23 +171,21 @@ public final class DadmStep {
             modal[k] = finite(losses.modal()[k], "loss of modality " + (k + 1), pass.step());
         }
         double total = finite(losses.total(), "total loss", pass.step());
-        List<Gradients> modalGradients = new ArrayList<>();
-        try {
-            for (int k = 0; k < 3; k++) {
-                modalGradients.add(tape.gradients(losses.modal()[k], modulated.keySet()));
-            }
-            tape.backward(losses.total(), trainable.keySet(), (leaf, gradient) -> {
+        List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
+        all.add(losses.total());
+        List<Set<Tensor>> wanted =
+                List.of(modulated.keySet(), modulated.keySet(), modulated.keySet(), trainable.keySet());
+        tape.backward(all, wanted, (leaf, gradients) -> {
+            try (Scope scope = Scope.open()) {
+                // Where the total loss does not come by, as published it would bring zeros: weight decay goes on.
+                Tensor gradient = gradients[3] == null ? ReGrad.zeros(leaf) : gradients[3];
                 Parameter p = trainable.get(leaf);
                 if (modulated.containsKey(leaf)) {
-                    Tensor[] own = modalGradients.stream().map(g -> g.of(leaf)).toArray(Tensor[]::new);
-                    ReGrad.combine(p, gradient, own, information);
-                    modalGradients.forEach(g -> g.drop(leaf));
+                    ReGrad.combine(p, gradient, Arrays.copyOf(gradients, 3), information);
                 }
                 sink.accept(p, gradient);
-            });
-        } finally {
-            modalGradients.forEach(Gradients::close);
-        }
+            }
+        });
         return new Report(total, modal, information, Double.NaN);
     }
 

@@ -1,4 +1,4 @@
-package io.aegis.models.lora;
+package io.aegis.models.checkpoint;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.models.DecisionThreshold;
@@ -15,7 +15,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** The files of a model's folder: those with tensors, in order, their index if there are several, and the others. */
-final class WeightFiles {
+public final class WeightFiles {
     private static final String INDEX = ".index.json";
 
     private final Path folder;
@@ -23,7 +23,7 @@ final class WeightFiles {
     private final List<Path> files;
 
     /** @param checkpoint the folder's, open */
-    WeightFiles(Path folder, Checkpoint checkpoint) {
+    public WeightFiles(Path folder, Checkpoint checkpoint) {
         this.folder = folder;
         this.entry = checkpoint.path();
         this.files = isSharded() ? shards() : List.of(entry);
@@ -40,16 +40,16 @@ final class WeightFiles {
     }
 
     /** Those that hold tensors themselves. */
-    List<Path> files() {
+    public List<Path> files() {
         return files;
     }
 
-    boolean isSharded() {
+    public boolean isSharded() {
         return entry.toString().endsWith(INDEX);
     }
 
     /** What a file is called when it is written as safetensors. */
-    static String written(Path file) {
+    public static String written(Path file) {
         String name = file.getFileName().toString();
         return name.endsWith(".safetensors")
                 ? name
@@ -57,7 +57,7 @@ final class WeightFiles {
     }
 
     /** What a written file carries: its own, or what transformers wants of one that it did not write so. */
-    static Map<String, String> metadata(Path file, Checkpoint part) {
+    public static Map<String, String> metadata(Path file, Checkpoint part) {
         return file.toString().endsWith(".safetensors") ? part.metadata() : Map.of("format", "pt");
     }
 
@@ -67,7 +67,7 @@ final class WeightFiles {
      * @param more bytes of tensors that the last file has besides, by their names
      * @param threshold of the new weights
      */
-    String index(Map<String, Long> more, Optional<DecisionThreshold> threshold) throws IOException {
+    public String index(Map<String, Long> more, Optional<DecisionThreshold> threshold) throws IOException {
         ObjectNode before = ConfigJson.read(entry).json();
         ObjectNode json = before.deepCopy();
         if (json.has("metadata") || threshold.isPresent()) {
@@ -93,7 +93,7 @@ final class WeightFiles {
     }
 
     /** Copies configs, tokenizers and whatever else belongs to the model; not weights in other files. */
-    void copyOthers(Path to) throws IOException {
+    public void copyOthers(Path to) throws IOException {
         List<Path> others;
         try (Stream<Path> all = Files.list(folder)) {
             others = all.filter(Files::isRegularFile).sorted().toList();

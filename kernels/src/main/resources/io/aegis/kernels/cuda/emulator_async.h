@@ -1,0 +1,280 @@
+// emulator_async.h: what emulator_hopper.h declares: barriers that count bytes, tiles that come by themselves, products of a
+// warpgroup.
+#pragma once
+
+#include "emulator_fibres.h"
+
+#include <map>
+
+namespace emulator {
+namespace {
+
+// What EmulatorEngine.java writes where a driver would write its own.
+struct Map {
+    u64 base;
+    u32 size[4], box[4];
+    u64 stride[3];  // bytes, of the dimensions behind the innermost
+    u32 element;    // bytes
+};
+
+struct Load {
+    u8* to;
+    Map map;
+    i32 at[4];
+    int bytes() const { return (int)(map.box[0] * map.box[1] * map.box[2] * map.box[3] * map.element); }
+};
+
+struct Barrier {
+    int arrivals, left;
+    u32 phase;           // phases that are over
+    i64 expected, sent;  // bytes of this phase
+    std::vector<Load> coming, come;
+    u32 gathering[MAX_WARPS], gathered[MAX_WARPS];  // what those who arrived knew, in this phase and up to the last
+    std::vector<int> waiting;
+};
+std::map<const void*, Barrier>& barriers = *new std::map<const void*, Barrier>;
+
+struct GroupProduct {
+    float* d[WARP];
+    u64 a, b;
+    bool adds, a_across, b_across, bf16s;
+    u32 group;
+    const void* pc;
+};
+struct Groups {
+    std::vector<GroupProduct> products;
+    u32 open;
+};
+Groups* const groups = new Groups[MAX_WARPS];
+
+void forget_async() {
+    barriers.clear();
+    for (int w = 0; w < warp_count; w++) {
+        groups[w].products.clear();
+        groups[w].open = 0;
+    }
+}
+
+Barrier& barrier_at(const void* p, const void* pc) {
+    auto b = barriers.find(p);
+    if (b == barriers.end()) fail(pc, "a barrier at %p that no bar_init has made", p);
+    return b->second;
+}
+
+// Where an element of a tile lies: chunks of 16 bytes exchanged by the row of 128 bytes that they are in.
+u64 swizzled(u64 at) { return at ^ (at >> 7 & 7) << 4; }
+
+// One more has arrived, or come: is the phase over?
+void settle(Barrier& b, const void* pc) {
+    if (b.left > 0) return;
+    if (b.sent > b.expected) fail(pc, "%lld bytes on their way to a barrier that expects %lld", b.sent, b.expected);
+    if (b.sent < b.expected) return;
+    b.come.insert(b.come.end(), b.coming.begin(), b.coming.end());
+    b.coming.clear();
+    for (int w = 0; w < warp_count; w++) b.gathered[w] = std::max(b.gathered[w], b.gathering[w]);
+    b.phase++;
+    b.left = b.arrivals;
+    b.expected = b.sent = 0;
+    for (int t : b.waiting) set_ready(t / WARP, warps[t / WARP].ready | 1u << t % WARP);
+    for (int t : b.waiting) warps[t / WARP].at_bar &= ~(1u << t % WARP);
+    b.waiting.clear();
+}
+
+// What the current warp did up to here lies before what a thread does that waits for this phase.
+void gather(Barrier& b) {
+    for (int w = 0; w < warp_count; w++) b.gathering[w] = std::max(b.gathering[w], known[own_warp][w]);
+    b.gathering[own_warp] = known[own_warp][own_warp] = ++passed;
+}
+
+void perform(const Load& l) {
+    u8* to = l.to;
+    const Map& m = l.map;
+    u64 chunks = m.box[0] * m.element / 16;
+    for (u32 w = 0; w < m.box[3]; w++) {
+        for (u32 z = 0; z < m.box[2]; z++) {
+            for (u32 y = 0; y < m.box[1]; y++, to += chunks * 16) {
+                u32 row[3] = {(u32)l.at[1] + y, (u32)l.at[2] + z, (u32)l.at[3] + w};
+                bool inside = row[0] < m.size[1] && row[1] < m.size[2] && row[2] < m.size[3];
+                const u8* from = (const u8*)m.base + row[0] * m.stride[0] + row[1] * m.stride[1] + row[2] * m.stride[2];
+                for (u64 c = 0; c < chunks; c++) {
+                    u8* place = dynamic_memory + swizzled((u64)(to - dynamic_memory) + c * 16);
+                    for (u32 e = 0; e < 16 / m.element; e++) {
+                        u32 x = (u32)l.at[0] + (u32)(c * 16 / m.element) + e;
+                        if (inside && x < m.size[0]) {
+                            memcpy(place + e * m.element, from + (u64)x * m.element, m.element);
+                        } else {
+                            memset(place + e * m.element, 0, m.element);
+                        }
+                    }
+                    if (checking) {
+                        for (u64 word = shared_byte(place) / 4, i = 0; i < 4; i++) cells[word + i].flags = 0;
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Reads of a product: `rows` of 64 a slab at 16 columns, or, where rows lie across K, 16 of them.
+u64 element_of(u64 descriptor, bool across, u64 i, u64 k) {
+    u64 start = (descriptor & 0x3fff) << 4, slabs = (descriptor >> 16 & 0x3fff) << 4, eights = (descriptor >> 32 & 0x3fff) << 4;
+    u64 at = across ? start + i / 64 * slabs + k / 8 * eights + k % 8 * 128 + i % 64 * 2
+                    : start + i / 8 * eights + i % 8 * 128 + k * 2;
+    return swizzled(at);
+}
+void watch_operand(u64 descriptor, bool across, u64 from, u64 count, const void* pc) {
+    if (!checking) return;
+    u64 last = ~0ull;
+    for (u64 i = 0; i < (across ? 16 : count); i++) {
+        for (u64 j = 0; j < (across ? count : 16); j += 8) {
+            u64 at = across ? element_of(descriptor, true, from + j, i) : element_of(descriptor, false, from + i, j);
+            if (at + 16 > dynamic_bytes) fail(pc, "a product reads at offset %llu of dynamic shared memory, launched with %llu", at, dynamic_bytes);
+            if (at != last) touch_shared(at, 16, READ, pc);
+            last = at;
+        }
+    }
+}
+void watch(const GroupProduct& p, int warp) {
+    watch_operand(p.a, p.a_across, 16 * (u64)(warp % 4), 16, p.pc);
+    watch_operand(p.b, p.b_across, 0, 256, p.pc);
+}
+
+float read_half(u64 at, bool bf16s) {
+    u16 bits;
+    memcpy(&bits, dynamic_memory + at, 2);
+    return bf16s ? to_float(bf16{bits}) : to_float(f16{bits});
+}
+
+void perform(const GroupProduct& p, int warp) {
+    alignas(16) static float a[16][16], b[16][256], d[16][256];
+    watch(p, warp);
+    for (u64 i = 0; i < 16; i++) {
+        for (u64 k = 0; k < 16; k++) a[i][k] = read_half(element_of(p.a, p.a_across, 16 * (u64)(warp % 4) + i, k), p.bf16s);
+    }
+    for (u64 k = 0; k < 16; k++) {
+        for (u64 j = 0; j < 256; j++) b[k][j] = read_half(element_of(p.b, p.b_across, j, k), p.bf16s);
+    }
+    for (int l = 0; l < WARP; l++) {
+        for (int j = 0; j < 128; j++) {
+            float& x = d[l / 4 + 8 * (j >> 1 & 1)][8 * (j / 4) + 2 * (l % 4) + (j & 1)];
+            x = p.adds ? p.d[l][j] : 0.f;
+        }
+    }
+    for (int i = 0; i < 16; i++) {
+        for (int k = 0; k < 16; k++) {
+            Four by = {a[i][k], a[i][k], a[i][k], a[i][k]};
+            for (int j = 0; j < 64; j++) ((Four*)d[i])[j] += by * ((const Four*)b[k])[j];
+        }
+    }
+    for (int l = 0; l < WARP; l++) {
+        for (int j = 0; j < 128; j++) p.d[l][j] = d[l / 4 + 8 * (j >> 1 & 1)][8 * (j / 4) + 2 * (l % 4) + (j & 1)];
+    }
+}
+
+void run_group_multiply(void** brought) {
+    GroupProduct p = *(GroupProduct*)brought[0];
+    for (int l = 0; l < WARP; l++) {
+        const GroupProduct& o = *(const GroupProduct*)brought[l];
+        if (o.a != p.a || o.b != p.b || o.adds != p.adds) fail(p.pc, "lanes of a warp multiply different tiles, or one adds and another does not");
+        p.d[l] = o.d[0];
+    }
+    int w = current / WARP;
+    watch(p, w);
+    p.group = groups[w].open;
+    groups[w].products.push_back(p);
+}
+void run_group_commit(void**) { groups[current / WARP].open++; }
+void run_group_wait(void** brought) {
+    int w = current / WARP;
+    Groups& g = groups[w];
+    u32 open = *(u32*)brought[0];
+    size_t done = 0;
+    while (done < g.products.size() && g.products[done].group + open < g.open) perform(g.products[done++], w);
+    g.products.erase(g.products.begin(), g.products.begin() + (long)done);
+}
+const Verb GROUP_MULTIPLY = {"group_multiply", run_group_multiply, false};
+const Verb GROUP_COMMIT = {"group_commit", run_group_commit, false};
+const Verb GROUP_WAIT = {"group_wait", run_group_wait, false};
+
+}  // namespace
+
+void bar_init(void* p, int arrivals) {
+    if (arrivals < 1) fail(PC, "bar_init with %d arrivals: at least 1", arrivals);
+    if (!is_shared(p, 8)) fail(PC, "a barrier at %p, which is not shared memory", p);
+    if (barriers.count(p) != 0) fail(PC, "bar_init of a barrier that is there already");
+    if (checking) touch_shared(shared_byte(p), 8, WRITE, PC);
+    Barrier& b = barriers[p];
+    b = {};
+    b.arrivals = b.left = arrivals;
+}
+void bar_arrive(void* p, int bytes) {
+    Barrier& b = barrier_at(p, PC);
+    if (checking) touch_shared(shared_byte(p), 8, READ, PC);
+    if (b.left == 0) fail(PC, "one thread more arrives at a barrier than the %d of its phase", b.arrivals);
+    gather(b);
+    b.expected += bytes;
+    b.left--;
+    settle(b, PC);
+    yield_turn();
+}
+void bar_wait(void* p, u32 parity) {
+    Barrier& b = barrier_at(p, PC);
+    if (checking) touch_shared(shared_byte(p), 8, READ, PC);
+    if ((b.phase & 1) == (parity & 1)) {
+        Warp& w = warps[own_warp];
+        b.waiting.push_back(current);
+        w.at_bar |= 1u << own_lane;
+        w.bar_pc = PC;
+        set_ready((int)own_warp, w.ready & ~(1u << own_lane));
+        next();
+    }
+    for (const Load& l : b.come) perform(l);
+    b.come.clear();
+    for (int w = 0; w < warp_count; w++) {
+        if (w != (int)own_warp) known[own_warp][w] = std::max(known[own_warp][w], b.gathered[w]);
+    }
+}
+
+void tile_load(void* to, const void* map, void* p, const i32 (&at)[4]) {
+    Barrier& b = barrier_at(p, PC);
+    Load l = {(u8*)to, {}, {at[0], at[1], at[2], at[3]}};
+    memcpy(&l.map, map, sizeof(Map));
+    const Map& m = l.map;
+    if (m.box[0] * m.element != 128) fail(PC, "a tile's rows are 128 bytes, not %u", m.box[0] * m.element);
+    if (!is_shared(to, (u64)l.bytes()) || (u8*)to < dynamic_memory || (u8*)to >= dynamic_memory + DYNAMIC_ROOM) {
+        fail(PC, "a tile of %d bytes to %p, which is not dynamic shared memory", l.bytes(), to);
+    }
+    if ((u64)((u8*)to - dynamic_memory) % 1024 != 0) fail(PC, "a tile to offset %lld, which is no multiple of 1024", (i64)((u8*)to - dynamic_memory));
+    if (checking) {
+        for (u32 w = 0; w < m.box[3]; w++) {
+            for (u32 z = 0; z < m.box[2]; z++) {
+                for (u32 y = 0; y < m.box[1]; y++) {
+                    u32 row[3] = {(u32)at[1] + y, (u32)at[2] + z, (u32)at[3] + w};
+                    if (row[0] >= m.size[1] || row[1] >= m.size[2] || row[2] >= m.size[3] || (u32)at[0] >= m.size[0]) continue;
+                    u64 from = m.base + row[0] * m.stride[0] + row[1] * m.stride[1] + row[2] * m.stride[2] + (u64)at[0] * m.element;
+                    global_access((const void*)from, (u64)std::min(m.box[0], m.size[0] - (u32)at[0]) * m.element, READ, PC);
+                }
+            }
+        }
+        touch_shared(shared_byte(to), (u64)l.bytes(), COPY, PC);
+    }
+    memset(to, POISON, (size_t)l.bytes());
+    b.coming.push_back(l);
+    b.sent += l.bytes();
+    gather(b);  // the tile is the issuer's, and known to whoever waits for it
+    settle(b, PC);
+}
+
+u64 tile_descriptor(const void* at, int slabs, int eights) {
+    u64 offset = (u64)((const u8*)at - dynamic_memory);
+    if (offset >= dynamic_bytes) fail(PC, "a descriptor of %p, which is not dynamic shared memory", at);
+    return offset >> 4 | (u64)(slabs >> 4) << 16 | (u64)(eights >> 4) << 32 | 1ull << 62;
+}
+void group_multiply(float* d, u64 a, u64 b, bool adds, bool a_across, bool b_across, bool bf16s) {
+    GroupProduct p = {{d}, a, b, adds, a_across, b_across, bf16s, 0, PC};
+    together(GROUP_MULTIPLY, &p, PC);
+}
+void group_commit() { together(GROUP_COMMIT, nullptr, PC); }
+void group_wait(int open) { together(GROUP_WAIT, &open, PC); }
+
+}  // namespace emulator

@@ -1,0 +1,43 @@
+// emulator_hopper.h: the words of hopper.cuh on the host.
+//
+// Everything that a GPU does by itself is done at the last moment that is allowed: a tile comes when the first thread has waited
+// for its barrier, a product reads its tiles and writes its sums when its group is waited for. Tiles are watched both when a
+// product begins and when it is done, so one that is overwritten meanwhile is a race. A barrier orders what a thread's warp did
+// before it arrived before what a waiting thread does; other lanes of that warp count as arrived too, which is more than a GPU
+// promises. Registers that are given and taken are not counted.
+#pragma once
+
+namespace emulator {
+
+void bar_init(void* b, int arrivals);
+void bar_arrive(void* b, int bytes);
+void bar_wait(void* b, u32 parity);
+void tile_load(void* to, const void* map, void* b, const i32 (&at)[4]);
+u64 tile_descriptor(const void* at, int slabs, int groups);
+void group_multiply(float* d, u64 a, u64 b, bool adds, bool a_across, bool b_across, bool bf16s);
+void group_commit();
+void group_wait(int open);
+
+}  // namespace emulator
+
+DEVICE void bar_init(Bar& b, int arrivals) { emulator::bar_init(&b, arrivals); }
+DEVICE void bars_made() {}
+DEVICE void bar_arrive(Bar& b) { emulator::bar_arrive(&b, 0); }
+DEVICE void bar_expect(Bar& b, int bytes) { emulator::bar_arrive(&b, bytes); }
+DEVICE void bar_wait(Bar& b, u32 parity) { emulator::bar_wait(&b, parity); }
+DEVICE void tile_load(void* to, const TensorMap& map, Bar& b, int x, int y, int z, int w) {
+    emulator::tile_load(to, &map, &b, {x, y, z, w});
+}
+DEVICE void tile_announce(const TensorMap&) {}
+DEVICE Descriptor tile_descriptor(const void* at, int slabs, int groups) { return emulator::tile_descriptor(at, slabs, groups); }
+template <int LEFT, int RIGHT> DEVICE void group_multiply(float (&d)[128], Descriptor a, Descriptor b, bool adds, bf16) {
+    emulator::group_multiply(d, a, b, adds, LEFT, RIGHT, true);
+}
+template <int LEFT, int RIGHT> DEVICE void group_multiply(float (&d)[128], Descriptor a, Descriptor b, bool adds, f16) {
+    emulator::group_multiply(d, a, b, adds, LEFT, RIGHT, false);
+}
+DEVICE void group_begin() {}
+DEVICE void group_commit() { emulator::group_commit(); }
+template <int N> DEVICE void group_wait() { emulator::group_wait(N); }
+template <int N> DEVICE void registers_give() { static_assert(N % 8 == 0 && N >= 24, ""); }
+template <int N> DEVICE void registers_take() { static_assert(N % 8 == 0 && N <= 240, ""); }

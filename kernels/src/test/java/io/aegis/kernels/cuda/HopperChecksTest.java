@@ -1,0 +1,74 @@
+package io.aegis.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.aegis.kernels.DType;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The emulator finds and names what is wrong in each form of defects_sm90a.cu; and without it, the sums are right. */
+class HopperChecksTest {
+    private static final Variant DEFECTS = Variant.of("defects_sm90a.cu");
+    private static final int DEPTH = 320;
+    private static final int THREADS = 128;
+    private static final int SHARED = 2 * (64 + 256) * 128;
+    private static final short ONE = 0x3f80;
+
+    private static float[] run(Engine engine, int broken) {
+        long a = ones(engine, 64);
+        long b = ones(engine, 256);
+        long out = engine.allocate(THREADS * Float.BYTES);
+        try {
+            Arguments arguments = Arguments.begin()
+                    .map(engine, map(a, 64))
+                    .map(engine, map(b, 256))
+                    .pointer(out)
+                    .i32(broken);
+            engine.launch(engine.kernel(DEFECTS, "ring"), new Engine.Grid(1, 1, 1, 256, SHARED), arguments.packed());
+            float[] sums = new float[THREADS];
+            engine.download(out, MemorySegment.ofArray(sums));
+            return sums;
+        } finally {
+            engine.free(a);
+            engine.free(b);
+            engine.free(out);
+        }
+    }
+
+    private static long ones(Engine engine, int rows) {
+        short[] values = new short[rows * DEPTH];
+        Arrays.fill(values, ONE);
+        long at = engine.allocate((long) values.length * Short.BYTES);
+        engine.upload(MemorySegment.ofArray(values), at);
+        return at;
+    }
+
+    private static TensorMap map(long at, int rows) {
+        long[] strides = {DEPTH, DEPTH, DEPTH};
+        return new TensorMap(at, DType.BF16, new long[] {DEPTH, rows, 1, 1}, strides, new int[] {64, rows, 1, 1});
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            1 | dynamic shared memory at offset
+            2 | race: starts a copy to dynamic shared memory at offset; (defects_sm90a.cu:31), which thread; read (defects_sm90a.cu:43) with no barrier in between
+            3 | starts a copy to dynamic shared memory at offset; while the copy to it by thread 0 (defects_sm90a.cu:31) has not been waited for
+            4 | deadlock, no thread can go on:; warp 4: lanes ffffffff wait at bar_wait (defects_sm90a.cu:40)
+            5 | 40960 bytes on their way to a barrier that expects 40832 (defects_sm90a.cu:32)
+            6 | deadlock, no thread can go on:; warp 0: lanes 00000001 wait at bar_wait (defects_sm90a.cu:28)
+            7 | a tile to offset 512, which is no multiple of 1024 (defects_sm90a.cu:31)
+            """)
+    void aDefectIsFoundAndNamed(int broken, String words) {
+        CudaTwin.engine();
+        for (long seed = 1; seed <= 3; seed++) {
+            Engine engine = new EmulatorEngine(true, seed, 60);
+            assertThat(run(engine, 0)).as("nothing wrong").containsOnly(DEPTH);
+            assertThatThrownBy(() -> run(engine, broken))
+                    .isInstanceOf(CudaException.class)
+                    .hasMessageContainingAll(words.split("; "));
+        }
+    }
+}
