@@ -99,18 +99,16 @@ def dadm(name, dtype, _):
 
         return forward
     training = d.Training(model, d.INTENDED, precision=precision)
-    model.train()
-    parameters = list(training.trainable.values())
+
+    training.prototypes = torch.zeros_like(training.next_prototypes(batch, 0))
 
     def step():
-        with torch.enable_grad():
-            permutations = d.random_permutations(12, batch.pictures[0])
-            losses = training.losses(batch, permutations)
-            for k in range(numbers[1] - 1):
-                d.gradients(losses.modal[k], parameters, retain=True)
-            for p, g in zip(parameters, d.gradients(losses.total, parameters)):
-                p.grad = g
-            training.adam.step()
+        _, losses = training.losses(batch, d.random_permutations(12, batch.pictures[0]))
+        for loss in losses.modal[: numbers[1] - 1]:
+            d.gradients(loss, training.trainable, retain=True)
+        for name, gradient in d.gradients(losses.total, training.trainable).items():
+            training.trainable[name].grad = gradient
+        training.adam.step()
 
     return step
 

@@ -96,13 +96,14 @@ public final class DadmSection {
             for (int backwards : new int[] {1, STEP}) {
                 Measurement m = Measurement.of(request.plan(), () -> work.step(adam, batch, backwards));
                 out.accept(Figure.time(
-                        name + ", step of " + STEP + ", " + backwards + (backwards == 1 ? " backward" : " backwards"),
+                        name + ", step of " + STEP + ", " + backwards
+                                + (backwards == 1 ? " loss back" : " losses back"),
                         m,
                         STEP,
                         "sample",
                         (1 + 2 * backwards) * STEP * operations(work.config()),
                         ceilings.fma(),
-                        "forward, losses, backward, Adam; GFLOP/s as if the backwards were separate"));
+                        "forward, losses, one backward pass for all, Adam; GFLOP/s as if there were as many"));
             }
             DadmStep step = new DadmStep(work.network(), work.parameters(), Recipe.INTENDED, adam, 1);
             long[] n = new long[1];

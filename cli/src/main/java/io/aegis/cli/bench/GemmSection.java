@@ -32,6 +32,9 @@ final class GemmSection {
 
     private static final double BYTES = 5L << 28;
 
+    /** Matrices that are so small that more of them would be needed are cached in use as well. */
+    private static final int MOST_MATRICES = 512;
+
     private GemmSection() {}
 
     static void run(Kernels kernels, Request request, Ceilings ceilings, Consumer<Figure> out) {
@@ -103,7 +106,7 @@ final class GemmSection {
             Ceilings ceilings,
             Consumer<Figure> figures) {
         double one = type.bytes() * in * out;
-        int count = (int) Math.ceil(Math.min(BYTES, request.plan().runs() * 1e9) / one);
+        int count = (int) Math.min(MOST_MATRICES, Math.ceil(BYTES / one));
         String work = (rows == 1 ? "1 row" : rows + " rows") + " by " + count + " of " + in + "x" + out + ", " + type;
         if (isLeftOut(work, count * one, in, type, figures)) {
             return;

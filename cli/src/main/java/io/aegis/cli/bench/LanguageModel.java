@@ -85,7 +85,7 @@ public record LanguageModel(
     }
 
     /** Bytes of the matrices that one token is multiplied by; the vocabulary's has 8 bits beside blocks of 4. */
-    private static double bytes(LlamaConfig c, WeightType type) {
+    public static double bytes(LlamaConfig c, WeightType type) {
         double vocabulary = (double) c.hidden() * c.vocabulary();
         return (matrices(c) - vocabulary) * type.bytes()
                 + vocabulary * vocabulary(type).bytes();

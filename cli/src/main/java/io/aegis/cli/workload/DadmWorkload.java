@@ -42,9 +42,9 @@ public record DadmWorkload(DadmNetwork network, Parameters parameters, DadmConfi
     }
 
     /**
-     * Forward in training mode, the four losses, backward passes, Adam; neither prototypes nor hyperplanes.
+     * Forward in training mode, the losses, one backward pass that carries some of them, Adam; neither prototypes nor hyperplanes.
      *
-     * @param backwards 1, of the total alone, or 4, of the three modal losses as well
+     * @param backwards 1, the total alone, or 4, the three modal losses as well
      */
     public void step(Adam adam, Batch batch, int backwards) {
         Map<Tensor, Parameter> leaves = new IdentityHashMap<>();

@@ -8,6 +8,7 @@ import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,7 @@ public final class Operands implements AutoCloseable {
 
     private final View block;
     private final Map<Double, View> blocks = new HashMap<>();
+    private final Map<QuantizedWeight.Format, MemorySegment> patterns = new EnumMap<>(QuantizedWeight.Format.class);
 
     public Operands(Kernels kernels) {
         this.kernels = kernels;
@@ -86,12 +88,7 @@ public final class Operands implements AutoCloseable {
     /** A matrix [n, k] of 8 or 4 bits a weight: any codes, and scales that make its weights as large as others are. */
     public QuantizedWeight quantized(QuantizedWeight.Format format, int group, long n, long k) {
         View codes = empty(format.codes(), n, format.width(k));
-        byte[] some = new byte[BLOCK];
-        new Random(2).nextBytes(some);
-        for (int i = 0; format == QuantizedWeight.Format.INT8 && i < BLOCK; i++) {
-            some[i] = (byte) Math.max(-format.largest(), some[i]);
-        }
-        MemorySegment pattern = MemorySegment.ofArray(some);
+        MemorySegment pattern = patterns.computeIfAbsent(format, Operands::anyCodes);
         MemorySegment to = codes.segment();
         for (long at = 0; at < to.byteSize(); at += BLOCK) {
             MemorySegment.copy(pattern, 0, to, at, Math.min(BLOCK, to.byteSize() - at));
@@ -99,6 +96,15 @@ public final class Operands implements AutoCloseable {
         View scales = empty(DType.F32, n, k / group);
         kernels.elementwise().fill(scales, SPREAD / format.largest());
         return new QuantizedWeight(codes, scales);
+    }
+
+    private static MemorySegment anyCodes(QuantizedWeight.Format format) {
+        byte[] codes = new byte[BLOCK];
+        new Random(2).nextBytes(codes);
+        for (int i = 0; format == QuantizedWeight.Format.INT8 && i < BLOCK; i++) {
+            codes[i] = (byte) Math.max(-format.largest(), codes[i]);
+        }
+        return MemorySegment.ofArray(codes);
     }
 
     /** Gives the views made so far back. */

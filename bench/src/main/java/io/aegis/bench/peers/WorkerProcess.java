@@ -1,0 +1,63 @@
+package io.aegis.bench.peers;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/** A process that holds a model, and uses it once for each line that it is sent: bench/peers/cpu_worker.py. */
+final class WorkerProcess implements Contender {
+    private static final byte[] AGAIN = {'\n'};
+
+    private final Process process;
+    private final BufferedReader said;
+    private final String name;
+
+    /** @throws IllegalStateException when it ends, or says something else, before it is ready */
+    WorkerProcess(List<String> command, String suffix) {
+        try {
+            process = new ProcessBuilder(command)
+                    .redirectError(ProcessBuilder.Redirect.DISCARD)
+                    .start();
+            said = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+            name = answer().path("ready").asText() + suffix;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private JsonNode answer() throws IOException {
+        for (String line = said.readLine(); line != null; line = said.readLine()) {
+            if (line.startsWith("{\"")) {
+                return new ObjectMapper().readTree(line);
+            }
+        }
+        throw new IllegalStateException("it ended without an answer");
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public double run() {
+        try {
+            process.getOutputStream().write(AGAIN);
+            process.getOutputStream().flush();
+            return answer().path("ms").asDouble();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        process.destroy();
+        process.onExit().join();
+    }
+}
