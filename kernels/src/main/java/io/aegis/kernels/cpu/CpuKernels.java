@@ -20,7 +20,7 @@ import io.aegis.kernels.VisionMasking;
 import java.lang.System.Logger.Level;
 import java.util.List;
 
-/** The CPU for use: OpenBLAS and oneDNN for products, the Vector API for the rest, {@link Workers} for both. */
+/** The CPU for use: OpenBLAS for products, oneDNN for those of bfloat16, the Vector API for the rest, {@link Workers} for both. */
 public final class CpuKernels implements Kernels {
     private static final System.Logger LOG = System.getLogger(CpuKernels.class.getName());
 
@@ -47,7 +47,7 @@ public final class CpuKernels implements Kernels {
             reason = "without OpenBLAS: switched off by aegis.blas=none";
         } else {
             try {
-                found = new ChosenSgemm(new OpenBlas());
+                found = new OpenBlas();
             } catch (IllegalCallerException e) {
                 reason = "without OpenBLAS: native access is denied, start java with"
                         + " --enable-native-access=ALL-UNNAMED or, on the module path, =io.aegis.kernels";

@@ -26,7 +26,7 @@ final class Cuts {
 
     /** The grid for a product of this shape: for the threads that there are, where that does not change a bit. */
     Grid grid(long m, long n, long k) {
-        return Grid.isLarge(m, n, k) && areFree() ? Grid.rows(m, n, Workers.count()) : Grid.of(m, n, k);
+        return Grid.isLarge(m, n, k) && areFree() ? Grid.rows(m, n, k, Workers.count()) : Grid.of(m, n, k);
     }
 
     private boolean areFree() {

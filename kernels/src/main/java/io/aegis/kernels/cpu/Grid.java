@@ -19,6 +19,8 @@ record Grid(long m, long n, int down, int across, long unit) {
     private static final long UNIT = 16;
     /** Between rows of different threads: whole tiles of kernels, which have 4, 6, 8, 12 or 24 rows. */
     static final long TILES = 24;
+    /** Multiply-adds; OpenBLAS has paths of their own up to 100 x 512 x 512 on processors with AVX-512. */
+    private static final long SMALL = 1 << 25;
     /** Rows that every blocking of a product takes in one go. */
     private static final long LONGEST = 8192;
 
@@ -48,9 +50,13 @@ record Grid(long m, long n, int down, int across, long unit) {
         return m * n * k >= EIGHT && m >= 4 * TILES && m <= LONGEST;
     }
 
-    /** Rows for each of a number of threads, unless they became few: all columns of a row meet in one part. */
-    static Grid rows(long m, long n, int threads) {
-        return new Grid(m, n, Math.clamp(m / (2 * TILES), 1, threads), 1, TILES);
+    /**
+     * Rows for each of a number of threads, unless they became few: all columns of a row meet in one part. Parts stay larger
+     * than what a library may take for small and compute in another way.
+     */
+    static Grid rows(long m, long n, long k, int threads) {
+        long most = Math.min(m / (2 * TILES), m * n * k / SMALL);
+        return new Grid(m, n, Math.clamp(most, 1, threads), 1, TILES);
     }
 
     /** Of a few rows, each element of b read once: waiting for memory, a multiply-add lasts as long as eight others. */

@@ -37,7 +37,7 @@ record Interleaved(float[][] rows, int k, int whole) {
         return new Interleaved(all, k, whole);
     }
 
-    /** Plain Java: a loop of vectors that gather is a hundred times slower until it is compiled, which takes many products. */
+    /** Plain Java: a loop of vectors that gather was slower in every run, and much so until it is compiled. */
     private static void interleave(float[] from, float[] to, int parts, int whole, float factor) {
         int ofParts = Integer.numberOfTrailingZeros(parts);
         int ofLanes = Integer.numberOfTrailingZeros(Lanes.N);

@@ -25,25 +25,6 @@ final class OneDnn {
         }
     }
 
-    private static final class Float32 {
-        static final Kind<Sgemm> KIND = probe();
-
-        private static Kind<Sgemm> probe() {
-            OneDnnLibrary library = OneDnnLibrary.find();
-            if (library == null) {
-                return Kind.missing(OneDnnLibrary.problem());
-            }
-            Sgemm sgemm = new OneDnnSgemm(library);
-            String problem = SelfCheck.problem(Gemm.of(sgemm), DType.F32);
-            return problem == null ? new Kind<>(sgemm, null) : Kind.missing(problem);
-        }
-    }
-
-    /** Products of float32. */
-    static Kind<Sgemm> float32() {
-        return Float32.KIND;
-    }
-
     /**
      * Products of bfloat16.
      *
@@ -81,8 +62,6 @@ final class OneDnn {
             Optional<String> name = new OneDnnMatmul(library, dtype, null).implementation(64, 64, 64);
             kinds.add(dtype + " " + name.orElse("none"));
         }
-        String problem = float32().problem();
-        return "its products: " + String.join(", ", kinds)
-                + (problem == null ? "" : "; not used for float32: " + problem);
+        return "its products: " + String.join(", ", kinds);
     }
 }

@@ -65,11 +65,6 @@ final class OneDnnLibrary {
         boolean multipliesBfloat16() {
             return this == AVX2_VNNI_2 || ordinal() >= AVX512_CORE_BF16.ordinal();
         }
-
-        /** With 256 bits at most: what was measured of float32 (see {@link ChosenSgemm}). */
-        boolean isAvx2() {
-            return this == AVX2 || this == AVX2_VNNI || this == AVX2_VNNI_2;
-        }
     }
 
     private static final class Only {

@@ -142,6 +142,36 @@ class CpuMatmulTest {
         }
     }
 
+    /** Each alone in its product, by one row and by four: subnormal numbers and both zeros among them. */
+    @Test
+    void everyFiniteHalfIsWidenedExactly() {
+        int k = 64;
+        View bits = TestViews.zeros(DType.I16, 1 << 10, k);
+        for (int i = 0; i < bits.elements(); i++) {
+            bits.setLongAt(i, i);
+        }
+        View w = View.of(bits.buffer(), DType.F16, 1 << 10, k);
+        View x = TestViews.zeros(DType.F32, k, k);
+        for (int i = 0; i < k; i++) {
+            x.set(1, i, i);
+        }
+        View together = garbage(k, 1 << 10);
+        View alone = garbage(k, 1 << 10);
+        Twin.fast().matmul().multiplyRows(x, w.transpose(0, 1), together, Epilogue.NONE);
+        for (int r = 0; r < k; r++) {
+            Twin.fast()
+                    .matmul()
+                    .multiplyRows(x.slice(0, r, r + 1), w.transpose(0, 1), alone.slice(0, r, r + 1), Epilogue.NONE);
+        }
+        for (int i = 0; i < bits.elements(); i++) {
+            float half = Float.float16ToFloat((short) i);
+            if (Float.isFinite(half)) {
+                assertThat(together.get(i % k, i / k) == half).as("%x", i).isTrue();
+                assertThat(alone.get(i % k, i / k) == half).as("%x alone", i).isTrue();
+            }
+        }
+    }
+
     /** The same matrix stored by columns. */
     private static View rowsOf(View b) {
         View copy = TestViews.zeros(b.dtype(), b.size(1), b.size(0)).transpose(0, 1);

@@ -19,11 +19,12 @@ class GridTest {
 
     @Test
     void rowsAreSharedOutInWholeTiles() {
-        assertThat(Grid.rows(729, 4304, 1).down()).isEqualTo(1);
-        assertThat(Grid.rows(729, 4304, 2).down()).isEqualTo(2);
-        assertThat(Grid.rows(200, 4304, 64).down()).isEqualTo(4);
-        assertThat(Grid.rows(13, 4304, 64).down()).isEqualTo(1);
-        assertThat(Grid.rows(729, 4304, 7).across()).isEqualTo(1);
+        assertThat(Grid.rows(729, 4304, 1152, 1).down()).isEqualTo(1);
+        assertThat(Grid.rows(729, 4304, 1152, 2).down()).isEqualTo(2);
+        assertThat(Grid.rows(200, 4304, 1152, 64).down()).isEqualTo(4);
+        assertThat(Grid.rows(729, 768, 512, 64).down()).as("parts of 2^25 multiply-adds").isEqualTo(8);
+        assertThat(Grid.rows(13, 4304, 1152, 64).down()).isEqualTo(1);
+        assertThat(Grid.rows(729, 4304, 1152, 7).across()).isEqualTo(1);
     }
 
     @Test
@@ -31,7 +32,7 @@ class GridTest {
         for (int[] s : new int[][] {{1, 1, 1}, {13, 65, 7}, {703, 619, 402}, {2, 900, 9000}, {900, 3, 9000}}) {
             List<Grid> grids = new ArrayList<>(List.of(Grid.of(s[0], s[1], s[2]), Grid.columns(s[0], s[1], s[2])));
             for (int threads : new int[] {1, 2, 5, 64}) {
-                grids.add(Grid.rows(s[0], s[1], threads));
+                grids.add(Grid.rows(s[0], s[1], s[2], threads));
             }
             for (Grid grid : grids) {
                 int[] seen = new int[s[0] * s[1]];
@@ -52,7 +53,7 @@ class GridTest {
     @Test
     void aProductThatDependsOnItsCutsIsNotCutForThreads() {
         Sgemm steady = new VectorGemm();
-        assertThat(new Cuts(steady).grid(729, 768, 512)).isEqualTo(Grid.rows(729, 768, Workers.count()));
+        assertThat(new Cuts(steady).grid(729, 768, 512)).isEqualTo(Grid.rows(729, 768, 512, Workers.count()));
         assertThat(new Cuts(new OfItsRows(steady)).grid(729, 768, 512)).isEqualTo(Grid.of(729, 768, 512));
         assertThat(new Cuts(steady).grid(70, 768, 512)).isEqualTo(Grid.of(70, 768, 512));
     }

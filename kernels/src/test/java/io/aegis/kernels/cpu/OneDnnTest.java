@@ -33,12 +33,11 @@ class OneDnnTest {
     void saysWhatItIs() {
         assertThat(library.version()).matches("3\\.\\d+\\.\\d+");
         assertThat(OneDnn.version()).isEqualTo(library.version() + ", " + library.isa());
-        assertThat(OneDnn.products()).contains("F32 ", "BF16 ", "F16 ", "I8 ").doesNotContain("F32 none", "not used");
+        assertThat(OneDnn.products()).contains("F32 ", "BF16 ", "F16 ", "I8 ").doesNotContain("F32 none");
     }
 
     @Test
     void float32IsRightInEveryLayout() {
-        assertThat(OneDnn.float32().problem()).isNull();
         assertThat(SelfCheck.problem(new OneDnnMatmul(library, DType.F32, null), DType.F32))
                 .isNull();
     }
@@ -95,11 +94,6 @@ class OneDnnTest {
     @Test
     void whatCannotBeMultipliedIsAnErrorAndNoCrash() {
         MemorySegment memory = Arena.ofAuto().allocate(4096, 64);
-        Sgemm sgemm = OneDnn.float32().use();
-        assertThatThrownBy(
-                        () -> sgemm.multiply(false, false, 4, 4, 8, 1, memory, 0, 2, memory, 0, 4, 0, memory, 512, 4))
-                .isInstanceOf(IllegalStateException.class)
-                .hasMessage("oneDNN refuses: a float32 product of 4 x 8 x 4, status 2");
         Operand integers = new Operand(memory, DType.I64, 0, false, 4);
         assertThatThrownBy(() -> new OneDnnMatmul(library, DType.I64, null)
                         .multiply(integers, integers, 4, 4, 4, false, memory, 512, 4))
