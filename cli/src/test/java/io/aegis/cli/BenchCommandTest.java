@@ -64,8 +64,9 @@ class BenchCommandTest {
         Typed made = aegis("synthesize", "--config", "bunny-tiny", "--out", model);
         assertThat(made.status()).as(made.err()).isZero();
         for (String section : List.of("vision", "decode")) {
-            JsonNode part =
-                    json(section, "--model", model, "--batch", 1).path("sections").get(0);
+            JsonNode part = json(section, "--model", model, "--batch", 1)
+                    .path("sections")
+                    .get(0);
             assertThat(part.path("figures")).hasSize(1);
             assertThat(part.path("figures").get(0).path("work").asText()).startsWith(model.toString());
         }
