@@ -6,6 +6,7 @@ import io.aegis.kernels.View;
 import io.aegis.tensor.QuantizedMatrix;
 import io.aegis.tensor.Tensor;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * A named tensor of a model that outlives every scope: a weight, or a buffer such as batch norm's running statistics.
@@ -121,6 +122,13 @@ public final class Parameter {
 
     public View view() {
         return tensor().view();
+    }
+
+    /** What its values lie in: itself; or codes and scales, where they have 8 or 4 bits. */
+    public List<View> stored() {
+        return quantized == null
+                ? List.of(view())
+                : List.of(quantized.codes().view(), quantized.scales().view());
     }
 
     /** Says that the values were written in place. */

@@ -24,7 +24,7 @@ class QuantizedParametersTest {
     private static final long ROWS = 13;
     private static final long COLUMNS = 96;
 
-    private final Arena arena = Arena.ofConfined();
+    private final Arena arena = Arena.ofShared();
     private final Parameters p = new Parameters();
     private final Map<String, View> file = new LinkedHashMap<>();
 

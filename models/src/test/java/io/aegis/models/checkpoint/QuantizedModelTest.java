@@ -62,7 +62,7 @@ class QuantizedModelTest {
         int quantized = 0;
         try (VisionLanguageCheckpoint a = VisionLanguageCheckpoint.open(before);
                 VisionLanguageCheckpoint b = VisionLanguageCheckpoint.open(after);
-                Arena arena = Arena.ofConfined()) {
+                Arena arena = Arena.ofShared()) {
             for (String name : a.tensors().names()) {
                 if (!b.tensors().has(name + Quantization.SCALE)) {
                     assertThat(b.tensors().bytes(name).mismatch(a.tensors().bytes(name)))
@@ -232,7 +232,7 @@ class QuantizedModelTest {
         Path from = synthesized("llava-tiny", StoredType.F32);
         String name = "language_model.model.layers.1.mlp.up_proj.weight";
         try (Checkpoint c = Checkpoint.open(from);
-                Arena arena = Arena.ofConfined()) {
+                Arena arena = Arena.ofShared()) {
             Path bad = Files.createDirectory(folder.resolve("bad"));
             Files.copy(from.resolve("config.json"), bad.resolve("config.json"));
             SafetensorsWriter.write(

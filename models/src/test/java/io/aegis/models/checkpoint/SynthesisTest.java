@@ -90,7 +90,7 @@ class SynthesisTest {
         new Synthesis(Synthesis.config("bunny-tiny"), StoredType.BF16, Optional.of(recipe), 3)
                 .write(out, null, done -> {});
         try (VisionLanguageCheckpoint c = VisionLanguageCheckpoint.open(out);
-                Arena arena = Arena.ofConfined()) {
+                Arena arena = Arena.ofShared()) {
             assertThat(c.quantization().orElseThrow().format()).isEqualTo(format);
             assertThat(c.tensors().info("llm.norm.weight").dtype()).isEqualTo(StoredType.BF16);
             String name = "llm.layers.0.mlp.up_proj.weight";

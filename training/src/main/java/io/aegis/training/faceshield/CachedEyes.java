@@ -60,14 +60,17 @@ final class CachedEyes implements Eyes {
         for (Parameter p : parameters.all()) {
             if (p.name().startsWith("vis.")) {
                 sha.update(p.toString().getBytes(StandardCharsets.UTF_8));
-                MemorySegment bytes = p.view().segment();
-                for (long at = 0; at < bytes.byteSize(); at += 1 << 20) {
-                    long n = Math.min(1 << 20, bytes.byteSize() - at);
-                    sha.update(bytes.asSlice(at, n).asByteBuffer());
-                }
+                p.stored().forEach(view -> update(sha, view.segment()));
             }
         }
         return sha.digest();
+    }
+
+    private static void update(MessageDigest sha, MemorySegment bytes) {
+        for (long at = 0; at < bytes.byteSize(); at += 1 << 20) {
+            long n = Math.min(1 << 20, bytes.byteSize() - at);
+            sha.update(bytes.asSlice(at, n).asByteBuffer());
+        }
     }
 
     @Override
