@@ -22,7 +22,9 @@ class GridTest {
         assertThat(Grid.rows(729, 4304, 1152, 1).down()).isEqualTo(1);
         assertThat(Grid.rows(729, 4304, 1152, 2).down()).isEqualTo(2);
         assertThat(Grid.rows(200, 4304, 1152, 64).down()).isEqualTo(4);
-        assertThat(Grid.rows(729, 768, 512, 64).down()).as("parts of 2^25 multiply-adds").isEqualTo(8);
+        assertThat(Grid.rows(729, 768, 512, 64).down())
+                .as("parts of 2^25 multiply-adds")
+                .isEqualTo(8);
         assertThat(Grid.rows(13, 4304, 1152, 64).down()).isEqualTo(1);
         assertThat(Grid.rows(729, 4304, 1152, 7).across()).isEqualTo(1);
     }
