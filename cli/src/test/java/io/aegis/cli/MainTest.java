@@ -20,8 +20,8 @@ class MainTest {
                 .map((MatchResult m) -> m.group(1))
                 .toList();
         assertThat(names)
-                .contains("demo", "train", "score", "analyze", "doctor", "gpu-check")
-                .hasSize(13);
+                .contains("demo", "train", "score", "analyze", "doctor", "bench", "quantize", "gpu-check")
+                .hasSize(15);
         for (String name : names) {
             Typed own = aegis("--trace", name, "--help");
             assertThat(own.status()).as(name).isZero();
