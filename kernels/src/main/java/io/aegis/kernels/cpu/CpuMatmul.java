@@ -22,13 +22,11 @@ final class CpuMatmul implements Matmul {
     private final Matmul plain;
     private final Elementwise elementwise;
     private final Sgemm sgemm;
-    private final Cuts cuts;
 
     CpuMatmul(Matmul plain, Elementwise elementwise, Sgemm sgemm) {
         this.plain = plain;
         this.elementwise = elementwise;
         this.sgemm = sgemm;
-        cuts = new Cuts(sgemm);
     }
 
     @Override
@@ -90,7 +88,7 @@ final class CpuMatmul implements Matmul {
         Operand left = Operand.of(a, elementwise, SLOT);
         MemorySegment out = c.buffer().memory();
         long ldc = c.stride(0);
-        Grid grid = right.isHalf() ? Grid.columns(m, n, k) : cuts.grid(m, n, k);
+        Grid grid = right.isHalf() ? Grid.columns(m, n, k) : Grid.of(m, n, k);
         grid.run((row, rowEnd, column, columnEnd) -> {
             Part part = new Part(row, rowEnd, column, columnEnd, out, c.offset(), ldc);
             if (k == 0 && !epilogue.accumulate()) {

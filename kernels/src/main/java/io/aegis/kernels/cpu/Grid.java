@@ -2,13 +2,9 @@ package io.aegis.kernels.cpu;
 
 /**
  * How a product [m, k] [k, n] is cut into parts: by its shape alone, so that the parts, and with them the bits of the
- * result, are the same on any number of threads. Where a cut between rows leaves the bits as they are ({@link Cuts}), a
- * large product has a part for each thread instead, because each part packs both its operands (seen: eight to twelve parts
- * on two threads cost 3 to 18 %).
- *
- * @param unit borders lie at multiples of it, so that no part but the last has an odd end
+ * result, are the same on any number of threads.
  */
-record Grid(long m, long n, int down, int across, long unit) {
+record Grid(long m, long n, int down, int across) {
     /** A side of this length is cut: a part packs both its operands, which costs little beside a long side's work. */
     private static final long SIDE = 768;
     /** Work, in multiply-adds, that is worth a second thread, and from which four and eight parts are no burden. */
@@ -16,13 +12,8 @@ record Grid(long m, long n, int down, int across, long unit) {
 
     private static final long FOUR = 1 << 24;
     private static final long EIGHT = 1 << 27;
+    /** Borders lie at multiples of it, so that no part but the last has an odd end. */
     private static final long UNIT = 16;
-    /** Between rows of different threads: whole tiles of kernels, which have 4, 6, 8, 12 or 24 rows. */
-    static final long TILES = 24;
-    /** Multiply-adds; OpenBLAS has paths of their own up to 100 x 512 x 512 on processors with AVX-512. */
-    private static final long SMALL = 1 << 25;
-    /** Rows that every blocking of a product takes in one go. */
-    private static final long LONGEST = 8192;
 
     /** Work on rows and columns {@code from} (inclusive) to {@code to} (exclusive). */
     @FunctionalInterface
@@ -42,21 +33,7 @@ record Grid(long m, long n, int down, int across, long unit) {
                 across *= 2;
             }
         }
-        return new Grid(m, n, parts(m, down), parts(n, across), UNIT);
-    }
-
-    /** Whether a product is so large that it is worth a cut for the threads. */
-    static boolean isLarge(long m, long n, long k) {
-        return m * n * k >= EIGHT && m >= 4 * TILES && m <= LONGEST;
-    }
-
-    /**
-     * Rows for each of a number of threads, unless they became few: all columns of a row meet in one part. Parts stay larger
-     * than what a library may take for small and compute in another way.
-     */
-    static Grid rows(long m, long n, long k, int threads) {
-        long most = Math.min(m / (2 * TILES), m * n * k / SMALL);
-        return new Grid(m, n, Math.clamp(most, 1, threads), 1, TILES);
+        return new Grid(m, n, parts(m, down), parts(n, across));
     }
 
     /** Of a few rows, each element of b read once: waiting for memory, a multiply-add lasts as long as eight others. */
@@ -67,7 +44,7 @@ record Grid(long m, long n, int down, int across, long unit) {
     /** Cut along the columns only, so that every column of b belongs to one part. */
     static Grid columns(long m, long n, long k) {
         long across = Math.max(Math.ceilDiv(n, SIDE), wanted(m * n * k));
-        return new Grid(m, n, 1, parts(n, across), UNIT);
+        return new Grid(m, n, 1, parts(n, across));
     }
 
     /** Few parts where the work is small: each packs operands of its own (seen: a tenth to a third of a small product). */
@@ -87,7 +64,7 @@ record Grid(long m, long n, int down, int across, long unit) {
         });
     }
 
-    private long border(long side, int i, int parts) {
-        return Math.min(side, Math.ceilDiv(side, unit) * i / parts * unit);
+    private static long border(long side, int i, int parts) {
+        return Math.min(side, Math.ceilDiv(side, UNIT) * i / parts * UNIT);
     }
 }
