@@ -120,6 +120,9 @@ def main():
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--tokens", type=int, default=32)
     args = p.parse_args()
+    if args.dtype == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        print(json.dumps({"absent": "this processor has no instructions for bfloat16, without which PyTorch takes minutes"}))
+        return
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
     make = vision if args.work.startswith(("siglip", "clip")) else llama if args.work.startswith("llama") else dadm

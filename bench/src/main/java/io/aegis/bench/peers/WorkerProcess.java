@@ -24,7 +24,11 @@ final class WorkerProcess implements Contender {
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
                     .start();
             said = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-            name = answer().path("ready").asText() + suffix;
+            JsonNode first = answer();
+            if (first.has("absent")) {
+                throw new AbsentException(first.path("absent").asText());
+            }
+            name = first.path("ready").asText() + suffix;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
