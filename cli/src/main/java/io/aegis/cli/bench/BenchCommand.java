@@ -105,6 +105,11 @@ public final class BenchCommand implements Callable<Integer> {
         }
         boolean failed = false;
         for (BenchSection s : wanted) {
+            if (wanted.size() > 1) { // a section says nothing before it ends, which may take minutes
+                PrintWriter err = spec.commandLine().getErr();
+                err.println("measuring " + s.title() + " ...");
+                err.flush();
+            }
             ObjectNode part = wanted.size() == 1 ? measure(kernels, s) : inChild(s);
             failed |= part.has("problem");
             parts.add(part);

@@ -90,7 +90,6 @@ final class HopperGemm {
                 .i32(p.n())
                 .i32(p.k())
                 .i32(inner)
-                .i32(outer)
                 .i32(batches(a))
                 .i32(batches(b))
                 .i32(Math.ceilDiv(p.m(), TILE_M))

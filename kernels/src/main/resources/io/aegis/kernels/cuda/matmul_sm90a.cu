@@ -5,8 +5,8 @@
 //          K or (A_ACROSS, B_ACROSS) the other one; c as Output says. Any M, N, K from 1 on: what a map does not have is zero.
 // Blocks   one a multiprocessor, each computing tile after tile: tile blockIdx.x, then blockIdx.x + gridDim.x, ...
 // Tile     128 x 256 of c, K by 64: 16 KB of a and 32 KB of b a stage, 4 stages, 192 KB. The tensor cores need both tiles of a
-//          stage for 64 x 256 x 64 x 2 products, 512 clocks of them; an H100's second-level cache brings the 48 KB in about 700
-//          clocks a multiprocessor when all ask at once, so blocks at work share operands: GROUP rows of tiles are walked together.
+//          stage for 2 x 64 x 256 x 64 multiply-adds, 1024 clocks at 2048 a clock; at the 64 bytes a clock that a multiprocessor can
+//          take at most, its 48 KB come in 768. GROUP rows of tiles are walked together, so that operands are in the second-level cache.
 // Roles    warpgroup 0 produces: one thread fills stages as they become empty. Warpgroups 1 and 2 consume: 64 rows of the tile
 //          each, 128 sums a thread. Registers a thread: 40 for the producer, 232 for the consumers.
 // Barriers full[s]: a stage's bytes have come; the producer expects them. empty[s]: each of the eight warps that consume has done
@@ -36,8 +36,8 @@ struct Args {
     Output c;
     i64 c_inner, c_outer;
     i32 m, n, k;
-    i32 inner, outer;        // sizes of the batch dimensions,
-    i32 a_batch, b_batch;    // of which an operand has both (3), the inner (1), the outer (2) or none (0)
+    i32 inner;               // size of the inner batch dimension
+    i32 a_batch, b_batch;    // of the two an operand has both (3), the inner (1), the outer (2) or none (0)
     i32 tiles_m, tiles_n;
     i32 tiles;               // of all of the batch
 };
