@@ -15,6 +15,9 @@ final class AttentionBackward {
     private final Sgemm sgemm;
     private final float scale;
     private final Visibility visible;
+    /** Of a block. */
+    private final int queries;
+
     private final View k;
     private final View v;
     private final View dk;
@@ -23,10 +26,11 @@ final class AttentionBackward {
     private final MemorySegment ds = Scratch.floats(1, (long) QUERIES * KEYS);
     private final float[] delta = new float[QUERIES];
 
-    AttentionBackward(Sgemm sgemm, float scale, Visibility visible, View k, View v, View dk, View dv) {
+    AttentionBackward(Sgemm sgemm, float scale, Visibility visible, int queries, View k, View v, View dk, View dv) {
         this.sgemm = sgemm;
         this.scale = scale;
         this.visible = visible;
+        this.queries = queries;
         this.k = k;
         this.v = v;
         this.dk = dk;
@@ -48,8 +52,8 @@ final class AttentionBackward {
     /** Adds what one head of queries contributes, and writes its own gradient. */
     void query(View q, View out, View lse, View dout, View dq) {
         int d = (int) q.size(1);
-        for (long start = 0; start < q.size(0); start += QUERIES) {
-            int n = (int) Math.min(QUERIES, q.size(0) - start);
+        for (long start = 0; start < q.size(0); start += queries) {
+            int n = (int) Math.min(queries, q.size(0) - start);
             for (int r = 0; r < n; r++) {
                 delta[r] = (float) Sums.dot(
                         dout.buffer().memory(),

@@ -55,7 +55,7 @@ public final class CpuKernels implements Kernels {
                 reason = "without OpenBLAS: " + firstLine(e);
             }
             if (reason != null) {
-                LOG.log(Level.WARNING, "matrix products are several times slower " + reason);
+                LOG.log(Level.WARNING, "matrix products are slower " + reason);
             }
         }
         if (found == null) {

@@ -19,8 +19,13 @@ final class Scratch {
     static final int ONE_DNN = 13;
     /** Of arrays, and the one behind it: the scales of a few quantised columns. Those before it are rows of a product. */
     static final int SCALES = 9;
+    /** Of arrays: what {@link PanelProduct} works on. */
+    static final int PACKED_ROWS = 11;
 
-    private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[SCALES + 2][]);
+    static final int PACKED_COLUMNS = 12;
+    static final int TILE = 13;
+
+    private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[TILE + 1][]);
     private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[14]);
     private static final long ALIGNMENT = 64;
 
