@@ -13,6 +13,7 @@ import io.aegis.kernels.QuantizedWeight;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Columns of half bytes with scales, eight to a word. With its upper bit turned over a half byte is the weight in two's
@@ -56,7 +57,6 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public void one(Interleaved x, int row, long j, int wide, float[] sums) {
-        float[] spread = scales.spread(j, wide, 2);
         long last = j + wide - 1;
         float[] v = x.rows()[row];
         one(
@@ -65,9 +65,11 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
                 codes,
                 offset + j * stride,
                 offset + last * stride,
-                spread,
-                scales.spread(),
-                scales.shift(),
+                scales.ofColumns(j, wide, 2),
+                scales.stride(),
+                scales.up(),
+                scales.down(),
+                scales.lanes(),
                 sums);
         for (int c = 0; c < wide; c++) {
             sums[c] += rest(x, v, j + c);
@@ -82,7 +84,9 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             long i1,
             float[] scales,
             int ofColumn,
-            int shift,
+            int up,
+            int down,
+            VectorShuffle<Float> lanes,
             float[] sums) {
         FloatVector s0 = FloatVector.broadcast(F, 0f);
         FloatVector s1 = s0;
@@ -115,9 +119,9 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             v = FloatVector.fromArray(F, x, 8 * N * g + 7 * N);
             q0 = v.fma((FloatVector) w0.and(TOP).convertShape(I2F, F, 0), q0);
             q1 = v.fma((FloatVector) w1.and(TOP).convertShape(I2F, F, 0), q1);
-            int at = N * (g >> shift);
-            s0 = p0.add(q0).fma(FloatVector.fromArray(F, scales, at), s0);
-            s1 = p1.add(q1).fma(FloatVector.fromArray(F, scales, at + ofColumn), s1);
+            int at = (g << up) >> down;
+            s0 = p0.add(q0).fma(FloatVector.fromArray(F, scales, at).rearrange(lanes), s0);
+            s1 = p1.add(q1).fma(FloatVector.fromArray(F, scales, at + ofColumn).rearrange(lanes), s1);
         }
         sums[0] = Lanes.sum(s0);
         sums[1] = Lanes.sum(s1);
@@ -125,12 +129,23 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public void four(Interleaved x, int[] rows, long j, int wide, float[] sums) {
-        float[] spread = scales.spread(j, 1, 1);
         float[] x0 = x.rows()[rows[0]];
         float[] x1 = x.rows()[rows[1]];
         float[] x2 = x.rows()[rows[2]];
         float[] x3 = x.rows()[rows[3]];
-        four(x0, x1, x2, x3, x.whole() / (PARTS * N), codes, offset + j * stride, spread, scales.shift(), sums);
+        four(
+                x0,
+                x1,
+                x2,
+                x3,
+                x.whole() / (PARTS * N),
+                codes,
+                offset + j * stride,
+                scales.ofColumns(j, 1, 1),
+                scales.up(),
+                scales.down(),
+                scales.lanes(),
+                sums);
         for (int r = 0; r < 4; r++) {
             sums[r] += rest(x, x.rows()[rows[r]], j);
         }
@@ -145,7 +160,9 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             MemorySegment w,
             long at,
             float[] scales,
-            int shift,
+            int up,
+            int down,
+            VectorShuffle<Float> lanes,
             float[] sums) {
         FloatVector s0 = FloatVector.broadcast(F, 0f);
         FloatVector s1 = s0;
@@ -194,7 +211,7 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             q1 = u.fma(FloatVector.fromArray(F, x1, 8 * N * g + 7 * N), q1);
             q2 = u.fma(FloatVector.fromArray(F, x2, 8 * N * g + 7 * N), q2);
             q3 = u.fma(FloatVector.fromArray(F, x3, 8 * N * g + 7 * N), q3);
-            FloatVector scale = FloatVector.fromArray(F, scales, N * (g >> shift));
+            FloatVector scale = FloatVector.fromArray(F, scales, (g << up) >> down).rearrange(lanes);
             s0 = p0.add(q0).fma(scale, s0);
             s1 = p1.add(q1).fma(scale, s1);
             s2 = p2.add(q2).fma(scale, s2);

@@ -12,6 +12,7 @@ import io.aegis.kernels.QuantizedWeight;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Columns of signed bytes with scales, four to a word. A byte is moved to the top of its word, where it keeps its sign, what
@@ -44,7 +45,7 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public int ofOne() {
-        return 4;
+        return 2;
     }
 
     @Override
@@ -54,92 +55,82 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public void one(Interleaved x, int row, long j, int wide, float[] sums) {
-        float[] spread = scales.spread(j, wide, 4);
-        long[] at = new long[4];
-        for (int c = 0; c < 4; c++) {
-            // Columns that are missing at the end repeat the last.
-            long column = j + Math.min(c, wide - 1);
-            at[c] = offset + column * stride;
-        }
+        long last = j + wide - 1;
         float[] v = x.rows()[row];
         one(
                 v,
                 x.whole() / (PARTS * N),
                 codes,
-                at[0],
-                at[1],
-                at[2],
-                at[3],
-                spread,
-                scales.spread(),
-                scales.shift(),
+                offset + j * stride,
+                offset + last * stride,
+                scales.ofColumns(j, wide, 2),
+                scales.stride(),
+                scales.up(),
+                scales.down(),
+                scales.lanes(),
                 sums);
         for (int c = 0; c < wide; c++) {
             sums[c] += rest(x, v, j + c);
         }
     }
 
+    /** Two columns: of four the compiler takes all words apart before it multiplies, and has no room for them. */
     private static void one(
             float[] x,
             int blocks,
             MemorySegment w,
             long i0,
             long i1,
-            long i2,
-            long i3,
             float[] scales,
             int ofColumn,
-            int shift,
+            int up,
+            int down,
+            VectorShuffle<Float> lanes,
             float[] sums) {
         FloatVector s0 = FloatVector.broadcast(F, 0f);
         FloatVector s1 = s0;
-        FloatVector s2 = s0;
-        FloatVector s3 = s0;
         for (int g = 0; g < blocks; g++) {
             IntVector w0 = IntVector.fromMemorySegment(I, w, i0 + 4L * N * g, LITTLE_ENDIAN);
             IntVector w1 = IntVector.fromMemorySegment(I, w, i1 + 4L * N * g, LITTLE_ENDIAN);
-            IntVector w2 = IntVector.fromMemorySegment(I, w, i2 + 4L * N * g, LITTLE_ENDIAN);
-            IntVector w3 = IntVector.fromMemorySegment(I, w, i3 + 4L * N * g, LITTLE_ENDIAN);
             FloatVector v = FloatVector.fromArray(F, x, 4 * N * g);
             FloatVector p0 = v.mul(w0.lanewise(LSHL, 24).convertShape(I2F, F, 0));
             FloatVector p1 = v.mul(w1.lanewise(LSHL, 24).convertShape(I2F, F, 0));
-            FloatVector p2 = v.mul(w2.lanewise(LSHL, 24).convertShape(I2F, F, 0));
-            FloatVector p3 = v.mul(w3.lanewise(LSHL, 24).convertShape(I2F, F, 0));
             v = FloatVector.fromArray(F, x, 4 * N * g + N);
             p0 = v.fma((FloatVector) w0.lanewise(LSHL, 16).and(TOP).convertShape(I2F, F, 0), p0);
             p1 = v.fma((FloatVector) w1.lanewise(LSHL, 16).and(TOP).convertShape(I2F, F, 0), p1);
-            p2 = v.fma((FloatVector) w2.lanewise(LSHL, 16).and(TOP).convertShape(I2F, F, 0), p2);
-            p3 = v.fma((FloatVector) w3.lanewise(LSHL, 16).and(TOP).convertShape(I2F, F, 0), p3);
             v = FloatVector.fromArray(F, x, 4 * N * g + 2 * N);
             p0 = v.fma((FloatVector) w0.lanewise(LSHL, 8).and(TOP).convertShape(I2F, F, 0), p0);
             p1 = v.fma((FloatVector) w1.lanewise(LSHL, 8).and(TOP).convertShape(I2F, F, 0), p1);
-            p2 = v.fma((FloatVector) w2.lanewise(LSHL, 8).and(TOP).convertShape(I2F, F, 0), p2);
-            p3 = v.fma((FloatVector) w3.lanewise(LSHL, 8).and(TOP).convertShape(I2F, F, 0), p3);
             v = FloatVector.fromArray(F, x, 4 * N * g + 3 * N);
             p0 = v.fma((FloatVector) w0.and(TOP).convertShape(I2F, F, 0), p0);
             p1 = v.fma((FloatVector) w1.and(TOP).convertShape(I2F, F, 0), p1);
-            p2 = v.fma((FloatVector) w2.and(TOP).convertShape(I2F, F, 0), p2);
-            p3 = v.fma((FloatVector) w3.and(TOP).convertShape(I2F, F, 0), p3);
-            int at = N * (g >> shift);
-            s0 = p0.fma(FloatVector.fromArray(F, scales, at), s0);
-            s1 = p1.fma(FloatVector.fromArray(F, scales, at + ofColumn), s1);
-            s2 = p2.fma(FloatVector.fromArray(F, scales, at + 2 * ofColumn), s2);
-            s3 = p3.fma(FloatVector.fromArray(F, scales, at + 3 * ofColumn), s3);
+            int at = (g << up) >> down;
+            s0 = p0.fma(FloatVector.fromArray(F, scales, at).rearrange(lanes), s0);
+            s1 = p1.fma(FloatVector.fromArray(F, scales, at + ofColumn).rearrange(lanes), s1);
         }
         sums[0] = Lanes.sum(s0);
         sums[1] = Lanes.sum(s1);
-        sums[2] = Lanes.sum(s2);
-        sums[3] = Lanes.sum(s3);
     }
 
     @Override
     public void four(Interleaved x, int[] rows, long j, int wide, float[] sums) {
-        float[] spread = scales.spread(j, 1, 1);
         float[] x0 = x.rows()[rows[0]];
         float[] x1 = x.rows()[rows[1]];
         float[] x2 = x.rows()[rows[2]];
         float[] x3 = x.rows()[rows[3]];
-        four(x0, x1, x2, x3, x.whole() / (PARTS * N), codes, offset + j * stride, spread, scales.shift(), sums);
+        four(
+                x0,
+                x1,
+                x2,
+                x3,
+                x.whole() / (PARTS * N),
+                codes,
+                offset + j * stride,
+                scales.ofColumns(j, 1, 1),
+                scales.up(),
+                scales.down(),
+                scales.lanes(),
+                sums);
         for (int r = 0; r < 4; r++) {
             sums[r] += rest(x, x.rows()[rows[r]], j);
         }
@@ -154,7 +145,9 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             MemorySegment w,
             long at,
             float[] scales,
-            int shift,
+            int up,
+            int down,
+            VectorShuffle<Float> lanes,
             float[] sums) {
         FloatVector s0 = FloatVector.broadcast(F, 0f);
         FloatVector s1 = s0;
@@ -182,7 +175,7 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             p1 = q.fma(FloatVector.fromArray(F, x1, 4 * N * g + 3 * N), p1);
             p2 = q.fma(FloatVector.fromArray(F, x2, 4 * N * g + 3 * N), p2);
             p3 = q.fma(FloatVector.fromArray(F, x3, 4 * N * g + 3 * N), p3);
-            FloatVector scale = FloatVector.fromArray(F, scales, N * (g >> shift));
+            FloatVector scale = FloatVector.fromArray(F, scales, (g << up) >> down).rearrange(lanes);
             s0 = p0.fma(scale, s0);
             s1 = p1.fma(scale, s1);
             s2 = p2.fma(scale, s2);

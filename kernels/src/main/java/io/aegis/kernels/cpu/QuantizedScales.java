@@ -1,23 +1,26 @@
 package io.aegis.kernels.cpu;
 
-import static io.aegis.kernels.cpu.Lanes.F;
 import static io.aegis.kernels.cpu.Lanes.N;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import io.aegis.kernels.QuantizedWeight;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
- * Scales of quantised columns as the loops over blocks read them: vectors, each for {@code 2^shift} blocks, so that a block
- * may be part of a group or hold several, whatever the width of a vector.
+ * Scales of quantised columns as the loops over blocks read them, whether a block is part of a group or holds several: a
+ * vector is loaded from the first scale of block g on, at {@code (g << up) >> down}, and {@code lanes} hands its scales to
+ * the words that they are for.
  *
  * @param memory float32 [columns, groups]
  * @param offset of the first, in elements
  * @param groups of a column
- * @param lanes how many of a vector are of one group
- * @param shift logarithm of the blocks of a group, 0 where a block has more than one
+ * @param up logarithm of the groups of a block, where it has several
+ * @param down logarithm of the blocks of a group, where it has several
+ * @param lanes for each lane of a block's vectors, which of the block's groups it belongs to
  */
-record QuantizedScales(MemorySegment memory, long offset, int groups, int lanes, int shift) {
+record QuantizedScales(
+        MemorySegment memory, long offset, int groups, int up, int down, VectorShuffle<Float> lanes) {
     /** Of weights of which a word has {@code parts}. */
     static QuantizedScales of(QuantizedWeight w, int parts) {
         int words = w.group() / parts;
@@ -25,27 +28,23 @@ record QuantizedScales(MemorySegment memory, long offset, int groups, int lanes,
                 w.scales().buffer().memory(),
                 w.scales().offset(),
                 Math.toIntExact(w.scales().size(1)),
-                Math.min(N, words),
-                Integer.numberOfTrailingZeros(Math.max(1, words / N)));
+                Integer.numberOfTrailingZeros(Math.max(1, N / words)),
+                Integer.numberOfTrailingZeros(Math.max(1, words / N)),
+                VectorShuffle.fromOp(Lanes.F, lane -> lane / Math.min(N, words)));
     }
 
-    /** Floats that a column's vectors take. */
-    int spread() {
-        return groups * lanes;
+    /** Floats from a column's scales to the next one's in {@link #ofColumns}: a vector may begin at the last. */
+    int stride() {
+        return groups + N;
     }
 
     /** Those of a few columns, one behind the other, in an array of this thread. */
-    float[] spread(long column, int wide, int most) {
-        float[] to = Scratch.array(Scratch.SCALES, most * spread() + N);
-        float[] from = Scratch.array(Scratch.SCALES + 1, groups);
+    float[] ofColumns(long column, int wide, int most) {
+        float[] to = Scratch.array(Scratch.SCALES, most * stride());
         for (int c = 0; c < most; c++) {
             // Columns that are missing at the end repeat the last.
             long first = offset + (column + Math.min(c, wide - 1)) * groups;
-            Lanes.toArray(memory, first, from, groups);
-            int at = c * spread();
-            for (int g = 0; g < groups; g++) {
-                FloatVector.broadcast(F, from[g]).intoArray(to, at + g * lanes);
-            }
+            MemorySegment.copy(memory, JAVA_FLOAT_UNALIGNED, first << 2, to, c * stride(), groups);
         }
         return to;
     }
