@@ -166,7 +166,7 @@ final class CpuConvolution implements Convolution {
         View dweight = taps(dkernel, false);
         if (CpuDepthwise.fits(x, dweight, geometry, dy)) {
             CpuDepthwise.backwardWeight(x, dy, geometry, dweight);
-        } else if (fits(x, dweight, geometry, dy) && DirectConvolution.fits(x, dweight, geometry, dy)) {
+        } else if (fits(x, dweight, geometry, dy) && DirectConvolution.fitsTogether(x, dweight, geometry, dy)) {
             DirectConvolutionWeight.backwardWeight(x, dy, geometry, dweight);
         } else if (fits(x, dweight, geometry, dy)) {
             backwardPatches(x, dy, geometry, dweight);

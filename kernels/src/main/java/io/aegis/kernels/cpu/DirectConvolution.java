@@ -14,7 +14,8 @@ import jdk.incubator.vector.FloatVector;
  *     dx[p, c]    = sum over t, o of dy[p - t, o] w[o, t, c]                 the same sum, the kernel turned around
  * </pre>
  *
- * Pictures are first copied into a {@link Frame} of zeros, so that no loop asks where it is. A tile is 4 places by 2 vectors
+ * Pictures are first copied into a {@link Frame} of zeros, so that no loop asks where it is, and weights into the order
+ * they are read in; both into arrays, where the compiler checks bounds once a loop. A tile is 4 places by 2 vectors
  * of channels, or by 1 at the end, and stays in registers: 8 multiply-adds for 6 loads. The gradient of the weights is
  * {@link DirectConvolutionWeight}.
  */
@@ -24,11 +25,13 @@ final class DirectConvolution {
     /** Weights of more elements are left to a product of matrices, which goes over them in blocks. */
     private static final long MOST_WEIGHTS = 1 << 18;
 
+    /** Elements of pictures within their borders: what an array on the heap may take. */
+    private static final long MOST_FRAMED = 1 << 24;
+
     /** Multiply-adds of a task, at least. */
     static final long GRAIN = 1 << 20;
 
-    private static final int TURNED = 3;
-    private static final int START = 4;
+    private static final int PAIR = 2 * Lanes.N;
 
     private DirectConvolution() {}
 
@@ -42,83 +45,98 @@ final class DirectConvolution {
                 && weight.size(0) % Lanes.N == 0
                 && weight.size(1) % Lanes.N == 0
                 && y.size(2) >= TILE
-                && x.size(2) >= TILE;
+                && x.size(2) >= TILE
+                && framed(x, weight) <= MOST_FRAMED
+                && framed(y, weight) <= MOST_FRAMED;
+    }
+
+    /** As {@link #fits}, for the gradient of the weights, which frames all pictures at once. */
+    static boolean fitsTogether(View x, View weight, Geometry geometry, View dy) {
+        return fits(x, weight, geometry, dy)
+                && x.size(0) * Math.max(framed(x, weight), framed(dy, weight)) <= MOST_FRAMED;
+    }
+
+    /** Elements of one picture within the widest border. */
+    private static long framed(View x, View weight) {
+        long border = 2 * (weight.size(2) - 1);
+        return (x.size(1) + border) * (x.size(2) + border) * x.size(3);
     }
 
     static void forward(View x, View weight, View bias, Geometry geometry, View y) {
-        long o = weight.size(0);
-        long rows = weight.elements() / o;
+        int out = (int) weight.size(0);
+        int rows = (int) weight.elements() / out;
         MemorySegment w = weight.buffer().memory();
-        MemorySegment turned = Scratch.floats(TURNED, weight.elements());
-        for (long k = 0; k < o; k++) {
-            for (long r = 0; r < rows; r++) {
-                Lanes.set(turned, r * o + k, Lanes.get(w, weight.offset() + k * rows + r));
+        float[] packed = Scratch.array(Scratch.WEIGHTS, rows * out);
+        for (int k = 0; k < out; k++) {
+            int width = blockWidth(k, out);
+            int to = k / PAIR * PAIR * rows + k % PAIR;
+            long from = weight.offset() + (long) k * rows;
+            for (int r = 0; r < rows; r++) {
+                packed[to + r * width] = Lanes.get(w, from + r);
             }
         }
-        Kernel kernel = new Kernel(turned, 0, weight, o, false);
-        slide(x, kernel, bias, geometry.padding(), y);
+        slide(x, packed, (int) weight.size(2), bias, geometry.padding(), y);
     }
 
     static void backwardInput(View dy, View weight, Geometry geometry, View dx) {
+        int in = (int) weight.size(0);
+        int out = (int) weight.size(1);
+        int taps = (int) (weight.elements() / in / out);
         MemorySegment w = weight.buffer().memory();
-        Kernel kernel = new Kernel(w, weight.offset(), weight, weight.elements() / weight.size(0), true);
-        slide(dy, kernel, null, (int) weight.size(2) - 1 - geometry.padding(), dx);
+        float[] packed = Scratch.array(Scratch.WEIGHTS, taps * in * out);
+        for (int k = 0; k < out; k += PAIR) {
+            int width = blockWidth(k, out);
+            for (int tap = 0; tap < taps; tap++) {
+                int to = k * taps * in + tap * in * width;
+                long from = weight.offset() + (long) (taps - 1 - tap) * out + k;
+                for (int r = 0; r < in; r++) {
+                    for (int v = 0; v < width; v += Lanes.N) {
+                        Lanes.load(w, from + (long) r * taps * out + v).intoArray(packed, to + r * width + v);
+                    }
+                }
+            }
+        }
+        slide(dy, packed, (int) weight.size(2), null, (int) weight.size(2) - 1 - geometry.padding(), dx);
     }
 
-    /** Weights as rows of channels that come out, a row a tap and channel that goes in. */
-    private static final class Kernel {
-        final MemorySegment memory;
-        final long offset;
-        final int kh;
-        final int kw;
-        final long byTap;
-        final long byRow;
-        final boolean flipped;
-
-        Kernel(MemorySegment memory, long offset, View weight, long byRow, boolean flipped) {
-            this.memory = memory;
-            this.offset = offset;
-            kh = (int) weight.size(2);
-            kw = (int) weight.size(3);
-            this.byRow = byRow;
-            this.flipped = flipped;
-            byTap = flipped ? weight.size(1) : weight.size(1) * byRow;
-        }
-
-        long tap(int u, int v) {
-            return offset + (flipped ? (kh - 1 - u) * kw + kw - 1 - v : u * kw + v) * byTap;
-        }
+    /** Two vectors, or one at the end. */
+    static int blockWidth(int channel, int channels) {
+        return Math.min(PAIR, channels - channel / PAIR * PAIR);
     }
 
-    private static void slide(View x, Kernel kernel, View bias, int padding, View y) {
+    /**
+     * @param w blocks of channels that come out, one behind the other; in each a row for each tap and channel that goes in
+     * @param side of the kernel
+     */
+    private static void slide(View x, float[] w, int side, View bias, int padding, View y) {
         int channels = (int) x.size(3);
         int out = (int) y.size(3);
         int height = (int) y.size(1);
         int width = (int) y.size(2);
+        int run = side * channels;
         Frame frame = new Frame(x, padding);
-        long line = frame.line();
-        long work = (long) height * width * kernel.kh * kernel.kw * channels * out;
+        int line = frame.width() * channels;
+        long work = (long) height * width * side * run * out;
         MemorySegment into = y.buffer().memory();
-        MemorySegment start = Scratch.floats(START, out);
-        if (bias == null) {
-            Patches.clear(start, 0, out);
-        } else {
-            MemorySegment.copy(bias.buffer().memory(), bias.offset() << 2, start, 0, (long) out << 2);
+        float[] start = new float[out];
+        if (bias != null) {
+            Lanes.toArray(bias.buffer().memory(), bias.offset(), start, out);
         }
         Workers.grains(x.size(0), Math.ceilDiv(GRAIN, work), (first, last) -> {
-            MemorySegment framed = Scratch.floats(Frame.SLOT, frame.elements());
+            float[] framed = Scratch.array(Scratch.FRAME, frame.places() * channels);
             for (long b = first; b < last; b++) {
-                frame.fill(b, framed, 0);
-                for (int k = 0; k < out; k += 2 * Lanes.N) {
+                frame.fill(b, framed);
+                for (int k = 0; k < out; k += PAIR) {
+                    int q = k * side * run;
                     for (int i = 0; i < height; i++) {
                         for (int j = 0; j < width; j += TILE) {
                             int at = Math.min(j, width - TILE); // the last tile of a line may repeat some places
-                            long from = i * line + (long) at * channels;
+                            int from = i * line + at * channels;
                             long to = y.offset() + b * y.stride(0) + i * y.stride(1) + (long) at * out + k;
                             if (k + Lanes.N < out) {
-                                two(framed, from, line, channels, kernel, start, k, into, to, out);
+                                two(framed, from, line, channels, w, q, side, run, start, k, into, to, out);
                             } else {
-                                one(framed, from, line, channels, kernel, start, k, into, to, out);
+                                one(framed, from, line, channels, w, q, side, run, start, k, into, to, out);
                             }
                         }
                     }
@@ -127,49 +145,50 @@ final class DirectConvolution {
         });
     }
 
-    /** 4 places, 2 vectors of channels from k on. */
+    /** 4 places, 2 vectors of channels from k on; a line of taps is one run of x and of w. */
     private static void two(
-            MemorySegment x,
-            long from,
-            long line,
+            float[] x,
+            int from,
+            int line,
             int channels,
-            Kernel kernel,
-            MemorySegment start,
+            float[] w,
+            int weight,
+            int side,
+            int run,
+            float[] start,
             int k,
             MemorySegment y,
             long to,
             int out) {
-        FloatVector a0 = Lanes.load(start, k);
-        FloatVector b0 = Lanes.load(start, k + Lanes.N);
+        FloatVector a0 = FloatVector.fromArray(Lanes.F, start, k);
+        FloatVector b0 = FloatVector.fromArray(Lanes.F, start, k + Lanes.N);
         FloatVector a1 = a0;
         FloatVector b1 = b0;
         FloatVector a2 = a0;
         FloatVector b2 = b0;
         FloatVector a3 = a0;
         FloatVector b3 = b0;
-        MemorySegment w = kernel.memory;
-        long byRow = kernel.byRow;
-        for (int u = 0; u < kernel.kh; u++) {
-            for (int v = 0; v < kernel.kw; v++) {
-                long p = from + u * line + (long) v * channels;
-                long q = kernel.tap(u, v) + k;
-                for (int r = 0; r < channels; r++) {
-                    FloatVector s = Lanes.load(w, q);
-                    FloatVector t = Lanes.load(w, q + Lanes.N);
-                    FloatVector x0 = Lanes.broadcast(Lanes.get(x, p + r));
-                    a0 = x0.fma(s, a0);
-                    b0 = x0.fma(t, b0);
-                    FloatVector x1 = Lanes.broadcast(Lanes.get(x, p + channels + r));
-                    a1 = x1.fma(s, a1);
-                    b1 = x1.fma(t, b1);
-                    FloatVector x2 = Lanes.broadcast(Lanes.get(x, p + 2L * channels + r));
-                    a2 = x2.fma(s, a2);
-                    b2 = x2.fma(t, b2);
-                    FloatVector x3 = Lanes.broadcast(Lanes.get(x, p + 3L * channels + r));
-                    a3 = x3.fma(s, a3);
-                    b3 = x3.fma(t, b3);
-                    q += byRow;
-                }
+        for (int u = 0; u < side; u++) {
+            int p0 = from + u * line;
+            int p1 = p0 + channels;
+            int p2 = p1 + channels;
+            int p3 = p2 + channels;
+            int q = weight + u * run * PAIR;
+            for (int r = 0; r < run; r++) {
+                FloatVector s = FloatVector.fromArray(Lanes.F, w, q + r * PAIR);
+                FloatVector t = FloatVector.fromArray(Lanes.F, w, q + r * PAIR + Lanes.N);
+                FloatVector x0 = Lanes.broadcast(x[p0 + r]);
+                a0 = x0.fma(s, a0);
+                b0 = x0.fma(t, b0);
+                FloatVector x1 = Lanes.broadcast(x[p1 + r]);
+                a1 = x1.fma(s, a1);
+                b1 = x1.fma(t, b1);
+                FloatVector x2 = Lanes.broadcast(x[p2 + r]);
+                a2 = x2.fma(s, a2);
+                b2 = x2.fma(t, b2);
+                FloatVector x3 = Lanes.broadcast(x[p3 + r]);
+                a3 = x3.fma(s, a3);
+                b3 = x3.fma(t, b3);
             }
         }
         Lanes.store(a0, y, to);
@@ -184,34 +203,35 @@ final class DirectConvolution {
 
     /** 4 places, 1 vector of channels from k on. */
     private static void one(
-            MemorySegment x,
-            long from,
-            long line,
+            float[] x,
+            int from,
+            int line,
             int channels,
-            Kernel kernel,
-            MemorySegment start,
+            float[] w,
+            int weight,
+            int side,
+            int run,
+            float[] start,
             int k,
             MemorySegment y,
             long to,
             int out) {
-        FloatVector a0 = Lanes.load(start, k);
+        FloatVector a0 = FloatVector.fromArray(Lanes.F, start, k);
         FloatVector a1 = a0;
         FloatVector a2 = a0;
         FloatVector a3 = a0;
-        MemorySegment w = kernel.memory;
-        long byRow = kernel.byRow;
-        for (int u = 0; u < kernel.kh; u++) {
-            for (int v = 0; v < kernel.kw; v++) {
-                long p = from + u * line + (long) v * channels;
-                long q = kernel.tap(u, v) + k;
-                for (int r = 0; r < channels; r++) {
-                    FloatVector s = Lanes.load(w, q);
-                    a0 = Lanes.broadcast(Lanes.get(x, p + r)).fma(s, a0);
-                    a1 = Lanes.broadcast(Lanes.get(x, p + channels + r)).fma(s, a1);
-                    a2 = Lanes.broadcast(Lanes.get(x, p + 2L * channels + r)).fma(s, a2);
-                    a3 = Lanes.broadcast(Lanes.get(x, p + 3L * channels + r)).fma(s, a3);
-                    q += byRow;
-                }
+        for (int u = 0; u < side; u++) {
+            int p0 = from + u * line;
+            int p1 = p0 + channels;
+            int p2 = p1 + channels;
+            int p3 = p2 + channels;
+            int q = weight + u * run * Lanes.N;
+            for (int r = 0; r < run; r++) {
+                FloatVector s = FloatVector.fromArray(Lanes.F, w, q + r * Lanes.N);
+                a0 = Lanes.broadcast(x[p0 + r]).fma(s, a0);
+                a1 = Lanes.broadcast(x[p1 + r]).fma(s, a1);
+                a2 = Lanes.broadcast(x[p2 + r]).fma(s, a2);
+                a3 = Lanes.broadcast(x[p3 + r]).fma(s, a3);
             }
         }
         Lanes.store(a0, y, to);

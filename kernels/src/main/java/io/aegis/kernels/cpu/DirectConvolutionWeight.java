@@ -3,6 +3,7 @@ package io.aegis.kernels.cpu;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -16,6 +17,8 @@ import jdk.incubator.vector.FloatVector;
  * go by.
  */
 final class DirectConvolutionWeight {
+    private static final int PAIR = 2 * Lanes.N;
+
     private DirectConvolutionWeight() {}
 
     /** Into {@code dweight}, whose memory is [O, kh, kw, C]; each of its places is one task's alone. */
@@ -24,13 +27,15 @@ final class DirectConvolutionWeight {
         int out = (int) dy.size(3);
         int kw = (int) dweight.size(3);
         int taps = (int) dweight.size(2) * kw;
-        Frame frames = new Frame(x, geometry.padding());
-        long line = frames.line();
-        long frame = frames.elements();
-        MemorySegment framed = Scratch.floats(Frame.SLOT, x.size(0) * frame);
-        for (long b = 0; b < x.size(0); b++) {
-            frames.fill(b, framed, b * frame);
-        }
+        Frame frame = new Frame(x, geometry.padding());
+        int pictures = (int) x.size(0);
+        int places = frame.places();
+        float[] framed = blocks(frame, pictures, channels);
+        // The gradient's lines are as long as the frame's, zeros behind: the places of a picture are one run in both.
+        int lines = (int) dy.size(1);
+        int rows = lines * frame.width();
+        float[] gradients = quadruples(dy, frame.width());
+        int run = rows - frame.width() + (int) dy.size(2);
         MemorySegment dw = dweight.buffer().memory();
         long work = dy.elements() / out * DirectConvolution.TILE * channels;
         Workers.grains(
@@ -40,27 +45,73 @@ final class DirectConvolutionWeight {
                     for (long task = first; task < last; task++) {
                         int tap = (int) (task % taps);
                         int o = (int) (task / taps) * DirectConvolution.TILE;
-                        long from = tap / kw * line + (long) (tap % kw) * channels;
+                        int shift = tap / kw * frame.width() + tap % kw;
+                        int d = o * pictures * rows;
                         long to = dweight.offset() + ((long) o * taps + tap) * channels;
-                        for (int c = 0; c < channels; c += 2 * Lanes.N) {
-                            boolean single = c + Lanes.N == channels;
-                            if (single) {
-                                placesOfOne(framed, from + c, line, frame, dy, o, dw, to + c, taps, channels);
+                        for (int c = 0; c < channels; c += PAIR) {
+                            int p = c * pictures * places;
+                            if (c + Lanes.N == channels) {
+                                ofOne(
+                                        framed, p, shift, places, gradients, d, rows, run, pictures, dw, to + c, taps,
+                                        channels);
                             } else {
-                                placesOfTwo(framed, from + c, line, frame, dy, o, dw, to + c, taps, channels);
+                                ofTwo(
+                                        framed, p, shift, places, gradients, d, rows, run, pictures, dw, to + c, taps,
+                                        channels);
                             }
                         }
                     }
                 });
     }
 
-    private static void placesOfTwo(
-            MemorySegment x,
-            long from,
-            long line,
-            long frame,
-            View gradient,
-            int o,
+    /** Blocks of two vectors of channels, or one at the end, each of all pictures within their borders. */
+    private static float[] blocks(Frame frame, int pictures, int channels) {
+        int places = frame.places();
+        int size = pictures * places * channels;
+        float[] framed = Scratch.array(Scratch.FRAME, size);
+        Arrays.fill(framed, 0, size, 0);
+        for (int c = 0; c < channels; c += PAIR) {
+            int width = DirectConvolution.blockWidth(c, channels);
+            for (int b = 0; b < pictures; b++) {
+                frame.fillBlock(b, c, width, framed, (c * pictures + b * width) * places);
+            }
+        }
+        return framed;
+    }
+
+    /** Four channels at a time, each of all places: [O / 4, B, H, width, 4], zeros behind each line. */
+    private static float[] quadruples(View dy, int width) {
+        int out = (int) dy.size(3);
+        int inner = (int) dy.size(2);
+        int lines = (int) (dy.size(0) * dy.size(1));
+        int tile = DirectConvolution.TILE;
+        float[] to = Scratch.array(Scratch.GRADIENTS, lines * width * out);
+        MemorySegment from = dy.buffer().memory();
+        for (int line = 0; line < lines; line++) {
+            for (int o = 0; o < out; o += tile) {
+                int at = (o * lines + line * tile) * width;
+                long place = dy.offset() + (long) line * inner * out + o;
+                for (int j = 0; j < inner; j++) {
+                    for (int i = 0; i < tile; i++) {
+                        to[at + j * tile + i] = Lanes.get(from, place + (long) j * out + i);
+                    }
+                }
+                Arrays.fill(to, at + inner * tile, at + width * tile, 0);
+            }
+        }
+        return to;
+    }
+
+    private static void ofTwo(
+            float[] x,
+            int block,
+            int shift,
+            int places,
+            float[] dy,
+            int from,
+            int rows,
+            int run,
+            int pictures,
             MemorySegment dw,
             long to,
             int taps,
@@ -73,31 +124,24 @@ final class DirectConvolutionWeight {
         FloatVector b2 = Lanes.broadcast(0);
         FloatVector a3 = Lanes.broadcast(0);
         FloatVector b3 = Lanes.broadcast(0);
-        MemorySegment dy = gradient.buffer().memory();
-        int height = (int) gradient.size(1);
-        int width = (int) gradient.size(2);
-        int lines = (int) gradient.size(0) * height;
-        int out = (int) gradient.size(3);
-        long d = gradient.offset() + o;
-        for (int i = 0; i < lines; i++) {
-            long p = from + i / height * frame + i % height * line;
-            for (int j = 0; j < width; j++) {
-                FloatVector s = Lanes.load(x, p);
-                FloatVector t = Lanes.load(x, p + Lanes.N);
-                FloatVector d0 = Lanes.broadcast(Lanes.get(dy, d));
+        for (int b = 0; b < pictures; b++) {
+            int p = block + (b * places + shift) * PAIR;
+            int d = from + b * rows * DirectConvolution.TILE;
+            for (int r = 0; r < run; r++) {
+                FloatVector s = FloatVector.fromArray(Lanes.F, x, p + r * PAIR);
+                FloatVector t = FloatVector.fromArray(Lanes.F, x, p + r * PAIR + Lanes.N);
+                FloatVector d0 = Lanes.broadcast(dy[d + r * 4]);
                 a0 = d0.fma(s, a0);
                 b0 = d0.fma(t, b0);
-                FloatVector d1 = Lanes.broadcast(Lanes.get(dy, d + 1));
+                FloatVector d1 = Lanes.broadcast(dy[d + r * 4 + 1]);
                 a1 = d1.fma(s, a1);
                 b1 = d1.fma(t, b1);
-                FloatVector d2 = Lanes.broadcast(Lanes.get(dy, d + 2));
+                FloatVector d2 = Lanes.broadcast(dy[d + r * 4 + 2]);
                 a2 = d2.fma(s, a2);
                 b2 = d2.fma(t, b2);
-                FloatVector d3 = Lanes.broadcast(Lanes.get(dy, d + 3));
+                FloatVector d3 = Lanes.broadcast(dy[d + r * 4 + 3]);
                 a3 = d3.fma(s, a3);
                 b3 = d3.fma(t, b3);
-                p += channels;
-                d += out;
             }
         }
         long byOut = (long) taps * channels;
@@ -111,13 +155,16 @@ final class DirectConvolutionWeight {
         Lanes.store(b3, dw, to + 3 * byOut + Lanes.N);
     }
 
-    private static void placesOfOne(
-            MemorySegment x,
-            long from,
-            long line,
-            long frame,
-            View gradient,
-            int o,
+    private static void ofOne(
+            float[] x,
+            int block,
+            int shift,
+            int places,
+            float[] dy,
+            int from,
+            int rows,
+            int run,
+            int pictures,
             MemorySegment dw,
             long to,
             int taps,
@@ -126,22 +173,15 @@ final class DirectConvolutionWeight {
         FloatVector a1 = Lanes.broadcast(0);
         FloatVector a2 = Lanes.broadcast(0);
         FloatVector a3 = Lanes.broadcast(0);
-        MemorySegment dy = gradient.buffer().memory();
-        int height = (int) gradient.size(1);
-        int width = (int) gradient.size(2);
-        int lines = (int) gradient.size(0) * height;
-        int out = (int) gradient.size(3);
-        long d = gradient.offset() + o;
-        for (int i = 0; i < lines; i++) {
-            long p = from + i / height * frame + i % height * line;
-            for (int j = 0; j < width; j++) {
-                FloatVector s = Lanes.load(x, p);
-                a0 = Lanes.broadcast(Lanes.get(dy, d)).fma(s, a0);
-                a1 = Lanes.broadcast(Lanes.get(dy, d + 1)).fma(s, a1);
-                a2 = Lanes.broadcast(Lanes.get(dy, d + 2)).fma(s, a2);
-                a3 = Lanes.broadcast(Lanes.get(dy, d + 3)).fma(s, a3);
-                p += channels;
-                d += out;
+        for (int b = 0; b < pictures; b++) {
+            int p = block + (b * places + shift) * Lanes.N;
+            int d = from + b * rows * DirectConvolution.TILE;
+            for (int r = 0; r < run; r++) {
+                FloatVector s = FloatVector.fromArray(Lanes.F, x, p + r * Lanes.N);
+                a0 = Lanes.broadcast(dy[d + r * 4]).fma(s, a0);
+                a1 = Lanes.broadcast(dy[d + r * 4 + 1]).fma(s, a1);
+                a2 = Lanes.broadcast(dy[d + r * 4 + 2]).fma(s, a2);
+                a3 = Lanes.broadcast(dy[d + r * 4 + 3]).fma(s, a3);
             }
         }
         long byOut = (long) taps * channels;

@@ -24,8 +24,13 @@ final class Scratch {
 
     static final int PACKED_COLUMNS = 12;
     static final int TILE = 13;
+    /** Of arrays: what {@link DirectConvolution} works on. */
+    static final int FRAME = 14;
 
-    private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[TILE + 1][]);
+    static final int WEIGHTS = 15;
+    static final int GRADIENTS = 16;
+
+    private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[GRADIENTS + 1][]);
     private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[14]);
     private static final long ALIGNMENT = 64;
 
