@@ -16,10 +16,20 @@ final class Hopper {
 
     /** Whether a device has what they need, and they were asked for. */
     static boolean isAskedFor(Cuda cuda) {
-        boolean able = cuda.properties().major() == MAJOR
-                && cuda.engine() instanceof DriverEngine driver
-                && driver.hasTensorMaps();
-        return able && Boolean.getBoolean(PROPERTY);
+        return problem(cuda) == null;
+    }
+
+    /** Why they are not taken; null when they are. */
+    static String problem(Cuda cuda) {
+        Engine.Properties device = cuda.properties();
+        if (device.major() != MAJOR || !(cuda.engine() instanceof DriverEngine driver)) {
+            return "for compute capability 9.0, and " + cuda.engine().name() + " has " + device.major() + "."
+                    + device.minor();
+        }
+        if (!driver.hasTensorMaps()) {
+            return "the driver knows no maps of tensors: 12.0 or newer is needed";
+        }
+        return Boolean.getBoolean(PROPERTY) ? null : "not asked for by -D" + PROPERTY + "=true";
     }
 
     /** Whether an architecture may ask for a variant: all of them for what is not among these kernels. */

@@ -64,7 +64,7 @@ struct Args {
     float scale;
 };
 
-// Whatever blocks share.
+// What the warps of a block meet at.
 struct Bars {
     Bar q_full, q_empty;
     Bar k_full[STAGES], k_empty[STAGES];
@@ -196,8 +196,8 @@ DEVICE void clear(const Args& a, u8* shared, Bars& bars) {
     }
 }
 
-// What a thread has of its warp's 16 queries: rows lane / 4 and 8 further.
-struct Rows64 {
+// A thread's share of its warp's 16 queries: of rows lane / 4 and 8 further.
+struct Share {
     float o[DIM / 2];
     float max[2], sum[2];
     u32 p[KEYS / STEP][4];
@@ -212,7 +212,7 @@ DEVICE void scores(float (&s)[KEYS / 2], Descriptor q, Descriptor k) {
     }
     group_commit();
 }
-DEVICE void add_values(Rows64& w, Descriptor v) {
+DEVICE void add_values(Share& w, Descriptor v) {
     hold(w.o);
     hold(w.p);
     group_begin();
@@ -241,7 +241,7 @@ DEVICE void hide(float (&s)[KEYS / 2], const Args& a, const Place& p, int tile, 
 }
 
 // P of scores, in their place; and what O is to be multiplied by.
-DEVICE void soften(float (&s)[KEYS / 2], Rows64& w, float c, float (&shrink)[2]) {
+DEVICE void soften(float (&s)[KEYS / 2], Share& w, float c, float (&shrink)[2]) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         float top = s[2 * half];
@@ -267,7 +267,7 @@ DEVICE void soften(float (&s)[KEYS / 2], Rows64& w, float c, float (&shrink)[2])
 }
 
 // P rounded, as a factor; and O multiplied by what its rows shrink by.
-DEVICE void round_and_shrink(Rows64& w, const float (&s)[KEYS / 2], const float (&shrink)[2]) {
+DEVICE void round_and_shrink(Share& w, const float (&s)[KEYS / 2], const float (&shrink)[2]) {
     if (votes(shrink[0] != 1 || shrink[1] != 1)) {
 #pragma unroll
         for (int i = 0; i < DIM / 2; i++) w.o[i] *= shrink[i / 2 % 2];
@@ -279,7 +279,7 @@ DEVICE void round_and_shrink(Rows64& w, const float (&s)[KEYS / 2], const float 
     }
 }
 
-DEVICE void store(const Args& a, const Place& p, int row, const Rows64& w) {
+DEVICE void store(const Args& a, const Place& p, int row, const Share& w) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         float sum = w.sum[half];
@@ -315,7 +315,7 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
     for (int round = 0, tile; (tile = tile_of(round)) < a.tiles * a.heads_in_all; round++) {
         Place p = locate(a, tile);
         int shown = a.causal ? p.shown + side * ROWS : p.shown;
-        Rows64 w;
+        Share w;
         float s[KEYS / 2], shrink[2];
 #pragma unroll
         for (int i = 0; i < DIM / 2; i++) w.o[i] = 0;
