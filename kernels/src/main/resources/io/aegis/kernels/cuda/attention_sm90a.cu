@@ -7,7 +7,7 @@
 //           behind the last, are outside of the map and so zero.
 // Blocks    one a multiprocessor, each computing tile after tile: see locate().
 // Tile      128 queries x 128 keys. A third consumer (192 queries) would leave each 160 registers a thread, and at DIM 64, the
-//           narrowest, they need 165; besides, 197 tokens would take 384 rows instead of 256, and 577 768 instead of 640.
+//           narrowest, they need 166; besides, 197 tokens would take 384 rows instead of 256, and 577 768 instead of 640.
 // Maths     S = Q K^T: products of 64 x 128 x 16 from shared memory, DIM / 16 of them. P = 2^(c (S - m)), c = scale log2(e), m a row's
 //           maximum, which may lag behind by LAG in the exponent (attention.cu). O += P V: products of 64 x DIM x 16, P from
 //           registers: sums of S, rounded in pairs, are the factor as it is wanted. At last O / l, LSE = scale m + log l.
@@ -20,7 +20,7 @@
 // Shared    Q, 256 DIM bytes; STAGES stages of K and of V, 256 DIM bytes each: 112, 140, 168, 160 KB. Slabs of 64, 16, 32, 64 columns:
 //           the widest that divide DIM, so that one product goes over all columns of V.
 // Roles     warpgroup 0: thread 0 fetches, warp 1 clears (below); 40 registers a thread, of which they need 34. Warpgroups 1 and 2
-//           consume: 64 queries each; 232 registers, of which they need 165, 174, 182, 200: DIM / 2 sums of O, 64 of S, 32 of P.
+//           consume: 64 queries each; 232 registers, of which they need 166, 175, 185, 197: DIM / 2 sums of O, 64 of S, 32 of P.
 // Barriers  q_full, k_full[s], v_full[s]: bytes have come. q_empty, k_empty[s], v_empty[s]: each of the eight warps that consume has
 //           done with them. K and V have stages apart: the next K is awaited before this V. The first K of the next
 //           tile of queries comes while the last products of this one run.
@@ -301,12 +301,17 @@ DEVICE void leave(Bar& b) {
     if (lane() == 0) bar_arrive(b);
 }
 
+// Both barriers: the bytes that came are the copy engine's, and only the rows that were cleared are a thread's.
+DEVICE void values_there(const Args& a, Bars& bars, const Ring& v) {
+    bar_wait(bars.v_full[v.stage], v.parity);
+    if (a.seen) bar_wait(bars.v_clear[v.stage], v.parity);
+}
+
 DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
     int side = warp() / 4 - 1;
     Descriptor queries = tile_descriptor(shared + side * ROWS * WIDTH, 0, 8 * WIDTH, WIDTH);
     Descriptor keys = tile_descriptor(keys_at(shared, 0), 0, 8 * WIDTH, WIDTH);
     Descriptor values = tile_descriptor(values_at(shared, 0), SLAB_OF_K, 8 * WIDTH, WIDTH);
-    Bar* v_there = a.seen ? bars.v_clear : bars.v_full;
     float c = a.scale * LOG2_E;
     Ring k = {0, 0}, v = {0, 0};
     u32 parity = 0;
@@ -342,7 +347,7 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
                 bar_wait(bars.k_full[k.stage], k.parity);
                 barrier_of(TURN + side, CONSUMERS * WARPGROUP);
                 scores(s, queries, keys + descriptor_bytes(2 * (int)k.stage * TILE_BYTES));
-                bar_wait(v_there[v.stage], v.parity);
+                values_there(a, bars, v);
                 add_values(w, values + descriptor_bytes(2 * (int)v.stage * TILE_BYTES));
                 barrier_pass(TURN + (side ^ 1), CONSUMERS * WARPGROUP);
                 group_wait<1>();
@@ -361,7 +366,7 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
                 round_and_shrink(w, s, shrink);
             }
             leave(bars.q_empty);
-            bar_wait(v_there[v.stage], v.parity);
+            values_there(a, bars, v);
             add_values(w, values + descriptor_bytes(2 * (int)v.stage * TILE_BYTES));
             group_wait<0>();
             hold(w.o);
