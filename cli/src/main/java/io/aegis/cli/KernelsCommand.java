@@ -2,6 +2,7 @@ package io.aegis.cli;
 
 import io.aegis.kernels.cuda.CubinBuild;
 import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.KernelSource;
 import io.aegis.kernels.cuda.KernelTable;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -9,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,10 +18,12 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The GPU's kernels: what each needs, or all of them compiled ahead. */
+/** The GPU's kernels: what each needs, how one is made, or all of them compiled ahead. */
 @Command(
         name = "kernels",
-        description = "Prints what every kernel of the GPU needs on each architecture, or compiles all of them ahead.",
+        description =
+                "Prints what every kernel of the GPU needs on each architecture, explains one, or compiles all of them"
+                        + " ahead.",
         mixinStandardHelpOptions = true)
 final class KernelsCommand implements Callable<Integer> {
     @Option(
@@ -28,6 +32,14 @@ final class KernelsCommand implements Callable<Integer> {
             paramLabel = "ARCH",
             description = "only these architectures, such as sm_90a, in the table")
     List<String> architectures = List.of();
+
+    @Option(
+            names = "--explain",
+            paramLabel = "NAME",
+            description =
+                    "the design of a kernel as its file states it, its rows of the table, and what was measured of it; a"
+                            + " kernel's name or a file's")
+    String explain;
 
     @Option(
             names = "--build",
@@ -52,16 +64,54 @@ final class KernelsCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         PrintWriter print = spec.commandLine().getOut();
-        if (build.isEmpty()) {
-            table(print);
-        } else {
+        if (!build.isEmpty()) {
             build(print);
+        } else if (explain != null) {
+            explain(print);
+        } else {
+            table(print);
         }
         print.flush();
         return 0;
     }
 
-    private void table(PrintWriter print) {
+    private void explain(PrintWriter print) {
+        KernelTable table = wanted();
+        List<KernelTable.Row> rows = table.rows().stream()
+                .filter(r -> r.entry().equals(explain)
+                        || r.file().equals(explain)
+                        || r.file().equals(explain + ".cu"))
+                .toList();
+        if (rows.isEmpty()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--explain " + explain + ": there are "
+                            + table.rows().stream()
+                                    .map(KernelTable.Row::entry)
+                                    .distinct()
+                                    .sorted()
+                                    .collect(Collectors.joining(", ")));
+        }
+        for (String file : rows.stream().map(KernelTable.Row::file).distinct().toList()) {
+            List<KernelTable.Row> own =
+                    rows.stream().filter(r -> r.file().equals(file)).toList();
+            print.println(KernelSource.design(file));
+            print.println();
+            print(print, own);
+            for (String entry :
+                    own.stream().map(KernelTable.Row::entry).distinct().toList()) {
+                List<Measured> figures = Measured.all().stream()
+                        .filter(m -> m.kernel().equals(entry))
+                        .toList();
+                print.println();
+                print.println(entry + ": " + (figures.isEmpty() ? "not measured" : "measured"));
+                figures.forEach(m -> print.println("  " + m));
+            }
+        }
+    }
+
+    /** The table's rows of the architectures that were asked for. */
+    private KernelTable wanted() {
         KernelTable table = KernelTable.shipped();
         List<String> known =
                 table.rows().stream().map(KernelTable.Row::arch).distinct().toList();
@@ -74,6 +124,23 @@ final class KernelsCommand implements Callable<Integer> {
         List<KernelTable.Row> rows = table.rows().stream()
                 .filter(r -> architectures.isEmpty() || architectures.contains(r.arch()))
                 .toList();
+        return new KernelTable(table.compiler(), rows);
+    }
+
+    private void table(PrintWriter print) {
+        KernelTable table = wanted();
+        print(print, table.rows());
+        print.printf(
+                "%d kernels; registers of a thread, bytes of static shared memory of a block, bytes spilled by a thread,"
+                        + " bytes of the variant's machine code, as made by %s%n",
+                table.rows().stream()
+                        .map(r -> r.file() + r.macros() + r.entry())
+                        .distinct()
+                        .count(),
+                table.compiler());
+    }
+
+    private static void print(PrintWriter print, List<KernelTable.Row> rows) {
         int file = width(rows.stream().map(KernelTable.Row::file), 4);
         int macros = width(rows.stream().map(KernelTable.Row::macros), 7);
         int entry = width(rows.stream().map(KernelTable.Row::entry), 6);
@@ -92,14 +159,6 @@ final class KernelsCommand implements Callable<Integer> {
                     r.spills(),
                     String.format(Locale.ROOT, "%,d", r.code()));
         }
-        print.printf(
-                "%d kernels; registers of a thread, bytes of static shared memory of a block, bytes spilled by a thread,"
-                        + " bytes of the variant's machine code, as made by %s%n",
-                rows.stream()
-                        .map(r -> r.file() + r.macros() + r.entry())
-                        .distinct()
-                        .count(),
-                table.compiler());
     }
 
     private static int width(Stream<String> texts, int least) {

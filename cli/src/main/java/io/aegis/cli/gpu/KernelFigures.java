@@ -46,6 +46,14 @@ final class KernelFigures {
         });
     }
 
+    /** What kernels of compute capability 9.0 alone do: the same products and attention forward. */
+    static void hopper(Kernels kernels, Consumer<Line> out) {
+        run(kernels, out, f -> {
+            f.products();
+            f.attention();
+        });
+    }
+
     /** What is bound by memory, beside the device's own copy. */
     static void memory(Kernels kernels, Consumer<Line> out) {
         run(kernels, out, f -> {

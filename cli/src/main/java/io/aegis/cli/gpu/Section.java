@@ -6,6 +6,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.RoundedKernels;
 import io.aegis.kernels.check.KernelCheck;
+import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.Precision;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -26,6 +27,9 @@ enum Section {
     PRODUCTS(Precision.BF16),
     LIBRARY(Precision.BF16),
     ATTENTION(Precision.BF16),
+    HOPPER_BF16(Precision.BF16),
+    HOPPER_F16(Precision.F16),
+    HOPPER_SPEED(Precision.BF16),
     MEMORY(Precision.BF16),
     LLAMA(Precision.BF16),
     DADM_F32(Precision.F32),
@@ -33,6 +37,8 @@ enum Section {
 
     private static final int ROUNDS = 12;
     private static final int REPEATS = 3;
+    /** Of large calls, which the plain kernels take seconds for. */
+    private static final int LARGE_ROUNDS = 4;
 
     private final Precision precision;
 
@@ -51,7 +57,16 @@ enum Section {
 
     /** Flags of its process: our own kernels are measured without the toolkit's products. */
     List<String> flags() {
-        return this == PRODUCTS ? List.of("-Daegis.cublas=none") : List.of();
+        return switch (this) {
+            case PRODUCTS -> List.of("-Daegis.cublas=none");
+            case HOPPER_BF16, HOPPER_F16, HOPPER_SPEED -> List.of("-Daegis.cublas=none", "-Daegis.cuda.hopper=true");
+            default -> List.of();
+        };
+    }
+
+    /** Whether it is about the kernels of compute capability 9.0 alone. */
+    private boolean isHopper() {
+        return flags().contains("-Daegis.cuda.hopper=true");
     }
 
     boolean readsGolden() {
@@ -65,8 +80,18 @@ enum Section {
      * @param rounds how many calls of each operation are compared; 0 for the usual number
      */
     void run(Kernels kernels, Path golden, int rounds, Consumer<Line> out) {
+        String problem = isHopper() ? CudaBackend.hopperProblem(kernels) : null;
+        if (problem != null) {
+            out.accept(Line.said(title(), "left out: " + problem));
+            return;
+        }
         switch (this) {
             case KERNELS_F32, KERNELS_BF16, KERNELS_F16 -> compare(kernels, rounds == 0 ? ROUNDS : rounds, out);
+            case HOPPER_BF16, HOPPER_F16 -> {
+                compare(kernels, rounds == 0 ? ROUNDS : rounds, out);
+                compareLarge(kernels, out);
+            }
+            case HOPPER_SPEED -> KernelFigures.hopper(kernels, out);
             case GOLDEN_F32, GOLDEN_BF16 -> verify(kernels, golden, out);
             case PRODUCTS -> KernelFigures.products(kernels, out);
             case LIBRARY -> KernelFigures.library(kernels, out);
@@ -78,13 +103,20 @@ enum Section {
     }
 
     private void compare(Kernels kernels, int rounds, Consumer<Line> out) {
-        var outcomes = KernelCheck.run(kernels, precision != Precision.F32, rounds, REPEATS, 1);
+        report("operations", KernelCheck.run(kernels, precision != Precision.F32, rounds, REPEATS, 1), out);
+    }
+
+    private void compareLarge(Kernels kernels, Consumer<Line> out) {
+        report("large operations", KernelCheck.runLarge(kernels, true, LARGE_ROUNDS, REPEATS, 1), out);
+    }
+
+    private static void report(String what, List<KernelCheck.Outcome> outcomes, Consumer<Line> out) {
         outcomes.stream()
                 .filter(o -> o.problem() != null)
                 .forEach(o -> out.accept(Line.failure(o.name(), o.problem())));
         long right = outcomes.stream().filter(o -> o.problem() == null).count();
         out.accept(Line.said(
-                "operations compared with the plain kernels",
+                what + " compared with the plain kernels",
                 right + " of " + outcomes.size() + " calls right, each made " + (REPEATS + 1)
                         + " times with the same bits"));
     }

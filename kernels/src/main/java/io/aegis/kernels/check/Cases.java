@@ -25,7 +25,7 @@ final class Cases {
     /** Derived quantities, in which nearly equal numbers are subtracted. */
     private static final double GRADIENT = 5e-5;
 
-    private static final List<Function<Draw, Case>> ALL = List.of(
+    static final List<Function<Draw, Case>> ALL = List.of(
             Cases::product,
             Cases::product,
             Cases::rows,
@@ -64,16 +64,10 @@ final class Cases {
             Cases::lookup,
             Cases::visionMasking);
 
+    /** More tiles of 128 than a GPU has multiprocessors. */
+    static final List<Function<Draw, Case>> LARGE = List.of(Cases::largeProduct, Cases::manyHeads);
+
     private Cases() {}
-
-    /** How many kinds there are. */
-    static int count() {
-        return ALL.size();
-    }
-
-    static Case draw(int kind, Draw d) {
-        return ALL.get(kind).apply(d);
-    }
 
     private static Case of(String name, View[] destinations, BiConsumer<Kernels, View[]> call) {
         return new Case(name, EXACT, EXACT, destinations, call);
@@ -89,6 +83,20 @@ final class Cases {
 
     private static DType weightType(Draw d) {
         return d.coin() ? DType.F32 : d.coin() ? DType.BF16 : DType.F16;
+    }
+
+    private static Case largeProduct(Draw d) {
+        long m = 1900 + d.below(200);
+        long n = 2900 + d.below(200);
+        View a = d.matrix(DType.F32, 1, m, d.of(40, 72, 200));
+        View b = d.matrix(d.coin() ? DType.BF16 : DType.F16, 1, a.size(2), n);
+        return of("matmul " + sizes(a) + " x " + b, to(d.destination(1, m, n)), (kernels, out) -> kernels.matmul()
+                .multiply(a, b, out[0], Matmul.Epilogue.NONE));
+    }
+
+    private static Case manyHeads(Draw d) {
+        long n = 257 + d.below(128);
+        return attention(d, "attention, many heads ", Heads.draw(d, 2, 17, 2, n, d.coin() ? n : n + d.below(200)));
     }
 
     private static Case product(Draw d) {
@@ -167,9 +175,11 @@ final class Cases {
 
     private record Heads(View q, View k, View v, Attention.Mask mask, double scale) {
         static Heads draw(Draw d, long queries, long keys) {
-            long b = d.of(1, 2);
-            long hkv = d.of(1, 2);
-            long h = hkv * d.of(1, 2, 4);
+            return draw(d, d.of(1, 2), d.of(1, 2), d.of(1, 2, 4), queries, keys);
+        }
+
+        static Heads draw(Draw d, long b, long hkv, long group, long queries, long keys) {
+            long h = hkv * group;
             long size = d.of(64, 72, 80, 96, 128, 16, 40);
             boolean causal = keys >= queries && d.coin();
             View mask = d.below(3) == 0 ? d.mask(b, keys) : null;

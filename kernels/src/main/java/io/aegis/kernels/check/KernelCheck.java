@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * Runs every operation on given kernels and on the plain ones, at random awkward sizes, into destinations that start as NaN
@@ -35,11 +36,21 @@ public final class KernelCheck {
      * @param repeats how often each call is made again for the same bits
      */
     public static List<Outcome> run(Kernels kernels, boolean rounded, int rounds, int repeats, long seed) {
+        return run(Cases.ALL, kernels, rounded, rounds, repeats, seed);
+    }
+
+    /** The same for calls that fill a GPU several times over, as kernels that walk over tiles need; the plain ones take seconds for each. */
+    public static List<Outcome> runLarge(Kernels kernels, boolean rounded, int rounds, int repeats, long seed) {
+        return run(Cases.LARGE, kernels, rounded, rounds, repeats, seed);
+    }
+
+    private static List<Outcome> run(
+            List<Function<Draw, Case>> kinds, Kernels kernels, boolean rounded, int rounds, int repeats, long seed) {
         List<Outcome> outcomes = new ArrayList<>();
-        for (int kind = 0; kind < Cases.count(); kind++) {
+        for (int kind = 0; kind < kinds.size(); kind++) {
             for (int round = 0; round < rounds; round++) {
                 try (Arena arena = Arena.ofShared()) {
-                    Case c = Cases.draw(kind, new Draw(seed + 1000L * kind + round, arena));
+                    Case c = kinds.get(kind).apply(new Draw(seed + 1000L * kind + round, arena));
                     outcomes.add(check(kernels, c, rounded ? c.rounded() : c.tolerance(), repeats));
                 }
             }

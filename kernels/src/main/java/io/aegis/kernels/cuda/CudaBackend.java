@@ -159,4 +159,12 @@ public final class CudaBackend {
     public static Kernels emulator(Precision precision) {
         return new CudaKernels(new EmulatorEngine(), new Device(Device.Kind.CUDA, 0), precision);
     }
+
+    /**
+     * Why the kernels of compute capability 9.0 alone (hopper.cuh) are not taken where they could be, one phrase; null when
+     * they are.
+     */
+    public static String hopperProblem(Kernels kernels) {
+        return kernels instanceof CudaKernels cuda ? Hopper.problem(cuda.cuda()) : "these are no kernels of a GPU";
+    }
 }

@@ -35,6 +35,8 @@ final class Driver {
 
     private static final int MAP_F16 = 6;
     private static final int MAP_BF16 = 9;
+    private static final int MAP_EXCHANGE_32 = 1;
+    private static final int MAP_EXCHANGE_64 = 2;
     private static final int MAP_EXCHANGE_128 = 3;
     private static final int MAP_PROMOTE_128 = 2;
 
@@ -442,6 +444,12 @@ final class Driver {
                     case BF16 -> MAP_BF16;
                     default -> throw new IllegalArgumentException("maps are of F16 and BF16, not of " + map.dtype());
                 };
+        int exchange =
+                switch (map.rowBytes()) {
+                    case 32 -> MAP_EXCHANGE_32;
+                    case 64 -> MAP_EXCHANGE_64;
+                    default -> MAP_EXCHANGE_128;
+                };
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment sizes = arena.allocateFrom(JAVA_LONG, map.sizes());
             MemorySegment strides = arena.allocateFrom(
@@ -463,7 +471,7 @@ final class Driver {
                     box,
                     steps,
                     0,
-                    MAP_EXCHANGE_128,
+                    exchange,
                     MAP_PROMOTE_128,
                     0));
             to.copyFrom(aligned);

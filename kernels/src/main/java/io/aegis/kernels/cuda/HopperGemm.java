@@ -6,16 +6,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/**
- * Large products of 16-bit operands on compute capability 9.0 (matmul_sm90a.cu). It was written and proved without such a
- * device at hand, in the emulator, so nothing takes it that was not told to: {@code -Daegis.cuda.hopper=true}.
- */
+/** Large products of 16-bit operands on compute capability 9.0 (matmul_sm90a.cu), where {@link Hopper} lets them be taken. */
 final class HopperGemm {
     static final String FILE = "matmul_sm90a.cu";
 
     private static final String ENTRY = "matmul_sm90a";
-    private static final String PROPERTY = "aegis.cuda.hopper";
-    private static final int MAJOR = 9;
 
     private static final int TILE_M = 128;
     private static final int TILE_N = 256;
@@ -35,10 +30,7 @@ final class HopperGemm {
 
     /** For a device that has what it needs, when it was asked for; else null. */
     static HopperGemm of(Cuda cuda) {
-        boolean able = cuda.properties().major() == MAJOR
-                && cuda.engine() instanceof DriverEngine driver
-                && driver.hasTensorMaps();
-        return able && Boolean.getBoolean(PROPERTY) ? new HopperGemm(cuda) : null;
+        return Hopper.isAskedFor(cuda) ? new HopperGemm(cuda) : null;
     }
 
     static List<Variant> variants() {

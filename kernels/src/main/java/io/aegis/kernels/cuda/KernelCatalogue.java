@@ -35,8 +35,7 @@ final class KernelCatalogue {
      * are for one architecture alone.
      */
     static boolean isAskedFor(Variant variant, String arch) {
-        boolean hopper = variant.file().equals(HopperGemm.FILE);
-        return (!hopper || arch.equals("sm_90a")) && CudaAttention.isAskedFor(variant, sharedBytes(arch));
+        return Hopper.has(variant, arch) && CudaAttention.isAskedFor(variant, sharedBytes(arch));
     }
 
     /** The most shared memory that a block can ask for (CUDA C++ Programming Guide, compute capabilities). */

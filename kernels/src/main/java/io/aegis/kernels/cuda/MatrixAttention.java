@@ -11,7 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * attention.cu and attention_backward.cu: 16-bit factors on the matrix units, heads of up to 128 columns, in blocks that fit
- * the device.
+ * the device. Forward in the way of {@link HopperAttention} where that may be taken and covers the call.
  */
 final class MatrixAttention {
     /** The widest head. */
@@ -25,11 +25,13 @@ final class MatrixAttention {
     private static final int KEYS = 64;
 
     private final Cuda cuda;
+    private final HopperAttention hopper;
     /** By type and columns, as they are first asked for. */
     private final Map<Shape, Kernels> kernels = new ConcurrentHashMap<>();
 
-    MatrixAttention(Cuda cuda) {
+    MatrixAttention(Cuda cuda, HopperAttention hopper) {
         this.cuda = cuda;
+        this.hopper = hopper;
     }
 
     private record Shape(DType type, int dim) {}
@@ -123,8 +125,6 @@ final class MatrixAttention {
     }
 
     void forward(DType type, AttentionCall call, View q, View k, View v, View out, View lse) {
-        Kernels chosen = kernels(type, call.d);
-        Forward f = chosen.forward;
         Operand queries = call.read(q, type);
         Operand keys = call.read(k, type);
         Operand values = call.read(v, type);
@@ -132,6 +132,12 @@ final class MatrixAttention {
         call.prepare();
         long seen = call.seen();
         long sums = cuda.writeOrNull(lse);
+        if (hopper != null && hopper.takes(call, queries, keys, values)) {
+            hopper.forward(call, queries, keys, values, result, lse, sums, seen);
+            return;
+        }
+        Kernels chosen = kernels(type, call.d);
+        Forward f = chosen.forward;
         Arguments a = Arguments.begin();
         queries.packRows(a);
         keys.packRows(a);

@@ -36,7 +36,10 @@ std::map<const void*, Barrier>& barriers = *new std::map<const void*, Barrier>;
 
 struct GroupProduct {
     float* d[WARP];
+    const u32* left[WARP];  // a in registers, or null,
+    u32 given[WARP][4];     // and what they held
     u64 a, b;
+    int count;  // of d, a lane; half of b's columns
     bool adds, a_across, b_across, bf16s;
     u32 group;
     const void* pc;
@@ -44,6 +47,7 @@ struct GroupProduct {
 struct Groups {
     std::vector<GroupProduct> products;
     u32 open;
+    bool begun;
 };
 Groups* const groups = new Groups[MAX_WARPS];
 
@@ -52,7 +56,10 @@ void forget_async() {
     for (int w = 0; w < warp_count; w++) {
         groups[w].products.clear();
         groups[w].open = 0;
+        groups[w].begun = false;
     }
+    proxies = false;
+    for (int t = 0; t < thread_count; t++) unfenced[t].clear();
 }
 
 Barrier& barrier_at(const void* p, const void* pc) {
@@ -61,8 +68,24 @@ Barrier& barrier_at(const void* p, const void* pc) {
     return b->second;
 }
 
-// Where an element of a tile lies: chunks of 16 bytes exchanged by the row of 128 bytes that they are in.
-u64 swizzled(u64 at) { return at ^ (at >> 7 & 7) << 4; }
+// Where an element of a tile lies: chunks of 16 bytes of a row of `width` exchanged by the 128 bytes that they are in.
+u64 swizzled(u64 at, u64 width) { return at ^ (at >> 7 & (width / 16 - 1)) << 4; }
+
+// A product or a tile is about to touch what threads may have written.
+void need_fence(u64 byte, u64 bytes, Kind kind, const void* pc) {
+    for (u64 word = byte / 4; word < (byte + bytes) / 4; word++) {
+        bool parts = cells[word].flags & IN_PARTS;
+        for (u64 i = 0; i < (parts ? 4 : 1); i++) {
+            const Cell& c = parts ? cells[CELLS + 4 * word + i] : cells[word];
+            if (!(c.flags & BY_THREAD) || c.stamp < block_start) continue;
+            begin_message();
+            add("%s ", DOES[kind]);
+            add_shared(word, i);
+            add(" [+0x%x], which thread %d wrote [+0x%x] with no proxy_fence() behind it", offset_of(pc), c.writer, c.pc);
+            leave();
+        }
+    }
+}
 
 // One more has arrived, or come: is the phase over?
 void settle(Barrier& b, const void* pc) {
@@ -97,7 +120,7 @@ void perform(const Load& l) {
                 bool inside = row[0] < m.size[1] && row[1] < m.size[2] && row[2] < m.size[3];
                 const u8* from = (const u8*)m.base + row[0] * m.stride[0] + row[1] * m.stride[1] + row[2] * m.stride[2];
                 for (u64 c = 0; c < chunks; c++) {
-                    u8* place = dynamic_memory + swizzled((u64)(to - dynamic_memory) + c * 16);
+                    u8* place = dynamic_memory + swizzled((u64)(to - dynamic_memory) + c * 16, chunks * 16);
                     for (u32 e = 0; e < 16 / m.element; e++) {
                         u32 x = (u32)l.at[0] + (u32)(c * 16 / m.element) + e;
                         if (inside && x < m.size[0]) {
@@ -115,12 +138,13 @@ void perform(const Load& l) {
     }
 }
 
-// Reads of a product: `rows` of 64 a slab at 16 columns, or, where rows lie across K, 16 of them.
+// Reads of a product: rows of a tile at 16 columns, or, where rows lie across K, 16 of them in slabs of as many elements as they hold.
 u64 element_of(u64 descriptor, bool across, u64 i, u64 k) {
     u64 start = (descriptor & 0x3fff) << 4, slabs = (descriptor >> 16 & 0x3fff) << 4, eights = (descriptor >> 32 & 0x3fff) << 4;
-    u64 at = across ? start + i / 64 * slabs + k / 8 * eights + k % 8 * 128 + i % 64 * 2
-                    : start + i / 8 * eights + i % 8 * 128 + k * 2;
-    return swizzled(at);
+    u64 exchange = descriptor >> 62, width = exchange == 1 ? 128 : exchange == 2 ? 64 : 32;
+    u64 at = across ? start + i / (width / 2) * slabs + k / 8 * eights + k % 8 * width + i % (width / 2) * 2
+                    : start + i / 8 * eights + i % 8 * width + k * 2;
+    return swizzled(at, width);
 }
 void watch_operand(u64 descriptor, bool across, u64 from, u64 count, const void* pc) {
     if (!checking) return;
@@ -129,33 +153,44 @@ void watch_operand(u64 descriptor, bool across, u64 from, u64 count, const void*
         for (u64 j = 0; j < (across ? count : 16); j += 8) {
             u64 at = across ? element_of(descriptor, true, from + j, i) : element_of(descriptor, false, from + i, j);
             if (at + 16 > dynamic_bytes) fail(pc, "a product reads at offset %llu of dynamic shared memory, launched with %llu", at, dynamic_bytes);
-            if (at != last) touch_shared(at, 16, READ, pc);
+            if (at != last) {
+                touch_shared(at, 16, READ, pc);
+                need_fence(at, 16, READ, pc);
+            }
             last = at;
         }
     }
 }
 void watch(const GroupProduct& p, int warp) {
-    watch_operand(p.a, p.a_across, 16 * (u64)(warp % 4), 16, p.pc);
-    watch_operand(p.b, p.b_across, 0, 256, p.pc);
+    if (!p.left[0]) watch_operand(p.a, p.a_across, 16 * (u64)(warp % 4), 16, p.pc);
+    watch_operand(p.b, p.b_across, 0, 2 * (u64)p.count, p.pc);
 }
 
+float widened(u16 bits, bool bf16s) { return bf16s ? to_float(bf16{bits}) : to_float(f16{bits}); }
 float read_half(u64 at, bool bf16s) {
     u16 bits;
     memcpy(&bits, dynamic_memory + at, 2);
-    return bf16s ? to_float(bf16{bits}) : to_float(f16{bits});
+    return widened(bits, bf16s);
 }
 
 void perform(const GroupProduct& p, int warp) {
     alignas(16) static float a[16][16], b[16][256], d[16][256];
     watch(p, warp);
-    for (u64 i = 0; i < 16; i++) {
+    for (int l = 0; l < WARP && p.left[0]; l++) {
+        if (memcmp(p.left[l], p.given[l], sizeof p.given[l]) != 0) fail(p.pc, "lane %d of warp %d has other values in a factor's registers, which this product still reads", l, warp);
+        for (int i = 0; i < 8; i++) {
+            a[l / 4 + 8 * (i >> 1 & 1)][2 * (l % 4) + 8 * (i >> 2) + (i & 1)] = widened((u16)(p.given[l][i / 2] >> 16 * (i & 1)), p.bf16s);
+        }
+    }
+    for (u64 i = 0; i < 16 && !p.left[0]; i++) {
         for (u64 k = 0; k < 16; k++) a[i][k] = read_half(element_of(p.a, p.a_across, 16 * (u64)(warp % 4) + i, k), p.bf16s);
     }
+    u64 columns = 2 * (u64)p.count;
     for (u64 k = 0; k < 16; k++) {
-        for (u64 j = 0; j < 256; j++) b[k][j] = read_half(element_of(p.b, p.b_across, j, k), p.bf16s);
+        for (u64 j = 0; j < columns; j++) b[k][j] = read_half(element_of(p.b, p.b_across, j, k), p.bf16s);
     }
     for (int l = 0; l < WARP; l++) {
-        for (int j = 0; j < 128; j++) {
+        for (int j = 0; j < p.count; j++) {
             float& x = d[l / 4 + 8 * (j >> 1 & 1)][8 * (j / 4) + 2 * (l % 4) + (j & 1)];
             x = p.adds ? p.d[l][j] : 0.f;
         }
@@ -163,11 +198,11 @@ void perform(const GroupProduct& p, int warp) {
     for (int i = 0; i < 16; i++) {
         for (int k = 0; k < 16; k++) {
             Four by = {a[i][k], a[i][k], a[i][k], a[i][k]};
-            for (int j = 0; j < 64; j++) ((Four*)d[i])[j] += by * ((const Four*)b[k])[j];
+            for (u64 j = 0; j < columns / 4; j++) ((Four*)d[i])[j] += by * ((const Four*)b[k])[j];
         }
     }
     for (int l = 0; l < WARP; l++) {
-        for (int j = 0; j < 128; j++) p.d[l][j] = d[l / 4 + 8 * (j >> 1 & 1)][8 * (j / 4) + 2 * (l % 4) + (j & 1)];
+        for (int j = 0; j < p.count; j++) p.d[l][j] = d[l / 4 + 8 * (j >> 1 & 1)][8 * (j / 4) + 2 * (l % 4) + (j & 1)];
     }
 }
 
@@ -177,13 +212,20 @@ void run_group_multiply(void** brought) {
         const GroupProduct& o = *(const GroupProduct*)brought[l];
         if (o.a != p.a || o.b != p.b || o.adds != p.adds) fail(p.pc, "lanes of a warp multiply different tiles, or one adds and another does not");
         p.d[l] = o.d[0];
+        p.left[l] = o.left[0];
+        memcpy(p.given[l], o.given[0], sizeof p.given[l]);
     }
     int w = current / WARP;
+    if (!groups[w].begun) fail(p.pc, "a product with no group_begin() since the last group");
     watch(p, w);
     p.group = groups[w].open;
     groups[w].products.push_back(p);
 }
-void run_group_commit(void**) { groups[current / WARP].open++; }
+void run_group_begin(void**) { groups[current / WARP].begun = true; }
+void run_group_commit(void**) {
+    groups[current / WARP].open++;
+    groups[current / WARP].begun = false;
+}
 void run_group_wait(void** brought) {
     int w = current / WARP;
     Groups& g = groups[w];
@@ -192,6 +234,7 @@ void run_group_wait(void** brought) {
     while (done < g.products.size() && g.products[done].group + open < g.open) perform(g.products[done++], w);
     g.products.erase(g.products.begin(), g.products.begin() + (long)done);
 }
+const Verb GROUP_BEGIN = {"group_begin", run_group_begin, false};
 const Verb GROUP_MULTIPLY = {"group_multiply", run_group_multiply, false};
 const Verb GROUP_COMMIT = {"group_commit", run_group_commit, false};
 const Verb GROUP_WAIT = {"group_wait", run_group_wait, false};
@@ -203,6 +246,7 @@ void bar_init(void* p, int arrivals) {
     if (!is_shared(p, 8)) fail(PC, "a barrier at %p, which is not shared memory", p);
     if (barriers.count(p) != 0) fail(PC, "bar_init of a barrier that is there already");
     if (checking) touch_shared(shared_byte(p), 8, WRITE, PC);
+    proxies = true;
     Barrier& b = barriers[p];
     b = {};
     b.arrivals = b.left = arrivals;
@@ -240,7 +284,8 @@ void tile_load(void* to, const void* map, void* p, const i32 (&at)[4]) {
     Load l = {(u8*)to, {}, {at[0], at[1], at[2], at[3]}};
     memcpy(&l.map, map, sizeof(Map));
     const Map& m = l.map;
-    if (m.box[0] * m.element != 128) fail(PC, "a tile's rows are 128 bytes, not %u", m.box[0] * m.element);
+    u32 width = m.box[0] * m.element;
+    if (width != 128 && width != 64 && width != 32) fail(PC, "a tile's rows are 128, 64 or 32 bytes, not %u", width);
     if (!is_shared(to, (u64)l.bytes()) || (u8*)to < dynamic_memory || (u8*)to >= dynamic_memory + DYNAMIC_ROOM) {
         fail(PC, "a tile of %d bytes to %p, which is not dynamic shared memory", l.bytes(), to);
     }
@@ -256,6 +301,7 @@ void tile_load(void* to, const void* map, void* p, const i32 (&at)[4]) {
                 }
             }
         }
+        need_fence(shared_byte(to), (u64)l.bytes(), COPY, PC);
         touch_shared(shared_byte(to), (u64)l.bytes(), COPY, PC);
     }
     memset(to, POISON, (size_t)l.bytes());
@@ -265,16 +311,32 @@ void tile_load(void* to, const void* map, void* p, const i32 (&at)[4]) {
     settle(b, PC);
 }
 
-u64 tile_descriptor(const void* at, int slabs, int eights) {
+u64 tile_descriptor(const void* at, int slabs, int eights, int width) {
+    if (width != 128 && width != 64 && width != 32) fail(PC, "a tile of rows of %d bytes: 128, 64 or 32", width);
     u64 offset = (u64)((const u8*)at - dynamic_memory);
     if (offset >= dynamic_bytes) fail(PC, "a descriptor of %p, which is not dynamic shared memory", at);
-    return offset >> 4 | (u64)(slabs >> 4) << 16 | (u64)(eights >> 4) << 32 | 1ull << 62;
+    return offset >> 4 | (u64)(slabs >> 4) << 16 | (u64)(eights >> 4) << 32 | (width == 128 ? 1ull : width == 64 ? 2ull : 3ull) << 62;
 }
-void group_multiply(float* d, u64 a, u64 b, bool adds, bool a_across, bool b_across, bool bf16s) {
-    GroupProduct p = {{d}, a, b, adds, a_across, b_across, bf16s, 0, PC};
+void group_begin() { together(GROUP_BEGIN, nullptr, PC); }
+void group_multiply(float* d, int count, const u32* registers, u64 a, u64 b, bool adds, bool a_across, bool b_across, bool bf16s) {
+    GroupProduct p = {{d}, {registers}, {}, a, b, count, adds, a_across, b_across, bf16s, 0, PC};
+    if (registers) memcpy(p.given[0], registers, sizeof p.given[0]);
     together(GROUP_MULTIPLY, &p, PC);
 }
 void group_commit() { together(GROUP_COMMIT, nullptr, PC); }
 void group_wait(int open) { together(GROUP_WAIT, &open, PC); }
+
+void proxy_fence() {
+    for (Cell* c : unfenced[current]) {
+        if (c->writer == current) c->flags &= (u16)~BY_THREAD;
+    }
+    unfenced[current].clear();
+}
+void barrier_pass(int id, int threads) {
+    if (id < 1 || id >= NAMED_BARRIERS || threads < WARP || threads % WARP != 0 || threads > thread_count) {
+        fail(PC, "barrier_pass(%d, %d): an id of 1 to 15 and a multiple of 32 threads, at most the block's %d", id, threads, thread_count);
+    }
+    meet(BARRIER_PASS, {id, threads}, PC);
+}
 
 }  // namespace emulator

@@ -96,7 +96,9 @@ struct Warp {
 enum { NAMED_BARRIERS = 16 };
 struct Named {
     i32 expected, arrived;
-    u32 warps;
+    u32 warps;                // that wait,
+    u32 gone;                 // that have arrived and gone on,
+    u32 gathered[MAX_WARPS];  // and what those knew
 };
 
 Fibre* const fibres = new Fibre[MAX_THREADS];
@@ -250,6 +252,7 @@ void together(const Verb& verb, void* brought, const void* pc) {
 void nothing(void**) {}
 const Verb BARRIER = {"barrier()", nothing, true};
 const Verb BARRIER_OF = {"barrier_of()", nothing, true};
+const Verb BARRIER_PASS = {"barrier_pass()", nothing, false};
 const Verb WARP_BARRIER = {"warp_barrier()", nothing, true};
 
 struct Meeting {
@@ -270,21 +273,31 @@ void meet(const Verb& verb, Meeting m, const void* pc) {
         if (n.arrived != 0 && n.expected != m.threads) {
             fail(pc, "is at barrier_of(%d, %d), but warps %08x wait there for %d threads", m.id, m.threads, n.warps, n.expected);
         }
-        warps[own].barrier = m.id;
+        if (n.gone >> own & 1) fail(pc, "is at barrier_of(%d, %d) again, which nobody has left since", m.id, m.threads);
         n.expected = m.threads;
         n.arrived += WARP;
-        n.warps |= 1u << own;
+        if (&verb == &BARRIER_PASS) {
+            n.gone |= 1u << own;
+            for (int w = 0; w < warp_count; w++) n.gathered[w] = std::max(n.gathered[w], known[own][w]);
+            n.gathered[own] = known[own][own] = ++passed;
+            warps[own].arrived = 0;
+            set_ready(own, ALL);
+        } else {
+            n.warps |= 1u << own;
+            warps[own].barrier = m.id;
+        }
         if (n.arrived == n.expected) {
+            if (n.warps == 0) fail(pc, "all of barrier_of(%d, %d) went on, and nobody waits there", m.id, m.threads);
             join(n.warps, warp_count);
             for (int w = 0; w < warp_count; w++) {
                 if (n.warps >> w & 1) {
+                    for (int v = 0; v < warp_count; v++) known[w][v] = std::max(known[w][v], n.gathered[v]);
                     warps[w].arrived = 0;
                     warps[w].barrier = -1;
                     set_ready(w, ALL);
                 }
             }
-            n.arrived = 0;
-            n.warps = 0;
+            n = {};
         }
     }
     next();

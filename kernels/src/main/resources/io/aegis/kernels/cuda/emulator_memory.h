@@ -109,7 +109,7 @@ SharedArray last_array;  // touched
 u64 static_bytes;
 bool checking;
 
-enum { BY_ATOMIC = 1, IN_FLIGHT = 2, IN_PARTS = 4 };
+enum { BY_ATOMIC = 1, IN_FLIGHT = 2, IN_PARTS = 4, BY_THREAD = 8 };  // BY_THREAD: written with no proxy_fence() behind it
 struct Cell {
     u32 stamp;
     u16 writer;
@@ -128,6 +128,8 @@ enum { SEVERAL = WARP };
 Cell* cells;
 Reader* readers;  // warp_stride a cell, as many as this launch has warps
 int warp_stride;
+bool proxies;   // this block has barriers in shared memory, so that products and tiles may be about
+std::vector<Cell*>* const unfenced = new std::vector<Cell*>[MAX_THREADS];  // what each thread wrote then
 u32 own_warps;  // mask: cells may have readers from an earlier launch of larger blocks
 
 bool prepare_shared() {
@@ -228,7 +230,8 @@ void touch(Cell& c, Reader* r, const Where& at) {
     }
     c.stamp = now();
     c.writer = (u16)current;
-    c.flags = at.kind == ATOMIC ? BY_ATOMIC : at.kind == COPY ? IN_FLIGHT : 0;
+    c.flags = at.kind == ATOMIC ? BY_ATOMIC : at.kind == COPY ? IN_FLIGHT : proxies ? BY_THREAD : 0;
+    if (c.flags == BY_THREAD) unfenced[current].push_back(&c);
     c.readers = 0;
     c.pc = offset_of(at.pc);
 }

@@ -3,8 +3,8 @@
 // inline PTX (PTX ISA, sections on mbarrier, cp.async.bulk.tensor and wgmma).
 //
 // A tile in shared memory here is of rows of 128 bytes, 64 elements, whose chunks of 16 bytes are exchanged within each eight
-// rows: chunk c of row r lies at place c ^ (r % 8). The copy engine writes it so, and a product reads it so. Tiles begin at
-// multiples of 1024 bytes.
+// rows: chunk c of row r lies at place c ^ (r % 8). Narrower rows are exchanged less: of 64 bytes c ^ (r / 2 % 4), of 32 bytes
+// c ^ (r / 4 % 2). The copy engine writes it so, and a product reads it so. Tiles begin at multiples of 1024 bytes.
 #pragma once
 #include "common.cuh"
 
@@ -50,53 +50,78 @@ DEVICE void tile_load(void* to, const TensorMap& map, Bar& b, int x, int y, int 
 }
 DEVICE void tile_announce(const TensorMap& map) { asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory"); }
 
-// A tile for a product. `groups`: bytes from eight rows to the next eight; `slabs`: bytes from one tile to its neighbour where
-// an operand is wider than 64 elements across its rows. Adding descriptor_bytes(n) steps on by n bytes.
-DEVICE Descriptor tile_descriptor(const void* at, int slabs, int groups) {
-    return (Descriptor)((shared_address(at) & 0x3ffffu) >> 4) | (Descriptor)(slabs >> 4) << 16 | (Descriptor)(groups >> 4) << 32 | 1ull << 62;
+// A tile for a product, of rows of `width` bytes. `groups`: bytes from eight rows to the next eight; `slabs`: bytes from one tile
+// to its neighbour where an operand is wider than a tile across its rows. Adding descriptor_bytes(n) steps on by n bytes.
+DEVICE Descriptor tile_descriptor(const void* at, int slabs, int groups, int width = SLAB_BYTES) {
+    Descriptor exchange = width == 128 ? 1 : width == 64 ? 2 : 3;
+    return (Descriptor)((shared_address(at) & 0x3ffffu) >> 4) | (Descriptor)(slabs >> 4) << 16 | (Descriptor)(groups >> 4) << 32 | exchange << 62;
 }
 
-// d (+)= a b of a warpgroup: a 64 x 16, b 16 x 256, both in shared memory; LEFT, RIGHT: 1 where its rows lie across K rather than along it.
-// Warp w of the warpgroup has rows 16 w to 16 w + 15 of d; lane l, g = l / 4, t = l % 4, holds in d[4 j ..]
-// (g, 8 j + 2 t), (g, 8 j + 2 t + 1), (g + 8, 8 j + 2 t), (g + 8, 8 j + 2 t + 1). d is not to be touched before group_wait.
-#define PRODUCT(type)                                                                                                \
-    asm volatile("{ .reg .pred adds; setp.ne.b32 adds, %130, 0;"                                                     \
-        " wgmma.mma_async.sync.aligned.m64n256k16.f32." type "." type " "                                            \
-        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "                                    \
-        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "                           \
-        "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "                           \
-        "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, "                           \
-        "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "                           \
-        "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "                           \
-        "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "               \
-        "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "          \
-        "%128, %129, adds, 1, 1, %131, %132; }"                                                                      \
-        :                                                                                                            \
-        "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),              \
-        "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]),        \
-        "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]),      \
-        "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]),      \
-        "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]),      \
-        "+f"(d[40]), "+f"(d[41]), "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]),      \
-        "+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]),      \
-        "+f"(d[56]), "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63]),      \
-        "+f"(d[64]), "+f"(d[65]), "+f"(d[66]), "+f"(d[67]), "+f"(d[68]), "+f"(d[69]), "+f"(d[70]), "+f"(d[71]),      \
-        "+f"(d[72]), "+f"(d[73]), "+f"(d[74]), "+f"(d[75]), "+f"(d[76]), "+f"(d[77]), "+f"(d[78]), "+f"(d[79]),      \
-        "+f"(d[80]), "+f"(d[81]), "+f"(d[82]), "+f"(d[83]), "+f"(d[84]), "+f"(d[85]), "+f"(d[86]), "+f"(d[87]),      \
-        "+f"(d[88]), "+f"(d[89]), "+f"(d[90]), "+f"(d[91]), "+f"(d[92]), "+f"(d[93]), "+f"(d[94]), "+f"(d[95]),      \
-        "+f"(d[96]), "+f"(d[97]), "+f"(d[98]), "+f"(d[99]), "+f"(d[100]), "+f"(d[101]), "+f"(d[102]), "+f"(d[103]),  \
-        "+f"(d[104]), "+f"(d[105]), "+f"(d[106]), "+f"(d[107]), "+f"(d[108]), "+f"(d[109]), "+f"(d[110]), "+f"(d[111]), \
-        "+f"(d[112]), "+f"(d[113]), "+f"(d[114]), "+f"(d[115]), "+f"(d[116]), "+f"(d[117]), "+f"(d[118]), "+f"(d[119]), \
-        "+f"(d[120]), "+f"(d[121]), "+f"(d[122]), "+f"(d[123]), "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), "+f"(d[127]) \
-        : "l"(a), "l"(b), "r"((i32)adds), "n"(LEFT), "n"(RIGHT))
-template <int LEFT, int RIGHT> DEVICE void group_multiply(float (&d)[128], Descriptor a, Descriptor b, bool adds, bf16) { PRODUCT("bf16"); }
-template <int LEFT, int RIGHT> DEVICE void group_multiply(float (&d)[128], Descriptor a, Descriptor b, bool adds, f16) { PRODUCT("f16"); }
-#undef PRODUCT
+// d (+)= a b of a warpgroup: a 64 x 16, b 16 x 2 COUNT, d of COUNT sums a thread; b in shared memory, a there too or in registers.
+// LEFT, RIGHT: 1 where an operand's rows lie across K rather than along it.
+// Warp w of the warpgroup has rows 16 w to 16 w + 15 of a and d; lane l, g = l / 4, t = l % 4, holds in d[4 j ..]
+// (g, 8 j + 2 t), (g, 8 j + 2 t + 1), (g + 8, 8 j + 2 t), (g + 8, 8 j + 2 t + 1), and of a what multiply_add says.
+// Neither d nor registers of a are to be touched before group_wait.
+#define NAMES_32 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "                            \
+    "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define NAMES_40 NAMES_32 ", %32, %33, %34, %35, %36, %37, %38, %39"
+#define NAMES_48 NAMES_40 ", %40, %41, %42, %43, %44, %45, %46, %47"
+#define NAMES_64 NAMES_48 ", %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define NAMES_128 NAMES_64 ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "       \
+    "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "                               \
+    "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "                   \
+    "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+#define SUMS_8(i)                                                                                                    \
+    "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
+#define SUMS_32 SUMS_8(0), SUMS_8(8), SUMS_8(16), SUMS_8(24)
+#define SUMS_40 SUMS_32, SUMS_8(32)
+#define SUMS_48 SUMS_40, SUMS_8(40)
+#define SUMS_64 SUMS_48, SUMS_8(48), SUMS_8(56)
+#define SUMS_128 SUMS_64, SUMS_8(64), SUMS_8(72), SUMS_8(80), SUMS_8(88), SUMS_8(96), SUMS_8(104), SUMS_8(112), SUMS_8(120)
+// i0, i1, ...: the numbers of the operands behind the sums.
+#define SHARED_PRODUCT(type, columns, count, i0, i1, i2, i3, i4)                                                     \
+    template <int LEFT, int RIGHT> DEVICE void group_multiply(float (&d)[count], Descriptor a, Descriptor b, bool adds, type) { \
+        asm volatile("{ .reg .pred adds; setp.ne.b32 adds, %" #i2 ", 0;"                                             \
+            " wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." #type "." #type " {" NAMES_##count "}, "        \
+            "%" #i0 ", %" #i1 ", adds, 1, 1, %" #i3 ", %" #i4 "; }"                                                  \
+            : SUMS_##count : "l"(a), "l"(b), "r"((i32)adds), "n"(LEFT), "n"(RIGHT));                                 \
+    }
+#define REGISTER_PRODUCT(type, columns, count, i0, i1, i2, i3, i4, i5, i6)                                           \
+    template <int RIGHT> DEVICE void group_multiply(float (&d)[count], const u32 (&a)[4], Descriptor b, bool adds, type) { \
+        asm volatile("{ .reg .pred adds; setp.ne.b32 adds, %" #i5 ", 0;"                                             \
+            " wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." #type "." #type " {" NAMES_##count "}, "        \
+            "{%" #i0 ", %" #i1 ", %" #i2 ", %" #i3 "}, %" #i4 ", adds, 1, 1, %" #i6 "; }"                            \
+            : SUMS_##count : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"((i32)adds), "n"(RIGHT));        \
+    }
+#define PRODUCTS(type)                                                                                               \
+    SHARED_PRODUCT(type, 128, 64, 64, 65, 66, 67, 68)                                                                \
+    SHARED_PRODUCT(type, 256, 128, 128, 129, 130, 131, 132)                                                          \
+    REGISTER_PRODUCT(type, 64, 32, 32, 33, 34, 35, 36, 37, 38)                                                       \
+    REGISTER_PRODUCT(type, 80, 40, 40, 41, 42, 43, 44, 45, 46)                                                       \
+    REGISTER_PRODUCT(type, 96, 48, 48, 49, 50, 51, 52, 53, 54)                                                       \
+    REGISTER_PRODUCT(type, 128, 64, 64, 65, 66, 67, 68, 69, 70)
+PRODUCTS(bf16)
+PRODUCTS(f16)
+#undef PRODUCTS
 // Before the first product of a group: what registers and shared memory held is theirs from here on.
 DEVICE void group_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void group_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 // At most N of the groups are still at work.
 template <int N> DEVICE void group_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory"); }
+// Registers that a product writes or reads: what is computed into them before this word stays before the words behind it, and
+// what is computed from them behind it stays behind the words before it. The compiler takes a product's sums for there at once.
+template <int N> DEVICE void hold(float (&d)[N]) {
+#pragma unroll
+    for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i]));
+}
+template <int N> DEVICE void hold(u32 (&a)[N][4]) {
+#pragma unroll
+    for (int i = 0; i < 4 * N; i++) asm volatile("" : "+r"(a[i / 4][i % 4]));
+}
+// What this thread wrote to shared memory before is seen by products and the copy engine behind the next barrier.
+DEVICE void proxy_fence() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+// Arrives at barrier_of(id, threads) and goes on.
+DEVICE void barrier_pass(int id, int threads) { asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
 // Registers a thread, a multiple of 8: a warpgroup gives some up, or takes what others gave. Said by all of its threads.
 template <int N> DEVICE void registers_give() { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N)); }
 template <int N> DEVICE void registers_take() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N)); }

@@ -147,6 +147,7 @@ DEVICE void consume(const Args& a, u8* shared, Bar* full, Bar* empty) {
             before = at.stage;
         }
         group_wait<0>();
+        hold(d);
         if (lane() == 0) bar_arrive(empty[before]);
         store(a, locate(a, tile), rows + warp() % 4 * 16, d);
     }

@@ -16,7 +16,14 @@ class KernelCheckTest {
     @Test
     void theProcessorsKernelsAreRight() {
         assertThat(KernelCheck.run(Backends.best(), false, 4, 1, 1))
-                .hasSize(4 * Cases.count())
+                .hasSize(4 * Cases.ALL.size())
+                .allSatisfy(o -> assertThat(o.problem()).as(o.name()).isNull());
+    }
+
+    @Test
+    void largeCallsAreRight() {
+        assertThat(KernelCheck.runLarge(Backends.best(), false, 1, 1, 1))
+                .hasSize(Cases.LARGE.size())
                 .allSatisfy(o -> assertThat(o.problem()).as(o.name()).isNull());
     }
 

@@ -17,6 +17,26 @@ class HopperChecksTest {
     private static final int SHARED = 2 * (64 + 256) * 128;
     private static final short ONE = 0x3f80;
 
+    private static final int ROUNDS = 5;
+
+    /** A tile of 64 rows, every other one cleared, by a factor of ones. */
+    private static float[] runTurns(Engine engine, int broken) {
+        long b = ones(engine, 64);
+        float[] sums = new float[2 * THREADS];
+        long out = engine.allocate((long) sums.length * Float.BYTES);
+        try {
+            Arguments arguments =
+                    Arguments.begin().map(engine, map(b, 64)).pointer(out).i32(broken);
+            engine.launch(
+                    engine.kernel(DEFECTS, "turns"), new Engine.Grid(1, 1, 1, 384, 2 * 64 * 128), arguments.packed());
+            engine.download(out, MemorySegment.ofArray(sums));
+            return sums;
+        } finally {
+            engine.free(b);
+            engine.free(out);
+        }
+    }
+
     private static float[] run(Engine engine, int broken) {
         long a = ones(engine, 64);
         long b = ones(engine, 256);
@@ -54,12 +74,12 @@ class HopperChecksTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             1 | dynamic shared memory at offset
-            2 | race: starts a copy to dynamic shared memory at offset; (defects_sm90a.cu:31), which thread; read (defects_sm90a.cu:43) with no barrier in between
-            3 | starts a copy to dynamic shared memory at offset; while the copy to it by thread 0 (defects_sm90a.cu:31) has not been waited for
-            4 | deadlock, no thread can go on:; warp 4: lanes ffffffff wait at bar_wait (defects_sm90a.cu:40)
-            5 | 40960 bytes on their way to a barrier that expects 40832 (defects_sm90a.cu:32)
-            6 | deadlock, no thread can go on:; warp 0: lanes 00000001 wait at bar_wait (defects_sm90a.cu:28)
-            7 | a tile to offset 512, which is no multiple of 1024 (defects_sm90a.cu:31)
+            2 | race: starts a copy to dynamic shared memory at offset; (defects_sm90a.cu:32), which thread; read (defects_sm90a.cu:44) with no barrier in between
+            3 | starts a copy to dynamic shared memory at offset; while the copy to it by thread 0 (defects_sm90a.cu:32) has not been waited for
+            4 | deadlock, no thread can go on:; warp 4: lanes ffffffff wait at bar_wait (defects_sm90a.cu:41)
+            5 | 40960 bytes on their way to a barrier that expects 40832 (defects_sm90a.cu:33)
+            6 | deadlock, no thread can go on:; warp 0: lanes 00000001 wait at bar_wait (defects_sm90a.cu:29)
+            7 | a tile to offset 512, which is no multiple of 1024 (defects_sm90a.cu:32)
             """)
     void aDefectIsFoundAndNamed(int broken, String words) {
         CudaTwin.engine();
@@ -67,6 +87,30 @@ class HopperChecksTest {
             Engine engine = new EmulatorEngine(true, seed, 60);
             assertThat(run(engine, 0)).as("nothing wrong").containsOnly(DEPTH);
             assertThatThrownBy(() -> run(engine, broken))
+                    .isInstanceOf(CudaException.class)
+                    .hasMessageContainingAll(words.split("; "));
+        }
+    }
+
+    /** What attention has besides: factors in registers, turns, and rows that threads clear. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            1 | has other values in a factor's registers, which this product still reads; (defects_sm90a.cu:110)
+            2 | race: starts a copy to dynamic shared memory at offset; which thread; read (defects_sm90a.cu:110) with no barrier in between
+            3 | race: ; dynamic shared memory at offset; (defects_sm90a.cu:110); with no barrier in between
+            4 | a product with no group_begin() since the last group (defects_sm90a.cu:110)
+            5 | reads dynamic shared memory at offset; (defects_sm90a.cu:110), which thread; wrote (defects_sm90a.cu:91) with no proxy_fence() behind it
+            6 | race: ; with no barrier in between
+            7 | deadlock, no thread can go on:; waits at barrier_of(2, 256), where 128 threads are (defects_sm90a.cu:106)
+            8 | is at barrier_of(; again, which nobody has left since; (defects_sm90a.cu:114)
+            9 | starts a copy to dynamic shared memory at offset 0; which thread 0 wrote (defects_sm90a.cu:79) with no proxy_fence() behind it
+            """)
+    void aDefectOfTurnsIsFoundAndNamed(int broken, String words) {
+        CudaTwin.engine();
+        for (long seed = 1; seed <= 3; seed++) {
+            Engine engine = new EmulatorEngine(true, seed, 60);
+            assertThat(runTurns(engine, 0)).as("nothing wrong").containsOnly(ROUNDS * 32);
+            assertThatThrownBy(() -> runTurns(engine, broken))
                     .isInstanceOf(CudaException.class)
                     .hasMessageContainingAll(words.split("; "));
         }

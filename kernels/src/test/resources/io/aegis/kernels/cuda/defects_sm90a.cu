@@ -1,4 +1,5 @@
-// defects_sm90a.cu: a ring of two stages, filled by one thread and multiplied by a warpgroup, with one thing wrong at a time.
+// defects_sm90a.cu: with one thing wrong at a time, a ring of two stages, filled by one thread and multiplied by a warpgroup; and
+// one of tiles of which a warp clears every other row, multiplied by two warpgroups in turns, each with a factor in registers.
 #include "hopper.cuh"
 
 enum { RIGHT, NO_WAIT, EARLY_RELEASE, NO_RELEASE_WAIT, TOO_MANY_BYTES, TOO_FEW_BYTES, NOBODY_RELEASES, BESIDE };
@@ -48,5 +49,80 @@ KERNEL(256, 1, ring, Args) {
         group_wait<0>();
         if (a.broken != EARLY_RELEASE && a.broken != NOBODY_RELEASES && lane() == 0) bar_arrive(empty[s]);
     }
+    a.out[threadIdx.x - 128] = d[0];
+}
+
+enum { FACTOR_CHANGED = 1, RELEASED_AT_WORK, WAIT_TOO_WEAK, NO_BEGIN, NO_FENCE, NOT_CLEARED, NO_TURN, TURN_TWICE, TILE_ON_A_WRITE };
+enum { TILE = 64 * 128 };
+
+struct Turns {
+    TensorMap b;
+    float* out;
+    i32 broken;
+};
+
+KERNEL(384, 1, turns, Turns) {
+    DYNAMIC_SHARED(shared);
+    SHARED(Bar, full, STAGES);
+    SHARED(Bar, clear, STAGES);
+    SHARED(Bar, empty, STAGES);
+    if (threadIdx.x == 0) {
+        for (int s = 0; s < STAGES; s++) {
+            bar_init(full[s], 1);
+            bar_init(clear[s], 1);
+            bar_init(empty[s], 8);
+        }
+        bars_made();
+    }
+    barrier();
+    if (threadIdx.x == 0) {
+        if (a.broken == TILE_ON_A_WRITE) shared[0] = 1;
+        for (int i = 0; i < ROUNDS; i++) {
+            int s = i % STAGES;
+            bar_wait(empty[s], (i / STAGES & 1) ^ 1);
+            bar_expect(full[s], TILE);
+            tile_load(shared + s * TILE, a.b, full[s], 0, 0, 0, 0);
+        }
+    }
+    if (warp() == 1) {
+        for (int i = 0; i < ROUNDS; i++) {
+            int s = i % STAGES;
+            bar_wait(full[s], i / STAGES & 1);
+            for (int k = 0; k < 128; k += 16) store16(shared + s * TILE + 256 * lane() + k, {0, 0, 0, 0});
+            if (a.broken != NO_FENCE) proxy_fence();
+            warp_barrier();
+            if (lane() == 0) bar_arrive(clear[s]);
+        }
+    }
+    if (warp() < 4) return;
+    int side = warp() / 4 - 1;
+    float d[32];
+    u32 ones[4] = {0x3f803f80, 0x3f803f80, 0x3f803f80, 0x3f803f80};
+    for (int i = 0; i < 32; i++) d[i] = 0.f;
+    if (side == 1) barrier_pass(1, 256);
+    for (int i = 0; i < ROUNDS; i++) {
+        int s = i % STAGES;
+        bar_wait(a.broken == NOT_CLEARED ? full[s] : clear[s], i / STAGES & 1);
+        barrier_of(1 + side, 256);
+        hold(d);
+        if (a.broken != NO_BEGIN) group_begin();
+        for (int k = 0; k < 4; k++) {
+            group_multiply<1>(d, ones, tile_descriptor(shared + s * TILE, 0, 1024) + descriptor_bytes(16 * 128 * k), true, bf16{});
+        }
+        group_commit();
+        if (a.broken != NO_TURN) barrier_pass(2 - side, 256);
+        if (a.broken == TURN_TWICE) barrier_pass(2 - side, 256);
+        if (a.broken == FACTOR_CHANGED) ones[1] = 0;
+        if (a.broken == RELEASED_AT_WORK && lane() == 0) bar_arrive(empty[s]);
+        if (a.broken == WAIT_TOO_WEAK) {
+            group_wait<1>();
+        } else {
+            group_wait<0>();
+        }
+        hold(d);
+        if (a.broken != RELEASED_AT_WORK && lane() == 0) bar_arrive(empty[s]);
+    }
+    group_wait<0>();
+    hold(d);
     a.out[threadIdx.x - 128] = d[0];
 }

@@ -1,0 +1,27 @@
+package io.aegis.cli.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aegis.kernels.Backends;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class SectionTest {
+    /** Figures of kernels that were not taken would be those of others. */
+    @ParameterizedTest
+    @EnumSource(
+            value = Section.class,
+            names = {"HOPPER_BF16", "HOPPER_F16", "HOPPER_SPEED"})
+    void whatADeviceHasNotIsLeftOut(Section section) {
+        List<Line> lines = new ArrayList<>();
+        section.run(Backends.scalar(), null, 1, lines::add);
+        assertThat(lines).singleElement().satisfies(l -> {
+            assertThat(l.note()).startsWith("left out: ");
+            assertThat(l.failed()).isFalse();
+            assertThat(l.value()).isNaN();
+        });
+        assertThat(section.flags()).contains("-Daegis.cuda.hopper=true", "-Daegis.cublas=none");
+    }
+}

@@ -1,0 +1,39 @@
+package io.aegis.kernels.cuda;
+
+import java.util.List;
+
+/**
+ * The kernels of compute capability 9.0 (hopper.cuh). They were written and proved without such a device at hand, in the
+ * emulator, so nothing takes them that was not told to: {@code -Daegis.cuda.hopper=true}.
+ */
+final class Hopper {
+    private static final String PROPERTY = "aegis.cuda.hopper";
+    private static final int MAJOR = 9;
+    private static final String ARCHITECTURE = "sm_90a";
+    private static final List<String> FILES = List.of(HopperGemm.FILE, HopperAttention.FILE);
+
+    private Hopper() {}
+
+    /** Whether a device has what they need, and they were asked for. */
+    static boolean isAskedFor(Cuda cuda) {
+        return problem(cuda) == null;
+    }
+
+    /** Why they are not taken; null when they are. */
+    static String problem(Cuda cuda) {
+        Engine.Properties device = cuda.properties();
+        if (device.major() != MAJOR || !(cuda.engine() instanceof DriverEngine driver)) {
+            return "for compute capability 9.0, and " + cuda.engine().name() + " has " + device.major() + "."
+                    + device.minor();
+        }
+        if (!driver.hasTensorMaps()) {
+            return "the driver knows no maps of tensors: 12.0 or newer is needed";
+        }
+        return Boolean.getBoolean(PROPERTY) ? null : "not asked for by -D" + PROPERTY + "=true";
+    }
+
+    /** Whether an architecture may ask for a variant: all of them for what is not among these kernels. */
+    static boolean has(Variant variant, String arch) {
+        return arch.equals(ARCHITECTURE) || !FILES.contains(variant.file());
+    }
+}
