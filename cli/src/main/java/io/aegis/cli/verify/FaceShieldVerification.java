@@ -137,8 +137,14 @@ final class FaceShieldVerification {
             generator.read(s.rows(0, s.prefix()), s.positions(0, s.prefix(), 0), cache, () -> false);
             double[] last = generator.readLast(
                     s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), cache, () -> false);
-            double real = forced(mode + "answer_real_ids", last, cache, s);
-            double spoof = forced(mode + "answer_spoof_ids", last, cache, s);
+            double[][] forced = TeacherForcing.logProbabilities(
+                    network.language(),
+                    cache,
+                    last,
+                    golden.longs(IO, mode + "answer_real_ids"),
+                    golden.longs(IO, mode + "answer_spoof_ids"));
+            double real = DoubleStream.of(forced[0]).sum();
+            double spoof = DoubleStream.of(forced[1]).sum();
             compare(mode + "logprob_real", new double[] {real});
             compare(mode + "logprob_spoof", new double[] {spoof});
             compare(mode + "score", new double[] {real - spoof});
@@ -152,13 +158,6 @@ final class FaceShieldVerification {
                             .getFirst()
                             .tokens());
         }
-    }
-
-    /** Log-probability of an answer; the cache is as before. */
-    private double forced(String key, double[] last, KeyValueCache cache, Sequence s) {
-        double[] each = TeacherForcing.logProbabilities(network.language(), cache, last, golden.longs(IO, key));
-        cache.truncate(s.length(), s.next());
-        return DoubleStream.of(each).sum();
     }
 
     private void training(Tensor features, long[] question) {
