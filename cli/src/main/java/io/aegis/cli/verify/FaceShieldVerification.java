@@ -151,13 +151,29 @@ final class FaceShieldVerification {
 
             int count = golden.longs(IO, mode + "generate").length;
             Generator.Start start = new Generator.Start(cache, last, new int[0], 0, piece -> {});
-            exactly(
-                    mode + "generate",
-                    generator
+            long[] ours = Arrays.stream(generator
                             .continueFrom(List.of(start), GenerationOptions.GREEDY.withMaxNewTokens(count), () -> false)
                             .getFirst()
-                            .tokens());
+                            .tokens())
+                    .asLongStream()
+                    .toArray();
+            rows.tokens(
+                    IO + ":" + mode + "generate",
+                    golden.doubles(IO, mode + "generate"),
+                    Arrays.stream(ours).asDoubleStream().toArray(),
+                    count,
+                    at -> {
+                        cache.truncate(s.length(), s.next());
+                        return lead(cache, last, golden.longs(IO, mode + "generate"), ours, at);
+                    });
         }
+    }
+
+    /** By how much token {@code at} of one answer is likelier than that of another, which begins alike. */
+    private double lead(KeyValueCache cache, double[] last, long[] reference, long[] ours, int at) {
+        double[][] each = TeacherForcing.logProbabilities(
+                network.language(), cache, last, Arrays.copyOf(ours, at + 1), Arrays.copyOf(reference, at + 1));
+        return each[0][at] - each[1][at];
     }
 
     private void training(Tensor features, long[] question) {

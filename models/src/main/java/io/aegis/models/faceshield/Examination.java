@@ -235,8 +235,7 @@ public final class Examination implements AutoCloseable {
             ids[i] = shield.prompts()
                     .answer(question, options.prompts().answers().get(i));
         }
-        double[][] forced =
-                TeacherForcing.logProbabilities(network.language(), reader.cache(), read.logits(), ids);
+        double[][] forced = TeacherForcing.logProbabilities(network.language(), reader.cache(), read.logits(), ids);
         reader.rewind(read);
         shield.requireOpen();
         return TeacherForcing.scores(forced, ids, options.scoring());
