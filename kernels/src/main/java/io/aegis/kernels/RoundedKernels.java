@@ -1,34 +1,60 @@
 package io.aegis.kernels;
 
-import java.lang.foreign.Arena;
 import java.util.List;
-import java.util.function.BiConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Other kernels as if every tensor were stored in 16 bits: each operation computes in float32 and its result is then rounded
- * to bfloat16 or half precision, and so are the operands of products, weights among them. It is what a model converted to that dtype does in other frameworks, and so the measure of
- * how much error such a run may have.
+ * to bfloat16 or half precision, and so are the parameters of products, convolutions and normalisations. It is what a model
+ * converted to that dtype does in other frameworks, and so the measure of how much error such a run may have: of PyTorch's
+ * own bfloat16 its errors are those, but for a quarter up or down (bench/NOTES.md).
+ *
+ * <p>One run is one draw. The error of one number, a loss say, is by chance anything between nothing and several times its
+ * deviation, and no bound for another run's: of two runs that round alike, the first errs by more than twice what the second
+ * does in three of ten such numbers (the ratio of two normal variables is above 2 with probability 2/pi atan(1/2) = 0.30).
+ * {@link #draws} gives runs in different units, each an honest 16-bit run of the same model; together they say how much
+ * error there may be.
  */
 public final class RoundedKernels implements Kernels {
     private final Kernels inner;
     private final DType dtype;
+    private final Rounding rounding;
+    private final Matmul matmul;
+    private final Convolution convolution;
+    private final Normalization normalization;
 
     /**
      * @param inner kernels of the host
      * @param dtype F16 or BF16
      */
     public RoundedKernels(Kernels inner, DType dtype) {
+        this(inner, dtype, 1);
+    }
+
+    private RoundedKernels(Kernels inner, DType dtype, double unit) {
         this.inner = inner;
         this.dtype = dtype;
+        rounding = new Rounding(inner.elementwise(), dtype, unit);
+        matmul = new RoundedMatmul(inner.matmul(), rounding);
+        convolution = new RoundedConvolution(inner.convolution(), rounding);
+        normalization = new RoundedNormalization(inner.normalization(), rounding);
+    }
+
+    /**
+     * Kernels that round in different units: the first to the type's own numbers, each other one to those of another grid
+     * which is as fine. Units are 2^(-k / count).
+     *
+     * @param count at least 1
+     */
+    public static List<Kernels> draws(Kernels inner, DType dtype, int count) {
+        return IntStream.range(0, count)
+                .<Kernels>mapToObj(k -> new RoundedKernels(inner, dtype, Math.pow(2, -(double) k / count)))
+                .toList();
     }
 
     @Override
     public void stored(View result) {
-        if (result.dtype() == DType.F32) {
-            try (Arena arena = Arena.ofShared()) {
-                inner.elementwise().copy(rounded(result, arena), result);
-            }
-        }
+        rounding.inPlace(result);
     }
 
     @Override
@@ -43,41 +69,12 @@ public final class RoundedKernels implements Kernels {
 
     @Override
     public Matmul matmul() {
-        Matmul plain = inner.matmul();
-        return new Matmul() {
-            @Override
-            public void multiply(View a, View b, View c, Epilogue epilogue) {
-                rounded(a, b, (x, y) -> plain.multiply(x, y, c, epilogue));
-            }
-
-            @Override
-            public void multiplyRows(View a, View b, View c, Epilogue epilogue) {
-                rounded(a, b, (x, y) -> plain.multiplyRows(x, y, c, epilogue));
-            }
-        };
+        return matmul;
     }
 
     @Override
     public QuantizedMatmul quantizedMatmul() {
         return inner.quantizedMatmul();
-    }
-
-    /** Activations are rounded already; weights are still as they were loaded. */
-    private void rounded(View a, View b, BiConsumer<View, View> product) {
-        try (Arena arena = Arena.ofShared()) {
-            product.accept(rounded(a, arena), rounded(b, arena));
-        }
-    }
-
-    private View rounded(View x, Arena arena) {
-        if (x.dtype() != DType.F32) {
-            return x;
-        }
-        View narrow = View.allocate(arena, dtype, x.shape());
-        View wide = View.allocate(arena, DType.F32, x.shape());
-        inner.elementwise().copy(x, narrow);
-        inner.elementwise().copy(narrow, wide);
-        return wide;
     }
 
     @Override
@@ -92,12 +89,12 @@ public final class RoundedKernels implements Kernels {
 
     @Override
     public Normalization normalization() {
-        return inner.normalization();
+        return normalization;
     }
 
     @Override
     public Convolution convolution() {
-        return inner.convolution();
+        return convolution;
     }
 
     @Override

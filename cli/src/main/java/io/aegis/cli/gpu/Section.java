@@ -1,10 +1,8 @@
 package io.aegis.cli.gpu;
 
 import io.aegis.cli.verify.Verification;
-import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
-import io.aegis.kernels.RoundedKernels;
 import io.aegis.kernels.check.KernelCheck;
 import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.Precision;
@@ -122,11 +120,12 @@ enum Section {
     }
 
     private void verify(Kernels kernels, Path golden, Consumer<Line> out) {
-        Kernels reference = precision == Precision.F32 ? null : new RoundedKernels(Backends.best(), precision.dtype());
+        Verification.Computing computing = precision == Precision.F32
+                ? new Verification.Computing(kernels, DType.F32)
+                : Verification.Computing.rounded(kernels, precision.dtype());
         StringWriter text = new StringWriter();
         try {
-            int exit = Verification.run(
-                    golden, new Verification.Computing(kernels, DType.F32, reference), new PrintWriter(text), false);
+            int exit = Verification.run(golden, computing, new PrintWriter(text), false);
             text.toString()
                     .lines()
                     .filter(l -> !l.isBlank() && !l.startsWith("tensor "))

@@ -3,12 +3,14 @@ package io.aegis.cli.verify;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aegis.kernels.View;
+import io.aegis.layers.Probe;
 import io.aegis.models.llama.Generation;
 import io.aegis.models.llama.GenerationOptions;
 import io.aegis.models.llama.Generator;
 import io.aegis.models.llama.KeyValueCache;
 import io.aegis.models.llama.LlamaNetwork;
 import io.aegis.models.llama.TextStream;
+import io.aegis.tensor.AttentionMask;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.io.IOException;
@@ -72,9 +74,22 @@ final class AnswerVerification {
         } finally {
             caches.forEach(KeyValueCache::close);
         }
-        rows.compare(file + ":" + prefix + "new_tokens", golden.doubles(file, prefix + "new_tokens"), tokens, 0);
+        double[] expected = golden.doubles(file, prefix + "new_tokens");
+        rows.tokens(
+                file + ":" + prefix + "new_tokens",
+                expected,
+                tokens,
+                steps,
+                at -> logits[at * vocabulary + (int) tokens[at]] - logits[at * vocabulary + (int) expected[at]]);
         if (golden.has(file, prefix + "logits")) {
-            rows.compare(file + ":" + prefix + "logits", golden.doubles(file, prefix + "logits"), logits, Rows.OUTPUT);
+            double[] all = golden.doubles(file, prefix + "logits");
+            boolean[] behind = new boolean[logits.length];
+            for (int from = 0; from < tokens.length; from += steps) {
+                int at = Arrays.mismatch(expected, from, from + steps, tokens, from, from + steps);
+                int first = at < 0 ? from + steps : from + at + 1;
+                Arrays.fill(behind, first * vocabulary, (from + steps) * vocabulary, true);
+            }
+            rows.compare(file + ":" + prefix + "logits", all, logits, Rows.OUTPUT, behind, "behind another token");
         }
     }
 
@@ -113,9 +128,25 @@ final class AnswerVerification {
                         .limit(expected.get(i).length)
                         .asDoubleStream()
                         .toArray();
-                rows.compare(ANSWERS + ":" + i, expected.get(i), ours, 0);
+                int[] prompt = prompts.get(i);
+                double[] wanted = expected.get(i);
+                rows.tokens(ANSWERS + ":" + i, wanted, ours, wanted.length, at -> {
+                    double[] logits = logitsBehind(prompt, wanted, at);
+                    return logits[(int) ours[at]] - logits[(int) wanted[at]];
+                });
             }
         }
+    }
+
+    /** Logits behind a prompt and the first tokens of an answer. */
+    private double[] logitsBehind(int[] prompt, double[] answer, int count) {
+        int[] all = Arrays.copyOf(prompt, prompt.length + count);
+        for (int i = 0; i < count; i++) {
+            all[prompt.length + i] = (int) answer[i];
+        }
+        Tensor positions = LlamaNetwork.positions(0, all.length);
+        Tensor hidden = network.hidden(network.embed(ids(all)), positions, AttentionMask.causal(), null, Probe.NONE);
+        return network.logits(hidden.slice(1, all.length - 1, all.length)).toDoubles();
     }
 
     private static double[] numbers(JsonNode list) {

@@ -137,28 +137,43 @@ final class FaceShieldVerification {
             generator.read(s.rows(0, s.prefix()), s.positions(0, s.prefix(), 0), cache, () -> false);
             double[] last = generator.readLast(
                     s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), cache, () -> false);
-            double real = forced(mode + "answer_real_ids", last, cache, s);
-            double spoof = forced(mode + "answer_spoof_ids", last, cache, s);
+            double[][] forced = TeacherForcing.logProbabilities(
+                    network.language(),
+                    cache,
+                    last,
+                    golden.longs(IO, mode + "answer_real_ids"),
+                    golden.longs(IO, mode + "answer_spoof_ids"));
+            double real = DoubleStream.of(forced[0]).sum();
+            double spoof = DoubleStream.of(forced[1]).sum();
             compare(mode + "logprob_real", new double[] {real});
             compare(mode + "logprob_spoof", new double[] {spoof});
             compare(mode + "score", new double[] {real - spoof});
 
             int count = golden.longs(IO, mode + "generate").length;
             Generator.Start start = new Generator.Start(cache, last, new int[0], 0, piece -> {});
-            exactly(
-                    mode + "generate",
-                    generator
+            long[] ours = Arrays.stream(generator
                             .continueFrom(List.of(start), GenerationOptions.GREEDY.withMaxNewTokens(count), () -> false)
                             .getFirst()
-                            .tokens());
+                            .tokens())
+                    .asLongStream()
+                    .toArray();
+            rows.tokens(
+                    IO + ":" + mode + "generate",
+                    golden.doubles(IO, mode + "generate"),
+                    Arrays.stream(ours).asDoubleStream().toArray(),
+                    count,
+                    at -> {
+                        cache.truncate(s.length(), s.next());
+                        return lead(cache, last, golden.longs(IO, mode + "generate"), ours, at);
+                    });
         }
     }
 
-    /** Log-probability of an answer; the cache is as before. */
-    private double forced(String key, double[] last, KeyValueCache cache, Sequence s) {
-        double[] each = TeacherForcing.logProbabilities(network.language(), cache, last, golden.longs(IO, key));
-        cache.truncate(s.length(), s.next());
-        return DoubleStream.of(each).sum();
+    /** By how much token {@code at} of one answer is likelier than that of another, which begins alike. */
+    private double lead(KeyValueCache cache, double[] last, long[] reference, long[] ours, int at) {
+        double[][] each = TeacherForcing.logProbabilities(
+                network.language(), cache, last, Arrays.copyOf(ours, at + 1), Arrays.copyOf(reference, at + 1));
+        return each[0][at] - each[1][at];
     }
 
     private void training(Tensor features, long[] question) {

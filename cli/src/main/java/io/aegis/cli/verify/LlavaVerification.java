@@ -152,13 +152,20 @@ final class LlavaVerification {
             long[] prompt = Arrays.stream(numbers(answer.path("prompt_single_image_token")))
                     .mapToLong(x -> (long) x)
                     .toArray();
-            double[] ours = answer(pixels.slice(0, image, image + 1), prompt, expected.length);
-            rows.compare(ANSWERS + ":" + i++, expected, ours, 0);
+            double[][] logits = answer(pixels.slice(0, image, image + 1), prompt, expected.length);
+            double[] ours = Arrays.stream(logits).mapToDouble(this::best).toArray();
+            rows.tokens(
+                    ANSWERS + ":" + i++,
+                    expected,
+                    ours,
+                    expected.length,
+                    at -> logits[at][(int) ours[at]] - logits[at][(int) expected[at]]);
         }
     }
 
-    private double[] answer(View pixels, long[] prompt, int count) {
-        double[] out = new double[count];
+    /** The logits from which each token of an answer is chosen. */
+    private double[][] answer(View pixels, long[] prompt, int count) {
+        double[][] out = new double[count][];
         try (Scope scope = Scope.open(computing.kernels());
                 KeyValueCache cache = new KeyValueCache(language.config(), prompt.length + count)) {
             Tensor projected = projector.of(features(pixels));
@@ -169,9 +176,9 @@ final class LlavaVerification {
                     x, LlamaNetwork.positions(0, splice.length()), AttentionMask.causal(), cache, Probe.NONE);
             Tensor last = hidden.slice(1, hidden.size(1) - 1, hidden.size(1));
             for (int i = 0; i < count; i++) {
-                long token = best(language.logits(last).toDoubles());
-                out[i] = token;
-                last = language.step(language.embed(Tensor.of(new long[] {token}, 1, 1)), List.of(cache));
+                out[i] = language.logits(last).toDoubles();
+                long[] token = {best(out[i])};
+                last = language.step(language.embed(Tensor.of(token, 1, 1)), List.of(cache));
             }
         }
         return out;

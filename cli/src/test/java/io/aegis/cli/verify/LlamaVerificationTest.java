@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
-import io.aegis.kernels.RoundedKernels;
 import io.aegis.kernels.View;
 import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.CudaException;
@@ -171,10 +170,12 @@ class LlamaVerificationTest {
             Assumptions.abort("the GPU's kernels are not run: " + e.getMessage());
             return;
         }
-        Kernels reference = precision == Precision.F32 ? null : new RoundedKernels(Backends.best(), precision.dtype());
+        Verification.Computing computing = precision == Precision.F32
+                ? new Verification.Computing(kernels, DType.F32)
+                : Verification.Computing.rounded(kernels, precision.dtype());
         try (AutoCloseable closing = (AutoCloseable) kernels) {
             Backends.choose(kernels);
-            Rows rows = Verification.of(folder, new Verification.Computing(kernels, DType.F32, reference));
+            Rows rows = Verification.of(folder, computing);
             assertThat(rows.exitCode()).as(table(rows)).isZero();
             assertThat(kernels.memory().liveBlocks()).isZero();
         } finally {
@@ -191,8 +192,7 @@ class LlamaVerificationTest {
             Kernels kernels = Backends.best().rounding(DType.BF16);
             assertThat(kernels).isNotSameAs(Backends.best());
             Backends.choose(kernels);
-            Kernels reference = new RoundedKernels(Backends.best(), DType.BF16);
-            Rows rows = Verification.of(folder, new Verification.Computing(kernels, DType.F32, reference));
+            Rows rows = Verification.of(folder, Verification.Computing.rounded(kernels, DType.BF16));
             assertThat(rows.exitCode()).as(table(rows)).isZero();
         } finally {
             System.clearProperty("aegis.bf16");

@@ -8,7 +8,7 @@ import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Products whose operands are rounded to bfloat16, with sums in float32: 2^-9 of relative error an operand. Weights that are
+ * Products whose operands are rounded to bfloat16, with sums in float32: up to 2^-8 of relative error an operand. Weights that are
  * bfloat16 are read as they lie; other ones are rounded a panel at a time, each once; float32 masters stay as they are. Single
  * rows, a few rows, and products too small to gain anything are computed exactly, by float32's kernels.
  */

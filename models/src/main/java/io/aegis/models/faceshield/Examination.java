@@ -230,15 +230,14 @@ public final class Examination implements AutoCloseable {
     /** Forces the canonical answers upon what was read; the cache is then as before. */
     private ForcedScores score(FaceShieldNetwork network, String question, PromptReader.Read read) {
         FaceShieldOptions options = shield.config().options();
-        double[][] forced = new double[2][];
         long[][] ids = new long[2][];
         for (int i = 0; i < 2; i++) {
             ids[i] = shield.prompts()
                     .answer(question, options.prompts().answers().get(i));
-            forced[i] = TeacherForcing.logProbabilities(network.language(), reader.cache(), read.logits(), ids[i]);
-            reader.rewind(read);
-            shield.requireOpen();
         }
+        double[][] forced = TeacherForcing.logProbabilities(network.language(), reader.cache(), read.logits(), ids);
+        reader.rewind(read);
+        shield.requireOpen();
         return TeacherForcing.scores(forced, ids, options.scoring());
     }
 

@@ -14,16 +14,35 @@ public final class TeacherForcing {
     private TeacherForcing() {}
 
     /**
-     * log P of each token of an answer behind a prompt, natural logarithm. The cache takes in the answer but for its last
-     * token.
+     * log P of each token of answers that may follow one prompt, natural logarithm. The cache is afterwards as before.
+     *
+     * <p>All answers go through products of as many rows as the longest needs. Where products of many rows are rounded and
+     * those of a few are not, answers of eight and of ten tokens would otherwise be computed in different precisions, and
+     * the errors they share would no longer cancel in the difference of their likelihoods, which is a face's score.
      *
      * @param logits behind the prompt's last token, V of them
-     * @param answer at least one token
+     * @param answers each of at least one token
+     * @return a row for each answer
      */
-    public static double[] logProbabilities(LlamaNetwork network, KeyValueCache cache, double[] logits, long[] answer) {
+    public static double[][] logProbabilities(
+            LlamaNetwork network, KeyValueCache cache, double[] logits, long[]... answers) {
+        int most = Arrays.stream(answers).mapToInt(a -> a.length).max().orElse(0);
+        long length = cache.length();
+        long next = cache.nextPosition();
+        double[][] out = new double[answers.length][];
+        for (int i = 0; i < answers.length; i++) {
+            // What is behind an answer does not change it: tokens see only those before them.
+            long[] tokens = Arrays.copyOf(answers[i], most - 1);
+            Arrays.fill(tokens, Math.min(answers[i].length, tokens.length), tokens.length, answers[i][0]);
+            out[i] = logProbabilities(logits, logits(network, cache, tokens), answers[i]);
+            cache.truncate(length, next);
+        }
+        return out;
+    }
+
+    private static double[] logProbabilities(double[] logits, double[] rows, long[] answer) {
         double[] out = new double[answer.length];
         out[0] = logProbability(logits, 0, logits.length, answer[0]);
-        double[] rows = logits(network, cache, Arrays.copyOf(answer, answer.length - 1));
         for (int i = 1; i < answer.length; i++) {
             out[i] = logProbability(rows, (i - 1) * logits.length, logits.length, answer[i]);
         }
