@@ -76,6 +76,11 @@ public final class Pool {
         free.computeIfAbsent(block.memory.byteSize(), s -> new ArrayDeque<>()).push(block);
     }
 
+    /** All that this machine or container has, in bytes, whoever uses it. */
+    public static long capacity() {
+        return LIMIT;
+    }
+
     /** Bytes handed out and not yet returned. */
     public synchronized long liveBytes() {
         return liveBytes;

@@ -2,6 +2,7 @@ package io.aegis.training.faceshield;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.aegis.training.dadm.RunCharts;
+import io.aegis.training.memory.MemoryReport;
 import io.aegis.training.metrics.Evaluation;
 import io.aegis.training.metrics.Scores;
 import io.aegis.training.metrics.Threshold;
@@ -25,7 +26,8 @@ final class FaceShieldRunReport {
             FaceShieldTrainingOptions options,
             RunState state,
             DevelopmentLog best,
-            Problems problems) {
+            Problems problems,
+            MemoryReport memory) {
         LineChart losses = losses(state);
         losses.write(run.folder().file("curves.svg"));
         Map<String, String> figures = new LinkedHashMap<>();
@@ -53,6 +55,9 @@ final class FaceShieldRunReport {
         if (!problems.isEmpty()) {
             report.heading("Left out").table(List.of("what is wrong", "sample"), problems.rows());
         }
+        report.heading("Memory")
+                .terminal(String.join("\n", memory.allowed().lines()))
+                .table(List.of("what", "how much"), memory.rows());
         report.heading("Options").table(List.of("option", "value"), asked(options));
         report.write(run.folder().file("report.html"));
     }
