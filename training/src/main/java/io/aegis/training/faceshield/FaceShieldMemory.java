@@ -24,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -42,11 +43,13 @@ final class FaceShieldMemory {
 
     private final StoredWeights stored;
     private final FaceShieldTrainingOptions options;
+    private final Workspace workspace;
     private final Rehearsal rehearsal;
 
     FaceShieldMemory(StoredWeights stored, FaceShieldTrainingOptions options, Workspace workspace) {
         this.stored = stored;
         this.options = options;
+        this.workspace = workspace;
         this.rehearsal = new Rehearsal(workspace);
     }
 
@@ -65,6 +68,8 @@ final class FaceShieldMemory {
             StepMemory step = step(network, all, size, checkpointed);
             parts.add(kept(step, size, checkpointed));
             parts.add(working(step, besides(network, size, step)));
+            written(all).ifPresent(parts::add);
+            parts.add(workspace.beside());
             return new MemoryPlan(title(size, checkpointed), parts);
         }
     }
@@ -171,6 +176,20 @@ final class FaceShieldMemory {
         return parts;
     }
 
+    /** On the host the best state is rounded to the model's type before it is written. */
+    private Optional<Part> written(List<Parameter> all) {
+        if (workspace != Workspace.PROCESSOR) {
+            return Optional.empty();
+        }
+        List<TensorInfo> sample = stored.tensors().apply("llm.norm.weight");
+        int width = (sample.isEmpty() ? StoredType.F32 : sample.getFirst().dtype()).bits() / 8;
+        long count = all.stream()
+                .filter(Parameter::isTrainable)
+                .mapToLong(p -> View.count(p.shape()))
+                .sum();
+        return Optional.of(new Part("the best state, while it is written", "", width * count));
+    }
+
     private long bytes(List<Parameter> some) {
         return some.stream()
                 .flatMap(p -> stored.of(p).stream())
@@ -220,11 +239,16 @@ final class FaceShieldMemory {
 
     private Part working(StepMemory step, long besides) {
         int lanes = options.limits().lanes();
-        String most = step.atPeak().entrySet().stream()
-                .max(Map.Entry.comparingByValue())
-                .map(e -> "at its peak mostly of " + e.getKey())
-                .orElse("");
-        return new Part(WORKING, most, lanes * (step.working() + besides));
+        long bytes = lanes * (step.working() + besides);
+        List<Part> of = step.atPeak().entrySet().stream()
+                .filter(e -> lanes * e.getValue() >= bytes / 100)
+                .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
+                .map(e -> new Part(e.getKey(), "", lanes * e.getValue()))
+                .toList();
+        // Where it is something else that holds most, of what is not known.
+        boolean known = besides == 0
+                && step.atPeak().values().stream().mapToLong(b -> b).sum() == step.working();
+        return new Part(WORKING, "of one block going back, or of the vocabulary", bytes, known ? of : List.of());
     }
 
     private String title(LessonSize size, int checkpointed) {

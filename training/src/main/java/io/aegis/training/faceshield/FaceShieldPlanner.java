@@ -87,7 +87,8 @@ final class FaceShieldPlanner {
         return choice;
     }
 
-    private String remedies() {
+    /** What would make it fit: each remedy that does alone, or else what all of them come to. */
+    String remedies() {
         Map<String, MemoryPlan> single = new LinkedHashMap<>();
         FaceShieldTrainingOptions.Limits l = options.limits();
         FaceShieldTrainingOptions all = options;

@@ -6,6 +6,7 @@ import io.aegis.layers.Parameter;
 import io.aegis.layers.Probe;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.faceshield.FaceShieldNetwork;
+import io.aegis.tensor.Pool;
 import io.aegis.training.Lanes;
 import io.aegis.training.TrainingException;
 import io.aegis.training.memory.MemoryBudget;
@@ -165,6 +166,15 @@ public final class FaceShieldTrainer {
     }
 
     private Outcome run(ProgressBar.Surroundings console) {
+        long before = Pool.host().bound(tensors(plan.plan()) + Workspace.Processor.REUSE);
+        try {
+            return learnAll(console);
+        } finally {
+            Pool.host().bound(before);
+        }
+    }
+
+    private Outcome learnAll(ProgressBar.Surroundings console) {
         try (FaceShieldStep step =
                         new FaceShieldStep(objective(), learner.trained(), learner.adam(), lanes, options.fit());
                 ProgressBar bar = new ProgressBar("", state.updates(), total, console)) {
@@ -281,10 +291,12 @@ public final class FaceShieldTrainer {
         MemoryPlan longest = new FaceShieldMemory(StoredWeights.of(learner.base()), options, Workspace.of(kernels))
                 .plan(LessonSize.of(classroom.train(), network.config()), plan.checkpointed());
         // A GPU's memory also counts copies of weights.
-        long tensors = kernels.memory() == null
-                ? longest.of(FaceShieldMemory.KEPT) + longest.of(FaceShieldMemory.WORKING)
-                : longest.total();
+        long tensors = kernels.memory() == null ? tensors(longest) : longest.total();
         return new MemoryReport(plan.plan(), longest, tensors, peak.bytes(), ResidentMemory.peak());
+    }
+
+    private static long tensors(MemoryPlan some) {
+        return some.of(FaceShieldMemory.KEPT) + some.of(FaceShieldMemory.WORKING);
     }
 
     private boolean endsEpoch(long update) {

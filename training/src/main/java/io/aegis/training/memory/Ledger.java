@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -22,6 +23,7 @@ final class Ledger implements Memory {
     private long liveBytes;
     private long peakBytes;
     private List<Block> atPeak = List.of();
+    private Set<Block> kept = Set.of();
 
     /** What was handed out, and by which kind of kernel it was written first. */
     private static final class Block {
@@ -94,10 +96,15 @@ final class Ledger implements Memory {
         }
     }
 
-    /** What there was when most was in use, by the kind of kernel that made it, in bytes. */
+    /** Says that what is there now is kept for the way back. */
+    void keep() {
+        kept = Set.copyOf(live.values());
+    }
+
+    /** What there was, besides what is kept, when most was in use: by the kind of kernel that made it, in bytes. */
     Map<String, Long> atPeak() {
         Map<String, Long> out = new TreeMap<>();
-        atPeak.forEach(block -> out.merge(block.made, block.bytes, Long::sum));
+        atPeak.stream().filter(block -> !kept.contains(block)).forEach(b -> out.merge(b.made, b.bytes, Long::sum));
         return out;
     }
 

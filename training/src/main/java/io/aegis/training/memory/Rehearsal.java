@@ -66,6 +66,7 @@ public final class Rehearsal {
                 Tape tape = Tape.record()) {
             Tensor total = loss.apply((name, value) -> seen.add(ledger.liveBytes()));
             kept = ledger.liveBytes();
+            ledger.keep();
             tape.backward(total, leaves, (leaf, gradient) -> {});
         }
         return of(seen, kept, ledger);

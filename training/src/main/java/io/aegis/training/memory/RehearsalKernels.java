@@ -53,12 +53,23 @@ final class RehearsalKernels implements Kernels {
                 Proxy.newProxyInstance(family.getClassLoader(), new Class<?>[] {family}, (self, method, arguments) -> {
                     if (arguments != null) {
                         ledger.during(workspace.of(method.getName(), arguments));
+                        String made = kind(kind, method.getName());
                         for (Object argument : arguments) {
-                            see(argument, kind);
+                            see(argument, made);
                         }
                     }
                     return nothing(method);
                 }));
+    }
+
+    private static String kind(String family, String method) {
+        return switch (method) {
+            case "dropout" -> "dropout";
+            case "siluGate", "siluGateBackward", "activate", "activateBackward" -> "activations";
+            case "binary", "addScaled", "affine" -> "sums and scales";
+            case "copy", "fill", "gather", "scatterAdd" -> "copies";
+            default -> family;
+        };
     }
 
     private void see(Object argument, String kind) {

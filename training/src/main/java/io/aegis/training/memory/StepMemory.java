@@ -9,7 +9,7 @@ import java.util.Map;
  * @param blocks kept by each block
  * @param behind kept of what follows the last block: the last norm, and the loss over the vocabulary
  * @param peak the most at once, what is kept included
- * @param atPeak what that was, by the kind of kernel that made it
+ * @param atPeak what that was besides what is kept, by the kind of kernel that made it
  */
 public record StepMemory(long before, long[] blocks, long behind, long peak, Map<String, Long> atPeak) {
     /** All that is kept for the way back. */

@@ -7,10 +7,9 @@ import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 
 /** What kernels of a device hold besides their operands while they run. */
-@FunctionalInterface
 public interface Workspace {
     /** The processor's kernels: threads have scratch memory of their own, a few megabytes whatever the model. */
-    Workspace PROCESSOR = (method, arguments) -> 0;
+    Workspace PROCESSOR = new Processor();
 
     /**
      * Bytes of one call.
@@ -19,6 +18,28 @@ public interface Workspace {
      * @param arguments of that method
      */
     long of(String method, Object[] arguments);
+
+    /** An allowance for what is there besides tensors, whatever the model. */
+    MemoryPlan.Part beside();
+
+    /** As {@link #PROCESSOR}. */
+    record Processor() implements Workspace {
+        /** Most bytes of blocks that the pool keeps for reuse while a run goes on, besides what was planned. */
+        public static final long REUSE = 512L << 20;
+
+        private static final long MACHINE = 400_000_000;
+
+        @Override
+        public long of(String method, Object[] arguments) {
+            return 0;
+        }
+
+        @Override
+        public MemoryPlan.Part beside() {
+            return new MemoryPlan.Part(
+                    "beside tensors", "allowance: virtual machine, scratch, blocks kept for reuse", MACHINE + REUSE);
+        }
+    }
 
     /** That of some kernels. */
     static Workspace of(Kernels kernels) {
@@ -50,6 +71,7 @@ public interface Workspace {
         private static final long AT_ONCE = 1L << 26;
 
         private static final long LIBRARY = 32L << 20;
+        private static final long CONTEXT = 500_000_000;
 
         @Override
         public long of(String method, Object[] arguments) {
@@ -62,6 +84,11 @@ public interface Workspace {
                 when arguments.length > 4 && arguments[4] instanceof Attention.Mask -> 4 * copied(q, precision);
                 default -> 0;
             };
+        }
+
+        @Override
+        public MemoryPlan.Part beside() {
+            return new MemoryPlan.Part("beside tensors", "allowance: the device's context and code", CONTEXT);
         }
 
         private long product(View a, View b) {

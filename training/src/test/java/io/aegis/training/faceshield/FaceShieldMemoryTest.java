@@ -209,7 +209,8 @@ class FaceShieldMemoryTest {
                 .isInstanceOf(TrainingException.class)
                 .hasMessageStartingWith("training would hold ")
                 .hasMessageContaining("more than the ")
-                .hasMessageContaining("the largest parts: kept for the way back ")
+                .hasMessageContaining("the largest parts: beside tensors ")
+                .hasMessageContaining(", kept for the way back ")
                 .hasMessageContaining("it would fit with --checkpointing (")
                 .hasMessageContaining("or with --lanes 1 (")
                 .hasMessageContaining("or with --length 496 (");
