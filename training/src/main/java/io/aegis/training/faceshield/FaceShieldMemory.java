@@ -181,13 +181,14 @@ final class FaceShieldMemory {
         if (workspace != Workspace.PROCESSOR) {
             return Optional.empty();
         }
-        List<TensorInfo> sample = stored.tensors().apply("llm.norm.weight");
-        int width = (sample.isEmpty() ? StoredType.F32 : sample.getFirst().dtype()).bits() / 8;
         long count = all.stream()
                 .filter(Parameter::isTrainable)
                 .mapToLong(p -> View.count(p.shape()))
                 .sum();
-        return Optional.of(new Part("the best state, while it is written", "", width * count));
+        return Optional.of(new Part(
+                "the best state, while it is written",
+                stored.written().toString(),
+                stored.written().bits() / 8 * count));
     }
 
     private long bytes(List<Parameter> some) {

@@ -2,6 +2,7 @@ package io.aegis.training.faceshield;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.aegis.training.dadm.RunCharts;
+import io.aegis.training.memory.MemoryPlan;
 import io.aegis.training.memory.MemoryReport;
 import io.aegis.training.metrics.Evaluation;
 import io.aegis.training.metrics.Scores;
@@ -27,7 +28,7 @@ final class FaceShieldRunReport {
             RunState state,
             DevelopmentLog best,
             Problems problems,
-            MemoryReport memory) {
+            MemoryPlan plan) {
         LineChart losses = losses(state);
         losses.write(run.folder().file("curves.svg"));
         Map<String, String> figures = new LinkedHashMap<>();
@@ -56,8 +57,9 @@ final class FaceShieldRunReport {
             report.heading("Left out").table(List.of("what is wrong", "sample"), problems.rows());
         }
         report.heading("Memory")
-                .terminal(String.join("\n", memory.allowed().lines()))
-                .table(List.of("what", "how much"), memory.rows());
+                .terminal(String.join("\n", plan.lines()))
+                .paragraph("What was counted, which is no more the same from run to run than seconds are, is in "
+                        + MemoryReport.FILE + ".");
         report.heading("Options").table(List.of("option", "value"), asked(options));
         report.write(run.folder().file("report.html"));
     }

@@ -282,7 +282,8 @@ public final class FaceShieldTrainer {
         run.writeLogs(state);
         DevelopmentLog best = state.best(options.best()).orElseThrow();
         MemoryReport memory = memory();
-        FaceShieldRunReport.write(run, options, state, best, classroom.problems(), memory);
+        memory.write(run.folder().file(MemoryReport.FILE));
+        FaceShieldRunReport.write(run, options, state, best, classroom.problems(), plan.plan());
         return new Outcome(run.best(), state.log(), state.development(), best, classroom.problems(), memory);
     }
 
@@ -292,7 +293,7 @@ public final class FaceShieldTrainer {
                 .plan(LessonSize.of(classroom.train(), network.config()), plan.checkpointed());
         // A GPU's memory also counts copies of weights.
         long tensors = kernels.memory() == null ? tensors(longest) : longest.total();
-        return new MemoryReport(plan.plan(), longest, tensors, peak.bytes(), ResidentMemory.peak());
+        return new MemoryReport(plan.plan(), Optional.of(longest), tensors, peak.bytes(), ResidentMemory.peak());
     }
 
     private static long tensors(MemoryPlan some) {

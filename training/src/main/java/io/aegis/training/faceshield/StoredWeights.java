@@ -22,18 +22,25 @@ import java.util.function.Function;
  *
  * @param config its sizes
  * @param tensors that a weight of this name is stored in, one, or codes and scales; none where it begins at random
+ * @param written the type in which what was learned is written
  */
-record StoredWeights(FaceShieldConfig config, Function<String, List<TensorInfo>> tensors) {
+record StoredWeights(FaceShieldConfig config, Function<String, List<TensorInfo>> tensors, StoredType written) {
+    /** Has the type that a model has where it is not quantised. */
+    private static final String NORM = "llm.norm.weight";
+
     /** Of what training starts from. */
     static StoredWeights of(BaseModel base) {
         Optional<Checkpoint> files = base.checkpoint().map(VisionLanguageCheckpoint::tensors);
-        return new StoredWeights(base.config(), name -> {
-            List<TensorInfo> found = new ArrayList<>();
-            for (String part : List.of(name, name + QuantizedMatrix.SCALE)) {
-                files.filter(f -> f.has(part)).ifPresent(f -> found.add(f.info(part)));
-            }
-            return found;
-        });
+        return new StoredWeights(
+                base.config(),
+                name -> {
+                    List<TensorInfo> found = new ArrayList<>();
+                    for (String part : List.of(name, name + QuantizedMatrix.SCALE)) {
+                        files.filter(f -> f.has(part)).ifPresent(f -> found.add(f.info(part)));
+                    }
+                    return found;
+                },
+                StoredType.of(base.dtype(NORM)));
     }
 
     /** Of a model that would be written with its matrices in this form. */
@@ -41,23 +48,29 @@ record StoredWeights(FaceShieldConfig config, Function<String, List<TensorInfo>>
         ConfigJson text = json.has("text_config") ? json.object("text_config") : json;
         VisionLanguageConfig sizes =
                 VisionLanguageConfig.read(json, OptionalLong.of(text.positive("vocab_size")), Optional.empty());
-        return new StoredWeights(FaceShieldConfig.of(sizes, json), form::stored);
+        return new StoredWeights(
+                FaceShieldConfig.of(sizes, json),
+                form::stored,
+                form.stored(NORM).getFirst().dtype());
     }
 
     /** The same with its frozen matrices quantised, as far as they are not yet. */
     StoredWeights inFewBits(QuantizationRecipe recipe) {
         boolean tied = config.language().tied();
-        return new StoredWeights(config, name -> {
-            List<TensorInfo> whole = tensors.apply(name);
-            if (whole.size() != 1) {
-                return whole;
-            }
-            TensorInfo one = whole.getFirst();
-            long[] shape = one.shape();
-            return recipe.of(name, shape, tied)
-                    .map(format -> recipe.named("").tensors(one.name(), format, shape[0], shape[1]))
-                    .orElse(whole);
-        });
+        return new StoredWeights(
+                config,
+                name -> {
+                    List<TensorInfo> whole = tensors.apply(name);
+                    if (whole.size() != 1) {
+                        return whole;
+                    }
+                    TensorInfo one = whole.getFirst();
+                    long[] shape = one.shape();
+                    return recipe.of(name, shape, tied)
+                            .map(format -> recipe.named("").tensors(one.name(), format, shape[0], shape[1]))
+                            .orElse(whole);
+                },
+                written);
     }
 
     /** What holds a parameter while a model learns: what learns, vectors and convolutions are float32 of their own. */

@@ -72,6 +72,16 @@ public final class Rehearsal {
         return of(seen, kept, ledger);
     }
 
+    /** What an update of several losses holds, which goes forward and back by itself: its peak, of which nothing is told apart. */
+    public StepMemory update(Runnable work) {
+        RehearsalKernels kernels = new RehearsalKernels(workspace);
+        try (Scope scope = Scope.open(kernels)) {
+            work.run();
+        }
+        Ledger ledger = kernels.memory();
+        return new StepMemory(0, new long[0], 0, ledger.peakBytes(), ledger.atPeak());
+    }
+
     /** What something holds at the most that nothing is learned from. */
     public long peak(Supplier<?> work) {
         RehearsalKernels kernels = new RehearsalKernels(workspace);
