@@ -224,14 +224,18 @@ final class FaceShieldMemory {
         List<Part> of = new ArrayList<>();
         of.add(new Part("picture and prompt", "features, projector, rows", lanes * step.before()));
         if (again > 0) {
-            of.add(new Part(again + " blocks, checkpointed", "what goes in", lanes * sum(step, 0, again)));
+            of.add(new Part(blocks(again) + ", checkpointed", "what goes in", lanes * sum(step, 0, again)));
         }
         if (again < layers) {
-            of.add(new Part((layers - again) + " blocks, whole", "", lanes * sum(step, again, layers)));
+            of.add(new Part(blocks(layers - again) + ", whole", "", lanes * sum(step, again, layers)));
         }
         of.add(new Part(
                 "behind the blocks", "norm, vocabulary's loss of " + size.answer() + " tokens", lanes * step.behind()));
         return new Part(KEPT, "", lanes * step.kept(), of);
+    }
+
+    private static String blocks(int count) {
+        return count + (count == 1 ? " block" : " blocks");
     }
 
     private static long sum(StepMemory step, int from, int to) {
