@@ -7,6 +7,7 @@ module io.aegis.training {
     exports io.aegis.training.dadm;
     exports io.aegis.training.data;
     exports io.aegis.training.faceshield;
+    exports io.aegis.training.memory;
     exports io.aegis.training.metrics;
     exports io.aegis.training.quantization;
     exports io.aegis.training.report;

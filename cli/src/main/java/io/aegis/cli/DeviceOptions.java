@@ -4,6 +4,7 @@ import io.aegis.kernels.Backends;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.Precision;
+import io.aegis.training.memory.Workspace;
 import java.lang.System.Logger.Level;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -36,6 +37,11 @@ final class DeviceOptions {
      */
     Kernels choose() {
         return choose(device, precision);
+    }
+
+    /** What the kernels that were named hold while they run, without looking whether there is such a device. */
+    Workspace workspace() {
+        return device.equals("cpu") ? Workspace.PROCESSOR : Workspace.gpu(precision.dtype());
     }
 
     static Kernels choose(String device, Precision precision) {

@@ -1,13 +1,9 @@
 package io.aegis.cli;
 
-import io.aegis.kernels.QuantizedWeight.Format;
-import io.aegis.models.checkpoint.QuantizationRecipe;
 import io.aegis.models.checkpoint.Synthesis;
-import io.aegis.weights.StoredType;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -39,24 +35,7 @@ final class SynthesizeCommand implements Callable<Integer> {
             names = "--dtype",
             description = "f16 (default), bf16 or f32; int8 or int4 for quantised matrices beside bf16",
             defaultValue = "F16")
-    Stored dtype;
-
-    /** How matrices are stored. */
-    private enum Stored {
-        F16(StoredType.F16, null),
-        BF16(StoredType.BF16, null),
-        F32(StoredType.F32, null),
-        INT8(StoredType.BF16, Format.INT8),
-        INT4(StoredType.BF16, Format.INT4);
-
-        private final StoredType rest;
-        private final Optional<QuantizationRecipe> recipe;
-
-        Stored(StoredType rest, Format format) {
-            this.rest = rest;
-            this.recipe = Optional.ofNullable(format).map(QuantizationRecipe::of);
-        }
-    }
+    StoredForm dtype;
 
     @Option(names = "--seed", description = "of the random weights (default 0)")
     long seed;
@@ -72,7 +51,7 @@ final class SynthesizeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Synthesis synthesis = new Synthesis(Synthesis.config(config), dtype.rest, dtype.recipe, seed);
+        Synthesis synthesis = dtype.of(Synthesis.config(config), seed);
         PrintWriter print = spec.commandLine().getOut();
         print.printf(
                 Locale.ROOT,

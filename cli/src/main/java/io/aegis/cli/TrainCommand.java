@@ -1,11 +1,13 @@
 package io.aegis.cli;
 
 import io.aegis.image.Augmentation;
+import io.aegis.kernels.Backends;
 import io.aegis.models.dadm.Dadm;
 import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.Modality;
 import io.aegis.training.Schedule;
 import io.aegis.training.dadm.DadmEvaluator;
+import io.aegis.training.dadm.DadmMemory;
 import io.aegis.training.dadm.DadmTrainer;
 import io.aegis.training.dadm.DadmTrainingData;
 import io.aegis.training.dadm.DadmTrainingOptions;
@@ -19,6 +21,10 @@ import io.aegis.training.data.MmdgBenchmark;
 import io.aegis.training.data.Protocol;
 import io.aegis.training.data.RandomMissing;
 import io.aegis.training.data.Split;
+import io.aegis.training.memory.Bytes;
+import io.aegis.training.memory.MemoryBudget;
+import io.aegis.training.memory.MemoryPlan;
+import io.aegis.training.memory.Workspace;
 import io.aegis.training.metrics.Evaluation;
 import io.aegis.training.metrics.Scores;
 import io.aegis.training.metrics.Threshold;
@@ -26,6 +32,7 @@ import io.aegis.training.metrics.ThresholdRule;
 import io.aegis.training.report.ProgressBar;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -116,11 +123,24 @@ final class TrainCommand implements Runnable {
         @Option(names = "--test", paramLabel = "D", split = ",", description = "its test sets")
         List<String> test;
 
-        @Option(names = "--out", required = true, paramLabel = "DIR", description = "the run folder")
+        @Option(names = "--out", paramLabel = "DIR", description = "the run folder")
         Path out;
 
         @Option(names = "--resume", description = "go on with the run in --out")
         boolean resume;
+
+        @Option(
+                names = "--plan",
+                description = "prints what training would hold in memory, and whether that fits, and does not begin;"
+                        + " neither data nor --out are needed")
+        boolean plan;
+
+        @Option(
+                names = "--memory",
+                paramLabel = "AMOUNT",
+                description = "such as 8GB: most that training may hold, on the device; what would hold more does not"
+                        + " begin. Default: all there is")
+        String memory;
 
         @Option(
                 names = "--init",
@@ -212,6 +232,13 @@ final class TrainCommand implements Runnable {
 
         @Override
         public Integer call() {
+            if (plan) {
+                print(plan());
+                return 0;
+            }
+            if (out == null) {
+                throw wrong("Missing required option: '--out=DIR'");
+            }
             computing.choose();
             Protocol lists = protocol();
             DadmTrainingData set = lists != null ? DadmTrainingData.of(lists, SampleSource.FILES) : manifest();
@@ -222,11 +249,37 @@ final class TrainCommand implements Runnable {
             PrintWriter to = spec.commandLine().getOut();
             to.printf("best model, of epoch %d: %s%n", outcome.best().epoch(), outcome.model());
             to.println(outcome.development());
+            to.println("memory: " + outcome.memory().line());
             if (lists != null && lists.test().size() > 0) {
                 to.println(test(outcome.model(), lists.test(), options));
             }
             to.flush();
             return 0;
+        }
+
+        private void print(List<String> lines) {
+            lines.forEach(spec.commandLine().getOut()::println);
+            spec.commandLine().getOut().flush();
+        }
+
+        /** Of a GPU only a budget tells how much there is: nobody opens it for a plan. */
+        private List<String> plan() {
+            Workspace device = computing.workspace();
+            out = out == null ? Path.of("run") : out;
+            MemoryPlan planned = DadmMemory.plan(options(), device);
+            List<String> lines = new ArrayList<>(planned.lines());
+            if (memory != null || device == Workspace.PROCESSOR) {
+                MemoryBudget budget = MemoryBudget.of(bytes(), Backends.best());
+                lines.add(budget.verdict(planned));
+                if (!budget.fits(planned)) {
+                    lines.add("  " + DadmMemory.remedy(options(), device, budget));
+                }
+            }
+            return lines;
+        }
+
+        private long bytes() {
+            return memory == null ? 0 : Bytes.parse(memory);
         }
 
         private Protocol protocol() {
@@ -276,7 +329,7 @@ final class TrainCommand implements Runnable {
                             use),
                     rule,
                     Optional.ofNullable(init),
-                    new DadmTrainingOptions.Run(out, saveEvery, loaders));
+                    new DadmTrainingOptions.Run(out, saveEvery, loaders, bytes()));
         }
 
         private Evaluation test(Path model, Split set, DadmTrainingOptions options) {

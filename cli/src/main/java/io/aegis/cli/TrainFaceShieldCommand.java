@@ -1,7 +1,10 @@
 package io.aegis.cli;
 
+import io.aegis.kernels.Backends;
+import io.aegis.models.checkpoint.Synthesis;
 import io.aegis.training.Schedule;
 import io.aegis.training.faceshield.DevelopmentLog;
+import io.aegis.training.faceshield.FaceShieldPlan;
 import io.aegis.training.faceshield.FaceShieldTrainer;
 import io.aegis.training.faceshield.FaceShieldTrainingData;
 import io.aegis.training.faceshield.FaceShieldTrainingOptions;
@@ -9,16 +12,25 @@ import io.aegis.training.faceshield.InstructionFile;
 import io.aegis.training.faceshield.InstructionSet;
 import io.aegis.training.faceshield.Problems;
 import io.aegis.training.faceshield.Stage;
+import io.aegis.training.memory.Bytes;
+import io.aegis.training.memory.MemoryBudget;
+import io.aegis.training.memory.Workspace;
 import io.aegis.training.report.ProgressBar;
+import io.aegis.weights.ConfigJson;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** From LLaVA's instruction JSON; a share of the pictures is held out. */
@@ -42,19 +54,40 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
             required = true,
             paramLabel = "DIR",
             description =
-                    "what to start from; with --stage full a folder with config.json and tokenizer.json is enough")
+                    "what to start from; with --stage full a folder with config.json and tokenizer.json is enough, with"
+                            + " --plan a config.json or a name that synthesize knows")
     Path model;
 
     @Option(
+            names = "--plan",
+            description = "prints what training would hold in memory, and whether that fits, and does not begin; only"
+                    + " --stage and --model are needed")
+    boolean plan;
+
+    @Option(
+            names = "--memory",
+            paramLabel = "AMOUNT",
+            description =
+                    "such as 26GB: most that training may hold, on the device; as few blocks are computed again as"
+                            + " fit, and what cannot fit does not begin. Default: all there is")
+    String memory;
+
+    @Option(
+            names = "--weights",
+            description =
+                    "with --plan and no weights at hand: how they would be stored, f32, f16, bf16 (default), int8 or"
+                            + " int4")
+    StoredForm weights = StoredForm.BF16;
+
+    @Option(
             names = "--data",
-            required = true,
             paramLabel = "JSON",
             description =
                     "LLaVA's list (or one object a line) of {id, image, conversations}; label, attack, box, task and"
                             + " domain may stand beside them")
     Path data;
 
-    @Option(names = "--images", required = true, paramLabel = "DIR", description = "the folder of the pictures")
+    @Option(names = "--images", paramLabel = "DIR", description = "the folder of the pictures")
     Path images;
 
     @Option(
@@ -69,7 +102,7 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
             description = "share of the pictures held out (default ${DEFAULT-VALUE})")
     double share = 0.1;
 
-    @Option(names = "--out", required = true, paramLabel = "DIR", description = "the run folder")
+    @Option(names = "--out", paramLabel = "DIR", description = "the run folder")
     Path out;
 
     @Option(names = "--resume", description = "go on with the run in --out")
@@ -171,6 +204,12 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (plan) {
+            plan().lines().forEach(spec.commandLine().getOut()::println);
+            spec.commandLine().getOut().flush();
+            return 0;
+        }
+        requireAll();
         computing.choose();
         FaceShieldTrainingOptions options = options();
         FaceShieldTrainingData sets = sets();
@@ -196,9 +235,44 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
                     reached.accuracy(),
                     reached.threshold());
         }
+        to.println("memory: " + outcome.memory().line());
         outcome.problems().summary().forEach(to::println);
         to.flush();
         return 0;
+    }
+
+    private void requireAll() {
+        Map<String, Path> needed = new LinkedHashMap<>();
+        needed.put("--data", data);
+        needed.put("--images", images);
+        needed.put("--out", out);
+        String missing = needed.entrySet().stream()
+                .filter(e -> e.getValue() == null)
+                .map(Map.Entry::getKey)
+                .collect(Collectors.joining(", "));
+        if (!missing.isEmpty()) {
+            throw new ParameterException(spec.commandLine(), "Missing required options: " + missing);
+        }
+    }
+
+    /** Of a GPU only a budget tells how much there is: nobody opens it for a plan. */
+    private FaceShieldPlan plan() {
+        Workspace device = computing.workspace();
+        boolean known = memory != null || device == Workspace.PROCESSOR;
+        MemoryBudget budget = known ? MemoryBudget.of(bytes(), Backends.best()) : null;
+        if (out == null) {
+            out = Path.of("run");
+        }
+        if (Files.isDirectory(model) && !Files.isRegularFile(model.resolve("tokenizer.json"))
+                || !Files.isDirectory(model)) {
+            ConfigJson config = Synthesis.config(model.toString());
+            return FaceShieldPlan.of(config, weights.of(config, 0), options(), device, budget);
+        }
+        return FaceShieldPlan.of(model, options(), device, budget);
+    }
+
+    private long bytes() {
+        return memory == null ? 0 : Bytes.parse(memory);
     }
 
     private FaceShieldTrainingData sets() {
@@ -234,7 +308,7 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
                         or(rank, a.rank()), or(alpha, a.alpha()), or(dropout, a.dropout())))
                 .withLimits(new FaceShieldTrainingOptions.Limits(
                         length, or(lanes, l.lanes()), or(checkpointing, l.checkpointed())))
-                .withRun(new FaceShieldTrainingOptions.Run(out, saveEvery, cache));
+                .withRun(new FaceShieldTrainingOptions.Run(out, saveEvery, cache, bytes()));
     }
 
     private static <T> T or(T given, T usual) {

@@ -90,8 +90,63 @@ class FaceShieldCommandsTest {
         assertThat(trained.status()).as(trained.err()).isZero();
         assertThat(trained.out())
                 .contains("best state, after update ", "development: loss ", "AUC ")
+                .contains("memory: planned ", "tensors of an update, counted ")
                 .contains("left out, missing picture: 1 (8: 8.png)");
         assertThat(folder.resolve("run/best/model.safetensors")).isNotEmptyFile();
+    }
+
+    @Test
+    void aPlanIsPrintedOfAFolderOrOfAConfigAlone() {
+        Typed ours = aegis(
+                "train",
+                "faceshield",
+                "--stage",
+                "2",
+                "--plan",
+                "--memory",
+                "2GB",
+                "--model",
+                folder.resolve("run/best"));
+        assertThat(ours.status()).as(ours.err()).isZero();
+        assertThat(ours.out())
+                .startsWith("memory of training, stage 2: one sequence of at most 256 positions, 0 of 1 blocks")
+                .contains("frozen weights, mapped", "Adam's moments", "largest working set", "\n  total ", "  fits: ");
+
+        Typed large = aegis(
+                "train",
+                "faceshield",
+                "--stage",
+                "2",
+                "--plan",
+                "--model",
+                "bunny-llama3-8b",
+                "--length",
+                1640,
+                "--device",
+                "cuda",
+                "--dtype",
+                "bf16",
+                "--weights",
+                "int4",
+                "--memory",
+                "12GB");
+        assertThat(large.status()).as(large.err()).isZero();
+        assertThat(large.out())
+                .contains("32 blocks, checkpointed", "  does not fit: ", "  it would fit with --rank 8 (")
+                .containsPattern("total +14\\.[0-9]{2} GB");
+    }
+
+    @Test
+    void whatDoesNotFitDoesNotBegin() {
+        Path out = folder.resolve("too large");
+        Typed refused = train("full", out, "--memory", "1MB");
+        assertThat(refused.status()).isNotZero();
+        assertThat(refused.err()).contains("training would hold ", "more than the 1.00 MB that are allowed");
+        assertThat(out).doesNotExist();
+        assertThat(train("full", out, "--memory", "lots").err()).contains("memory 'lots'; expected an amount such as");
+        assertThat(aegis("train", "faceshield", "--stage", "full", "--model", folder, "--data", data)
+                        .err())
+                .contains("Missing required options: --images, --out");
     }
 
     @Test

@@ -30,6 +30,11 @@ public interface Kernels {
         return this;
     }
 
+    /** What operands of large products are rounded to: F32, BF16 or F16. */
+    default DType operands() {
+        return DType.F32;
+    }
+
     Matmul matmul();
 
     QuantizedMatmul quantizedMatmul();

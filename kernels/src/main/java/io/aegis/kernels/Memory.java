@@ -23,6 +23,11 @@ public interface Memory {
 
     void resetPeak();
 
+    /** All that the device has, in bytes, whoever uses it; the largest long where nobody tells. */
+    default long capacity() {
+        return Long.MAX_VALUE;
+    }
+
     /** Gives all unused blocks back to the device. */
     void trim();
 }

@@ -62,7 +62,7 @@ public final class Parameter {
     }
 
     /** Strides in memory; convolution weights lie channels last. */
-    long[] strides() {
+    public long[] strides() {
         return strides.clone();
     }
 
@@ -136,11 +136,13 @@ public final class Parameter {
         tensor().changed();
     }
 
-    void bind(View view) {
+    /** Gives it values that somebody else keeps alive, of its shape and strides. */
+    public void bind(View view) {
         tensor = Tensor.wrap(view, trainable).named(name);
     }
 
-    void bind(QuantizedWeight weight) {
+    /** As {@link #bind(View)}, values of 8 or 4 bits. */
+    public void bind(QuantizedWeight weight) {
         quantized = QuantizedMatrix.wrap(weight, name);
     }
 

@@ -37,9 +37,12 @@ record CheckpointOp(Function<Tensor[], Tensor> block, int arguments) implements 
     @Override
     public void backward(Backward b) {
         Tensor[] leaves = b.leaves(arguments);
-        try (Tape inner = Tape.record();
-                Scope inside = Scope.open()) {
-            Tensor y = block.apply(Arrays.copyOf(leaves, arguments));
+        try (Tape inner = Tape.record()) {
+            Tensor y;
+            // Of what the block computes again only what its tape keeps is there on the way back.
+            try (Scope inside = Scope.open()) {
+                y = block.apply(Arrays.copyOf(leaves, arguments));
+            }
             inner.requireClosed(leaves, this);
             b.through(inner, y, leaves);
         }

@@ -33,6 +33,7 @@ public final class Pool {
     private long liveBlocks;
     private long peakBytes;
     private long cachedBytes;
+    private long bound = LIMIT;
 
     private Pool() {}
 
@@ -76,6 +77,11 @@ public final class Pool {
         free.computeIfAbsent(block.memory.byteSize(), s -> new ArrayDeque<>()).push(block);
     }
 
+    /** All that this machine or container has, in bytes, whoever uses it. */
+    public static long capacity() {
+        return LIMIT;
+    }
+
     /** Bytes handed out and not yet returned. */
     public synchronized long liveBytes() {
         return liveBytes;
@@ -101,6 +107,18 @@ public final class Pool {
         peakBytes = liveBytes;
     }
 
+    /**
+     * Gives unused blocks back rather than let them and those in use exceed so many bytes together: for work that was
+     * promised to keep within a budget. What is in use may exceed it all the same.
+     *
+     * @return the bound before; at first it is {@link #capacity}
+     */
+    public synchronized long bound(long bytes) {
+        long before = bound;
+        bound = Math.min(bytes, LIMIT);
+        return before;
+    }
+
     /** Gives all unused blocks back to the system. */
     public synchronized void trim() {
         free.values().forEach(blocks -> blocks.forEach(b -> b.arena.close()));
@@ -124,7 +142,7 @@ public final class Pool {
     }
 
     private Block allocate(long size) {
-        if (size > LIMIT - liveBytes - cachedBytes) {
+        if (size > bound - liveBytes - cachedBytes) {
             trim();
         }
         if (size > LIMIT - liveBytes) {

@@ -37,6 +37,28 @@ class PoolTest {
     }
 
     @Test
+    void unusedBlocksGoRatherThanExceedABound() {
+        Pool.host().trim();
+        long live = Pool.host().liveBytes();
+        long before = Pool.host().bound(live + 10_000);
+        try {
+            for (int n = 1000; n <= 2000; n += 500) { // of three sizes that do not serve each other
+                try (Scope scope = Scope.open()) {
+                    Tensor.empty(DType.F32, n);
+                }
+                assertThat(Pool.host().cachedBytes()).isBetween(4L * n, 10_000L);
+            }
+            try (Scope scope = Scope.open()) { // what is in use may be more
+                Tensor.empty(DType.F32, 5000);
+                assertThat(Pool.host().liveBytes()).isGreaterThan(live + 10_000);
+                assertThat(Pool.host().cachedBytes()).isZero();
+            }
+        } finally {
+            assertThat(Pool.host().bound(before)).isEqualTo(live + 10_000);
+        }
+    }
+
+    @Test
     void aScopeMayGiveATensorBackEarly() {
         try (Scope scope = Scope.open()) {
             Tensor outer = Tensor.zeros(DType.F32, 1000);

@@ -211,7 +211,8 @@ record Int4Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             q1 = u.fma(FloatVector.fromArray(F, x1, 8 * N * g + 7 * N), q1);
             q2 = u.fma(FloatVector.fromArray(F, x2, 8 * N * g + 7 * N), q2);
             q3 = u.fma(FloatVector.fromArray(F, x3, 8 * N * g + 7 * N), q3);
-            FloatVector scale = FloatVector.fromArray(F, scales, (g << up) >> down).rearrange(lanes);
+            FloatVector scale =
+                    FloatVector.fromArray(F, scales, (g << up) >> down).rearrange(lanes);
             s0 = p0.add(q0).fma(scale, s0);
             s1 = p1.add(q1).fma(scale, s1);
             s2 = p2.add(q2).fma(scale, s2);

@@ -175,7 +175,8 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
             p1 = q.fma(FloatVector.fromArray(F, x1, 4 * N * g + 3 * N), p1);
             p2 = q.fma(FloatVector.fromArray(F, x2, 4 * N * g + 3 * N), p2);
             p3 = q.fma(FloatVector.fromArray(F, x3, 4 * N * g + 3 * N), p3);
-            FloatVector scale = FloatVector.fromArray(F, scales, (g << up) >> down).rearrange(lanes);
+            FloatVector scale =
+                    FloatVector.fromArray(F, scales, (g << up) >> down).rearrange(lanes);
             s0 = p0.fma(scale, s0);
             s1 = p1.fma(scale, s1);
             s2 = p2.fma(scale, s2);

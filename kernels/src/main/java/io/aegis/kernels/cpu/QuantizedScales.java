@@ -19,8 +19,7 @@ import jdk.incubator.vector.VectorShuffle;
  * @param down logarithm of the blocks of a group, where it has several
  * @param lanes for each lane of a block's vectors, which of the block's groups it belongs to
  */
-record QuantizedScales(
-        MemorySegment memory, long offset, int groups, int up, int down, VectorShuffle<Float> lanes) {
+record QuantizedScales(MemorySegment memory, long offset, int groups, int up, int down, VectorShuffle<Float> lanes) {
     /** Of weights of which a word has {@code parts}. */
     static QuantizedScales of(QuantizedWeight w, int parts) {
         int words = w.group() / parts;

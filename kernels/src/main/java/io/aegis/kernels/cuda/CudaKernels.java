@@ -3,6 +3,7 @@ package io.aegis.kernels.cuda;
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Convolution;
+import io.aegis.kernels.DType;
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Embedding;
@@ -69,6 +70,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public String name() {
         return "cuda";
+    }
+
+    @Override
+    public DType operands() {
+        return cuda.precision().dtype();
     }
 
     @Override

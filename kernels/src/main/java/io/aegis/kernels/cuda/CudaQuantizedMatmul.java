@@ -24,6 +24,8 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
     private static final int ALIGNMENT = 16;
     /** Bytes whose two weights are looked up at a time: their numbers take eight times the room. */
     private static final long AT_ONCE = 1 << 23;
+    /** Weights that are widened at a time: 256 MB of float32. */
+    private static final long WIDEST = 1L << 26;
 
     private final Cuda cuda;
     private final QuantizedMatmul host;
@@ -31,10 +33,18 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
     private final Elementwise elementwise;
     private final Embedding embedding;
     private final CudaQuantized rows;
+    private final long widest;
     /** The two weights of every byte: [256, 2]. */
     private final View pairs = CudaQuantizedMatmul.pairs();
 
     CudaQuantizedMatmul(Cuda cuda, QuantizedMatmul host, Matmul matmul, Elementwise elementwise, Embedding embedding) {
+        this(cuda, host, matmul, elementwise, embedding, WIDEST);
+    }
+
+    /** @param widest most weights that are widened at a time */
+    CudaQuantizedMatmul(
+            Cuda cuda, QuantizedMatmul host, Matmul matmul, Elementwise elementwise, Embedding embedding, long widest) {
+        this.widest = widest;
         this.cuda = cuda;
         this.host = host;
         this.matmul = matmul;
@@ -57,8 +67,17 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
         if (x.size(0) < MANY) {
             multiplyRows(x, w, y, epilogue);
         } else {
-            widened(w, wide -> matmul.multiply(x, wide.transpose(0, 1), y, epilogue));
+            inParts(
+                    w,
+                    (part, from, to) -> widened(
+                            part,
+                            wide -> matmul.multiply(
+                                    x, wide.transpose(0, 1), y.slice(1, from, to), epilogue(epilogue, from, to))));
         }
+    }
+
+    private static Epilogue epilogue(Epilogue e, long from, long to) {
+        return e.bias() == null ? e : new Epilogue(e.bias().slice(0, from, to), e.activation(), e.accumulate());
     }
 
     @Override
@@ -72,7 +91,29 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
 
     @Override
     public void multiplyTransposed(View y, QuantizedWeight w, View x, boolean accumulate) {
-        widened(w, wide -> matmul.multiply(y, wide, x, accumulate ? Epilogue.ACCUMULATE : Epilogue.NONE));
+        inParts(
+                w,
+                (part, from, to) -> widened(
+                        part,
+                        wide -> matmul.multiply(
+                                y.slice(1, from, to),
+                                wide,
+                                x,
+                                accumulate || from > 0 ? Epilogue.ACCUMULATE : Epilogue.NONE)));
+    }
+
+    /** Some rows of a weight. */
+    private interface Rows {
+        void take(QuantizedWeight part, long from, long to);
+    }
+
+    /** An output matrix of a large vocabulary would take gigabytes at once. */
+    private void inParts(QuantizedWeight w, Rows use) {
+        long rows = Math.max(1, widest / Math.max(1, w.columns()));
+        for (long from = 0; from == 0 || from < w.rows(); from += rows) {
+            long to = Math.min(w.rows(), from + rows);
+            use.take(rows < w.rows() ? w.rows(from, to) : w, from, to);
+        }
     }
 
     @Override

@@ -134,6 +134,11 @@ final class DeviceMemory implements Memory {
     }
 
     @Override
+    public long capacity() {
+        return engine.properties().memory();
+    }
+
+    @Override
     public Buffer acquire(long bytes) {
         Residence residence = new Residence(this, bytes);
         synchronized (this) {

@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.Activation;
+import io.aegis.kernels.Backends;
 import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.QuantizedWeights;
@@ -15,6 +17,7 @@ import io.aegis.kernels.View;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The way to the kernels; the loops of few rows themselves are {@link CudaQuantizedTest}'s. */
 class CudaQuantizedMatmulTest {
@@ -44,6 +47,36 @@ class CudaQuantizedMatmulTest {
         for (View out : new View[] {garbage(n, k), garbage(k, n).transpose(0, 1)}) {
             CudaTwin.compare(format + " widened", to(out), (kernels, d) -> kernels.quantizedMatmul()
                     .widen(w, d[0]));
+        }
+    }
+
+    /** Of 13 outputs five at a time, as the output matrix of a large vocabulary is taken. */
+    @ParameterizedTest
+    @EnumSource(Format.class)
+    void weightsThatAreWidenedInParts(Format format) {
+        CudaKernels kernels = CudaTwin.kernels(Precision.F32);
+        QuantizedMatmul parts = new CudaQuantizedMatmul(
+                new Cuda(CudaTwin.engine(), (DeviceMemory) kernels.memory(), Precision.F32),
+                Backends.best().quantizedMatmul(),
+                kernels.matmul(),
+                kernels.elementwise(),
+                kernels.embedding(),
+                5 * 192);
+        QuantizedMatmul plain = Backends.scalar().quantizedMatmul();
+        QuantizedWeight w = QuantizedWeights.random(2, format, 13, 192, 64);
+        View x = random(1, 72, 192);
+        Epilogue silu = new Epilogue(random(3, 13), Activation.SILU, false);
+        View[] y = {garbage(72, 16).slice(1, 1, 14), garbage(72, 13)};
+        parts.multiply(x, w, y[0], silu);
+        plain.multiply(x, w, y[1], silu);
+        assertThat(y[0].toDoubles()).containsExactly(y[1].toDoubles(), within(1e-4));
+
+        View dy = random(5, 72, 13);
+        for (boolean added : new boolean[] {false, true}) {
+            View[] dx = {random(6, 72, 192), random(6, 72, 192)};
+            parts.multiplyTransposed(dy, w, dx[0], added);
+            plain.multiplyTransposed(dy, w, dx[1], added);
+            assertThat(dx[0].toDoubles()).containsExactly(dx[1].toDoubles(), within(1e-4));
         }
     }
 

@@ -138,6 +138,13 @@ public final class Synthesis {
         return tensors.keySet().stream().mapToLong(TensorInfo::bytes).sum();
     }
 
+    /** The tensors that a weight of this package's name is stored in: one, or codes and scales; none that there is not. */
+    public List<TensorInfo> stored(String name) {
+        return tensors.keySet().stream()
+                .filter(t -> tensors.get(t).equals(name))
+                .toList();
+    }
+
     /** Number of tensors. */
     public int count() {
         return tensors.size();

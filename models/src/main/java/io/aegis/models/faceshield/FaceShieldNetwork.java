@@ -9,7 +9,6 @@ import io.aegis.models.checkpoint.VisionLanguageConfig;
 import io.aegis.models.llama.LlamaNetwork;
 import io.aegis.models.vit.VisionTransformer;
 import io.aegis.tensor.AttentionMask;
-import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import java.util.Arrays;
@@ -212,6 +211,16 @@ public final class FaceShieldNetwork {
      * @return [1]
      */
     public Tensor loss(Sequence prompt, long[] answer, Pass pass, boolean checkpointed) {
+        return loss(prompt, answer, pass, checkpointed ? config.language().layers() : 0, Probe.NONE);
+    }
+
+    /**
+     * As above, for the first few blocks.
+     *
+     * @param checkpointed how many blocks are computed again
+     * @param probe sees {@code rows}, what goes into the first block, and {@code layer_out.{i}} behind each
+     */
+    public Tensor loss(Sequence prompt, long[] answer, Pass pass, int checkpointed, Probe probe) {
         int n = prompt.length();
         int read = answer.length - 1;
         Tensor rows = prompt.rows(0, n);
@@ -219,8 +228,10 @@ public final class FaceShieldNetwork {
             Tensor said = embed(Arrays.copyOf(answer, read)).reshape(1, read, rows.size(2));
             rows = concat(1, rows, said); //                                         [1, N + m - 1, D]
         }
-        Tensor hidden = language.hidden(rows, prompt.positions(0, n, read), prompt.mask(read), pass, checkpointed);
+        probe.see("rows", rows);
+        Tensor hidden =
+                language.hidden(rows, prompt.positions(0, n, read), prompt.mask(read), pass, checkpointed, probe);
         Tensor behind = hidden.reshape(n + read, rows.size(2)).slice(0, n - 1, n + read); // [m, D]
-        return Ops.crossEntropy(language.logits(behind), Tensor.of(answer, answer.length));
+        return language.loss(behind, answer);
     }
 }

@@ -124,7 +124,7 @@ public final class LlamaNetwork {
      */
     public Tensor hidden(Tensor x, Tensor positions, AttentionMask mask, KeyValueCache cache, Probe probe) {
         if (cache == null) {
-            return run(x, new Flow(rotary.at(positions), mask, List.of(), Pass.EVALUATION, false), false, probe);
+            return run(x, new Flow(rotary.at(positions), mask, List.of(), Pass.EVALUATION, false), 0, probe);
         }
         if (x.size(0) != 1) {
             throw new IllegalArgumentException("a cache belongs to one sequence, given " + x.size(0));
@@ -132,7 +132,7 @@ public final class LlamaNetwork {
         long n = x.size(1);
         cache.reserve(n);
         Flow flow = new Flow(rotary.at(positions), mask, List.of(cache), Pass.EVALUATION, false);
-        Tensor out = run(x, flow, false, probe);
+        Tensor out = run(x, flow, 0, probe);
         cache.advance(n, positions.view().getLongAt(positions.view().position(n - 1)) + 1);
         return out;
     }
@@ -144,7 +144,16 @@ public final class LlamaNetwork {
      * @param checkpointed keep only what goes into each block, and compute the block again in the backward pass
      */
     public Tensor hidden(Tensor x, Tensor positions, AttentionMask mask, Pass pass, boolean checkpointed) {
-        return run(x, new Flow(rotary.at(positions), mask, List.of(), pass, false), checkpointed, Probe.NONE);
+        return hidden(x, positions, mask, pass, checkpointed ? config.layers() : 0, Probe.NONE);
+    }
+
+    /**
+     * As above, for the first few blocks.
+     *
+     * @param checkpointed how many blocks are computed again
+     */
+    public Tensor hidden(Tensor x, Tensor positions, AttentionMask mask, Pass pass, int checkpointed, Probe probe) {
+        return run(x, new Flow(rotary.at(positions), mask, List.of(), pass, false), checkpointed, probe);
     }
 
     /**
@@ -163,23 +172,20 @@ public final class LlamaNetwork {
         long[] next = caches.stream().mapToLong(KeyValueCache::nextPosition).toArray();
         Rotary.Angles angles = rotary.at(Tensor.of(next, next.length, 1));
         Tensor out = run(
-                x,
-                new Flow(angles, AttentionMask.causal(), List.copyOf(caches), Pass.EVALUATION, true),
-                false,
-                Probe.NONE);
+                x, new Flow(angles, AttentionMask.causal(), List.copyOf(caches), Pass.EVALUATION, true), 0, Probe.NONE);
         for (int i = 0; i < next.length; i++) {
             caches.get(i).advance(1, next[i] + 1);
         }
         return out;
     }
 
-    private Tensor run(Tensor x, Flow flow, boolean checkpointed, Probe probe) {
+    private Tensor run(Tensor x, Flow flow, int checkpointed, Probe probe) {
         Tensor h = x;
         for (int i = 0; i < blocks.size(); i++) {
             LlamaBlock block = blocks.get(i);
             Tensor before = h;
             try (Scope scope = Scope.open()) {
-                h = checkpointed
+                h = i < checkpointed
                         ? Ops.checkpoint(in -> block.of(in[0], flow), new Tensor[] {before}, trained(read.get(i)))
                         : block.of(before, flow);
                 scope.keep(h);
@@ -235,7 +241,22 @@ public final class LlamaNetwork {
             throw new IllegalArgumentException("no label of " + b + " sequences is to be learned");
         }
         Tensor wanted = Ops.gather(hidden.reshape(b * n, config.hidden()), index(rows));
-        return Ops.crossEntropy(logits(wanted), index(targets));
+        return loss(wanted, targets.stream().mapToLong(Long::longValue).toArray());
+    }
+
+    /**
+     * Mean cross-entropy of the token behind each row.
+     *
+     * @param hidden [n, d], of those rows only
+     * @param targets n tokens, at least one
+     * @return [1]
+     */
+    public Tensor loss(Tensor hidden, long[] targets) {
+        return vocabularyLoss(VocabularyLoss.rows(config.vocabulary())).of(hidden, targets);
+    }
+
+    VocabularyLoss vocabularyLoss(int rows) {
+        return new VocabularyLoss(this::logits, head == null ? embedding.weight() : head.weight(), rows);
     }
 
     private static Tensor index(List<Long> values) {

@@ -3,6 +3,7 @@ package io.aegis.models.llama;
 import io.aegis.layers.Linear;
 import io.aegis.layers.Lora;
 import io.aegis.layers.Parameters;
+import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 
 /** A linear of a block, without a bias, that may carry a low-rank adapter. */
@@ -40,10 +41,12 @@ final class Projection {
 
     /** x [..., in] to [..., out]. */
     Tensor of(Tensor x, Flow flow) {
-        Tensor y = flow.alone() ? linear.ofRows(x) : linear.of(x);
         if (adapter == null) {
-            return y;
+            return flow.alone() ? linear.ofRows(x) : linear.of(x);
         }
-        return y.plus(flow.alone() ? adapter.ofRows(x) : adapter.of(x, flow.pass()));
+        try (Scope scope = Scope.open()) {
+            Tensor y = flow.alone() ? linear.ofRows(x) : linear.of(x);
+            return scope.keep(y.plus(flow.alone() ? adapter.ofRows(x) : adapter.of(x, flow.pass())));
+        }
     }
 }

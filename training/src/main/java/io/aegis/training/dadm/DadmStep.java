@@ -118,6 +118,11 @@ public final class DadmStep {
         return report;
     }
 
+    /** All of a step but the update, for kernels that count what it holds. */
+    void rehearse(Batch batch) {
+        differentiate(batch, 0, 0, null, (p, gradient) -> {}, null);
+    }
+
     /**
      * Prototypes, forward, losses, backward.
      *

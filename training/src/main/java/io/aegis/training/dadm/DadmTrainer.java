@@ -1,5 +1,7 @@
 package io.aegis.training.dadm;
 
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Kernels;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.dadm.Dadm;
 import io.aegis.models.dadm.Modality;
@@ -11,17 +13,24 @@ import io.aegis.training.data.BatchSampler;
 import io.aegis.training.data.DataException;
 import io.aegis.training.data.Position;
 import io.aegis.training.data.Prefetcher;
+import io.aegis.training.memory.MemoryBudget;
+import io.aegis.training.memory.MemoryPlan;
+import io.aegis.training.memory.MemoryReport;
+import io.aegis.training.memory.PeakMemory;
+import io.aegis.training.memory.Workspace;
 import io.aegis.training.metrics.Evaluation;
 import io.aegis.training.metrics.Sample;
 import io.aegis.training.metrics.Scores;
 import io.aegis.training.metrics.Split;
 import io.aegis.training.metrics.Threshold;
 import io.aegis.training.report.ProgressBar;
+import io.aegis.training.report.ResidentMemory;
 import io.aegis.training.run.RunFolder;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -39,8 +48,9 @@ public final class DadmTrainer {
      * @param log of all epochs
      * @param best the epoch that the model is of
      * @param development the best model on the development set
+     * @param memory what was planned, and what came of it
      */
-    public record Outcome(Path model, List<EpochLog> log, EpochLog best, Evaluation development) {}
+    public record Outcome(Path model, List<EpochLog> log, EpochLog best, Evaluation development, MemoryReport memory) {}
 
     private static final String LOWER = "a lower learning rate may help";
     private static final String OFFICIAL =
@@ -54,6 +64,8 @@ public final class DadmTrainer {
     private final Learner learner;
     private final BatchSampler sampler;
     private final Set<Modality> unused;
+    private final MemoryPlan plan;
+    private final PeakMemory peak = new PeakMemory();
     private RunState state;
 
     /**
@@ -66,10 +78,11 @@ public final class DadmTrainer {
      */
     public static Outcome train(DadmTrainingOptions options, DadmTrainingData data, ProgressBar.Surroundings console) {
         requireFitting(options, data);
+        MemoryPlan plan = requireRoom(options);
         DadmRun run = new DadmRun(options.run().out());
         try (Learner learner = Learner.fresh(options)) {
             run.begin(options, data);
-            return new DadmTrainer(options, data, run, learner, RunState.START).run(console);
+            return new DadmTrainer(options, data, run, learner, RunState.START, plan).run(console);
         }
     }
 
@@ -88,16 +101,23 @@ public final class DadmTrainer {
         requireFitting(options, data);
         DadmRun run = new DadmRun(options.run().out());
         run.requireSame(options, data);
+        MemoryPlan plan = requireRoom(options);
         DadmRun.Restored restored = run.restore(options, data)
                 .orElseGet(() -> new DadmRun.Restored(Learner.fresh(options), RunState.START));
         try (Learner learner = restored.learner()) {
-            return new DadmTrainer(options, data, run, learner, restored.state()).run(console);
+            return new DadmTrainer(options, data, run, learner, restored.state(), plan).run(console);
         }
     }
 
     /** The options that a run began with. */
     public static DadmTrainingOptions options(Path out) {
         return new DadmRun(out).options();
+    }
+
+    private static MemoryPlan requireRoom(DadmTrainingOptions options) {
+        Kernels kernels = Backends.chosen();
+        MemoryBudget budget = MemoryBudget.of(options.run().memory(), kernels);
+        return DadmMemory.require(options, Workspace.of(kernels), budget);
     }
 
     private static void requireFitting(DadmTrainingOptions options, DadmTrainingData data) {
@@ -109,7 +129,13 @@ public final class DadmTrainer {
     }
 
     private DadmTrainer(
-            DadmTrainingOptions options, DadmTrainingData data, DadmRun run, Learner learner, RunState state) {
+            DadmTrainingOptions options,
+            DadmTrainingData data,
+            DadmRun run,
+            Learner learner,
+            RunState state,
+            MemoryPlan plan) {
+        this.plan = plan;
         this.options = options;
         this.data = data;
         this.run = run;
@@ -166,9 +192,10 @@ public final class DadmTrainer {
         Position at = loaded.plan().position();
         try (Scope scope = Scope.open()) {
             Batch batch = loaded.batch(data.domains());
-            return endsUpdate(at)
-                    ? learner.step().runAccumulated(batch, at.epoch(), globalStep(at), learningRate(at), sums)
-                    : learner.step().accumulate(batch, at.epoch(), globalStep(at), sums);
+            DadmStep step = learner.step();
+            return peak.during(() -> endsUpdate(at)
+                    ? step.runAccumulated(batch, at.epoch(), globalStep(at), learningRate(at), sums)
+                    : step.accumulate(batch, at.epoch(), globalStep(at), sums));
         } catch (ArithmeticException e) {
             throw new TrainingException("epoch " + (at.epoch() + 1) + ": " + e.getMessage() + folder.kept(), e);
         }
@@ -253,9 +280,17 @@ public final class DadmTrainer {
             RunCharts.losses(state.log()).write(folder.file("curves.svg"));
             RunCharts.roc(scores, threshold).write(folder.file("roc.svg"));
             RunCharts.scores(scores, threshold).write(folder.file("scores.svg"));
-            RunReport.of(options, state.log(), epoch, scores, on).write(folder.file("report.html"));
-            return new Outcome(folder.best(), state.log(), epoch, on);
+            MemoryReport memory = memory();
+            memory.write(folder.file(MemoryReport.FILE));
+            RunReport.of(options, state.log(), epoch, scores, on, plan).write(folder.file("report.html"));
+            return new Outcome(folder.best(), state.log(), epoch, on, memory);
         }
+    }
+
+    private MemoryReport memory() {
+        // A GPU's memory also counts copies of weights.
+        long tensors = Backends.chosen().memory() == null ? plan.of(DadmMemory.STEP) : plan.total();
+        return new MemoryReport(plan, Optional.empty(), tensors, peak.bytes(), ResidentMemory.peak());
     }
 
     // Counting. A step is a batch; an update is every so many of them, and what is left at the end of an epoch.

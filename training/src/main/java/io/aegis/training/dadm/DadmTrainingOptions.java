@@ -85,6 +85,11 @@ public record DadmTrainingOptions(
             }
         }
 
+        /** The same with batches of another size. */
+        public Fit withBatch(int size) {
+            return new Fit(epochs, size, accumulation, learningRate, schedule, warmUp, weightDecay);
+        }
+
         /** The same with another number of epochs. */
         public Fit withEpochs(int number) {
             return new Fit(number, batchSize, accumulation, learningRate, schedule, warmUp, weightDecay);
@@ -123,8 +128,13 @@ public record DadmTrainingOptions(
      * @param out the run folder
      * @param saveEvery updates between two checkpoints within an epoch; 0 saves at the end of epochs only
      * @param loaders threads that decode and augment, at least 1
+     * @param memory bytes that the run may hold; 0 for all that there are
      */
-    public record Run(Path out, long saveEvery, int loaders) {
+    public record Run(Path out, long saveEvery, int loaders, long memory) {
+        public Run(Path out, long saveEvery, int loaders) {
+            this(out, saveEvery, loaders, 0);
+        }
+
         public Run {
             if (saveEvery < 0 || loaders < 1) {
                 throw new TrainingException("saving every " + saveEvery + " updates, loading on " + loaders

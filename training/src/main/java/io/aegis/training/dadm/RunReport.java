@@ -1,6 +1,8 @@
 package io.aegis.training.dadm;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.aegis.training.memory.MemoryPlan;
+import io.aegis.training.memory.MemoryReport;
 import io.aegis.training.metrics.Evaluation;
 import io.aegis.training.metrics.Scores;
 import io.aegis.training.report.HtmlReport;
@@ -14,7 +16,13 @@ import java.util.Map;
 final class RunReport {
     private RunReport() {}
 
-    static HtmlReport of(DadmTrainingOptions options, List<EpochLog> log, EpochLog best, Scores scores, Evaluation on) {
+    static HtmlReport of(
+            DadmTrainingOptions options,
+            List<EpochLog> log,
+            EpochLog best,
+            Scores scores,
+            Evaluation on,
+            MemoryPlan plan) {
         Map<String, String> figures = new LinkedHashMap<>();
         figures.put("best epoch", best.epoch() + " of " + log.size());
         figures.put("AUC", number(on.auc()));
@@ -33,6 +41,10 @@ final class RunReport {
                 .heading("Development set")
                 .charts(List.of(RunCharts.roc(scores, on.threshold()), RunCharts.scores(scores, on.threshold())))
                 .table(List.of("metric", "value"), on.rows())
+                .heading("Memory")
+                .terminal(String.join("\n", plan.lines()))
+                .paragraph("What was counted, which is no more the same from run to run than seconds are, is in "
+                        + MemoryReport.FILE + ".")
                 .heading("Options")
                 .table(List.of("option", "value"), asked);
     }

@@ -81,7 +81,8 @@ final class FaceShieldLearner implements AutoCloseable {
                 beside);
     }
 
-    private static Predicate<Parameter> trains(Stage stage) {
+    /** What of a model learns, adapters aside. */
+    static Predicate<Parameter> trains(Stage stage) {
         return switch (stage) {
             case PROJECTOR, ADAPTERS -> FaceShieldLearner::isBetween;
             case FULL -> p -> true;

@@ -2,6 +2,8 @@ package io.aegis.training.faceshield;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.aegis.training.dadm.RunCharts;
+import io.aegis.training.memory.MemoryPlan;
+import io.aegis.training.memory.MemoryReport;
 import io.aegis.training.metrics.Evaluation;
 import io.aegis.training.metrics.Scores;
 import io.aegis.training.metrics.Threshold;
@@ -25,7 +27,8 @@ final class FaceShieldRunReport {
             FaceShieldTrainingOptions options,
             RunState state,
             DevelopmentLog best,
-            Problems problems) {
+            Problems problems,
+            MemoryPlan plan) {
         LineChart losses = losses(state);
         losses.write(run.folder().file("curves.svg"));
         Map<String, String> figures = new LinkedHashMap<>();
@@ -53,6 +56,10 @@ final class FaceShieldRunReport {
         if (!problems.isEmpty()) {
             report.heading("Left out").table(List.of("what is wrong", "sample"), problems.rows());
         }
+        report.heading("Memory")
+                .terminal(String.join("\n", plan.lines()))
+                .paragraph("What was counted, which is no more the same from run to run than seconds are, is in "
+                        + MemoryReport.FILE + ".");
         report.heading("Options").table(List.of("option", "value"), asked(options));
         report.write(run.folder().file("report.html"));
     }

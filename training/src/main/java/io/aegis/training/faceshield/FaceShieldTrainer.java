@@ -1,18 +1,25 @@
 package io.aegis.training.faceshield;
 
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Kernels;
 import io.aegis.layers.Parameter;
-import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
 import io.aegis.models.DecisionThreshold;
-import io.aegis.models.faceshield.Draw;
 import io.aegis.models.faceshield.FaceShieldNetwork;
-import io.aegis.tensor.Tensor;
+import io.aegis.tensor.Pool;
 import io.aegis.training.Lanes;
 import io.aegis.training.TrainingException;
+import io.aegis.training.memory.MemoryBudget;
+import io.aegis.training.memory.MemoryPlan;
+import io.aegis.training.memory.MemoryReport;
+import io.aegis.training.memory.PeakMemory;
+import io.aegis.training.memory.Workspace;
 import io.aegis.training.metrics.Evaluation;
 import io.aegis.training.metrics.Scores;
 import io.aegis.training.metrics.Threshold;
 import io.aegis.training.metrics.ThresholdRule;
 import io.aegis.training.report.ProgressBar;
+import io.aegis.training.report.ResidentMemory;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
 import java.util.List;
@@ -38,13 +45,15 @@ public final class FaceShieldTrainer {
      * @param development what the development set said, epoch after epoch
      * @param best which of that the model is of
      * @param problems what was left out of the data
+     * @param memory what was planned, and what came of it
      */
     public record Outcome(
             Path model,
             List<UpdateLog> log,
             List<DevelopmentLog> development,
             DevelopmentLog best,
-            Problems problems) {}
+            Problems problems,
+            MemoryReport memory) {}
 
     private final FaceShieldTrainingOptions options;
     private final FaceShieldRun run;
@@ -55,6 +64,8 @@ public final class FaceShieldTrainer {
     private final Classroom classroom;
     private final Curriculum curriculum;
     private final DevelopmentExam exam;
+    private final FaceShieldPlanner.Choice plan;
+    private final PeakMemory peak = new PeakMemory();
     private final long total;
     private final long warmUp;
     private RunState state;
@@ -65,6 +76,7 @@ public final class FaceShieldTrainer {
      * @param model folder of what to start from; one without weights begins at random, in stage full
      * @param console where progress goes
      * @throws TrainingException when the folder holds a run, or training diverges
+     * @throws TrainingException also when it would hold more memory than it may
      * @throws io.aegis.training.data.DataException when nothing is left to learn from
      * @throws WeightsException when the model cannot be read, or a file cannot be written; what was there before is
      *     unchanged
@@ -101,15 +113,26 @@ public final class FaceShieldTrainer {
             if (resume) {
                 run.requireSame();
             }
+            FaceShieldPlanner.Choice plan =
+                    planner(StoredWeights.of(base), options).require();
             try (FaceShieldLearner learner = new FaceShieldLearner(base, options);
                     Lanes lanes = new Lanes(options.limits().lanes())) {
                 if (!resume) {
                     run.begin(base);
                 }
                 RunState state = resume ? run.restore(learner) : RunState.START;
-                return new FaceShieldTrainer(options, run, learner, lanes, data, state, console).run(console);
+                return new FaceShieldTrainer(options, run, learner, lanes, data, state, plan, console).run(console);
             }
         }
+    }
+
+    private static FaceShieldPlanner planner(StoredWeights stored, FaceShieldTrainingOptions options) {
+        Kernels kernels = Backends.chosen();
+        return new FaceShieldPlanner(
+                stored,
+                options,
+                Workspace.of(kernels),
+                MemoryBudget.of(options.run().memory(), kernels));
     }
 
     private FaceShieldTrainer(
@@ -119,7 +142,9 @@ public final class FaceShieldTrainer {
             Lanes lanes,
             FaceShieldTrainingData data,
             RunState state,
+            FaceShieldPlanner.Choice plan,
             ProgressBar.Surroundings console) {
+        this.plan = plan;
         this.options = options;
         this.run = run;
         this.learner = learner;
@@ -141,8 +166,17 @@ public final class FaceShieldTrainer {
     }
 
     private Outcome run(ProgressBar.Surroundings console) {
+        long before = Pool.host().bound(tensors(plan.plan()) + Workspace.Processor.REUSE);
+        try {
+            return learnAll(console);
+        } finally {
+            Pool.host().bound(before);
+        }
+    }
+
+    private Outcome learnAll(ProgressBar.Surroundings console) {
         try (FaceShieldStep step =
-                        new FaceShieldStep(this::loss, learner.trained(), learner.adam(), lanes, options.fit());
+                        new FaceShieldStep(objective(), learner.trained(), learner.adam(), lanes, options.fit());
                 ProgressBar bar = new ProgressBar("", state.updates(), total, console)) {
             while (state.updates() < total) {
                 long update = state.updates();
@@ -168,26 +202,20 @@ public final class FaceShieldTrainer {
         return finish();
     }
 
-    /** The loss of one lesson, on the tape. */
-    private Tensor loss(Lesson lesson, long update) {
-        long number = lesson.source().number();
-        FaceShieldNetwork.Vision vision = network.vision(
-                eyes.features(lesson.source().picture()),
-                lesson.question(),
+    private LessonLoss objective() {
+        return new LessonLoss(
+                network,
+                eyes,
                 network.config().options().pvtm().training(),
-                new Draw(options.seed(), update, number));
-        Pass pass = Pass.training(options.seed(), update, Tensor.of(new long[] {number}, 1));
-        return network.loss(
-                network.sequence(lesson.prompt(), vision.tokens()),
-                lesson.targets(),
-                pass,
-                options.limits().checkpointed());
+                options.seed(),
+                plan.checkpointed(),
+                Probe.NONE);
     }
 
     private FaceShieldStep.Report learn(FaceShieldStep step, List<Lesson> lessons, long update) {
         try {
             double factor = factor(update);
-            return step.run(lessons, update, p -> factor * rate(p));
+            return peak.during(() -> step.run(lessons, update, p -> factor * rate(p)));
         } catch (ArithmeticException e) {
             throw diverged(e.getMessage(), e);
         }
@@ -253,8 +281,23 @@ public final class FaceShieldTrainer {
     private Outcome finish() {
         run.writeLogs(state);
         DevelopmentLog best = state.best(options.best()).orElseThrow();
-        FaceShieldRunReport.write(run, options, state, best, classroom.problems());
-        return new Outcome(run.best(), state.log(), state.development(), best, classroom.problems());
+        MemoryReport memory = memory();
+        memory.write(run.folder().file(MemoryReport.FILE));
+        FaceShieldRunReport.write(run, options, state, best, classroom.problems(), plan.plan());
+        return new Outcome(run.best(), state.log(), state.development(), best, classroom.problems(), memory);
+    }
+
+    private MemoryReport memory() {
+        Kernels kernels = Backends.chosen();
+        MemoryPlan longest = new FaceShieldMemory(StoredWeights.of(learner.base()), options, Workspace.of(kernels))
+                .plan(LessonSize.of(classroom.train(), network.config()), plan.checkpointed());
+        // A GPU's memory also counts copies of weights.
+        long tensors = kernels.memory() == null ? tensors(longest) : longest.total();
+        return new MemoryReport(plan.plan(), Optional.of(longest), tensors, peak.bytes(), ResidentMemory.peak());
+    }
+
+    private static long tensors(MemoryPlan some) {
+        return some.of(FaceShieldMemory.KEPT) + some.of(FaceShieldMemory.WORKING);
     }
 
     private boolean endsEpoch(long update) {

@@ -138,12 +138,18 @@ public record FaceShieldTrainingOptions(Stage stage, long seed, Fit fit, Lora lo
      * @param out the run folder
      * @param saveEvery updates between two checkpoints; 0 saves when the development set is looked at
      * @param cache where features of pictures are kept, null for {@code features} in the run folder
+     * @param memory bytes that the run may hold; 0 for all that there are
      */
-    public record Run(Path out, long saveEvery, Path cache) {
+    public record Run(Path out, long saveEvery, Path cache, long memory) {
         public Run {
             Objects.requireNonNull(out);
             atLeast("updates between checkpoints", saveEvery, 0);
+            atLeast("memory", memory, 0);
             cache = cache == null ? out.resolve("features") : cache;
+        }
+
+        public Run(Path out, long saveEvery, Path cache) {
+            this(out, saveEvery, cache, 0);
         }
     }
 

@@ -20,15 +20,29 @@ public final class ResidentMemory {
         }
     }
 
+    /** The most that was ever resident in this process, in bytes, where Linux tells it; 0 elsewhere. */
+    public static long peak() {
+        try {
+            return Files.exists(STATUS) ? bytes("VmHWM:", Files.readAllLines(STATUS), 0) : 0;
+        } catch (IOException unreadable) {
+            return 0;
+        }
+    }
+
     /** The line {@code VmRSS:    123456 kB} of /proc/self/status, in bytes; without it the used heap. */
     static long resident(List<String> status) {
+        return bytes("VmRSS:", status, heap());
+    }
+
+    private static long bytes(String name, List<String> status, long otherwise) {
         for (String line : status) {
-            if (line.startsWith("VmRSS:") && line.endsWith("kB")) {
+            if (line.startsWith(name) && line.endsWith("kB")) {
                 return 1024
-                        * Long.parseLong(line.substring(6, line.length() - 2).strip());
+                        * Long.parseLong(
+                                line.substring(name.length(), line.length() - 2).strip());
             }
         }
-        return heap();
+        return otherwise;
     }
 
     private static long heap() {

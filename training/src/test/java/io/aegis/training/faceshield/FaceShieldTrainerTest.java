@@ -11,6 +11,7 @@ import io.aegis.training.Lanes;
 import io.aegis.training.Schedule;
 import io.aegis.training.TrainingException;
 import io.aegis.training.data.DataException;
+import io.aegis.training.memory.MemoryReport;
 import io.aegis.training.metrics.Sample;
 import io.aegis.weights.Safetensors;
 import io.aegis.weights.Views;
@@ -89,6 +90,53 @@ class FaceShieldTrainerTest {
                             .map(Sample::score)
                             .toList());
         }
+    }
+
+    /** Vision tokens are masked at random, so that lessons are a little shorter than planned. */
+    @ParameterizedTest
+    @EnumSource(Stage.class)
+    void memoryIsWhatWasPlanned(Stage stage) {
+        FaceShieldTrainer.Outcome outcome = stage == Stage.FULL ? full : stage(stage, folder.resolve("run"));
+        MemoryReport memory = outcome.memory();
+
+        assertThat(memory.counted()).isBetween(memory.tensors() / 2, memory.tensors() + memory.tensors() / 100);
+        assertThat(memory.longest().orElseThrow().total())
+                .isGreaterThan(memory.tensors())
+                .isLessThan(memory.allowed().total());
+        Path run = stage == Stage.FULL ? shared.resolve("run") : folder.resolve("run");
+        assertThat(run.resolve("report.html")).content().contains(">Memory<", "trained weights");
+        assertThat(run.resolve("memory.txt")).content().contains("trained weights", "tensors of an update, counted: ");
+    }
+
+    @Test
+    void aRunThatWouldNotFitDoesNotBegin() {
+        Path out = folder.resolve("run");
+        FaceShieldTrainingOptions options = TinyShield.options(Stage.ADAPTERS, out)
+                .withRun(new FaceShieldTrainingOptions.Run(out, 1, null, 100_000));
+
+        assertThatThrownBy(() ->
+                        FaceShieldTrainer.train(full.model(), options, TinyShield.data(shared), TinyShield.SILENT))
+                .isInstanceOf(TrainingException.class)
+                .hasMessageContaining("more than the 0.10 MB that are allowed; the largest parts: ");
+        assertThat(out).doesNotExist();
+    }
+
+    /** Half of the blocks computed again, and none, learn the same bits. */
+    @Test
+    void aBudgetChangesNothingThatIsLearned() {
+        FaceShieldTrainer.Outcome all = stage(Stage.ADAPTERS, folder.resolve("all"));
+        Path out = folder.resolve("some");
+        FaceShieldTrainer.Outcome some = FaceShieldTrainer.train(
+                full.model(),
+                TinyShield.options(Stage.ADAPTERS, out)
+                        .withRun(new FaceShieldTrainingOptions.Run(out, 1, null, 1L << 40)),
+                TinyShield.data(shared),
+                TinyShield.SILENT);
+
+        assertThat(all.memory().allowed().title()).contains("2 of 2 blocks computed again");
+        assertThat(some.memory().allowed().title()).contains("0 of 2 blocks computed again");
+        assertThat(some.model().resolve("adapter_model.safetensors"))
+                .hasSameBinaryContentAs(all.model().resolve("adapter_model.safetensors"));
     }
 
     @Test

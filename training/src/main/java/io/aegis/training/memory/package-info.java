@@ -1,0 +1,2 @@
+/** What training will hold in memory, known before it holds anything. */
+package io.aegis.training.memory;
