@@ -45,7 +45,7 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public int ofOne() {
-        return 2;
+        return 1;
     }
 
     @Override
@@ -55,61 +55,42 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
 
     @Override
     public void one(Interleaved x, int row, long j, int wide, float[] sums) {
-        long last = j + wide - 1;
         float[] v = x.rows()[row];
-        one(
-                v,
-                x.whole() / (PARTS * N),
-                codes,
-                offset + j * stride,
-                offset + last * stride,
-                scales.ofColumns(j, wide, 2),
-                scales.stride(),
-                scales.up(),
-                scales.down(),
-                scales.lanes(),
-                sums);
-        for (int c = 0; c < wide; c++) {
-            sums[c] += rest(x, v, j + c);
-        }
+        sums[0] = one(
+                        v,
+                        x.whole() / (PARTS * N),
+                        codes,
+                        offset + j * stride,
+                        scales.ofColumn(j),
+                        scales.up(),
+                        scales.down(),
+                        scales.lanes())
+                + rest(x, v, j);
     }
 
-    /** Two columns: of four the compiler takes all words apart before it multiplies, and has no room for them. */
-    private static void one(
+    private static float one(
             float[] x,
             int blocks,
             MemorySegment w,
-            long i0,
-            long i1,
+            long at,
             float[] scales,
-            int ofColumn,
             int up,
             int down,
-            VectorShuffle<Float> lanes,
-            float[] sums) {
-        FloatVector s0 = FloatVector.broadcast(F, 0f);
-        FloatVector s1 = s0;
+            VectorShuffle<Float> lanes) {
+        FloatVector s = FloatVector.broadcast(F, 0f);
         for (int g = 0; g < blocks; g++) {
-            IntVector w0 = IntVector.fromMemorySegment(I, w, i0 + 4L * N * g, LITTLE_ENDIAN);
-            IntVector w1 = IntVector.fromMemorySegment(I, w, i1 + 4L * N * g, LITTLE_ENDIAN);
+            IntVector words = IntVector.fromMemorySegment(I, w, at + 4L * N * g, LITTLE_ENDIAN);
             FloatVector v = FloatVector.fromArray(F, x, 4 * N * g);
-            FloatVector p0 = v.mul(w0.lanewise(LSHL, 24).convertShape(I2F, F, 0));
-            FloatVector p1 = v.mul(w1.lanewise(LSHL, 24).convertShape(I2F, F, 0));
+            FloatVector p = v.mul(words.lanewise(LSHL, 24).convertShape(I2F, F, 0));
             v = FloatVector.fromArray(F, x, 4 * N * g + N);
-            p0 = v.fma((FloatVector) w0.lanewise(LSHL, 16).and(TOP).convertShape(I2F, F, 0), p0);
-            p1 = v.fma((FloatVector) w1.lanewise(LSHL, 16).and(TOP).convertShape(I2F, F, 0), p1);
+            p = v.fma((FloatVector) words.lanewise(LSHL, 16).and(TOP).convertShape(I2F, F, 0), p);
             v = FloatVector.fromArray(F, x, 4 * N * g + 2 * N);
-            p0 = v.fma((FloatVector) w0.lanewise(LSHL, 8).and(TOP).convertShape(I2F, F, 0), p0);
-            p1 = v.fma((FloatVector) w1.lanewise(LSHL, 8).and(TOP).convertShape(I2F, F, 0), p1);
+            p = v.fma((FloatVector) words.lanewise(LSHL, 8).and(TOP).convertShape(I2F, F, 0), p);
             v = FloatVector.fromArray(F, x, 4 * N * g + 3 * N);
-            p0 = v.fma((FloatVector) w0.and(TOP).convertShape(I2F, F, 0), p0);
-            p1 = v.fma((FloatVector) w1.and(TOP).convertShape(I2F, F, 0), p1);
-            int at = (g << up) >> down;
-            s0 = p0.fma(FloatVector.fromArray(F, scales, at).rearrange(lanes), s0);
-            s1 = p1.fma(FloatVector.fromArray(F, scales, at + ofColumn).rearrange(lanes), s1);
+            p = v.fma((FloatVector) words.and(TOP).convertShape(I2F, F, 0), p);
+            s = p.fma(FloatVector.fromArray(F, scales, (g << up) >> down).rearrange(lanes), s);
         }
-        sums[0] = Lanes.sum(s0);
-        sums[1] = Lanes.sum(s1);
+        return Lanes.sum(s);
     }
 
     @Override
@@ -126,7 +107,7 @@ record Int8Columns(MemorySegment codes, long offset, long stride, QuantizedScale
                 x.whole() / (PARTS * N),
                 codes,
                 offset + j * stride,
-                scales.ofColumns(j, 1, 1),
+                scales.ofColumn(j),
                 scales.up(),
                 scales.down(),
                 scales.lanes(),

@@ -32,19 +32,10 @@ record QuantizedScales(MemorySegment memory, long offset, int groups, int up, in
                 VectorShuffle.fromOp(Lanes.F, lane -> lane / Math.min(N, words)));
     }
 
-    /** Floats from a column's scales to the next one's in {@link #ofColumns}: a vector may begin at the last. */
-    int stride() {
-        return groups + N;
-    }
-
-    /** Those of a few columns, one behind the other, in an array of this thread. */
-    float[] ofColumns(long column, int wide, int most) {
-        float[] to = Scratch.array(Scratch.SCALES, most * stride());
-        for (int c = 0; c < most; c++) {
-            // Columns that are missing at the end repeat the last.
-            long first = offset + (column + Math.min(c, wide - 1)) * groups;
-            MemorySegment.copy(memory, JAVA_FLOAT_UNALIGNED, first << 2, to, c * stride(), groups);
-        }
+    /** Those of a column in an array of this thread, behind which a vector that begins at the last may end. */
+    float[] ofColumn(long column) {
+        float[] to = Scratch.array(Scratch.SCALES, groups + N);
+        MemorySegment.copy(memory, JAVA_FLOAT_UNALIGNED, (offset + column * groups) << 2, to, 0, groups);
         return to;
     }
 

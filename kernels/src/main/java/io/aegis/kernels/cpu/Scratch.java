@@ -17,18 +17,18 @@ final class Scratch {
     static final int WIDE_B = 12;
     /** What oneDNN works in. */
     static final int ONE_DNN = 13;
-    /** Of arrays, and the one behind it: the scales of a few quantised columns. Those before it are rows of a product. */
+    /** Of arrays: the scales of a quantised column. Those before it are rows of a product. */
     static final int SCALES = 9;
     /** Of arrays: what {@link PanelProduct} works on. */
-    static final int PACKED_ROWS = 11;
+    static final int PACKED_ROWS = 10;
 
-    static final int PACKED_COLUMNS = 12;
-    static final int TILE = 13;
+    static final int PACKED_COLUMNS = 11;
+    static final int TILE = 12;
     /** Of arrays: what {@link DirectConvolution} works on. */
-    static final int FRAME = 14;
+    static final int FRAME = 13;
 
-    static final int WEIGHTS = 15;
-    static final int GRADIENTS = 16;
+    static final int WEIGHTS = 14;
+    static final int GRADIENTS = 15;
 
     private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[GRADIENTS + 1][]);
     private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[14]);
