@@ -18,7 +18,6 @@ import java.util.TreeMap;
  * handed out, so that nothing can read what it did not write.
  */
 public final class Pool {
-    private static final Pool HOST = new Pool();
     private static final boolean POISON = Boolean.getBoolean("aegis.poison");
 
     /**
@@ -27,6 +26,9 @@ public final class Pool {
      */
     private static final long LIMIT =
             ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
+
+    /** After the limit, which a new pool's bound is. */
+    private static final Pool HOST = new Pool();
 
     private final TreeMap<Long, ArrayDeque<Block>> free = new TreeMap<>();
     private long liveBytes;

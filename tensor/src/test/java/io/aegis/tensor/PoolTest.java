@@ -95,4 +95,14 @@ class PoolTest {
                 .isInstanceOf(OutOfMemoryError.class)
                 .hasMessageStartingWith("the weights need 1073741824 MB; this machine or container has ");
     }
+
+    @Test
+    void whatIsUnusedStaysForReuseWhereNobodyBoundIt() {
+        Pool pool = Pool.host();
+        assertThat(pool.bound(Pool.capacity())).isEqualTo(Pool.capacity());
+        pool.release(pool.acquire(1 << 20));
+        long cached = pool.cachedBytes();
+        pool.release(pool.acquire(3 << 20));
+        assertThat(pool.cachedBytes()).isGreaterThanOrEqualTo(cached);
+    }
 }
