@@ -1,7 +1,6 @@
 package io.aegis.cli;
 
 import io.aegis.image.Augmentation;
-import io.aegis.kernels.Backends;
 import io.aegis.models.dadm.Dadm;
 import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.Modality;
@@ -21,8 +20,6 @@ import io.aegis.training.data.MmdgBenchmark;
 import io.aegis.training.data.Protocol;
 import io.aegis.training.data.RandomMissing;
 import io.aegis.training.data.Split;
-import io.aegis.training.memory.Bytes;
-import io.aegis.training.memory.MemoryBudget;
 import io.aegis.training.memory.MemoryPlan;
 import io.aegis.training.memory.Workspace;
 import io.aegis.training.metrics.Evaluation;
@@ -135,12 +132,8 @@ final class TrainCommand implements Runnable {
                         + " neither data nor --out are needed")
         boolean plan;
 
-        @Option(
-                names = "--memory",
-                paramLabel = "AMOUNT",
-                description = "such as 8GB: most that training may hold, on the device; what would hold more does not"
-                        + " begin. Default: all there is")
-        String memory;
+        @Mixin
+        MemoryOptions memory = new MemoryOptions();
 
         @Option(
                 names = "--init",
@@ -262,24 +255,18 @@ final class TrainCommand implements Runnable {
             spec.commandLine().getOut().flush();
         }
 
-        /** Of a GPU only a budget tells how much there is: nobody opens it for a plan. */
         private List<String> plan() {
             Workspace device = computing.workspace();
             out = out == null ? Path.of("run") : out;
             MemoryPlan planned = DadmMemory.plan(options(), device);
             List<String> lines = new ArrayList<>(planned.lines());
-            if (memory != null || device == Workspace.PROCESSOR) {
-                MemoryBudget budget = MemoryBudget.of(bytes(), Backends.best());
+            memory.known(device).ifPresent(budget -> {
                 lines.add(budget.verdict(planned));
                 if (!budget.fits(planned)) {
                     lines.add("  " + DadmMemory.remedy(options(), device, budget));
                 }
-            }
+            });
             return lines;
-        }
-
-        private long bytes() {
-            return memory == null ? 0 : Bytes.parse(memory);
         }
 
         private Protocol protocol() {
@@ -329,7 +316,7 @@ final class TrainCommand implements Runnable {
                             use),
                     rule,
                     Optional.ofNullable(init),
-                    new DadmTrainingOptions.Run(out, saveEvery, loaders, bytes()));
+                    new DadmTrainingOptions.Run(out, saveEvery, loaders, memory.bytes()));
         }
 
         private Evaluation test(Path model, Split set, DadmTrainingOptions options) {

@@ -1,6 +1,5 @@
 package io.aegis.cli;
 
-import io.aegis.kernels.Backends;
 import io.aegis.models.checkpoint.Synthesis;
 import io.aegis.training.Schedule;
 import io.aegis.training.faceshield.DevelopmentLog;
@@ -12,7 +11,6 @@ import io.aegis.training.faceshield.InstructionFile;
 import io.aegis.training.faceshield.InstructionSet;
 import io.aegis.training.faceshield.Problems;
 import io.aegis.training.faceshield.Stage;
-import io.aegis.training.memory.Bytes;
 import io.aegis.training.memory.MemoryBudget;
 import io.aegis.training.memory.Workspace;
 import io.aegis.training.report.ProgressBar;
@@ -64,13 +62,8 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
                     + " --stage and --model are needed")
     boolean plan;
 
-    @Option(
-            names = "--memory",
-            paramLabel = "AMOUNT",
-            description =
-                    "such as 26GB: most that training may hold, on the device; as few blocks are computed again as"
-                            + " fit, and what cannot fit does not begin. Default: all there is")
-    String memory;
+    @Mixin
+    MemoryOptions memory = new MemoryOptions();
 
     @Option(
             names = "--weights",
@@ -255,11 +248,9 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
         }
     }
 
-    /** Of a GPU only a budget tells how much there is: nobody opens it for a plan. */
     private FaceShieldPlan plan() {
         Workspace device = computing.workspace();
-        boolean known = memory != null || device == Workspace.PROCESSOR;
-        MemoryBudget budget = known ? MemoryBudget.of(bytes(), Backends.best()) : null;
+        MemoryBudget budget = memory.known(device).orElse(null);
         if (out == null) {
             out = Path.of("run");
         }
@@ -269,10 +260,6 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
             return FaceShieldPlan.of(config, weights.of(config, 0), options(), device, budget);
         }
         return FaceShieldPlan.of(model, options(), device, budget);
-    }
-
-    private long bytes() {
-        return memory == null ? 0 : Bytes.parse(memory);
     }
 
     private FaceShieldTrainingData sets() {
@@ -308,7 +295,7 @@ final class TrainFaceShieldCommand implements Callable<Integer> {
                         or(rank, a.rank()), or(alpha, a.alpha()), or(dropout, a.dropout())))
                 .withLimits(new FaceShieldTrainingOptions.Limits(
                         length, or(lanes, l.lanes()), or(checkpointing, l.checkpointed())))
-                .withRun(new FaceShieldTrainingOptions.Run(out, saveEvery, cache, bytes()));
+                .withRun(new FaceShieldTrainingOptions.Run(out, saveEvery, cache, memory.bytes()));
     }
 
     private static <T> T or(T given, T usual) {

@@ -1,7 +1,5 @@
 package io.aegis.kernels.cpu;
 
-import java.lang.foreign.MemorySegment;
-
 /**
  * Rows of a left operand in panels of {@link Tile#ROWS}, whole in their depth, ready for every column of the right one.
  *
@@ -16,14 +14,10 @@ record PackedRows(float[] data, int rows, int depth) {
         return Math.clamp(MOST / Math.max(1, k) / Tile.ROWS * Tile.ROWS, Tile.ROWS, 1 << 16);
     }
 
-    /** Packs {@code rows} rows from element {@code at} on, each times a factor; the array is this thread's. */
-    static PackedRows of(MemorySegment a, long at, long lda, boolean transposed, int rows, int depth, float factor) {
+    /** Packs the first {@code rows} rows of {@code depth} floats, each times a factor; the array is this thread's. */
+    static PackedRows of(Operand a, int rows, int depth, float factor) {
         float[] data = Scratch.array(Scratch.PACKED_ROWS, Math.ceilDiv(rows, Tile.ROWS) * Tile.ROWS * depth);
-        if (transposed) {
-            Panels.ofSteps(a, at, lda, depth, rows, Tile.ROWS, factor, data);
-        } else {
-            Panels.ofLines(a, at, lda, depth, rows, Tile.ROWS, factor, data);
-        }
+        Panels.pack(a, !a.transposed(), depth, rows, Tile.ROWS, factor, data);
         return new PackedRows(data, rows, depth);
     }
 

@@ -24,41 +24,25 @@ final class PanelProduct {
 
     private PanelProduct() {}
 
-    /** A right operand, of whatever type. */
-    @FunctionalInterface
-    interface Columns {
-        /** Packs B[l .. l + depth, column .. column + width] as {@link Panels} of {@link Tile#COLUMNS}. */
-        void pack(int l, int depth, int column, int width, float[] to);
-    }
-
     /**
-     * Rows {@code from} to {@code end} of A times columns {@code column} to {@code columnEnd} of B.
+     * All rows of A times the first columns of B.
      *
-     * @param from a multiple of {@link Tile#ROWS}
-     * @param offset of C's element at row 0 of A and column 0 of B
+     * @param columns of B and of C
+     * @param offset of C's first element
      */
-    static void run(
-            PackedRows a,
-            int from,
-            int end,
-            Columns b,
-            int column,
-            int columnEnd,
-            boolean add,
-            MemorySegment c,
-            long offset,
-            long ldc) {
+    static void run(PackedRows a, Operand b, int columns, boolean add, MemorySegment c, long offset, long ldc) {
         int k = a.depth();
         int depths = Math.ceilDiv(k, DEPTH);
         float[] packed = Scratch.array(Scratch.PACKED_COLUMNS, WIDTH * Math.min(k, DEPTH));
-        for (int j = column; j < columnEnd; j += WIDTH) {
-            int width = Math.min(WIDTH, columnEnd - j);
+        for (int j = 0; j < columns; j += WIDTH) {
+            int width = Math.min(WIDTH, columns - j);
             for (int p = 0; p < depths; p++) {
                 int l = (int) ((long) k * p / depths);
                 int depth = (int) ((long) k * (p + 1) / depths) - l;
-                b.pack(l, depth, j, width, packed);
-                for (int i = from; i < end; i += HEIGHT) {
-                    block(a, i, Math.min(end, i + HEIGHT), l, packed, width, depth, add || p > 0, c, offset + j, ldc);
+                Panels.pack(b.from(l, j), b.transposed(), depth, width, Tile.COLUMNS, 1, packed);
+                for (int i = 0; i < a.rows(); i += HEIGHT) {
+                    int end = Math.min(a.rows(), i + HEIGHT);
+                    block(a, i, end, l, packed, width, depth, add || p > 0, c, offset + j, ldc);
                 }
             }
         }

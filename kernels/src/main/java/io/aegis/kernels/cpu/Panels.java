@@ -15,39 +15,52 @@ final class Panels {
     private Panels() {}
 
     /**
-     * Packs lines that lie dense along the depth, as do rows of A and rows of a weight [out, in].
+     * Packs the first lines of an operand.
      *
-     * @param at the first number of the first line
-     * @param ld numbers from a line to the next
+     * @param ofLines whether its lines lie dense, as do rows of A and of a weight [out, in]; else their steps do
      * @param tall lines of a panel
+     * @param factor of every number
      */
-    static void ofLines(MemorySegment x, long at, long ld, int depth, int lines, int tall, float factor, float[] to) {
+    static void pack(Operand x, boolean ofLines, int depth, int lines, int tall, float factor, float[] to) {
         for (int line = 0; line < lines; line += tall) {
-            int start = line * depth;
-            for (int q = 0; q < tall; q += FOUR) {
-                long first = at + (line + q) * ld;
-                int there = Math.clamp(lines - line - q, 0, FOUR);
-                if (there == FOUR) {
-                    four(x, first, ld, depth, factor, to, start + q, tall);
-                } else {
-                    some(x, first, ld, depth, there, factor, to, start + q, tall);
-                }
+            int there = Math.min(tall, lines - line);
+            if (ofLines) {
+                lines(
+                        x.memory(),
+                        x.offset() + line * x.leading(),
+                        x.leading(),
+                        depth,
+                        there,
+                        tall,
+                        factor,
+                        to,
+                        line * depth);
+            } else {
+                steps(x.memory(), x.offset() + line, x.leading(), depth, there, tall, factor, to, line * depth);
             }
         }
     }
 
-    /** Packs lines of which the steps lie dense: columns of B [k, n], or rows of a transposed A. */
-    static void ofSteps(MemorySegment x, long at, long ld, int depth, int lines, int tall, float factor, float[] to) {
-        for (int line = 0; line < lines; line += tall) {
-            int there = Math.min(tall, lines - line);
-            for (int l = 0; l < depth; l++) {
-                int start = line * depth + l * tall;
-                long from = at + l * ld + line;
-                for (int q = 0; q < there; q++) {
-                    to[start + q] = Lanes.get(x, from + q) * factor;
-                }
-                Arrays.fill(to, start + there, start + tall, 0);
+    private static void lines(
+            MemorySegment x, long at, long ld, int depth, int there, int tall, float factor, float[] to, int start) {
+        for (int q = 0; q < tall; q += FOUR) {
+            int left = Math.clamp(there - q, 0, FOUR);
+            if (left == FOUR) {
+                four(x, at + q * ld, ld, depth, factor, to, start + q, tall);
+            } else {
+                some(x, at + q * ld, ld, depth, left, factor, to, start + q, tall);
             }
+        }
+    }
+
+    private static void steps(
+            MemorySegment x, long at, long ld, int depth, int there, int tall, float factor, float[] to, int start) {
+        for (int l = 0; l < depth; l++) {
+            int first = start + l * tall;
+            for (int q = 0; q < there; q++) {
+                to[first + q] = Lanes.get(x, at + l * ld + q) * factor;
+            }
+            Arrays.fill(to, first + there, first + tall, 0);
         }
     }
 

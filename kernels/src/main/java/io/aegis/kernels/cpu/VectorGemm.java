@@ -1,5 +1,6 @@
 package io.aegis.kernels.cpu;
 
+import io.aegis.kernels.DType;
 import java.lang.foreign.MemorySegment;
 
 /** The matrix product without a native library: {@link PanelProduct}. */
@@ -24,22 +25,13 @@ final class VectorGemm implements Sgemm {
             long ldc) {
         boolean add = prepare(beta, m, n, k, c, offsetC, ldc);
         int depth = Math.toIntExact(k);
-        PanelProduct.Columns columns = columns(b, offsetB, ldb, transposeB);
+        Operand left = new Operand(a, DType.F32, offsetA, transposeA, lda);
+        Operand right = new Operand(b, DType.F32, offsetB, transposeB, ldb);
         int most = PackedRows.most(k);
         for (long i = 0; i < m && depth > 0; i += most) {
-            int rows = (int) Math.min(most, m - i);
-            long at = offsetA + (transposeA ? i : i * lda);
-            PackedRows packed = PackedRows.of(a, at, lda, transposeA, rows, depth, alpha);
-            PanelProduct.run(packed, 0, rows, columns, 0, Math.toIntExact(n), add, c, offsetC + i * ldc, ldc);
+            PackedRows packed = PackedRows.of(left.from(i, 0), (int) Math.min(most, m - i), depth, alpha);
+            PanelProduct.run(packed, right, Math.toIntExact(n), add, c, offsetC + i * ldc, ldc);
         }
-    }
-
-    static PanelProduct.Columns columns(MemorySegment b, long offset, long ldb, boolean transposed) {
-        return transposed
-                ? (l, depth, j, width, to) ->
-                        Panels.ofLines(b, offset + j * ldb + l, ldb, depth, width, Tile.COLUMNS, 1, to)
-                : (l, depth, j, width, to) ->
-                        Panels.ofSteps(b, offset + l * ldb + j, ldb, depth, width, Tile.COLUMNS, 1, to);
     }
 
     /** C = beta C unless everything that is there is overwritten; whether the product is added to it. */
