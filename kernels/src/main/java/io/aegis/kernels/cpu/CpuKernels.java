@@ -20,7 +20,7 @@ import io.aegis.kernels.VisionMasking;
 import java.lang.System.Logger.Level;
 import java.util.List;
 
-/** The CPU for use: OpenBLAS for products, oneDNN for those of bfloat16, the Vector API for the rest, {@link Workers} for both. */
+/** The CPU for use: OpenBLAS for products, oneDNN for those of bfloat16, {@link MachineCode} for few rows, the Vector API for the rest. */
 public final class CpuKernels implements Kernels {
     private static final System.Logger LOG = System.getLogger(CpuKernels.class.getName());
 
@@ -183,6 +183,12 @@ public final class CpuKernels implements Kernels {
         String floats = "float32; other dtypes by the plain kernels";
         return List.of(
                 new Choice("matmul", sgemm.description() + ", single rows by " + vectors, products),
+                new Choice(
+                        "few rows",
+                        MachineCode.available() ? "machine code, AVX2 and FMA" : vectors,
+                        MachineCode.available()
+                                ? "beside weights of 16, 8 and 4 bits; others by " + vectors
+                                : "no machine code: " + MachineCode.reason()),
                 new Choice(Choice.BFLOAT16, bfloat.implementation(), bfloat.reason()),
                 new Choice(
                         "matmul of 8 and 4 bits",

@@ -113,12 +113,15 @@ final class CpuMatmul implements Matmul {
         MemorySegment out = c.buffer().memory();
         long ldc = m == 1 ? n : c.stride(0);
         boolean add = epilogue.accumulate();
-        Columns columns = right.transposed() ? RowProducts.columns(right) : null;
-        Interleaved x = columns == null ? null : Interleaved.of(left, m, k, columns.parts(), columns.factor());
+        FewRows x = !right.transposed()
+                ? null
+                : MachineRows.fits(right, k)
+                        ? MachineRows.of(left, m, right, k, n)
+                        : FewRows.of(left, m, k, RowProducts.columns(right));
         Grid.ofRows(n, k).run((row, rowEnd, column, columnEnd) -> {
             Part part = new Part(0, m, column, columnEnd, out, c.offset(), ldc);
-            if (columns != null) {
-                Columns.multiply(columns, x, add, part);
+            if (x != null) {
+                x.multiply(add, part);
             } else {
                 RowProducts.sums(left, right, k, add, part);
             }

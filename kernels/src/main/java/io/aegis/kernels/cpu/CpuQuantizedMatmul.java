@@ -62,22 +62,31 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
             plain.multiplyRows(x, w, y, epilogue);
             return;
         }
-        Columns columns = w.format() == Format.INT8 ? Int8Columns.of(w) : Int4Columns.of(w);
         for (long row = 0; row < y.size(0) && y.elements() > 0; row += TOGETHER) {
             long end = Math.min(y.size(0), row + TOGETHER);
-            rows(x.slice(0, row, end), columns, y.slice(0, row, end), epilogue);
+            rows(x.slice(0, row, end), w, y.slice(0, row, end), epilogue);
         }
     }
 
-    private void rows(View x, Columns columns, View y, Epilogue epilogue) {
+    private void rows(View x, QuantizedWeight w, View y, Epilogue epilogue) {
         int m = (int) y.size(0);
         int k = (int) x.size(1);
         Operand any = Operand.of(x, elementwise, SLOT);
         Operand left = any.transposed() ? Operand.dense(x, elementwise, SLOT) : any;
-        Interleaved rows = Interleaved.of(left, m, k, columns.parts(), columns.factor());
+        boolean machine = MachineRows.fits(w) && MachineRows.fits(left, m, w);
+        if (m > 1 && MachineRows.fits(w) && !machine) {
+            // One by one: how a row is computed must not depend on the others.
+            for (long i = 0; i < m; i++) {
+                rows(x.slice(0, i, i + 1), w, y.slice(0, i, i + 1), epilogue);
+            }
+            return;
+        }
+        FewRows rows = machine
+                ? MachineRows.of(left, m, w)
+                : FewRows.of(left, m, k, w.format() == Format.INT8 ? Int8Columns.of(w) : Int4Columns.of(w));
         Grid.ofRows(y.size(1), k).run((row, rowEnd, column, columnEnd) -> {
             Part part = part(y, 0, m, column, columnEnd);
-            Columns.multiply(columns, rows, epilogue.accumulate(), part);
+            rows.multiply(epilogue.accumulate(), part);
             part.finish(epilogue);
         });
     }

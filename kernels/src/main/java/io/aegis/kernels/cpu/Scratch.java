@@ -17,6 +17,10 @@ final class Scratch {
     static final int WIDE_B = 12;
     /** What oneDNN works in. */
     static final int ONE_DNN = 13;
+    /** Rows as machine code reads them, for all threads of a product, and the sums that it leaves. */
+    static final int MACHINE_ROWS = 14;
+
+    static final int MACHINE_SUMS = 15;
     /** Of arrays: the scales of a quantised column. Those before it are rows of a product. */
     static final int SCALES = 9;
     /** Of arrays: what {@link PanelProduct} works on. */
@@ -31,7 +35,8 @@ final class Scratch {
     static final int GRADIENTS = 15;
 
     private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[GRADIENTS + 1][]);
-    private static final ThreadLocal<MemorySegment[]> SLOTS = ThreadLocal.withInitial(() -> new MemorySegment[14]);
+    private static final ThreadLocal<MemorySegment[]> SLOTS =
+            ThreadLocal.withInitial(() -> new MemorySegment[MACHINE_SUMS + 1]);
     private static final long ALIGNMENT = 64;
 
     private Scratch() {}

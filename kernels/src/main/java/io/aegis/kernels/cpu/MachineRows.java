@@ -1,0 +1,210 @@
+package io.aegis.kernels.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+import io.aegis.kernels.DType;
+import io.aegis.kernels.QuantizedWeight;
+import io.aegis.kernels.QuantizedWeight.Format;
+import io.aegis.kernels.cpu.x86.RowProduct;
+import io.aegis.kernels.cpu.x86.RowProduct.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * A few rows times columns of 16, 8 or 4 bits by machine code: rows are laid out once, as {@link RowProduct} reads them, in
+ * fours, and columns taken so many at a time that the second-level cache holds them for the next four.
+ *
+ * @param weights how they are stored
+ * @param scales null where there are none
+ * @param x rows laid out, one four behind the other
+ * @param ofFour floats of each
+ */
+record MachineRows(
+        Weights weights,
+        int group,
+        int k,
+        int count,
+        MemorySegment codes,
+        long bytes,
+        MemorySegment scales,
+        MemorySegment x,
+        long ofFour)
+        implements FewRows {
+    private static final int LANES = RowProduct.LANES;
+    private static final int FOUR = 4;
+    /** Bytes of columns that are taken at a time, where several fours of rows need them. */
+    private static final long CHUNK = 1 << 17;
+    /** Rows of 4 bits are below it, so that no sum overflows that is taken away again. */
+    private static final float LARGEST = 1e30f;
+    /** Columns at a time, where there is one four. */
+    private static final long MOST = 1024;
+
+    /** Whether these rows can: to what 4 bits begin with at -8 times the sum, infinity cannot be added. */
+    static boolean fits(Operand x, int rows, QuantizedWeight w) {
+        float most = 0;
+        for (int r = 0; r < rows && w.format() == Format.INT4; r++) {
+            long at = x.at(r, 0);
+            for (long i = 0; i < w.columns(); i++) {
+                most = Math.max(most, Math.abs(Lanes.get(x.memory(), at + i)));
+            }
+        }
+        return most < LARGEST;
+    }
+
+    /** Whether rows of such a weight can be multiplied so. */
+    static boolean fits(QuantizedWeight w) {
+        return MachineCode.available()
+                && w.codes().stride(0) == w.codes().size(1)
+                && w.columns() % weights(w).unit(w.group()) == 0;
+    }
+
+    /** Whether rows can be multiplied so with columns of this weight [k, n]. */
+    static boolean fits(Operand w, long k) {
+        return MachineCode.available()
+                && w.isHalf()
+                && w.transposed()
+                && w.leading() == k
+                && k % Weights.BF16.block() == 0
+                && k > 0;
+    }
+
+    static MachineRows of(Operand x, int rows, QuantizedWeight w) {
+        int k = (int) w.columns();
+        long width = w.codes().size(1);
+        MemorySegment codes = w.codes().buffer().memory().asSlice(w.codes().offset(), w.rows() * width);
+        long groups = w.scales().size(1);
+        MemorySegment scales = w.scales().buffer().memory().asSlice(w.scales().offset() << 2, (w.rows() * groups) << 2);
+        return of(x, rows, k, weights(w), w.group(), codes, width, scales);
+    }
+
+    /** @param n columns of the weight */
+    static MachineRows of(Operand x, int rows, Operand w, int k, long n) {
+        Weights weights = w.dtype() == DType.F16 ? Weights.F16 : Weights.BF16;
+        MemorySegment columns = w.memory().asSlice(w.offset() << 1, (n * k) << 1);
+        return of(x, rows, k, weights, weights.block(), columns, 2L * k, MemorySegment.NULL);
+    }
+
+    private static Weights weights(QuantizedWeight w) {
+        return w.format() == Format.INT8 ? Weights.INT8 : Weights.INT4;
+    }
+
+    private static MachineRows of(
+            Operand x,
+            int rows,
+            int k,
+            Weights weights,
+            int group,
+            MemorySegment codes,
+            long bytes,
+            MemorySegment scales) {
+        int unit = weights.unit(group);
+        long sums = weights == Weights.INT4 ? (long) k / unit * LANES : 0;
+        long ofFour = (long) weights.masks().length * LANES + FOUR * (k + sums);
+        MemorySegment to = Scratch.floats(Scratch.MACHINE_ROWS, Math.ceilDiv(rows, FOUR) * ofFour);
+        for (int first = 0; first < rows; first += FOUR) {
+            layOut(x, first, Math.min(FOUR, rows - first), k, weights, unit, to.asSlice(first / FOUR * ofFour << 2));
+        }
+        return new MachineRows(weights, group, k, rows, codes, bytes, scales, to, ofFour);
+    }
+
+    /** Rows that go together: of three, the last is there twice. */
+    private static int together(int rows) {
+        return rows == 3 ? FOUR : rows;
+    }
+
+    private static void layOut(Operand x, int first, int count, int k, Weights weights, int unit, MemorySegment to) {
+        int rows = together(count);
+        int[] masks = weights.masks();
+        for (int i = 0; i < masks.length * LANES; i++) {
+            Lanes.set(to, i, Float.intBitsToFloat(masks[i / LANES]));
+        }
+        int sums = weights == Weights.INT4 ? LANES : 0;
+        float[] row = Scratch.array(0, k);
+        float[] ready = Scratch.array(1, k + k / unit * sums);
+        for (int r = 0; r < rows; r++) {
+            Lanes.toArray(x.memory(), x.at(first + Math.min(r, count - 1), 0), row, k);
+            switch (weights) {
+                case INT8, F16 -> System.arraycopy(row, 0, ready, 0, k);
+                case BF16 -> pairs(row, ready, k);
+                case INT4 -> halfBytes(row, ready, k, unit);
+            }
+            long at = (long) masks.length * LANES + (long) r * LANES;
+            int vectors = (k + k / unit * sums) / LANES;
+            if (rows == 1) {
+                MemorySegment.copy(ready, 0, to, JAVA_FLOAT_UNALIGNED, at << 2, vectors * LANES);
+                continue;
+            }
+            for (int v = 0; v < vectors; v++) {
+                long start = at + (long) v * rows * LANES;
+                for (int l = 0; l < LANES; l++) {
+                    Lanes.set(to, start + l, ready[v * LANES + l]);
+                }
+            }
+        }
+    }
+
+    /** Of every 16 the even ones, then the odd. */
+    private static void pairs(float[] from, float[] to, int k) {
+        for (int i = 0; i < k; i += 2 * LANES) {
+            for (int l = 0; l < LANES; l++) {
+                to[i + l] = from[i + 2 * l];
+                to[i + LANES + l] = from[i + 2 * l + 1];
+            }
+        }
+    }
+
+    /** Of every 64 those of each word's first half byte, then of its second, divided by what its place multiplies. */
+    private static void halfBytes(float[] from, float[] to, int k, int unit) {
+        int at = 0;
+        for (int u = 0; u < k; u += unit) {
+            int sums = at;
+            at += LANES;
+            Arrays.fill(to, sums, at, 0);
+            for (int block = u; block < u + unit; block += Weights.INT4.block()) {
+                for (int place = 0; place < 8; place++, at += LANES) {
+                    float factor = 1f / (1 << 4 * (place % 4));
+                    for (int l = 0; l < LANES; l++) {
+                        float value = from[block + 8 * l + place];
+                        to[at + l] = value * factor;
+                        to[sums + l] -= 8 * value;
+                    }
+                }
+            }
+        }
+    }
+
+    @Override
+    public void multiply(boolean add, Part part) {
+        long most = count <= FOUR ? MOST : Math.max(1, CHUNK / bytes);
+        for (long j = part.column(); j < part.columnEnd(); j += most) {
+            long n = Math.min(most, part.columnEnd() - j);
+            for (int first = 0; first < count; first += FOUR) {
+                columns(add, part, first, j, n);
+            }
+        }
+    }
+
+    private void columns(boolean add, Part part, int first, long j, long n) {
+        int there = Math.min(FOUR, count - first);
+        int rows = together(there);
+        long at = part.offset() + first * part.ldc() + j;
+        boolean straight = rows == 1 && !add;
+        MemorySegment y = straight ? part.c().asSlice(at << 2, n << 2) : Scratch.floats(Scratch.MACHINE_SUMS, n * rows);
+        long groups = weights.scaled() ? k / group : 0;
+        MachineCode.rows(weights, rows, group)
+                .call(
+                        codes.asSlice(j * bytes, n * bytes),
+                        weights.scaled() ? scales.asSlice((j * groups) << 2, (n * groups) << 2) : scales,
+                        x.asSlice(first / FOUR * ofFour << 2, ofFour << 2),
+                        y,
+                        n,
+                        k / weights.unit(group));
+        for (int r = 0; r < there && !straight; r++) {
+            long to = at + r * part.ldc();
+            for (long c = 0; c < n; c++) {
+                float sum = Lanes.get(y, c * rows + r);
+                Lanes.set(part.c(), to + c, add ? Lanes.get(part.c(), to + c) + sum : sum);
+            }
+        }
+    }
+}

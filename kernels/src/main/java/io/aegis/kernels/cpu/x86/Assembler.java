@@ -1,0 +1,363 @@
+package io.aegis.kernels.cpu.x86;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Writes x86-64 instructions, one method a mnemonic, operands in Intel's order: the destination first. Vectors are the 256
+ * bits of a register 0 to 15, unless a name says otherwise. The source is Intel's Software Developer's Manual, volume 2.
+ */
+public final class Assembler {
+    // Opcode maps and mandatory prefixes, as the VEX prefix numbers them.
+    private static final int MAP_0F = 1;
+    private static final int MAP_0F38 = 2;
+    private static final int MAP_0F3A = 3;
+    private static final int NP = 0;
+    private static final int P66 = 1;
+    private static final int PF3 = 2;
+    private static final int PF2 = 3;
+    /** Vector registers without AVX-512. */
+    public static final int VECTORS = 16;
+
+    private byte[] code = new byte[1024];
+    private int size;
+    private final List<Jump> jumps = new ArrayList<>();
+
+    private record Jump(int at, Label to) {}
+
+    // ---- vectors: moving
+
+    public void vmovups(int to, Address from) {
+        vex(NP, MAP_0F, false, true, 0x10, to, 0, from);
+    }
+
+    public void vmovups(Address to, int from) {
+        vex(NP, MAP_0F, false, true, 0x11, from, 0, to);
+    }
+
+    /** Stores the lowest float. */
+    public void vmovss(Address to, int from) {
+        vex(PF3, MAP_0F, false, false, 0x11, from, 0, to);
+    }
+
+    public void vbroadcastss(int to, Address from) {
+        vex(P66, MAP_0F38, false, true, 0x18, to, 0, from);
+    }
+
+    /** The upper half of a vector as the lower half of another. */
+    public void vextractf128(int to, int from) {
+        vex(P66, MAP_0F3A, false, true, 0x19, from, 0, to);
+        emit(1);
+    }
+
+    /** a with the lower half of b as one of its halves. */
+    public void vinsertf128(int to, int a, int b, int half) {
+        vex(P66, MAP_0F3A, false, true, 0x18, to, a, b);
+        emit(half);
+    }
+
+    // ---- vectors: computing
+
+    public void vxorps(int to, int a, int b) {
+        vex(NP, MAP_0F, false, true, 0x57, to, a, b);
+    }
+
+    public void vaddps(int to, int a, int b) {
+        vex(NP, MAP_0F, false, true, 0x58, to, a, b);
+    }
+
+    public void vaddps(int to, int a, Address b) {
+        vex(NP, MAP_0F, false, true, 0x58, to, a, b);
+    }
+
+    /** Of four floats: sums of neighbours. */
+    public void vhaddps128(int to, int a, int b) {
+        vex(PF2, MAP_0F, false, false, 0x7c, to, a, b);
+    }
+
+    /** Of four floats. */
+    public void vaddps128(int to, int a, int b) {
+        vex(NP, MAP_0F, false, false, 0x58, to, a, b);
+    }
+
+    /** to += a b, rounded once. */
+    public void vfmadd231ps(int to, int a, int b) {
+        vex(P66, MAP_0F38, false, true, 0xb8, to, a, b);
+    }
+
+    public void vfmadd231ps(int to, int a, Address b) {
+        vex(P66, MAP_0F38, false, true, 0xb8, to, a, b);
+    }
+
+    // ---- vectors: integers and conversions
+
+    public void vpand(int to, int a, int b) {
+        vex(P66, MAP_0F, false, true, 0xdb, to, a, b);
+    }
+
+    public void vpand(int to, int a, Address b) {
+        vex(P66, MAP_0F, false, true, 0xdb, to, a, b);
+    }
+
+    /** Words moved up by some bits. */
+    public void vpslld(int to, int from, int bits) {
+        vex(P66, MAP_0F, false, true, 0x72, 6, to, from);
+        emit(bits);
+    }
+
+    /** Words moved down by some bits, without their sign. */
+    public void vpsrld(int to, int from, int bits) {
+        vex(P66, MAP_0F, false, true, 0x72, 2, to, from);
+        emit(bits);
+    }
+
+    /** Signed words as floats. */
+    public void vcvtdq2ps(int to, int from) {
+        vex(NP, MAP_0F, false, true, 0x5b, to, 0, from);
+    }
+
+    /** Eight signed bytes as words. */
+    public void vpmovsxbd(int to, Address from) {
+        vex(P66, MAP_0F38, false, true, 0x21, to, 0, from);
+    }
+
+    /** Eight float16 as floats (F16C). */
+    public void vcvtph2ps(int to, Address from) {
+        vex(P66, MAP_0F38, false, true, 0x13, to, 0, from);
+    }
+
+    /** The lower half's upper lanes are clean again: what older instructions, and callers, expect. */
+    public void vzeroupper() {
+        emit(0xc5, 0xf8, 0x77);
+    }
+
+    // ---- memory and addresses
+
+    /** Asks for a line of memory that will be read; never faults. */
+    public void prefetcht0(Address line) {
+        rex(false, 1, line);
+        emit(0x0f, 0x18);
+        modrm(1, line);
+    }
+
+    public void mov(Gp to, Gp from) {
+        rexW(from.ordinal(), to.ordinal());
+        emit(0x89, 0xc0 | (from.ordinal() & 7) << 3 | to.ordinal() & 7);
+    }
+
+    public void mov(Gp to, Address from) {
+        rex(true, to.ordinal(), from);
+        emit(0x8b);
+        modrm(to.ordinal(), from);
+    }
+
+    public void mov(Gp to, int value) {
+        rexW(0, to.ordinal());
+        emit(0xc7, 0xc0 | to.ordinal() & 7);
+        word(value);
+    }
+
+    /** The lower 32 bits. */
+    public void movd(Address to, Gp from) {
+        rex(false, from.ordinal(), to);
+        emit(0x89);
+        modrm(from.ordinal(), to);
+    }
+
+    public void lea(Gp to, Address of) {
+        rex(true, to.ordinal(), of);
+        emit(0x8d);
+        modrm(to.ordinal(), of);
+    }
+
+    public void add(Gp to, int value) {
+        rexW(0, to.ordinal());
+        emit(0x81, 0xc0 | to.ordinal() & 7);
+        word(value);
+    }
+
+    public void add(Gp to, Gp value) {
+        rexW(value.ordinal(), to.ordinal());
+        emit(0x01, 0xc0 | (value.ordinal() & 7) << 3 | to.ordinal() & 7);
+    }
+
+    /** The next {@link #jz} asks whether nothing is left. */
+    public void and(Gp to, int mask) {
+        rexW(0, to.ordinal());
+        emit(0x81, 0xe0 | to.ordinal() & 7);
+        word(mask);
+    }
+
+    /** Minus one; the next {@link #jnz} asks whether nothing is left. */
+    public void dec(Gp counter) {
+        rexW(0, counter.ordinal());
+        emit(0xff, 0xc8 | counter.ordinal() & 7);
+    }
+
+    public void push(Gp from) {
+        rexOf(from);
+        emit(0x50 | from.ordinal() & 7);
+    }
+
+    public void pop(Gp to) {
+        rexOf(to);
+        emit(0x58 | to.ordinal() & 7);
+    }
+
+    // ---- control
+
+    public Label label() {
+        return new Label();
+    }
+
+    /** A label at what comes next. */
+    public Label here() {
+        Label label = label();
+        bind(label);
+        return label;
+    }
+
+    public void bind(Label label) {
+        label.bind(size);
+    }
+
+    public void jnz(Label to) {
+        emit(0x0f, 0x85);
+        jumps.add(new Jump(size, to));
+        word(0);
+    }
+
+    public void jz(Label to) {
+        emit(0x0f, 0x84);
+        jumps.add(new Jump(size, to));
+        word(0);
+    }
+
+    public void ret() {
+        emit(0xc3);
+    }
+
+    /** EAX, EBX, ECX and EDX tell of the processor what EAX and ECX ask. */
+    public void cpuid() {
+        emit(0x0f, 0xa2);
+    }
+
+    /** EDX:EAX = what the system saves of registers, ECX = 0. */
+    public void xgetbv() {
+        emit(0x0f, 0x01, 0xd0);
+    }
+
+    /** Fills with instructions that do nothing up to a multiple: loops begin at lines of the instruction cache. */
+    public void align(int multiple) {
+        while (size % multiple != 0) {
+            emit(0x90);
+        }
+    }
+
+    /**
+     * Everything written so far.
+     *
+     * @throws IllegalStateException when a jump's label was never bound
+     */
+    public byte[] bytes() {
+        for (Jump jump : jumps) {
+            if (!jump.to().bound()) {
+                throw new IllegalStateException("a jump at byte " + jump.at() + " has no target");
+            }
+            int distance = jump.to().at() - (jump.at() + Integer.BYTES);
+            for (int i = 0; i < Integer.BYTES; i++) {
+                code[jump.at() + i] = (byte) (distance >> 8 * i);
+            }
+        }
+        return Arrays.copyOf(code, size);
+    }
+
+    // ---- encoding
+
+    /** A VEX instruction of three registers: {@code reg}, {@code vvvv} (0 where unused), {@code rm}. */
+    private void vex(int prefix, int map, boolean wide, boolean bits256, int opcode, int reg, int vvvv, int rm) {
+        check(reg, vvvv, rm);
+        prefix(prefix, map, wide, bits256, reg >> 3, 0, rm >> 3, vvvv);
+        emit(opcode, 0xc0 | (reg & 7) << 3 | rm & 7);
+    }
+
+    private void vex(int prefix, int map, boolean wide, boolean bits256, int opcode, int reg, int vvvv, Address rm) {
+        check(reg, vvvv, 0);
+        prefix(prefix, map, wide, bits256, reg >> 3, high(rm.index()), high(rm.base()), vvvv);
+        emit(opcode);
+        modrm(reg, rm);
+    }
+
+    /** Register and index bits are stored turned over; where only {@code r} is needed, two bytes do. */
+    private void prefix(int pp, int map, boolean wide, boolean bits256, int r, int x, int b, int vvvv) {
+        int last = (~vvvv & 15) << 3 | (bits256 ? 4 : 0) | pp;
+        if (map == MAP_0F && !wide && x == 0 && b == 0) {
+            emit(0xc5, (~r & 1) << 7 | last);
+        } else {
+            emit(0xc4, (~r & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | map, (wide ? 0x80 : 0) | last);
+        }
+    }
+
+    private static void check(int... registers) {
+        for (int r : registers) {
+            if (r < 0 || r >= VECTORS) {
+                throw new IllegalArgumentException("there are vectors 0 to " + (VECTORS - 1) + "; given " + r);
+            }
+        }
+    }
+
+    private static int high(Gp register) {
+        return register == null ? 0 : register.ordinal() >> 3;
+    }
+
+    private void rexW(int reg, int rm) {
+        emit(0x48 | reg >> 3 << 2 | rm >> 3);
+    }
+
+    private void rexOf(Gp rm) {
+        if (high(rm) != 0) {
+            emit(0x41);
+        }
+    }
+
+    private void rex(boolean wide, int reg, Address m) {
+        int bits = reg >> 3 << 2 | high(m.index()) << 1 | high(m.base());
+        if (wide || bits != 0) {
+            emit(0x40 | (wide ? 8 : 0) | bits);
+        }
+    }
+
+    /** Registers 4 and 5 have special meanings as a base: the one wants an index byte, the other a displacement. */
+    private void modrm(int reg, Address m) {
+        int base = m.base().ordinal() & 7;
+        boolean sib = m.index() != null || base == 4;
+        int d = m.displacement();
+        int mod = d == 0 && base != 5 ? 0 : d == (byte) d ? 1 : 2;
+        emit(mod << 6 | (reg & 7) << 3 | (sib ? 4 : base));
+        if (sib) {
+            int index = m.index() == null ? 4 : m.index().ordinal() & 7;
+            emit(Integer.numberOfTrailingZeros(m.scale()) << 6 | index << 3 | base);
+        }
+        if (mod == 1) {
+            emit(d);
+        } else if (mod == 2) {
+            word(d);
+        }
+    }
+
+    private void word(int value) {
+        for (int i = 0; i < Integer.SIZE; i += Byte.SIZE) {
+            emit(value >> i);
+        }
+    }
+
+    private void emit(int... bytes) {
+        for (int b : bytes) {
+            if (size == code.length) {
+                code = Arrays.copyOf(code, 2 * size);
+            }
+            code[size++] = (byte) b;
+        }
+    }
+}
