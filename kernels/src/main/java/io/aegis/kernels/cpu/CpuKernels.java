@@ -41,9 +41,11 @@ public final class CpuKernels implements Kernels {
 
     /** Takes OpenBLAS where it loads, and says why where it does not; {@code -Daegis.blas=none} leaves it out. */
     public CpuKernels() {
-        Sgemm found = null;
+        Sgemm found = MachineGemm.suits() ? new MachineGemm() : null;
         String reason = null;
-        if ("none".equals(System.getProperty("aegis.blas"))) {
+        if (found != null) {
+            LOG.log(Level.DEBUG, "matrix products by " + found.description());
+        } else if ("none".equals(System.getProperty("aegis.blas"))) {
             reason = "without OpenBLAS: switched off by aegis.blas=none";
         } else {
             try {

@@ -88,6 +88,17 @@ final class CpuMatmul implements Matmul {
         Operand left = Operand.of(a, elementwise, SLOT);
         MemorySegment out = c.buffer().memory();
         long ldc = c.stride(0);
+        if (sgemm instanceof MachineGemm && k > 0) {
+            Part all = new Part(0, m, 0, n, out, c.offset(), ldc);
+            MachineProduct.multiply(
+                    left,
+                    MachineProduct.Right.of(right),
+                    all,
+                    (int) k,
+                    epilogue.accumulate(),
+                    part -> part.finish(epilogue));
+            return;
+        }
         Grid grid = right.isHalf() ? Grid.columns(m, n, k) : Grid.of(m, n, k);
         grid.run((row, rowEnd, column, columnEnd) -> {
             Part part = new Part(row, rowEnd, column, columnEnd, out, c.offset(), ldc);

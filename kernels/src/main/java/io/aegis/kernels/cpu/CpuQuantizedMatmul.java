@@ -7,6 +7,7 @@ import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.View;
+import io.aegis.kernels.cpu.MachinePanels.Wide;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -40,6 +41,10 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         } else if (y.elements() > 0) {
             Operand left = Operand.of(x, elementwise, SLOT);
             long k = w.columns();
+            if (sgemm instanceof MachineGemm) {
+                product(left, w, true, y, k, epilogue);
+                return;
+            }
             Grid.columns(y.size(0), w.rows(), k).run((row, rowEnd, column, columnEnd) -> {
                 Part part = part(y, row, rowEnd, column, columnEnd);
                 MemorySegment panel = Scratch.floats(Scratch.PANEL, part.columns() * Math.min(k, DEPTH));
@@ -102,6 +107,10 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         }
         Operand left = Operand.of(y, elementwise, SLOT);
         long n = w.rows();
+        if (sgemm instanceof MachineGemm && n > 0) {
+            product(left, w, false, x, n, accumulate ? Epilogue.ACCUMULATE : Epilogue.NONE);
+            return;
+        }
         Grid.columns(x.size(0), w.columns(), n).run((row, rowEnd, column, columnEnd) -> {
             Part part = part(x, row, rowEnd, column, columnEnd);
             int width = (int) part.columns();
@@ -118,6 +127,19 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
                 part.multiply(sgemm, left, right, from, depth, accumulate || from > 0);
             }
         });
+    }
+
+    /** By machine code, weights widened while they are packed. */
+    private static void product(Operand left, QuantizedWeight w, boolean ofLines, View y, long k, Epilogue epilogue) {
+        Wide rows = (row, from, count, to, at) -> QuantizedRows.widen(w, row, from, count, to, at);
+        Part all = part(y, 0, y.size(0), 0, y.size(1));
+        MachineProduct.multiply(
+                left,
+                (columns, from) -> columns.pack(rows, ofLines, from),
+                all,
+                Math.toIntExact(k),
+                epilogue.accumulate(),
+                part -> part.finish(epilogue));
     }
 
     @Override

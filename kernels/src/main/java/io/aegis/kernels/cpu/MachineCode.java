@@ -1,11 +1,19 @@
 package io.aegis.kernels.cpu;
 
 import io.aegis.kernels.cpu.x86.Code;
+import io.aegis.kernels.cpu.x86.CopyPanel;
 import io.aegis.kernels.cpu.x86.Processor;
 import io.aegis.kernels.cpu.x86.RowProduct;
 import io.aegis.kernels.cpu.x86.RowProduct.Weights;
+import io.aegis.kernels.cpu.x86.TileProduct;
+import io.aegis.kernels.cpu.x86.Transpose;
+import io.aegis.kernels.cpu.x86.WidenRow;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
 
 /**
  * Loops that the engine writes as instructions of this processor, each when it is first asked for, and why there are none
@@ -13,9 +21,9 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class MachineCode {
     private static final String REASON = probe();
-    private static final Map<Loop, Code> LOOPS = new ConcurrentHashMap<>();
+    private static final Map<Object, Code> LOOPS = new ConcurrentHashMap<>();
 
-    private record Loop(Weights weights, int rows, int group) {}
+    private record Rows(Weights weights, int rows, int group) {}
 
     private MachineCode() {}
 
@@ -31,7 +39,51 @@ final class MachineCode {
     /** Rows times weights as {@link RowProduct} has it. */
     static Code rows(Weights weights, int rows, int group) {
         return LOOPS.computeIfAbsent(
-                new Loop(weights, rows, group), l -> new Code(RowProduct.code(l.weights, l.rows, l.group)));
+                new Rows(weights, rows, group), _ -> new Code(RowProduct.code(weights, rows, group)));
+    }
+
+    /** Tiles of so many rows, as {@link TileProduct} has them. */
+    static Code tile(int rows, boolean add) {
+        return (add ? Tiles.ADDED : Tiles.PUT)[rows - 1];
+    }
+
+    /** Weights of 8 or 4 bits to floats, as {@link WidenRow} has it. */
+    static Code widen(int bits) {
+        return bits == Byte.SIZE ? Widening.BYTES : Widening.HALF_BYTES;
+    }
+
+    static MemorySegment widenConstants() {
+        return Widening.CONSTANTS;
+    }
+
+    private static final class Widening {
+        static final Code BYTES = new Code(WidenRow.code(Byte.SIZE));
+        static final Code HALF_BYTES = new Code(WidenRow.code(4));
+        static final MemorySegment CONSTANTS = Arena.global().allocateFrom(ValueLayout.JAVA_INT, WidenRow.CONSTANTS);
+    }
+
+    static Code transpose() {
+        return Tiles.TRANSPOSE;
+    }
+
+    /** Panels of rows of a tile, or of columns. */
+    static Code copyPanel(int tall) {
+        return tall == TileProduct.ROWS ? Tiles.COPY_ROWS : Tiles.COPY_COLUMNS;
+    }
+
+    /** What a product consists of. */
+    private static final class Tiles {
+        static final Code[] PUT = tiles(false);
+        static final Code[] ADDED = tiles(true);
+        static final Code TRANSPOSE = new Code(Transpose.code());
+        static final Code COPY_ROWS = new Code(CopyPanel.code(TileProduct.ROWS));
+        static final Code COPY_COLUMNS = new Code(CopyPanel.code(TileProduct.COLUMNS));
+
+        private static Code[] tiles(boolean add) {
+            return IntStream.rangeClosed(1, TileProduct.ROWS)
+                    .mapToObj(rows -> new Code(TileProduct.code(rows, add)))
+                    .toArray(Code[]::new);
+        }
     }
 
     private static String probe() {

@@ -40,6 +40,23 @@ final class QuantizedRows {
         long end = from + count;
         for (long at = from; at < end; ) {
             long next = Math.min(end, (at / group + 1) * group);
+            // Whole groups go together where one begins.
+            long groups = at % group == 0 ? Math.max(1, (end - at) / group) : 1;
+            if (MachineCode.available()) {
+                long all = groups > 1 ? groups * group : next - at;
+                machine(
+                        w.format(),
+                        codes,
+                        start + w.format().width(at),
+                        scales,
+                        firstScale + at / group,
+                        y,
+                        iy + at - from,
+                        groups,
+                        all);
+                at += all;
+                continue;
+            }
             float scale = Lanes.get(scales, firstScale + at / group);
             if (w.format() == Format.INT8) {
                 bytes(codes, start + at, scale, y, iy + at - from, (int) (next - at));
@@ -48,6 +65,27 @@ final class QuantizedRows {
             }
             at = next;
         }
+    }
+
+    /** @param count weights of all these groups, each of which has as many */
+    private static void machine(
+            Format format,
+            MemorySegment q,
+            long iq,
+            MemorySegment scales,
+            long is,
+            MemorySegment y,
+            long iy,
+            long groups,
+            long count) {
+        MachineCode.widen(format.bits())
+                .call(
+                        q.asSlice(iq, format.width(count)),
+                        scales.asSlice(is << 2, groups << 2),
+                        y.asSlice(iy << 2, count << 2),
+                        MachineCode.widenConstants(),
+                        groups,
+                        count / groups / EIGHT);
     }
 
     private static void bytes(MemorySegment q, long iq, float scale, MemorySegment y, long iy, int n) {

@@ -28,4 +28,19 @@ interface Sgemm {
 
     /** What it is, for people. */
     String description();
+
+    /** C = beta C unless everything that is there is overwritten; whether the product is added to it. */
+    static boolean prepare(float beta, long m, long n, long k, MemorySegment c, long offset, long ldc) {
+        if (beta == 0 && k > 0) {
+            return false;
+        }
+        for (long i = 0; i < m && beta != 1; i++) {
+            if (beta == 0) {
+                c.asSlice((offset + i * ldc) << 2, n << 2).fill((byte) 0);
+            } else {
+                SoftmaxRows.scale(c, offset + i * ldc, beta, (int) n);
+            }
+        }
+        return true;
+    }
 }

@@ -23,7 +23,7 @@ final class VectorGemm implements Sgemm {
             MemorySegment c,
             long offsetC,
             long ldc) {
-        boolean add = prepare(beta, m, n, k, c, offsetC, ldc);
+        boolean add = Sgemm.prepare(beta, m, n, k, c, offsetC, ldc);
         int depth = Math.toIntExact(k);
         Operand left = new Operand(a, DType.F32, offsetA, transposeA, lda);
         Operand right = new Operand(b, DType.F32, offsetB, transposeB, ldb);
@@ -32,21 +32,6 @@ final class VectorGemm implements Sgemm {
             PackedRows packed = PackedRows.of(left.from(i, 0), (int) Math.min(most, m - i), depth, alpha);
             PanelProduct.run(packed, right, Math.toIntExact(n), add, c, offsetC + i * ldc, ldc);
         }
-    }
-
-    /** C = beta C unless everything that is there is overwritten; whether the product is added to it. */
-    private static boolean prepare(float beta, long m, long n, long k, MemorySegment c, long offset, long ldc) {
-        if (beta == 0 && k > 0) {
-            return false;
-        }
-        for (long i = 0; i < m && beta != 1; i++) {
-            if (beta == 0) {
-                c.asSlice((offset + i * ldc) << 2, n << 2).fill((byte) 0);
-            } else {
-                SoftmaxRows.scale(c, offset + i * ldc, beta, (int) n);
-            }
-        }
-        return true;
     }
 
     @Override

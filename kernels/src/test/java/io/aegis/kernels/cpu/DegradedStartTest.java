@@ -21,6 +21,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** Where something is missing or forbidden, a new JVM computes the same, slower, and says so in one line. */
 class DegradedStartTest {
     private static final String VECTORS = "--add-modules=jdk.incubator.vector";
+    /** Products want OpenBLAS only where they are not machine code. */
+    private static final String LIBRARY = "-Daegis.machine=none";
+
     private static final String NATIVE = "--enable-native-access=ALL-UNNAMED";
 
     @TempDir
@@ -80,6 +83,7 @@ class DegradedStartTest {
         Run usual = start(folder, "usual", all(), VECTORS, NATIVE);
         Run plain = start(folder, "plain", all(), NATIVE);
         Run limited = start(folder, "limited", all(), NATIVE, "--limit-modules=java.base,java.logging");
+        Run library = start(folder, "library", all(), VECTORS, NATIVE, LIBRARY);
         Run interpreted = start(folder, "interpreted", all(), VECTORS, NATIVE, "-Xint");
         Said a = usual.finish();
         assertThat(a.kernels()).isEqualTo("cpu");
@@ -90,6 +94,10 @@ class DegradedStartTest {
             assertThat(b.kernels()).isEqualTo("scalar");
             assertThat(b.lines()).singleElement().asString().contains("--add-modules jdk.incubator.vector");
         }
+        Said l = library.finish();
+        assertThat(l.sum()).isEqualTo(a.sum());
+        assertThat(l.products()).doesNotContain("machine code");
+        assertThat(l.lines()).isEmpty();
         Said c = interpreted.finish();
         assertThat(c.sum()).isEqualTo(a.sum());
         assertThat(c.lines()).singleElement().asString().contains("-Xint");
@@ -98,8 +106,8 @@ class DegradedStartTest {
     @Test
     void anAbsentOrForbiddenLibraryIsSaid() throws Exception {
         Run denied = start(folder, "denied", all(), VECTORS, "--illegal-native-access=deny");
-        Run noNatives = start(folder, "natives", without("openblas-.*-.*-.*-.*\\.jar"), VECTORS, NATIVE);
-        Run noJars = start(folder, "jars", without("(openblas|javacpp)-.*\\.jar"), VECTORS, NATIVE);
+        Run noNatives = start(folder, "natives", without("openblas-.*-.*-.*-.*\\.jar"), VECTORS, NATIVE, LIBRARY);
+        Run noJars = start(folder, "jars", without("(openblas|javacpp)-.*\\.jar"), VECTORS, NATIVE, LIBRARY);
         double expected = start(folder, "scalar", all(), NATIVE).finish().sum();
         Said d = denied.finish();
         assertThat(d.sum()).isEqualTo(expected);
@@ -131,7 +139,8 @@ class DegradedStartTest {
         }
         Files.setLastModifiedTime(
                 copy, FileTime.from(Files.getLastModifiedTime(kept).toInstant()));
-        Run foreign = start(folder, "foreign", all(), VECTORS, NATIVE, "-Dorg.bytedeco.javacpp.cachedir=" + cache);
+        Run foreign =
+                start(folder, "foreign", all(), VECTORS, NATIVE, LIBRARY, "-Dorg.bytedeco.javacpp.cachedir=" + cache);
         Path nowhere = Files.writeString(folder.resolve("nowhere"), "a file, not a folder");
         Run unwritable = start(
                 folder,
@@ -139,6 +148,7 @@ class DegradedStartTest {
                 all(),
                 VECTORS,
                 NATIVE,
+                LIBRARY,
                 "-Dorg.bytedeco.javacpp.cachedir=" + nowhere,
                 "-Duser.home=" + nowhere,
                 "-Djava.io.tmpdir=" + nowhere);

@@ -57,6 +57,28 @@ public final class Assembler {
         emit(half);
     }
 
+    /** From each half: the lower two floats of a and of b in turn. */
+    public void vunpcklps(int to, int a, int b) {
+        vex(NP, MAP_0F, false, true, 0x14, to, a, b);
+    }
+
+    /** From each half: the upper two floats of a and of b in turn. */
+    public void vunpckhps(int to, int a, int b) {
+        vex(NP, MAP_0F, false, true, 0x15, to, a, b);
+    }
+
+    /** From each half: two floats of a, two of b, each picked by two bits. */
+    public void vshufps(int to, int a, int b, int picks) {
+        vex(NP, MAP_0F, false, true, 0xc6, to, a, b);
+        emit(picks);
+    }
+
+    /** Halves of a and b: 0x20 both lower, 0x31 both upper. */
+    public void vperm2f128(int to, int a, int b, int picks) {
+        vex(P66, MAP_0F3A, false, true, 0x06, to, a, b);
+        emit(picks);
+    }
+
     // ---- vectors: computing
 
     public void vxorps(int to, int a, int b) {
@@ -69,6 +91,10 @@ public final class Assembler {
 
     public void vaddps(int to, int a, Address b) {
         vex(NP, MAP_0F, false, true, 0x58, to, a, b);
+    }
+
+    public void vmulps(int to, int a, int b) {
+        vex(NP, MAP_0F, false, true, 0x59, to, a, b);
     }
 
     /** Of four floats: sums of neighbours. */
@@ -130,6 +156,20 @@ public final class Assembler {
     /** The lower half's upper lanes are clean again: what older instructions, and callers, expect. */
     public void vzeroupper() {
         emit(0xc5, 0xf8, 0x77);
+    }
+
+    /** The same word in every lane. */
+    public void vpbroadcastd(int to, Address from) {
+        vex(P66, MAP_0F38, false, true, 0x58, to, 0, from);
+    }
+
+    /** Words moved down by as many bits as the lane of another vector says. */
+    public void vpsrlvd(int to, int from, int bits) {
+        vex(P66, MAP_0F38, false, true, 0x45, to, from, bits);
+    }
+
+    public void vpsubd(int to, int a, int b) {
+        vex(P66, MAP_0F, false, true, 0xfa, to, a, b);
     }
 
     // ---- memory and addresses
@@ -222,14 +262,26 @@ public final class Assembler {
         label.bind(size);
     }
 
+    /** Where the last sum or difference is not zero. */
     public void jnz(Label to) {
-        emit(0x0f, 0x85);
-        jumps.add(new Jump(size, to));
-        word(0);
+        jump(0x85, to);
     }
 
     public void jz(Label to) {
-        emit(0x0f, 0x84);
+        jump(0x84, to);
+    }
+
+    /** Where it is negative. */
+    public void js(Label to) {
+        jump(0x88, to);
+    }
+
+    public void jns(Label to) {
+        jump(0x89, to);
+    }
+
+    private void jump(int condition, Label to) {
+        emit(0x0f, condition);
         jumps.add(new Jump(size, to));
         word(0);
     }

@@ -8,10 +8,11 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
-/** Code of four addresses and two counts, put where it can be called. It stays for as long as the process lives. */
+/** Code of four addresses and four counts (RDI, RSI, RDX, RCX, R8, R9, two on the stack), put where it can be called. It stays for as long as the process lives. */
 public final class Code {
     private static final MethodHandle CALL = Linker.nativeLinker()
-            .downcallHandle(FunctionDescriptor.ofVoid(ADDRESS, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG));
+            .downcallHandle(FunctionDescriptor.ofVoid(
+                    ADDRESS, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
 
     private final MemorySegment entry;
 
@@ -24,10 +25,16 @@ public final class Code {
         entry = ExecutableMemory.of(instructions);
     }
 
-    /** Runs it; whatever it reads and writes has to lie within these segments: nothing looks. */
+    /** As {@link #call(MemorySegment, MemorySegment, MemorySegment, MemorySegment, long, long, long, long)}. */
     public void call(MemorySegment a, MemorySegment b, MemorySegment c, MemorySegment d, long i, long j) {
+        call(a, b, c, d, i, j, 0, 0);
+    }
+
+    /** Runs it; whatever it reads and writes has to lie within these segments: nothing looks. */
+    public void call(
+            MemorySegment a, MemorySegment b, MemorySegment c, MemorySegment d, long i, long j, long k, long l) {
         try {
-            CALL.invokeExact(entry, a, b, c, d, i, j);
+            CALL.invokeExact(entry, a, b, c, d, i, j, k, l);
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable t) {

@@ -1,0 +1,200 @@
+package io.aegis.kernels.cpu;
+
+import io.aegis.kernels.cpu.MachinePanels.Wide;
+import io.aegis.kernels.cpu.x86.TileProduct;
+import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
+
+/**
+ * C (+)= alpha A B by machine code, in blocks that fit the caches (Goto and van de Geijn, Anatomy of High-Performance Matrix
+ * Multiplication, 2008), both operands packed before:
+ *
+ * <pre>
+ *     for each DEPTH of the sum
+ *       for each HEIGHT rows                    A: [HEIGHT, DEPTH] stays in the second cache
+ *         for each 16 columns                   B: [DEPTH, 16] stays in the first cache
+ *           for each 6 rows                     a tile of C in registers ({@link TileProduct})
+ * </pre>
+ *
+ * <p>An element of C is one chain of multiply-adds for each DEPTH, and the sum of those in their order: parts of a product
+ * give the bits of the whole.
+ */
+final class MachineProduct {
+    private static final int DEPTH = 256;
+    private static final int HEIGHT = 192;
+
+    private static final int ROWS = TileProduct.ROWS;
+    private static final int COLUMNS = TileProduct.COLUMNS;
+    /** Floats that are packed at a time: they should stay in the last cache, or near. */
+    private static final long MOST = 1 << 22;
+    /** Columns from which their work is shared out; with fewer, rows. */
+    private static final long WIDE = 256;
+
+    private MachineProduct() {}
+
+    /** Lines that are packed together. */
+    static int most(int tall, long k) {
+        return Math.clamp(MOST / k / tall * tall, tall, 1 << 20);
+    }
+
+    /** The right operand, packed so many columns at a time. */
+    @FunctionalInterface
+    interface Right {
+        /** Packs the columns from one on by this thread. */
+        void pack(MachinePanels columns, long from);
+
+        static Right of(Operand b) {
+            if (!b.isHalf()) {
+                return (columns, from) -> columns.pack(b.from(0, from), b.transposed());
+            }
+            Wide rows = (row, from, count, to, at) ->
+                    Widen.row(b.dtype(), b.memory(), b.offset() + row * b.leading() + from, to, at, count);
+            return (columns, from) -> columns.pack(rows, b.transposed(), from);
+        }
+    }
+
+    /**
+     * A whole product by all threads. The operand along whose lines the work is not shared out is packed once for all of
+     * them; the other's lines belong to a part each.
+     *
+     * @param finish what is done with every part when its product is there
+     */
+    static void multiply(Operand a, Right b, Part all, int k, boolean add, Consumer<Part> finish) {
+        if (all.columns() >= WIDE) {
+            int most = most(ROWS, k);
+            for (long row = 0; row < all.rowEnd(); row += most) {
+                long end = Math.min(all.rowEnd(), row + most);
+                int rows = (int) (end - row);
+                MachinePanels packed =
+                        MachinePanels.in(Scratch.MACHINE_A, ROWS, rows, k).packShared(a.from(row, 0), !a.transposed());
+                long first = row;
+                Grid.columns(rows, all.columns(), k).run((_, _, column, columnEnd) -> {
+                    Part part = new Part(first, end, column, columnEnd, all.c(), all.offset(), all.ldc());
+                    columns(packed, b, column, part, 1, add);
+                    finish.accept(part);
+                });
+            }
+            return;
+        }
+        int columns = (int) all.columns();
+        MachinePanels packed = MachinePanels.in(Scratch.MACHINE_B, COLUMNS, columns, k);
+        b.pack(packed, 0);
+        Grid.columns(columns, all.rows(), k).run((_, _, row, rowEnd) -> {
+            Part part = new Part(row, rowEnd, 0, columns, all.c(), all.offset(), all.ldc());
+            rows(a.from(row, 0), packed, part, 1, add);
+            finish.accept(part);
+        });
+    }
+
+    /** A part whose rows are packed: B's columns from one on are now, so many at a time. */
+    static void columns(MachinePanels a, Right b, long column, Part part, float alpha, boolean add) {
+        int most = most(COLUMNS, a.depth());
+        for (int j = 0; j < part.columns(); j += most) {
+            int columns = (int) Math.min(most, part.columns() - j);
+            MachinePanels packed = MachinePanels.in(Scratch.MACHINE_B, COLUMNS, columns, a.depth());
+            b.pack(packed, column + j);
+            run(a, packed, alpha, add, part.c(), part.start() + j, part.ldc());
+        }
+    }
+
+    private static void rows(Operand a, MachinePanels b, Part part, float alpha, boolean add) {
+        int most = most(ROWS, b.depth());
+        for (int i = 0; i < part.rows(); i += most) {
+            int rows = (int) Math.min(most, part.rows() - i);
+            MachinePanels packed =
+                    MachinePanels.in(Scratch.MACHINE_A, ROWS, rows, b.depth()).pack(a.from(i, 0), !a.transposed());
+            run(packed, b, alpha, add, part.c(), part.start() + i * part.ldc(), part.ldc());
+        }
+    }
+
+    /** All that is packed, by this thread. */
+    static void run(MachinePanels a, MachinePanels b, float alpha, boolean add, MemorySegment c, long at, long ldc) {
+        int k = a.depth();
+        int depths = Math.ceilDiv(k, DEPTH);
+        // The sums of a block's last columns, where there are not sixteen, and the factor.
+        MemorySegment sums = Scratch.floats(Scratch.MACHINE_SUMS, HEIGHT * COLUMNS + 1);
+        Lanes.set(sums, HEIGHT * COLUMNS, alpha);
+        MemorySegment factor = sums.asSlice(HEIGHT * COLUMNS * Float.BYTES, Float.BYTES);
+        for (int p = 0; p < depths; p++) {
+            int l = (int) ((long) k * p / depths);
+            int depth = (int) ((long) k * (p + 1) / depths) - l;
+            boolean more = add || p > 0;
+            for (int i = 0; i < a.lines(); i += HEIGHT) {
+                int rows = Math.min(HEIGHT, a.lines() - i);
+                for (int j = 0; j < b.lines(); j += COLUMNS) {
+                    int columns = b.lines() - j;
+                    if (columns >= COLUMNS) {
+                        tiles(a, i, rows, b, j, l, depth, factor, more, c, at + i * ldc + j, ldc);
+                    } else {
+                        tiles(a, i, rows, b, j, l, depth, factor, false, sums, 0, COLUMNS);
+                        deliver(sums, rows, columns, more, c, at + i * ldc + j, ldc);
+                    }
+                }
+            }
+        }
+    }
+
+    /** Sixteen columns of some rows: whole tiles, and a lower one. */
+    private static void tiles(
+            MachinePanels a,
+            int i,
+            int rows,
+            MachinePanels b,
+            int j,
+            int l,
+            int depth,
+            MemorySegment factor,
+            boolean add,
+            MemorySegment c,
+            long at,
+            long ldc) {
+        int whole = rows / ROWS;
+        int rest = rows % ROWS;
+        if (whole > 0) {
+            tiles(ROWS, whole, a, i, b, j, l, depth, factor, add, c, at, ldc);
+        }
+        if (rest > 0) {
+            int from = whole * ROWS;
+            tiles(rest, 1, a, i + from, b, j, l, depth, factor, add, c, at + from * ldc, ldc);
+        }
+    }
+
+    private static void tiles(
+            int rows,
+            int count,
+            MachinePanels a,
+            int i,
+            MachinePanels b,
+            int j,
+            int l,
+            int depth,
+            MemorySegment factor,
+            boolean add,
+            MemorySegment c,
+            long at,
+            long ldc) {
+        long last = (long) rows * count - 1;
+        long apart = a.stride() << 2;
+        MachineCode.tile(rows, add)
+                .call(
+                        a.data().asSlice(a.at(i, l), (count - 1) * apart + (long) ROWS * depth * Float.BYTES),
+                        b.data().asSlice(b.at(j, l), (long) COLUMNS * depth * Float.BYTES),
+                        c.asSlice(at << 2, (last * ldc + COLUMNS) << 2),
+                        factor,
+                        depth,
+                        ldc << 2,
+                        count,
+                        apart);
+    }
+
+    private static void deliver(
+            MemorySegment sums, int rows, int columns, boolean add, MemorySegment c, long at, long ldc) {
+        for (int i = 0; i < rows; i++) {
+            for (int q = 0; q < columns; q++) {
+                float s = Lanes.get(sums, i * COLUMNS + q);
+                long to = at + i * ldc + q;
+                Lanes.set(c, to, add ? Lanes.get(c, to) + s : s);
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+package io.aegis.kernels.cpu.x86;
+
+import static io.aegis.kernels.cpu.x86.Gp.R10;
+import static io.aegis.kernels.cpu.x86.Gp.R11;
+import static io.aegis.kernels.cpu.x86.Gp.R8;
+import static io.aegis.kernels.cpu.x86.Gp.R9;
+import static io.aegis.kernels.cpu.x86.Gp.RAX;
+import static io.aegis.kernels.cpu.x86.Gp.RCX;
+import static io.aegis.kernels.cpu.x86.Gp.RDI;
+import static io.aegis.kernels.cpu.x86.Gp.RDX;
+import static io.aegis.kernels.cpu.x86.Gp.RSI;
+import static io.aegis.kernels.cpu.x86.Gp.RSP;
+
+/**
+ * The innermost loops of a matrix product: C [rows, 16] = alpha A [rows, k] B [k, 16], or added to it, tile by tile down the
+ * rows. Both are packed: A six floats a step, of which each goes into all lanes, B sixteen. (A read where its rows lie would be
+ * six streams at whatever distance: where that is a power of two they share lines of the first-level cache.)
+ *
+ * <pre>
+ * a step of k, six rows:  2 loads of B, 6 broadcasts of A, 12 multiply-adds: six clocks at two of them a clock
+ *
+ * registers   0..11    sums: of row r, the left eight columns in 2r, the right eight in 2r + 1
+ *             12, 13   B
+ *             14, 15   A, row after row
+ * rdi A, rsi B, rdx C, rcx alpha, r8 k, r9 bytes between rows of C, on the stack the number of tiles and the bytes between
+ * their rows of A; r10 in A, r11 in B, rax steps left
+ * </pre>
+ */
+public final class TileProduct {
+    /** Rows of a whole tile. */
+    public static final int ROWS = 6;
+    /** Columns. */
+    public static final int COLUMNS = 16;
+
+    private static final int VECTOR = 32;
+    private static final int B = 12;
+    private static final int A = 14;
+    /** Steps that are written out one behind the other. */
+    private static final int UNROLLED = 4;
+
+    private final Assembler a = new Assembler();
+    private final int rows;
+    private final boolean add;
+
+    private TileProduct(int rows, boolean add) {
+        this.rows = rows;
+        this.add = add;
+    }
+
+    /**
+     * The code for tiles of this many rows, 1 to 6.
+     *
+     * @param add whether C is added to
+     */
+    public static byte[] code(int rows, boolean add) {
+        return new TileProduct(rows, add).write();
+    }
+
+    private byte[] write() {
+        a.mov(RAX, RSP.at(Long.BYTES));
+        a.align(VECTOR);
+        Label tile = a.here();
+        a.push(RAX);
+        a.mov(R10, RDI);
+        fourth();
+        for (int r = 0; r < rows; r++) {
+            a.prefetcht0(row(r, 0));
+        }
+        a.mov(R11, RSI);
+        for (int i = 0; i < 2 * rows; i++) {
+            a.vxorps(i, i, i);
+        }
+        depth();
+        store();
+        for (int r = 0; r < rows; r++) {
+            a.add(RDX, R9);
+        }
+        a.pop(RAX);
+        a.mov(R10, RSP.at(2 * Long.BYTES));
+        a.add(RDI, R10);
+        a.dec(RAX);
+        a.jnz(tile);
+        a.vzeroupper();
+        a.ret();
+        return a.bytes();
+    }
+
+    /** The address of row 3 of C. */
+    private void fourth() {
+        a.lea(RAX, RDX.at(R9, 2, 0));
+        a.add(RAX, R9);
+    }
+
+    private void depth() {
+        Label rest = a.label();
+        Label done = a.label();
+        a.mov(RAX, R8);
+        a.add(RAX, -UNROLLED);
+        a.js(rest);
+        a.align(VECTOR);
+        Label loop = a.here();
+        steps(UNROLLED);
+        a.add(RAX, -UNROLLED);
+        a.jns(loop);
+        a.bind(rest);
+        a.add(RAX, UNROLLED);
+        a.jz(done);
+        Label single = a.here();
+        steps(1);
+        a.dec(RAX);
+        a.jnz(single);
+        a.bind(done);
+    }
+
+    private void steps(int count) {
+        for (int s = 0; s < count; s++) {
+            a.vmovups(B, R11.at(2 * VECTOR * s));
+            a.vmovups(B + 1, R11.at(2 * VECTOR * s + VECTOR));
+            for (int r = 0; r < rows; r++) {
+                int x = A + r % 2;
+                a.vbroadcastss(x, R10.at((ROWS * s + r) * Float.BYTES));
+                a.vfmadd231ps(2 * r, x, B);
+                a.vfmadd231ps(2 * r + 1, x, B + 1);
+            }
+        }
+        a.add(R11, 2 * VECTOR * count);
+        a.add(R10, ROWS * Float.BYTES * count);
+    }
+
+    private void store() {
+        a.vbroadcastss(B, RCX.at(0));
+        fourth();
+        for (int r = 0; r < rows; r++) {
+            for (int half = 0; half < 2; half++) {
+                int sum = 2 * r + half;
+                a.vmulps(sum, sum, B);
+                if (add) {
+                    a.vaddps(sum, sum, row(r, VECTOR * half));
+                }
+                a.vmovups(row(r, VECTOR * half), sum);
+            }
+        }
+    }
+
+    /** In row r of C. */
+    private static Address row(int r, int displacement) {
+        Gp base = r < 3 ? RDX : RAX;
+        return r % 3 == 0 ? base.at(displacement) : base.at(R9, r % 3, displacement);
+    }
+}
