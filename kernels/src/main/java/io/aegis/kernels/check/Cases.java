@@ -109,9 +109,12 @@ final class Cases {
         boolean accumulate = d.below(3) == 0;
         View bias = !accumulate && d.coin() ? d.normal(n) : null;
         Activation f = accumulate ? Activation.NONE : smooth(d);
-        Matmul.Epilogue e = new Matmul.Epilogue(bias, f, accumulate);
+        Matmul.Merge merge = accumulate || d.coin() ? null : d.coin() ? Matmul.Merge.PLUS : Matmul.Merge.TIMES;
+        View other = merge == null ? null : d.normal(batch, m, n);
+        Matmul.Epilogue e = new Matmul.Epilogue(bias, f, merge, other, accumulate);
         return of(
-                "matmul " + sizes(a) + " x " + b + (accumulate ? " added" : " then " + f),
+                "matmul " + sizes(a) + " x " + b + (accumulate ? " added" : " then " + f)
+                        + (merge == null ? "" : " " + merge),
                 to(accumulate ? d.changed(batch, m, n) : d.destination(batch, m, n)),
                 (kernels, out) -> kernels.matmul().multiply(a, b, out[0], e));
     }

@@ -65,7 +65,7 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         Columns columns = w.format() == Format.INT8 ? Int8Columns.of(w) : Int4Columns.of(w);
         for (long row = 0; row < y.size(0) && y.elements() > 0; row += TOGETHER) {
             long end = Math.min(y.size(0), row + TOGETHER);
-            rows(x.slice(0, row, end), columns, y.slice(0, row, end), epilogue);
+            rows(x.slice(0, row, end), columns, y.slice(0, row, end), epilogue.rows(row, end));
         }
     }
 
@@ -137,10 +137,6 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
     }
 
     private static boolean fits(View x, View y, Epilogue epilogue) {
-        View bias = epilogue.bias();
-        return x.dtype() == DType.F32
-                && y.dtype() == DType.F32
-                && (y.size(1) <= 1 || y.stride(1) == 1)
-                && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous());
+        return x.dtype() == DType.F32 && CpuMatmul.fits(y, epilogue);
     }
 }

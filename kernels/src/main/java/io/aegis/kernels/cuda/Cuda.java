@@ -90,6 +90,11 @@ final class Cuda {
      * @return false where there is no library, or it cannot compute this
      */
     boolean multiplyByLibrary(Operand a, Operand b, long c, DType out, long ldc, boolean accumulate) {
+        return multiplyByLibrary(a, b, c, c, out, ldc, accumulate);
+    }
+
+    /** As above, where what is added to lies elsewhere, as C does. */
+    boolean multiplyByLibrary(Operand a, Operand b, long from, long c, DType out, long ldc, boolean accumulate) {
         boolean asked = route == Route.BEST || route == Route.LIBRARY;
         if (!asked
                 || !(engine instanceof DriverEngine driver)
@@ -97,7 +102,7 @@ final class Cuda {
             return false;
         }
         note(LIBRARY);
-        return driver.products().library().multiply(this, driver.queue(), a, b, c, out, ldc, accumulate);
+        return driver.products().library().multiply(this, driver.queue(), a, b, from, c, out, ldc, accumulate);
     }
 
     Engine.Kernel kernel(Variant variant, String entry) {
