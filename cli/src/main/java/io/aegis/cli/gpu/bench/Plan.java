@@ -71,6 +71,16 @@ public enum Plan {
                                 new ProductWork(130, 260, 72, Layout.X_WT, DType.F32, DType.F32, Fused.BIAS_GELU),
                                 PORTABLE,
                                 HOPPER,
+                                LIBRARY),
+                        row(
+                                new ProductWork(130, 136, 72, Layout.X_WT, DType.F32, DType.F32, Fused.GATE),
+                                PORTABLE,
+                                HOPPER,
+                                LIBRARY),
+                        row(
+                                new ProductWork(130, 136, 72, Layout.X_WT, DType.F32, DType.F32, Fused.LOW_RANK),
+                                PORTABLE,
+                                HOPPER,
                                 LIBRARY));
             case DECODE ->
                 List.of(
@@ -133,7 +143,9 @@ public enum Plan {
                         Goal.NONE),
                 product(new ProductWork(8192, 8192, 8192, Layout.X_WT, DType.BF16, DType.F32, Fused.ADDED), Goal.NONE),
                 product(1522, 14336, 4096, Fused.NOTHING), // Llama-3-8B's way up, of a FaceShield's prompt
-                product(1522, 4096, 14336, Fused.NOTHING), // and down
+                product(1522, 14336, 4096, Fused.GATE),
+                product(1522, 4096, 14336, Fused.RESIDUAL), // and down
+                product(1522, 4096, 4096, Fused.LOW_RANK), // what a query is made by, in training
                 product(1458, 4304, 1152, Fused.BIAS_GELU), // SigLIP's, of both pictures
                 product(64 * 197, 3072, 768, Fused.BIAS_GELU)); // DADM's, of 64 samples
     }

@@ -17,6 +17,9 @@ import java.util.function.Consumer;
  * @param fused what happens to a sum before it is stored
  */
 public record ProductWork(long m, long n, long k, Layout layout, DType x, DType y, Fused fused) implements KernelWork {
+    /** Of an adapter. */
+    static final int RANK = 128;
+
     /** How operands lie, each of them contiguous. */
     public enum Layout {
         /** Weights [N, K], as checkpoints store them: forward. */
@@ -37,7 +40,12 @@ public record ProductWork(long m, long n, long k, Layout layout, DType x, DType 
     public enum Fused {
         NOTHING(""),
         BIAS_GELU(", bias and GELU"),
-        ADDED(", added to y");
+        ADDED(", added to y"),
+        RESIDUAL(", and a residual"),
+        /** A second product of the same size, whose element the first one's gates. */
+        GATE(" twice, SiLU gate"),
+        /** An adapter's product beside it. */
+        LOW_RANK(", and rank " + RANK);
 
         private final String text;
 
@@ -68,20 +76,41 @@ public record ProductWork(long m, long n, long k, Layout layout, DType x, DType 
 
     @Override
     public double amount() {
-        return 2.0 * m * n * k;
+        double products = fused == Fused.GATE ? 2 : 1;
+        return 2.0 * m * n * (products * k + (fused == Fused.LOW_RANK ? RANK : 0));
     }
 
     @Override
     public Consumer<Kernels> prepare(Operands make) {
         View a = layout == Layout.XT_W ? make.normal(x, k, m).transpose(0, 1) : make.normal(x, m, k);
-        View b = layout == Layout.X_WT ? make.normal(DType.BF16, n, k).transpose(0, 1) : make.normal(DType.BF16, k, n);
+        View b = weights(make, k);
         View c = make.normal(y, m, n);
-        Epilogue epilogue =
-                switch (fused) {
-                    case NOTHING -> Epilogue.NONE;
-                    case BIAS_GELU -> new Epilogue(make.normal(DType.F32, n), Activation.GELU, false);
-                    case ADDED -> Epilogue.ACCUMULATE;
-                };
+        return switch (fused) {
+            case NOTHING -> multiply(a, b, c, Epilogue.NONE);
+            case BIAS_GELU -> multiply(a, b, c, new Epilogue(make.normal(DType.F32, n), Activation.GELU, false));
+            case ADDED -> multiply(a, b, c, Epilogue.ACCUMULATE);
+            case RESIDUAL -> multiply(a, b, c, Epilogue.plus(null, make.normal(y, m, n)));
+            case GATE -> {
+                View up = weights(make, k);
+                View room = make.empty(y, m, n);
+                yield kernels -> kernels.matmul().multiplyGated(a, b, up, room, c);
+            }
+            case LOW_RANK -> {
+                View left = make.normal(x, m, RANK);
+                View right = weights(make, RANK);
+                View room = make.empty(y, m, n);
+                yield kernels -> kernels.matmul().multiplyBoth(a, b, left, right, room, c);
+            }
+        };
+    }
+
+    private View weights(Operands make, long depth) {
+        return layout == Layout.X_WT
+                ? make.normal(DType.BF16, n, depth).transpose(0, 1)
+                : make.normal(DType.BF16, depth, n);
+    }
+
+    private static Consumer<Kernels> multiply(View a, View b, View c, Epilogue epilogue) {
         return kernels -> kernels.matmul().multiply(a, b, c, epilogue);
     }
 }

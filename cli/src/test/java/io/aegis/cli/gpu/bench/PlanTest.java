@@ -139,6 +139,20 @@ class PlanTest {
         assertThat(new RowsWork(WeightType.INT4, 1, 14336, 4096, 0).matrices()).isEqualTo(1);
     }
 
+    /** A gate is two products; an adapter's is one of 128 more steps of K. */
+    @Test
+    void operationsOfFusedProducts() {
+        String shape = "matmul f32 activations x bf16 W^T, 1522 x ";
+        assertThat(row(Plan.GEMM, shape + "14336 x 4096 twice, SiLU gate")
+                        .work()
+                        .amount())
+                .isEqualTo(2 * row(Plan.GEMM, shape + "14336 x 4096").work().amount());
+        assertThat(row(Plan.GEMM, shape + "4096 x 4096, and rank 128").work().amount())
+                .isEqualTo(2.0 * 1522 * 4096 * 4224);
+        assertThat(row(Plan.GEMM, shape + "4096 x 14336, and a residual").work().amount())
+                .isEqualTo(2.0 * 1522 * 4096 * 14336);
+    }
+
     @Test
     void whetherAGoalIsReached() {
         Goal rate = Goal.of(560, 660);
