@@ -56,7 +56,12 @@ class CpuMatmulTest {
                 both("bias", a, b, garbage(m, n), Epilogue.bias(bias));
                 both("gelu", a, b, garbage(m, n), new Epilogue(bias, Activation.GELU, false));
                 both("added", a, b, random(4, m, n), Epilogue.ACCUMULATE);
-                both("merged", a, b, garbage(m, n), new Epilogue(bias, Activation.RELU, Merge.PLUS, random(5, m, n), false));
+                both(
+                        "merged",
+                        a,
+                        b,
+                        garbage(m, n),
+                        new Epilogue(bias, Activation.RELU, Merge.PLUS, random(5, m, n), false));
                 both("gated", a, b, garbage(m, n + 7).slice(1, 3, 3 + n), Epilogue.gate(random(5, m, n)));
                 both("gap", a, b, garbage(m, n + 7).slice(1, 3, 3 + n), Epilogue.bias(bias));
             }

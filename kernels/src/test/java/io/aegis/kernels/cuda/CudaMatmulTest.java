@@ -111,12 +111,23 @@ class CudaMatmulTest {
                     View other = TestViews.random(5, type, rows, 37);
                     Epilogue e = new Epilogue(bias, Activation.GELU, merge, other, false);
                     both(precision, merge + " " + type, a, b, garbage(rows, 37), e);
-                    compare(merge + " by rows", precision, EXACT, garbage(rows, 37), (m, d) -> m.multiplyRows(a, b, d, e));
+                    compare(
+                            merge + " by rows",
+                            precision,
+                            EXACT,
+                            garbage(rows, 37),
+                            (m, d) -> m.multiplyRows(a, b, d, e));
                 }
             }
             View inside = random(5, rows, 50).slice(1, 4, 41);
             both(precision, "inside", a, b, garbage(rows, 50).slice(1, 4, 41), Epilogue.plus(bias, inside));
-            both(precision, "nothing", a.slice(1, 0, 0), b.slice(0, 0, 0), garbage(rows, 37), Epilogue.plus(bias, random(5, rows, 37)));
+            both(
+                    precision,
+                    "nothing",
+                    a.slice(1, 0, 0),
+                    b.slice(0, 0, 0),
+                    garbage(rows, 37),
+                    Epilogue.plus(bias, random(5, rows, 37)));
         }
         View a = rounded(precision, random(1, 2, 3, 21, 24));
         View b = rounded(precision, random(2, 2, 3, 17, 24)).transpose(-1, -2);
