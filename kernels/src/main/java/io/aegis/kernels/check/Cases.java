@@ -65,7 +65,8 @@ final class Cases {
             Cases::visionMasking);
 
     /** More tiles of 128 than a GPU has multiprocessors. */
-    static final List<Function<Draw, Case>> LARGE = List.of(Cases::largeProduct, Cases::manyHeads);
+    static final List<Function<Draw, Case>> LARGE =
+            List.of(Cases::largeProduct, Cases::gatedProduct, Cases::lowRankBeside, Cases::manyHeads);
 
     private Cases() {}
 
@@ -92,6 +93,33 @@ final class Cases {
         View b = d.matrix(d.coin() ? DType.BF16 : DType.F16, 1, a.size(2), n);
         return of("matmul " + sizes(a) + " x " + b, to(d.destination(1, m, n)), (kernels, out) -> kernels.matmul()
                 .multiply(a, b, out[0], Matmul.Epilogue.NONE));
+    }
+
+    private static Case gatedProduct(Draw d) {
+        long m = 900 + d.below(100);
+        long n = 1400 + d.below(200);
+        long k = d.of(40, 72);
+        View a = d.normal(m, k);
+        DType type = d.coin() ? DType.BF16 : DType.F16;
+        View gate = d.normal(type, n, k).transpose(0, 1);
+        View up = d.normal(type, n, k).transpose(0, 1);
+        return of(
+                "gated products " + sizes(a) + " x " + gate, to(d.destination(m, n)), (kernels, out) -> kernels.matmul()
+                        .multiplyGated(a, gate, up, d.destination(m, n), out[0]));
+    }
+
+    private static Case lowRankBeside(Draw d) {
+        long m = 1500 + d.below(30);
+        long n = 1540 + d.below(60);
+        View a = d.normal(m, d.of(40, 72));
+        DType type = d.coin() ? DType.BF16 : DType.F16;
+        View b = d.normal(type, n, a.size(1)).transpose(0, 1);
+        View left = d.normal(m, d.of(8, 72));
+        View right = d.normal(type, n, left.size(1)).transpose(0, 1);
+        return of(
+                "matmul " + sizes(a) + " x " + b + " and rank " + left.size(1),
+                to(d.destination(m, n)),
+                (kernels, out) -> kernels.matmul().multiplyBoth(a, b, left, right, d.destination(m, n), out[0]));
     }
 
     private static Case manyHeads(Draw d) {
