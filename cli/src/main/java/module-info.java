@@ -12,4 +12,6 @@ module io.aegis.cli {
             info.picocli;
     opens io.aegis.cli.gpu to
             info.picocli;
+    opens io.aegis.cli.gpu.bench to
+            info.picocli;
 }

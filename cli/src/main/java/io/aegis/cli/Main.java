@@ -2,6 +2,7 @@ package io.aegis.cli;
 
 import io.aegis.cli.bench.BenchCommand;
 import io.aegis.cli.gpu.GpuCheckCommand;
+import io.aegis.cli.gpu.bench.GpuBenchCommand;
 import java.io.PrintWriter;
 import java.lang.module.ModuleDescriptor;
 import java.util.LinkedHashMap;
@@ -38,6 +39,7 @@ public final class Main implements Runnable {
         COMMANDS.put("bench", BenchCommand::new);
         COMMANDS.put("kernels", KernelsCommand::new);
         COMMANDS.put("gpu-check", () -> new GpuCheckCommand(DeviceOptions::choose));
+        COMMANDS.put("gpu-bench", () -> new GpuBenchCommand(DeviceOptions::choose, DeviceOptions::release));
     }
 
     @Option(

@@ -21,7 +21,7 @@ class MainTest {
                 .toList();
         assertThat(names)
                 .contains("demo", "train", "score", "analyze", "doctor", "bench", "quantize", "gpu-check")
-                .hasSize(15);
+                .hasSize(16);
         for (String name : names) {
             Typed own = aegis("--trace", name, "--help");
             assertThat(own.status()).as(name).isZero();

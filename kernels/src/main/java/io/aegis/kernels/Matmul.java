@@ -9,7 +9,7 @@ package io.aegis.kernels;
  */
 public interface Matmul {
     /**
-     * c = act(a b + bias), or c += a b. Leading dimensions are batches and must be equal.
+     * c = act(a b + bias), perhaps merged with another matrix, or c += a b. Leading dimensions are batches and must be equal.
      *
      * @param a [..., M, K], any strides (a transposed operand is a permuted view)
      * @param b [..., K, N], any strides
@@ -26,24 +26,105 @@ public interface Matmul {
     void multiplyRows(View a, View b, View c, Epilogue epilogue);
 
     /**
-     * What is fused behind a product.
+     * c = silu(a gate) (a up): the middle of a SwiGLU block, for who needs neither factor again. The same bits as two products and
+     * {@link Elementwise#siluGate} on the processor.
+     *
+     * @param a [M, K]
+     * @param gate [K, N]
+     * @param up [K, N]
+     * @param room of c's shape and strides, apart from it, with any content then and afterwards
+     * @param c [M, N]
+     */
+    default void multiplyGated(View a, View gate, View up, View room, View c) {
+        multiply(a, up, room, Epilogue.NONE);
+        multiply(a, gate, c, Epilogue.gate(room));
+    }
+
+    /**
+     * c = a b + left right: a low-rank product beside a full one.
+     *
+     * @param a [M, K]
+     * @param b [K, N]
+     * @param left [M, R]
+     * @param right [R, N]
+     * @param room of c's shape and strides, apart from it, with any content then and afterwards
+     * @param c [M, N]
+     */
+    default void multiplyBoth(View a, View b, View left, View right, View room, View c) {
+        multiply(a, b, room, Epilogue.NONE);
+        multiply(left, right, c, Epilogue.plus(null, room));
+    }
+
+    /** How another matrix comes in behind a product. */
+    enum Merge {
+        /** It is added. */
+        PLUS,
+        /** It is multiplied by, element by element. */
+        TIMES
+    }
+
+    /**
+     * What is fused behind a product: c = act(a b + bias), and then that plus or times another matrix.
      *
      * @param bias [N], or null
      * @param activation applied after the bias
-     * @param accumulate add to c rather than overwrite it; then neither bias nor activation
+     * @param merge how the other matrix comes in; null where there is none
+     * @param other of c's shape and apart from it, or null: a block's residual, or what a gate lets through. Where a device has
+     *     memory of its own it is fused only if it has c's strides
+     * @param accumulate add to c rather than overwrite it; then nothing else
      */
-    record Epilogue(View bias, Activation activation, boolean accumulate) {
+    record Epilogue(View bias, Activation activation, Merge merge, View other, boolean accumulate) {
         public static final Epilogue NONE = new Epilogue(null, Activation.NONE, false);
         public static final Epilogue ACCUMULATE = new Epilogue(null, Activation.NONE, true);
 
         public Epilogue {
-            if (accumulate && (bias != null || activation != Activation.NONE)) {
-                throw new IllegalArgumentException("an accumulated product takes neither bias nor activation");
+            if (accumulate && (bias != null || activation != Activation.NONE || other != null)) {
+                throw new IllegalArgumentException(
+                        "an accumulated product takes neither bias, activation nor another matrix");
             }
+            if ((merge == null) != (other == null)) {
+                throw new IllegalArgumentException("another matrix and how it comes in go together");
+            }
+        }
+
+        /** Without another matrix. */
+        public Epilogue(View bias, Activation activation, boolean accumulate) {
+            this(bias, activation, null, null, accumulate);
         }
 
         public static Epilogue bias(View bias) {
             return new Epilogue(bias, Activation.NONE, false);
+        }
+
+        /** a b + bias + residual; either may be null. */
+        public static Epilogue plus(View bias, View residual) {
+            return new Epilogue(bias, Activation.NONE, residual == null ? null : Merge.PLUS, residual, false);
+        }
+
+        /** silu(a b) times what it lets through. */
+        public static Epilogue gate(View up) {
+            return new Epilogue(null, Activation.SILU, Merge.TIMES, up, false);
+        }
+
+        /** For one of the first batch dimension. */
+        public Epilogue select(long i) {
+            return with(other == null ? null : other.select(0, i));
+        }
+
+        /** For some rows of a matrix c. */
+        public Epilogue rows(long from, long to) {
+            return with(other == null ? null : other.slice(0, from, to));
+        }
+
+        /** For some columns of a matrix c. */
+        public Epilogue columns(long from, long to) {
+            View b = bias == null ? null : bias.slice(0, from, to);
+            View o = other == null ? null : other.slice(1, from, to);
+            return bias == null && other == null ? this : new Epilogue(b, activation, merge, o, accumulate);
+        }
+
+        private Epilogue with(View part) {
+            return other == null ? this : new Epilogue(bias, activation, merge, part, accumulate);
         }
     }
 }

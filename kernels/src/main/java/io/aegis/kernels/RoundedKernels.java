@@ -35,7 +35,7 @@ public final class RoundedKernels implements Kernels {
         this.inner = inner;
         this.dtype = dtype;
         rounding = new Rounding(inner.elementwise(), dtype, unit);
-        matmul = new RoundedMatmul(inner.matmul(), rounding);
+        matmul = new RoundedMatmul(inner.matmul(), inner.elementwise(), rounding);
         convolution = new RoundedConvolution(inner.convolution(), rounding);
         normalization = new RoundedNormalization(inner.normalization(), rounding);
     }

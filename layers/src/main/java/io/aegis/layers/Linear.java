@@ -39,13 +39,31 @@ public final class Linear {
 
     /** x [..., in] to [..., out]. */
     public Tensor of(Tensor x) {
-        Tensor b = bias == null ? null : bias.tensor();
-        return weight.isQuantized() ? Ops.linear(x, weight.quantized(), b) : Ops.linear(x, weight.tensor(), b);
+        return of(x, null);
     }
 
-    /** As {@link #of}, each row bit for bit as if it were the only one. */
-    public Tensor ofRows(Tensor x) {
+    /**
+     * x W^T + b + residual, in one pass.
+     *
+     * @param residual [..., out], or null
+     */
+    public Tensor of(Tensor x, Tensor residual) {
         Tensor b = bias == null ? null : bias.tensor();
-        return weight.isQuantized() ? Ops.linearRows(x, weight.quantized(), b) : Ops.linearRows(x, weight.tensor(), b);
+        return weight.isQuantized()
+                ? Ops.linear(x, weight.quantized(), b, residual)
+                : Ops.linear(x, weight.tensor(), b, residual);
+    }
+
+    /** As {@link #of(Tensor)}, each row bit for bit as if it were the only one. */
+    public Tensor ofRows(Tensor x) {
+        return ofRows(x, null);
+    }
+
+    /** As {@link #of(Tensor, Tensor)}, each row bit for bit as if it were the only one. */
+    public Tensor ofRows(Tensor x, Tensor residual) {
+        Tensor b = bias == null ? null : bias.tensor();
+        return weight.isQuantized()
+                ? Ops.linearRows(x, weight.quantized(), b, residual)
+                : Ops.linearRows(x, weight.tensor(), b, residual);
     }
 }

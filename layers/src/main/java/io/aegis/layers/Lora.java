@@ -31,14 +31,32 @@ public final class Lora {
 
     /** x [..., in] to [..., out]; dropout follows the pass's samples, one a row of the first dimension. */
     public Tensor of(Tensor x, Pass pass) {
+        return Ops.linear(down(x, pass), b.tensor(), null);
+    }
+
+    /** What a frozen or trained linear without a bias gives, and this beside it: x [..., in] to [..., out]. */
+    public Tensor beside(Linear linear, Tensor x, Pass pass) {
+        Tensor u = down(x, pass);
+        return linear.weight().isQuantized()
+                ? Ops.linear(u, b.tensor(), null, linear.of(x))
+                : Ops.linearBoth(x, linear.weight().tensor(), u, b.tensor());
+    }
+
+    /** s A dropout(x). */
+    private Tensor down(Tensor x, Pass pass) {
         Tensor seen = pass.dropout() && dropout > 0
                 ? Ops.dropout(x, dropout, pass.seed(), pass.step(), site, pass.samples())
                 : x;
-        return Ops.linear(Ops.linear(seen, a.tensor(), null).times(scale), b.tensor(), null);
+        return Ops.linear(seen, a.tensor(), null).times(scale);
     }
 
     /** Without dropout, each row bit for bit as if it were the only one. */
     public Tensor ofRows(Tensor x) {
-        return Ops.linearRows(Ops.linearRows(x, a.tensor(), null).times(scale), b.tensor(), null);
+        return ofRows(x, null);
+    }
+
+    /** As {@link #ofRows(Tensor)}, added to what a linear gives, [..., out]. */
+    public Tensor ofRows(Tensor x, Tensor y) {
+        return Ops.linearRows(Ops.linearRows(x, a.tensor(), null).times(scale), b.tensor(), null, y);
     }
 }

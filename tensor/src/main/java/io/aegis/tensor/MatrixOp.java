@@ -4,6 +4,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
+import java.util.Arrays;
 import java.util.List;
 
 /** Products. */
@@ -50,8 +51,8 @@ sealed interface MatrixOp extends Op {
     }
 
     /**
-     * x W^T + bias, as checkpoints store W: x [..., in], W [out, in], bias [out] or absent, y [..., out]. A frozen W may be
-     * F16 or BF16 beside a float32 x.
+     * x W^T + bias + residual, as checkpoints store W: x [..., in], W [out, in], bias [out] or absent, residual as y or absent, y
+     * [..., out]. A frozen W may be F16 or BF16 beside a float32 x.
      *
      * @param alone each row bit for bit as if it were the only one
      */
@@ -64,11 +65,11 @@ sealed interface MatrixOp extends Op {
             f.require(!f.wants(1) || w.dtype() == x.dtype(), "a weight that is trained must have the dtype of x");
             View y = f.out(Shapes.withLast(x.shape(), w.size(0)));
             View x2 = f.rows(x);
-            Epilogue bias = Epilogue.bias(f.optional(2));
+            Epilogue behind = Epilogue.plus(f.optional(2), residual(f, 3, y));
             if (alone) {
-                f.k().matmul().multiplyRows(x2, w.transpose(0, 1), Shapes.rows(y), bias);
+                f.k().matmul().multiplyRows(x2, w.transpose(0, 1), Shapes.rows(y), behind);
             } else {
-                f.k().matmul().multiply(x2, w.transpose(0, 1), Shapes.rows(y), bias);
+                f.k().matmul().multiply(x2, w.transpose(0, 1), Shapes.rows(y), behind);
             }
             // The order of what is kept is fixed; x is dead weight unless W is trained.
             f.keepInput(1);
@@ -99,12 +100,134 @@ sealed interface MatrixOp extends Op {
             if (b.wants(2)) {
                 b.k().reduction().sum(dy, 1, false, b.into(2).unsqueeze(0));
             }
+            if (b.wants(3)) {
+                b.pass(3, b.dy());
+            }
+        }
+    }
+
+    /** Input i, which is added to y, as rows that lie as those of y do; null when it was not given. */
+    private static View residual(Forward f, int i, View y) {
+        View r = f.optional(i);
+        f.require(r == null || r.sameShape(y) && r.dtype() == y.dtype(), "what is added must be as the result");
+        if (r == null || r.isContiguous()) {
+            return r == null ? null : Shapes.rows(r);
+        }
+        View dense = f.temporary(r.dtype(), r.shape());
+        f.k().elementwise().copy(r, dense);
+        return Shapes.rows(dense);
+    }
+
+    /**
+     * x W^T + u B^T, a low-rank product beside a full one: x [..., in], W [out, in], u [..., r], B [out, r], y [..., out]. A frozen W
+     * may be F16 or BF16 beside a float32 x.
+     */
+    record Both() implements MatrixOp {
+        @Override
+        public void forward(Forward f) {
+            View x = f.in(0);
+            View w = f.in(1);
+            View u = f.in(2);
+            View low = f.in(3);
+            f.require(w.rank() == 2 && x.size(-1) == w.size(1), "the last size of x must be the last size of W");
+            f.require(low.rank() == 2 && u.size(-1) == low.size(1), "the last size of u must be the last size of B");
+            f.require(low.size(0) == w.size(0), "B and W must have as many rows");
+            f.require(!f.wants(1) || w.dtype() == x.dtype(), "a weight that is trained must have the dtype of x");
+            View y = f.out(Shapes.withLast(x.shape(), w.size(0)));
+            f.require(
+                    Arrays.equals(Shapes.withLast(u.shape(), w.size(0)), y.shape()),
+                    "x and u must be of the same rows");
+            View rows = Shapes.rows(y);
+            View room = f.temporary(y.dtype(), rows.shape());
+            f.k().matmul().multiplyBoth(f.rows(x), w.transpose(0, 1), f.rows(u), low.transpose(0, 1), room, rows);
+            f.keepInput(1);
+            f.keepInput(3);
+            f.keepInput(2);
+            if (f.wants(1)) {
+                f.keepInput(0);
+            }
+        }
+
+        @Override
+        public void backward(Backward b) {
+            View dy = b.rows(b.dy());
+            if (b.wants(0)) {
+                b.k().matmul().multiply(dy, b.kept(0), Shapes.rows(b.into(0)), Epilogue.NONE);
+            }
+            if (b.wants(1)) {
+                b.k().matmul().multiply(dy.transpose(0, 1), b.rows(b.kept(3)), b.into(1), Epilogue.NONE);
+            }
+            if (b.wants(2)) {
+                b.k().matmul().multiply(dy, b.kept(1), Shapes.rows(b.into(2)), Epilogue.NONE);
+            }
+            if (b.wants(3)) {
+                b.k().matmul().multiply(dy.transpose(0, 1), b.rows(b.kept(2)), b.into(3), Epilogue.NONE);
+            }
+        }
+    }
+
+    /**
+     * silu(x G^T) (x U^T), the middle of a SwiGLU block: x [..., in], G and U [out, in], y [..., out]. Frozen G and U may be F16 or
+     * BF16 beside a float32 x. Where nobody goes back, neither factor is kept.
+     */
+    record Gated() implements MatrixOp {
+        @Override
+        public void forward(Forward f) {
+            View x = f.in(0);
+            View g = f.in(1);
+            View u = f.in(2);
+            f.require(g.rank() == 2 && x.size(-1) == g.size(1), "the last size of x must be the last size of G");
+            f.require(g.sameShape(u), "gate and what it gates must have one shape");
+            boolean trained = f.wants(1) || f.wants(2);
+            f.require(
+                    !trained || g.dtype() == x.dtype() && u.dtype() == x.dtype(),
+                    "a weight that is trained must have the dtype of x");
+            View y = f.out(Shapes.withLast(x.shape(), g.size(0)));
+            View rows = Shapes.rows(y);
+            View x2 = f.rows(x);
+            View up = f.temporary(y.dtype(), rows.shape());
+            if (!trained && !f.wants(0)) {
+                f.k().matmul().multiplyGated(x2, g.transpose(0, 1), u.transpose(0, 1), up, rows);
+                return;
+            }
+            View gate = f.temporary(y.dtype(), rows.shape());
+            f.k().matmul().multiply(x2, g.transpose(0, 1), gate, Epilogue.NONE);
+            f.k().matmul().multiply(x2, u.transpose(0, 1), up, Epilogue.NONE);
+            f.k().stored(gate);
+            f.k().stored(up);
+            f.k().elementwise().siluGate(gate, up, rows);
+            f.keep(gate);
+            f.keep(up);
+            f.keepInput(1);
+            f.keepInput(2);
+            if (trained) {
+                f.keepInput(0);
+            }
+        }
+
+        @Override
+        public void backward(Backward b) {
+            View dy = b.rows(b.dy());
+            View dgate = b.temporary(dy.dtype(), dy.shape());
+            View dup = b.temporary(dy.dtype(), dy.shape());
+            b.k().elementwise().siluGateBackward(b.kept(0), b.kept(1), dy, dgate, dup);
+            if (b.wants(0)) {
+                View dx = Shapes.rows(b.into(0));
+                b.k().matmul().multiply(dgate, b.kept(2), dx, Epilogue.NONE);
+                b.k().matmul().multiply(dup, b.kept(3), dx, Epilogue.ACCUMULATE);
+            }
+            if (b.wants(1)) {
+                b.k().matmul().multiply(dgate.transpose(0, 1), b.rows(b.kept(4)), b.into(1), Epilogue.NONE);
+            }
+            if (b.wants(2)) {
+                b.k().matmul().multiply(dup.transpose(0, 1), b.rows(b.kept(4)), b.into(2), Epilogue.NONE);
+            }
         }
     }
 
     /**
      * {@link Linear} with a frozen weight of 8 or 4 bits: x F32 [..., in] (F64 on the plain kernels), codes and scales as
-     * {@link QuantizedWeight} has them, bias [out] or absent, y [..., out].
+     * {@link QuantizedWeight} has them, bias [out] or absent, residual as y or absent, y [..., out].
      *
      * @param alone each row bit for bit as if it were the only one
      */
@@ -116,12 +239,12 @@ sealed interface MatrixOp extends Op {
             f.require(x.dtype() == DType.F32 || x.dtype() == DType.F64, "what meets a quantised weight must be F32");
             f.require(x.size(-1) == w.columns(), "the last size of x must be the last size of W, " + w.columns());
             f.require(!f.wants(1) && !f.wants(2), "a quantised weight cannot be trained");
-            View y = Shapes.rows(f.out(Shapes.withLast(x.shape(), w.rows())));
-            Epilogue bias = Epilogue.bias(f.optional(3));
+            View y = f.out(Shapes.withLast(x.shape(), w.rows()));
+            Epilogue behind = Epilogue.plus(f.optional(3), residual(f, 4, y));
             if (alone) {
-                f.k().quantizedMatmul().multiplyRows(f.rows(x), w, y, bias);
+                f.k().quantizedMatmul().multiplyRows(f.rows(x), w, Shapes.rows(y), behind);
             } else {
-                f.k().quantizedMatmul().multiply(f.rows(x), w, y, bias);
+                f.k().quantizedMatmul().multiply(f.rows(x), w, Shapes.rows(y), behind);
             }
             f.keepInput(1);
             f.keepInput(2);
@@ -136,6 +259,9 @@ sealed interface MatrixOp extends Op {
             }
             if (b.wants(3)) {
                 b.k().reduction().sum(dy, 1, false, b.into(3).unsqueeze(0));
+            }
+            if (b.wants(4)) {
+                b.pass(4, b.dy());
             }
         }
     }

@@ -131,7 +131,7 @@ public final class Ops {
      * float32 x; it is widened as it is read.
      */
     public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
-        return linear(false, x, weight, bias);
+        return linear(x, weight, bias, null);
     }
 
     /**
@@ -139,27 +139,55 @@ public final class Ops {
      * {@link #linear} of a single row gives the same bits.
      */
     public static Tensor linearRows(Tensor x, Tensor weight, Tensor bias) {
-        return linear(true, x, weight, bias);
+        return linearRows(x, weight, bias, null);
     }
 
     /** As {@link #linear(Tensor, Tensor, Tensor)}, with a weight of 8 or 4 bits beside a float32 x. */
     public static Tensor linear(Tensor x, QuantizedMatrix weight, Tensor bias) {
-        return linear(false, x, weight, bias);
+        return linear(x, weight, bias, null);
     }
 
     /** As {@link #linearRows(Tensor, Tensor, Tensor)}, with a weight of 8 or 4 bits beside a float32 x. */
     public static Tensor linearRows(Tensor x, QuantizedMatrix weight, Tensor bias) {
-        return linear(true, x, weight, bias);
+        return linearRows(x, weight, bias, null);
     }
 
-    private static Tensor linear(boolean alone, Tensor x, QuantizedMatrix w, Tensor bias) {
-        Op op = new MatrixOp.QuantizedLinear(alone);
-        return (bias == null ? apply(op, x, w.codes(), w.scales()) : apply(op, x, w.codes(), w.scales(), bias))[0];
+    /**
+     * x W^T + bias + residual in one pass: what a block's last linear is added to.
+     *
+     * @param bias [out], or null
+     * @param residual [..., out], or null
+     */
+    public static Tensor linear(Tensor x, Tensor weight, Tensor bias, Tensor residual) {
+        return apply(new MatrixOp.Linear(false), x, weight, bias, residual)[0];
     }
 
-    private static Tensor linear(boolean alone, Tensor x, Tensor weight, Tensor bias) {
-        Op op = new MatrixOp.Linear(alone);
-        return (bias == null ? apply(op, x, weight) : apply(op, x, weight, bias))[0];
+    /** As {@link #linear(Tensor, Tensor, Tensor, Tensor)}, each row bit for bit what it would be as the only one. */
+    public static Tensor linearRows(Tensor x, Tensor weight, Tensor bias, Tensor residual) {
+        return apply(new MatrixOp.Linear(true), x, weight, bias, residual)[0];
+    }
+
+    /** As {@link #linear(Tensor, Tensor, Tensor, Tensor)}, with a weight of 8 or 4 bits beside a float32 x. */
+    public static Tensor linear(Tensor x, QuantizedMatrix weight, Tensor bias, Tensor residual) {
+        return apply(new MatrixOp.QuantizedLinear(false), x, weight.codes(), weight.scales(), bias, residual)[0];
+    }
+
+    /** As {@link #linearRows(Tensor, Tensor, Tensor, Tensor)}, with a weight of 8 or 4 bits beside a float32 x. */
+    public static Tensor linearRows(Tensor x, QuantizedMatrix weight, Tensor bias, Tensor residual) {
+        return apply(new MatrixOp.QuantizedLinear(true), x, weight.codes(), weight.scales(), bias, residual)[0];
+    }
+
+    /** x W^T + u B^T: x [..., in], W [out, in], u [..., r], B [out, r]; a W that is not trained may be F16 or BF16. */
+    public static Tensor linearBoth(Tensor x, Tensor weight, Tensor u, Tensor low) {
+        return apply(new MatrixOp.Both(), x, weight, u, low)[0];
+    }
+
+    /**
+     * silu(x G^T) (x U^T): x [..., in], G and U [out, in]; those that are not trained may be F16 or BF16. The same bits as {@link
+     * #siluGate} of two linears on the processor.
+     */
+    public static Tensor linearGate(Tensor x, Tensor gate, Tensor up) {
+        return apply(new MatrixOp.Gated(), x, gate, up)[0];
     }
 
     // Attention and positions.
@@ -291,7 +319,7 @@ public final class Ops {
         boolean tracked = false;
         if (tape != null) {
             for (Tensor t : inputs) {
-                tracked |= t.isTracked();
+                tracked |= t != null && t.isTracked();
             }
         }
         Forward f = new Forward(op, inputs, tracked);

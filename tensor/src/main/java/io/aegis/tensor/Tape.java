@@ -243,6 +243,9 @@ public final class Tape implements AutoCloseable {
                 continue;
             }
             for (Tensor in : e.inputs) {
+                if (in == null) {
+                    continue;
+                }
                 reached.add(in);
                 if (leaves.stream().anyMatch(set -> set.contains(in))) {
                     first.put(in, i);

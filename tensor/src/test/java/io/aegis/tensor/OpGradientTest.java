@@ -71,6 +71,38 @@ class OpGradientTest {
                                 x -> Ops.linear(Ops.slice(x.get(0), 1, 1, 3), x.get(1), null),
                                 s(2, 4, 3),
                                 s(2, 3)),
+                        new Case(
+                                "linear and a residual",
+                                x -> Ops.linear(x.get(0), x.get(1), x.get(2), x.get(3)),
+                                s(2, 3, 4),
+                                s(5, 4),
+                                s(5),
+                                s(2, 3, 5)),
+                        new Case(
+                                "linear added to what went in, strided",
+                                x -> Ops.linear(
+                                        Ops.slice(x.get(0), 1, 1, 3), x.get(1), null, Ops.slice(x.get(0), 1, 1, 3)),
+                                s(2, 4, 3),
+                                s(3, 3)),
+                        new Case(
+                                "linear by rows and a residual of 8 bits",
+                                x -> Ops.linearRows(x.get(0), matrix(DType.I8, 5), x.get(1), x.get(2)),
+                                s(2, 3, 64),
+                                s(5),
+                                s(2, 3, 5)),
+                        new Case(
+                                "low rank beside a linear",
+                                x -> Ops.linearBoth(x.get(0), x.get(1), x.get(2), x.get(3)),
+                                s(2, 3, 4),
+                                s(5, 4),
+                                s(2, 3, 2),
+                                s(5, 2)),
+                        new Case(
+                                "linears of a gate",
+                                x -> Ops.linearGate(x.get(0), x.get(1), x.get(2)),
+                                s(2, 3, 4),
+                                s(5, 4),
+                                s(5, 4)),
                         new Case("linear by rows", x -> Ops.linearRows(x.get(0), x.get(1), null), s(3, 4), s(2, 4)),
                         new Case(
                                 "linear of 8 bits",

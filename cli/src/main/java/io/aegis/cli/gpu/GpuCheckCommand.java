@@ -2,10 +2,10 @@ package io.aegis.cli.gpu;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aegis.cli.gpu.bench.Opener;
 import io.aegis.cli.workload.ChildProcess;
 import io.aegis.cli.workload.OwnProcess;
 import io.aegis.kernels.Kernels;
-import io.aegis.kernels.cuda.Precision;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -27,12 +27,6 @@ import picocli.CommandLine.Spec;
                         + " process of its own under a time limit. Exit status 1 when anything is wrong.",
         mixinStandardHelpOptions = true)
 public final class GpuCheckCommand implements Callable<Integer> {
-    /** Opens the kernels of a device; it is the command line's own way, handed in. */
-    @FunctionalInterface
-    public interface Opener {
-        Kernels open(String device, Precision precision);
-    }
-
     @Option(names = "--out", paramLabel = "DIR", description = "where the report goes")
     Path out;
 

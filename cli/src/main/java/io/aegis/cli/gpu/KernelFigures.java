@@ -1,8 +1,8 @@
 package io.aegis.cli.gpu;
 
+import io.aegis.cli.gpu.bench.Race;
 import io.aegis.cli.workload.Operands;
 import io.aegis.kernels.Activation;
-import io.aegis.kernels.Attention;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
@@ -14,68 +14,41 @@ import io.aegis.kernels.VisionMasking;
 import java.util.Locale;
 import java.util.function.Consumer;
 
-/** How fast each kernel is, beside what the same process measured of the device. */
+/** What a check measures beside the plan of {@code gpu-bench}: kernels bound by memory that no goal is about. */
 final class KernelFigures {
-    private static final double TERA = 1e12;
-    private static final double GIGA = 1e9;
     private static final String COPY = "the copy";
 
     private final Kernels k;
-    private final Stopwatch watch;
+    private final Race race;
     private final Operands make;
     private final Consumer<Line> out;
-    private double copy;
+    private final double copy;
 
-    private KernelFigures(Kernels kernels, Operands operands, Consumer<Line> out) {
+    private KernelFigures(Kernels kernels, Operands operands, double copy, Consumer<Line> out) {
         this.k = kernels;
-        this.watch = new Stopwatch(kernels);
+        this.race = new Race(kernels, Race.Effort.FULL);
         this.make = operands;
+        this.copy = copy;
         this.out = out;
     }
 
-    /** Large products by our own kernels; {@code kernels} of a GPU, rounding to bfloat16, here and below. */
-    static void products(Kernels kernels, Consumer<Line> out) {
-        run(kernels, out, KernelFigures::products);
-    }
-
-    /** Attention, forward and backward. */
-    static void attention(Kernels kernels, Consumer<Line> out) {
-        run(kernels, out, f -> {
-            f.attention();
-            f.attentionBackward();
-        });
-    }
-
-    /** What kernels of compute capability 9.0 alone do: the same products and attention forward. */
-    static void hopper(Kernels kernels, Consumer<Line> out) {
-        run(kernels, out, f -> {
-            f.products();
-            f.attention();
-        });
-    }
-
-    /** What is bound by memory, beside the device's own copy. */
-    static void memory(Kernels kernels, Consumer<Line> out) {
-        run(kernels, out, f -> {
-            f.copy();
-            f.fewRows();
+    /**
+     * What is bound by memory, beside the device's own copy.
+     *
+     * @param copy of the same process, in GB/s
+     */
+    static void memory(Kernels kernels, double copy, Consumer<Line> out) {
+        try (Operands operands = new Operands(kernels)) {
+            KernelFigures f = new KernelFigures(kernels, operands, copy, out);
             f.pointwise();
             f.visionMasking();
-            f.decode();
-        });
+        }
     }
 
-    /** Large products by the toolkit's library, where it is installed: their speed, and one beside the processor's. */
-    static void library(Kernels kernels, Consumer<Line> out) {
-        run(kernels, out, f -> {
-            out.accept(f.besideTheProcessor());
-            f.products();
-        });
-    }
-
-    private static void run(Kernels kernels, Consumer<Line> out, Consumer<KernelFigures> what) {
+    /** A large product by the toolkit's library beside the processor's; {@code kernels} of a GPU, rounding to bfloat16. */
+    static Line library(Kernels kernels) {
         try (Operands operands = new Operands(kernels)) {
-            what.accept(new KernelFigures(kernels, operands, out));
+            return new KernelFigures(kernels, operands, Double.NaN, line -> {}).besideTheProcessor();
         }
     }
 
@@ -100,128 +73,6 @@ final class KernelFigures {
         String name = "matmul bf16, 1100 x 1032 x 1024, beside the processor's";
         String said = String.format(Locale.ROOT, "off by %.1e of the largest value", error / largest);
         return error <= 1e-5 * largest ? Line.said(name, said) : Line.failure(name, said);
-    }
-
-    private void copy() {
-        long n = 1L << 28;
-        View a = make.normal(DType.F32, n);
-        View b = make.empty(DType.F32, n);
-        copy = 2.0 * 4 * n / watch.seconds(() -> k.elementwise().copy(a, b)) / GIGA;
-        out.accept(Line.figure("copy, 1 GiB, bytes read and written", copy, "GB/s"));
-        make.free();
-    }
-
-    private void products() {
-        for (long n : new long[] {4096, 8192}) {
-            View a = make.normal(DType.BF16, n, n);
-            View w = make.normal(DType.BF16, n, n);
-            View c = make.empty(DType.BF16, n, n);
-            rate("matmul bf16 x W^T, " + n, 2.0 * n * n * n, () -> k.matmul()
-                    .multiply(a, w.transpose(0, 1), c, Matmul.Epilogue.NONE));
-            if (n == 8192) {
-                rate("matmul bf16 x W, " + n, 2.0 * n * n * n, () -> k.matmul()
-                        .multiply(a, w, c, Matmul.Epilogue.NONE));
-                rate("matmul bf16 x^T W, " + n, 2.0 * n * n * n, () -> k.matmul()
-                        .multiply(a.transpose(0, 1), w, c, Matmul.Epilogue.NONE));
-            }
-            make.free();
-        }
-        View x = make.normal(DType.F32, 1522, 4096);
-        View w = make.normal(DType.BF16, 14336, 4096);
-        View y = make.empty(DType.F32, 1522, 14336);
-        rate("matmul f32 activations x bf16 W^T, 1522 x 14336 x 4096", 2.0 * 1522 * 14336 * 4096, () -> k.matmul()
-                .multiply(x, w.transpose(0, 1), y, Matmul.Epilogue.NONE));
-        make.free();
-    }
-
-    private void rate(String name, double operations, Runnable call) {
-        out.accept(Line.figure(name, operations / watch.seconds(call) / TERA, "TFLOP/s"));
-    }
-
-    private record Heads(View q, View k, View v, View o, View lse) {}
-
-    private Heads heads(long b, long h, long hkv, long n, long d) {
-        return new Heads(
-                make.normal(DType.BF16, b, n, h, d).permute(0, 2, 1, 3),
-                make.normal(DType.BF16, b, n, hkv, d).permute(0, 2, 1, 3),
-                make.normal(DType.BF16, b, n, hkv, d).permute(0, 2, 1, 3),
-                make.empty(DType.BF16, b, n, h, d).permute(0, 2, 1, 3),
-                make.empty(DType.F32, b, h, n));
-    }
-
-    private void attention() {
-        forward(4, 16, 4096, 128, Attention.Mask.NONE);
-        forward(4, 16, 4096, 128, Attention.Mask.CAUSAL);
-        forward(4, 32, 4096, 64, Attention.Mask.NONE);
-        forward(4, 16, 4096, 72, Attention.Mask.NONE);
-        forward(32, 16, 729, 72, Attention.Mask.NONE);
-        forward(64, 12, 197, 64, Attention.Mask.NONE);
-    }
-
-    private void forward(long b, long h, long n, long d, Attention.Mask mask) {
-        Heads x = heads(b, h, h, n, d);
-        double operations = 4.0 * b * h * n * n * d * (mask.causal() ? 0.5 : 1);
-        rate(name("attention", b, h, n, d, mask), operations, () -> k.attention()
-                .forward(x.q, x.k, x.v, 1 / Math.sqrt(d), mask, x.o, x.lse));
-        make.free();
-    }
-
-    private void attentionBackward() {
-        backward(4, 16, 4096, 128, Attention.Mask.NONE);
-        backward(4, 16, 4096, 128, Attention.Mask.CAUSAL);
-        backward(4, 32, 4096, 64, Attention.Mask.NONE);
-        backward(64, 12, 197, 64, Attention.Mask.NONE);
-    }
-
-    private void backward(long b, long h, long n, long d, Attention.Mask mask) {
-        Heads x = heads(b, h, h, n, d);
-        Heads g = heads(b, h, h, n, d);
-        View dout = make.normal(DType.BF16, b, n, h, d).permute(0, 2, 1, 3);
-        double scale = 1 / Math.sqrt(d);
-        k.attention().forward(x.q, x.k, x.v, scale, mask, x.o, x.lse);
-        double operations = 10.0 * b * h * n * n * d * (mask.causal() ? 0.5 : 1);
-        rate(name("attention backward", b, h, n, d, mask), operations, () -> k.attention()
-                .backward(x.q, x.k, x.v, scale, mask, x.o, x.lse, dout, g.q, g.k, g.v));
-        make.free();
-    }
-
-    private static String name(String what, long b, long h, long n, long d, Attention.Mask mask) {
-        return what + " bf16, head " + d + ", " + n + " tokens, " + b + " x " + h + " heads"
-                + (mask.causal() ? ", causal" : "");
-    }
-
-    private void decode() {
-        for (long batch : new long[] {1, 8}) {
-            long m = 8192;
-            long d = 128;
-            View q = make.normal(DType.BF16, batch, 32, 1, d);
-            View key = make.normal(DType.BF16, batch, 8, m, d);
-            View value = make.normal(DType.BF16, batch, 8, m, d);
-            View o = make.empty(DType.F32, batch, 32, 1, d);
-            double bytes = 2.0 * key.bytes();
-            bandwidth(
-                    "decode attention bf16, 8 key heads of 32, " + m + " tokens, batch " + batch,
-                    bytes,
-                    () -> k.attention().forward(q, key, value, 1 / Math.sqrt(d), Attention.Mask.NONE, o, null));
-            make.free();
-        }
-    }
-
-    private void fewRows() {
-        for (long rows : new long[] {1, 4}) {
-            long n = 14336;
-            long depth = 4096;
-            View x = make.normal(DType.F32, rows, depth);
-            View y = make.empty(DType.F32, rows, n);
-            View[] weights = new View[4];
-            for (int i = 0; i < weights.length; i++) {
-                weights[i] = make.normal(DType.BF16, n, depth).transpose(0, 1);
-            }
-            int[] turn = new int[1];
-            bandwidth("rows bf16 W^T 14336 x 4096, rows " + rows, 2.0 * n * depth, () -> k.matmul()
-                    .multiplyRows(x, weights[turn[0]++ % weights.length], y, Matmul.Epilogue.NONE));
-            make.free();
-        }
     }
 
     private void pointwise() {
@@ -273,13 +124,13 @@ final class KernelFigures {
         View kept = make.empty(DType.I64, 1, n);
         View counts = make.empty(DType.I64, 1);
         VisionMasking.Rule rule = new VisionMasking.Rule(1, (int) n / 2, 0.5, 1, 42, 0, 0);
-        double seconds = watch.seconds(
+        double seconds = race.seconds(
                 () -> k.visionMasking().select(tokens, prompt, samples, rule, cosine, importance, top, kept, counts));
         out.accept(Line.figure("vision masking f32, 1458 x 4096, one picture", seconds * 1e6, "us"));
         make.free();
     }
 
     private void bandwidth(String name, double bytes, Runnable call) {
-        out.accept(Line.of(name, bytes / watch.seconds(call) / GIGA, "GB/s", copy, COPY));
+        out.accept(Line.of(name, bytes / race.seconds(call) / 1e9, "GB/s", copy, COPY));
     }
 }

@@ -2,6 +2,8 @@ package io.aegis.cli.gpu;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aegis.cli.gpu.bench.Bench;
+import io.aegis.cli.gpu.bench.Result;
 import java.util.Locale;
 
 /**
@@ -21,6 +23,18 @@ record Line(String name, double value, String unit, double share, String note, b
 
     static Line of(String name, double value, String unit, double ceiling, String what) {
         return new Line(name, value, unit, value / ceiling, "of " + what, false);
+    }
+
+    /** What the plan of {@code gpu-bench} measured. */
+    static Line of(Result r) {
+        String ceiling = r.ceiling().isEmpty() ? r.note() : "of " + r.ceiling();
+        return new Line(r.work(), r.value(), r.unit(), r.share(), ceiling, false);
+    }
+
+    static Line of(Bench.Ceiling c) {
+        return Double.isNaN(c.value())
+                ? said("ceiling", c.name())
+                : figure(c.name(), c.value(), c.unit().toString());
     }
 
     static Line said(String name, String note) {

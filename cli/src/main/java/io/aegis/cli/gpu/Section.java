@@ -1,19 +1,30 @@
 package io.aegis.cli.gpu;
 
+import io.aegis.cli.gpu.bench.Bench;
+import io.aegis.cli.gpu.bench.DadmWork;
+import io.aegis.cli.gpu.bench.KernelWork;
+import io.aegis.cli.gpu.bench.Plan;
+import io.aegis.cli.gpu.bench.PromptWork;
+import io.aegis.cli.gpu.bench.Row;
+import io.aegis.cli.gpu.bench.TokenWork;
+import io.aegis.cli.gpu.bench.Work;
 import io.aegis.cli.verify.Verification;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.check.KernelCheck;
 import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.Precision;
+import io.aegis.kernels.cuda.Route;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /** The parts of a check; each runs in a process of its own, so that one that faults or hangs takes no other with it. */
 enum Section {
@@ -53,10 +64,9 @@ enum Section {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
-    /** Flags of its process: our own kernels are measured without the toolkit's products. */
+    /** Flags of its process: kernels of compute capability 9.0 are compared with the others, not the toolkit's products. */
     List<String> flags() {
         return switch (this) {
-            case PRODUCTS -> List.of("-Daegis.cublas=none");
             case HOPPER_BF16, HOPPER_F16, HOPPER_SPEED -> List.of("-Daegis.cublas=none", "-Daegis.cuda.hopper=true");
             default -> List.of();
         };
@@ -89,15 +99,37 @@ enum Section {
                 compare(kernels, rounds == 0 ? ROUNDS : rounds, out);
                 compareLarge(kernels, out);
             }
-            case HOPPER_SPEED -> KernelFigures.hopper(kernels, out);
+            case HOPPER_SPEED -> {
+                bench(kernels, Plan.GEMM, w -> true, Route.HOPPER, out);
+                bench(kernels, Plan.ATTENTION, w -> true, Route.HOPPER, out);
+            }
             case GOLDEN_F32, GOLDEN_BF16 -> verify(kernels, golden, out);
-            case PRODUCTS -> KernelFigures.products(kernels, out);
-            case LIBRARY -> KernelFigures.library(kernels, out);
-            case ATTENTION -> KernelFigures.attention(kernels, out);
-            case MEMORY -> KernelFigures.memory(kernels, out);
-            case LLAMA -> LlamaFigures.run(kernels, out);
-            case DADM_F32, DADM_BF16 -> DadmFigures.run(kernels, out);
+            case PRODUCTS -> bench(kernels, Plan.GEMM, w -> true, Route.PORTABLE, out);
+            case LIBRARY -> {
+                out.accept(KernelFigures.library(kernels));
+                bench(kernels, Plan.GEMM, w -> true, Route.LIBRARY, out);
+            }
+            case ATTENTION -> bench(kernels, Plan.ATTENTION, w -> true, Route.PORTABLE, out);
+            case MEMORY -> {
+                double copy = bench(kernels, Plan.DECODE, w -> w instanceof KernelWork, Route.BEST, out);
+                KernelFigures.memory(kernels, copy, out);
+            }
+            case LLAMA -> {
+                bench(kernels, Plan.MODELS, w -> w instanceof PromptWork, Route.BEST, out);
+                bench(kernels, Plan.DECODE, w -> w instanceof TokenWork, Route.BEST, out);
+            }
+            case DADM_F32, DADM_BF16 -> bench(kernels, Plan.MODELS, w -> w instanceof DadmWork, Route.BEST, out);
         }
+    }
+
+    /** Measures some rows of a plan on one way; the last ceiling of it, NaN where there is none. */
+    private static double bench(Kernels kernels, Plan plan, Predicate<Work> which, Route route, Consumer<Line> out) {
+        Bench bench = new Bench(kernels, Bench.Size.FULL);
+        List<Bench.Ceiling> ceilings = bench.ceilings(plan);
+        ceilings.forEach(c -> out.accept(Line.of(c)));
+        List<Row> rows = plan.rows().stream().filter(r -> which.test(r.work())).toList();
+        bench.run(rows, EnumSet.of(route), ceilings, name -> {}, result -> out.accept(Line.of(result)));
+        return ceilings.isEmpty() ? Double.NaN : ceilings.getLast().value();
     }
 
     private void compare(Kernels kernels, int rounds, Consumer<Line> out) {

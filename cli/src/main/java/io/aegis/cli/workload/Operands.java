@@ -44,6 +44,11 @@ public final class Operands implements AutoCloseable {
         }
     }
 
+    /** Whose memory it is. */
+    public Kernels kernels() {
+        return kernels;
+    }
+
     /** Any content. */
     public View empty(DType dtype, long... shape) {
         long bytes = Math.multiplyExact(View.count(shape), dtype.bytes());

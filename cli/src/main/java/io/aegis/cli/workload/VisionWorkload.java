@@ -25,6 +25,11 @@ public record VisionWorkload(VisionTransformer network, int layer, boolean whole
 
     /** Pictures of noise, normalised, in the current scope. */
     public Tensor pictures(int b) {
-        return DadmWorkload.noise(0, b, network.config().image());
+        return noise(b, network.config().image());
+    }
+
+    /** Pictures [B, 3, S, S] of noise in [-1, 1], in the current scope. */
+    public static Tensor noise(int b, int side) {
+        return DadmWorkload.noise(0, b, side);
     }
 }

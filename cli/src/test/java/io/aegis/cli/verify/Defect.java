@@ -1,6 +1,5 @@
 package io.aegis.cli.verify;
 
-import io.aegis.kernels.Activation;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
@@ -106,7 +105,7 @@ enum Defect {
         private void narrowSums(View a, View b, View c, Epilogue epilogue, Arena arena) {
             if (a.rank() > 2) {
                 for (long i = 0; i < a.size(0); i++) {
-                    narrowSums(a.select(0, i), b.select(0, i), c.select(0, i), epilogue, arena);
+                    narrowSums(a.select(0, i), b.select(0, i), c.select(0, i), epilogue.select(i), arena);
                 }
                 return;
             }
@@ -125,7 +124,7 @@ enum Defect {
                     sums.set(sum, i, j);
                 }
             }
-            if (epilogue.bias() == null && epilogue.activation() == Activation.NONE && !epilogue.accumulate()) {
+            if (epilogue.equals(Epilogue.NONE)) {
                 Backends.best().elementwise().copy(sums, c);
             } else {
                 // A product with the identity is exact, and leaves the rest to the epilogue.

@@ -65,7 +65,8 @@ final class Cases {
             Cases::visionMasking);
 
     /** More tiles of 128 than a GPU has multiprocessors. */
-    static final List<Function<Draw, Case>> LARGE = List.of(Cases::largeProduct, Cases::manyHeads);
+    static final List<Function<Draw, Case>> LARGE =
+            List.of(Cases::largeProduct, Cases::gatedProduct, Cases::lowRankBeside, Cases::manyHeads);
 
     private Cases() {}
 
@@ -94,6 +95,33 @@ final class Cases {
                 .multiply(a, b, out[0], Matmul.Epilogue.NONE));
     }
 
+    private static Case gatedProduct(Draw d) {
+        long m = 900 + d.below(100);
+        long n = 1400 + d.below(200);
+        long k = d.of(40, 72);
+        View a = d.normal(m, k);
+        DType type = d.coin() ? DType.BF16 : DType.F16;
+        View gate = d.normal(type, n, k).transpose(0, 1);
+        View up = d.normal(type, n, k).transpose(0, 1);
+        return of(
+                "gated products " + sizes(a) + " x " + gate, to(d.destination(m, n)), (kernels, out) -> kernels.matmul()
+                        .multiplyGated(a, gate, up, d.destination(m, n), out[0]));
+    }
+
+    private static Case lowRankBeside(Draw d) {
+        long m = 1500 + d.below(30);
+        long n = 1540 + d.below(60);
+        View a = d.normal(m, d.of(40, 72));
+        DType type = d.coin() ? DType.BF16 : DType.F16;
+        View b = d.normal(type, n, a.size(1)).transpose(0, 1);
+        View left = d.normal(m, d.of(8, 72));
+        View right = d.normal(type, n, left.size(1)).transpose(0, 1);
+        return of(
+                "matmul " + sizes(a) + " x " + b + " and rank " + left.size(1),
+                to(d.destination(m, n)),
+                (kernels, out) -> kernels.matmul().multiplyBoth(a, b, left, right, d.destination(m, n), out[0]));
+    }
+
     private static Case manyHeads(Draw d) {
         long n = 257 + d.below(128);
         return attention(d, "attention, many heads ", Heads.draw(d, 2, 17, 2, n, d.coin() ? n : n + d.below(200)));
@@ -109,9 +137,12 @@ final class Cases {
         boolean accumulate = d.below(3) == 0;
         View bias = !accumulate && d.coin() ? d.normal(n) : null;
         Activation f = accumulate ? Activation.NONE : smooth(d);
-        Matmul.Epilogue e = new Matmul.Epilogue(bias, f, accumulate);
+        Matmul.Merge merge = accumulate || d.coin() ? null : d.coin() ? Matmul.Merge.PLUS : Matmul.Merge.TIMES;
+        View other = merge == null ? null : d.normal(batch, m, n);
+        Matmul.Epilogue e = new Matmul.Epilogue(bias, f, merge, other, accumulate);
         return of(
-                "matmul " + sizes(a) + " x " + b + (accumulate ? " added" : " then " + f),
+                "matmul " + sizes(a) + " x " + b + (accumulate ? " added" : " then " + f)
+                        + (merge == null ? "" : " " + merge),
                 to(accumulate ? d.changed(batch, m, n) : d.destination(batch, m, n)),
                 (kernels, out) -> kernels.matmul().multiply(a, b, out[0], e));
     }

@@ -51,7 +51,7 @@ final class BfloatMatmul implements Matmul {
             exact.multiply(a, b, c, epilogue);
         } else if (a.rank() > 2) {
             for (long i = 0; i < a.size(0); i++) {
-                multiply(a.select(0, i), b.select(0, i), c.select(0, i), epilogue);
+                multiply(a.select(0, i), b.select(0, i), c.select(0, i), epilogue.select(i));
             }
         } else if (n > 0) {
             single(a, b, c, epilogue);

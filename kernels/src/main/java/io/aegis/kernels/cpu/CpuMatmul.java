@@ -42,7 +42,7 @@ final class CpuMatmul implements Matmul {
             return;
         }
         for (long i = 0; i < a.size(0); i++) {
-            multiply(a.select(0, i), b.select(0, i), c.select(0, i), epilogue);
+            multiply(a.select(0, i), b.select(0, i), c.select(0, i), epilogue.select(i));
         }
     }
 
@@ -54,25 +54,32 @@ final class CpuMatmul implements Matmul {
         }
         if (a.rank() > 2) {
             for (long i = 0; i < a.size(0); i++) {
-                multiplyRows(a.select(0, i), b.select(0, i), c.select(0, i), epilogue);
+                multiplyRows(a.select(0, i), b.select(0, i), c.select(0, i), epilogue.select(i));
             }
             return;
         }
         for (long row = 0; row < a.size(0) && c.elements() > 0; row += TOGETHER) {
             long end = Math.min(a.size(0), row + TOGETHER);
-            rows(a.slice(0, row, end), b, c.slice(0, row, end), epilogue);
+            rows(a.slice(0, row, end), b, c.slice(0, row, end), epilogue.rows(row, end));
         }
     }
 
     /** Whether these loops, and not the plain kernels, can compute it. */
     static boolean fits(View a, View b, View c, Epilogue epilogue) {
         boolean weights = b.dtype() == DType.F32 || b.dtype() == DType.F16 || b.dtype() == DType.BF16;
+        return a.dtype() == DType.F32 && weights && fits(c, epilogue);
+    }
+
+    /** Whether {@link Part} can finish it. */
+    static boolean fits(View c, Epilogue epilogue) {
         View bias = epilogue.bias();
-        return a.dtype() == DType.F32
-                && weights
-                && c.dtype() == DType.F32
-                && (c.size(-1) <= 1 || c.stride(-1) == 1)
-                && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous());
+        return isRows(c)
+                && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous())
+                && (epilogue.other() == null || isRows(epilogue.other()));
+    }
+
+    private static boolean isRows(View v) {
+        return v.dtype() == DType.F32 && (v.size(-1) <= 1 || v.stride(-1) == 1);
     }
 
     private void single(View a, View b, View c, Epilogue epilogue) {

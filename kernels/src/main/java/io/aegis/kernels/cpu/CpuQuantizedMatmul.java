@@ -69,7 +69,7 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         }
         for (long row = 0; row < y.size(0) && y.elements() > 0; row += TOGETHER) {
             long end = Math.min(y.size(0), row + TOGETHER);
-            rows(x.slice(0, row, end), w, y.slice(0, row, end), epilogue);
+            rows(x.slice(0, row, end), w, y.slice(0, row, end), epilogue.rows(row, end));
         }
     }
 
@@ -82,7 +82,7 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         if (m > 1 && MachineRows.fits(w) && !machine) {
             // One by one: how a row is computed must not depend on the others.
             for (long i = 0; i < m; i++) {
-                rows(x.slice(0, i, i + 1), w, y.slice(0, i, i + 1), epilogue);
+                rows(x.slice(0, i, i + 1), w, y.slice(0, i, i + 1), epilogue.rows(i, i + 1));
             }
             return;
         }
@@ -168,10 +168,6 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
     }
 
     private static boolean fits(View x, View y, Epilogue epilogue) {
-        View bias = epilogue.bias();
-        return x.dtype() == DType.F32
-                && y.dtype() == DType.F32
-                && (y.size(1) <= 1 || y.stride(1) == 1)
-                && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous());
+        return x.dtype() == DType.F32 && CpuMatmul.fits(y, epilogue);
     }
 }

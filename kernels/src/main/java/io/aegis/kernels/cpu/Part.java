@@ -2,6 +2,8 @@ package io.aegis.kernels.cpu;
 
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.Matmul.Merge;
+import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 
 /** Rows and columns of a product's result that one task computes, in memory with dense rows {@code ldc} apart. */
@@ -48,7 +50,7 @@ record Part(long row, long rowEnd, long column, long columnEnd, MemorySegment c,
 
     /** What is fused behind the product. */
     void finish(Epilogue e) {
-        if (e.bias() == null && e.activation() == Activation.NONE) {
+        if (e.bias() == null && e.activation() == Activation.NONE && e.other() == null) {
             return;
         }
         int n = (int) columns();
@@ -57,13 +59,48 @@ record Part(long row, long rowEnd, long column, long columnEnd, MemorySegment c,
             if (e.bias() != null) {
                 addRow(e.bias().buffer().memory(), e.bias().offset() + column, c, at, n);
             }
-            if (CpuActivation.covers(e.activation())) {
-                CpuActivation.forward(e.activation(), c, at, c, at, n);
-            } else if (e.activation() != Activation.NONE) {
-                for (int i = 0; i < n; i++) {
-                    Lanes.set(c, at + i, (float) e.activation().value(Lanes.get(c, at + i)));
-                }
+            if (e.other() == null) {
+                activate(e.activation(), at, n);
+            } else {
+                merge(e, row + r, at, n);
             }
+        }
+    }
+
+    private void activate(Activation f, long at, int n) {
+        if (CpuActivation.covers(f)) {
+            CpuActivation.forward(f, c, at, c, at, n);
+        } else if (f != Activation.NONE) {
+            for (int i = 0; i < n; i++) {
+                Lanes.set(c, at + i, (float) f.value(Lanes.get(c, at + i)));
+            }
+        }
+    }
+
+    /** Another matrix, by the loops that a pass of its own would take: the bits are the same. */
+    private void merge(Epilogue e, long from, long at, int n) {
+        View other = e.other();
+        MemorySegment x = other.buffer().memory();
+        long ix = other.offset() + from * other.stride(0) + column;
+        if (e.activation() == Activation.SILU && e.merge() == Merge.TIMES) {
+            GateRows.forward(c, at, x, ix, c, at, n);
+            return;
+        }
+        activate(e.activation(), at, n);
+        if (e.merge() == Merge.PLUS) {
+            addRow(x, ix, c, at, n);
+        } else {
+            multiplyRow(x, ix, c, at, n);
+        }
+    }
+
+    private static void multiplyRow(MemorySegment x, long ix, MemorySegment y, long iy, int n) {
+        int i = 0;
+        for (; i < Lanes.bound(n); i += Lanes.N) {
+            Lanes.store(Lanes.load(x, ix + i).mul(Lanes.load(y, iy + i)), y, iy + i);
+        }
+        for (; i < n; i++) {
+            Lanes.set(y, iy + i, Lanes.get(x, ix + i) * Lanes.get(y, iy + i));
         }
     }
 

@@ -83,9 +83,14 @@ final class Arguments {
                 .i32(0);
     }
 
-    /** The struct TensorMap of hopper.cuh. */
+    /** The struct TensorMap of hopper.cuh; zeros for null, a map that the kernel does not look at. */
     Arguments map(Engine engine, TensorMap map) {
-        engine.encode(map, memory.asSlice(place(TensorMap.BYTES, TensorMap.ALIGNMENT), TensorMap.BYTES));
+        MemorySegment to = memory.asSlice(place(TensorMap.BYTES, TensorMap.ALIGNMENT), TensorMap.BYTES);
+        if (map == null) {
+            to.fill((byte) 0);
+        } else {
+            engine.encode(map, to);
+        }
         return this;
     }
 

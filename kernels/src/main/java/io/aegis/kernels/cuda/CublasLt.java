@@ -144,15 +144,16 @@ final class CublasLt {
     }
 
     /**
-     * Queues C = A B, or C += A B, of 16-bit operands with float32 sums.
+     * Queues C = A B, or C = from + A B, of 16-bit operands with float32 sums.
      *
      * @param stream where it is queued, of the context that was current when the library was found
+     * @param from address of what is added to, which lies as C does and may be C
      * @param c address of C, rows {@code ldc} elements apart
      * @param out F32, or the operands' type
      * @return false when the library has no way to compute this
      */
     synchronized boolean multiply(
-            Cuda cuda, long stream, Operand a, Operand b, long c, DType out, long ldc, boolean accumulate) {
+            Cuda cuda, long stream, Operand a, Operand b, long from, long c, DType out, long ldc, boolean accumulate) {
         int m = (int) a.across();
         int k = (int) a.along();
         int n = (int) b.across();
@@ -176,7 +177,7 @@ final class CublasLt {
                     a.address(),
                     plan.a,
                     beta,
-                    c,
+                    from,
                     plan.c,
                     c,
                     plan.c,

@@ -3,21 +3,35 @@ package io.aegis.kernels.cuda;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What every family of kernels here works with: addresses of views, scratch memory, launches. Work is queued and runs in
  * order, so scratch may be closed as soon as the launch that uses it is queued.
  */
 final class Cuda {
+    /** The library's name among those of kernels. */
+    static final String LIBRARY = "cublasLt";
+
     private final Engine engine;
     private final DeviceMemory memory;
     private final Precision precision;
+    private final Route route;
+    /** Names of what is launched; null while nobody asks. */
+    private volatile Set<String> launched;
 
     Cuda(Engine engine, DeviceMemory memory, Precision precision) {
+        this(engine, memory, precision, Route.BEST);
+    }
+
+    Cuda(Engine engine, DeviceMemory memory, Precision precision, Route route) {
         this.engine = engine;
         this.memory = memory;
         this.precision = precision;
+        this.route = route;
     }
 
     Engine.Properties properties() {
@@ -27,6 +41,10 @@ final class Cuda {
     /** What products and attention round their float32 operands to. */
     Precision precision() {
         return precision;
+    }
+
+    Route route() {
+        return route;
     }
 
     DeviceMemory memory() {
@@ -72,10 +90,19 @@ final class Cuda {
      * @return false where there is no library, or it cannot compute this
      */
     boolean multiplyByLibrary(Operand a, Operand b, long c, DType out, long ldc, boolean accumulate) {
-        if (!(engine instanceof DriverEngine driver) || driver.products().library() == null) {
+        return multiplyByLibrary(a, b, c, c, out, ldc, accumulate);
+    }
+
+    /** As above, where what is added to lies elsewhere, as C does. */
+    boolean multiplyByLibrary(Operand a, Operand b, long from, long c, DType out, long ldc, boolean accumulate) {
+        boolean asked = route == Route.BEST || route == Route.LIBRARY;
+        if (!asked
+                || !(engine instanceof DriverEngine driver)
+                || driver.products().library() == null) {
             return false;
         }
-        return driver.products().library().multiply(this, driver.queue(), a, b, c, out, ldc, accumulate);
+        note(LIBRARY);
+        return driver.products().library().multiply(this, driver.queue(), a, b, from, c, out, ldc, accumulate);
     }
 
     Engine.Kernel kernel(Variant variant, String entry) {
@@ -83,7 +110,31 @@ final class Cuda {
     }
 
     void launch(Variant variant, String entry, Engine.Grid grid, Arguments arguments) {
-        engine.launch(engine.kernel(variant, entry), grid, arguments.packed());
+        launch(engine.kernel(variant, entry), grid, arguments);
+    }
+
+    void launch(Engine.Kernel kernel, Engine.Grid grid, Arguments arguments) {
+        note(kernel.entry());
+        engine.launch(kernel, grid, arguments.packed());
+    }
+
+    private void note(String name) {
+        Set<String> names = launched;
+        if (names != null) {
+            names.add(name);
+        }
+    }
+
+    /** Entries of the kernels that some work launches, and {@value #LIBRARY}, in the order of their first launch. */
+    synchronized List<String> launched(Runnable work) {
+        Set<String> names = Collections.synchronizedSet(new LinkedHashSet<>());
+        launched = names;
+        try {
+            work.run();
+        } finally {
+            launched = null;
+        }
+        return List.copyOf(names);
     }
 
     /** Memory that lasts until it is closed. */

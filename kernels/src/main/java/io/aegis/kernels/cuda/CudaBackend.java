@@ -167,4 +167,45 @@ public final class CudaBackend {
     public static String hopperProblem(Kernels kernels) {
         return kernels instanceof CudaKernels cuda ? Hopper.problem(cuda.cuda()) : "these are no kernels of a GPU";
     }
+
+    /**
+     * The same GPU's kernels over the same memory, going one way: to compare ways in one process. The given ones stay the
+     * owner; these are not to be closed.
+     *
+     * @throws IllegalArgumentException with {@link #problem(Kernels, Route)} where there is one
+     */
+    public static Kernels through(Kernels kernels, Route route) {
+        String problem = problem(kernels, route);
+        if (problem != null) {
+            throw new IllegalArgumentException(route + ": " + problem);
+        }
+        return ((CudaKernels) kernels).through(route);
+    }
+
+    /** Why kernels cannot go a way, one phrase; null when they can. */
+    public static String problem(Kernels kernels, Route route) {
+        if (!(kernels instanceof CudaKernels cuda)) {
+            return "these are no kernels of a GPU";
+        }
+        return switch (route) {
+            case BEST, PORTABLE -> null;
+            case HOPPER -> Hopper.missing(cuda.cuda());
+            case LIBRARY ->
+                cuda.cuda().engine() instanceof DriverEngine driver
+                        ? driver.products().reason()
+                        : "a GPU's library, and this is the emulator";
+        };
+    }
+
+    /**
+     * Runs work, and tells which of a GPU's kernels it launched: their entries, and {@code cublasLt}, in the order of their first
+     * launch. For one thread at a time.
+     */
+    public static List<String> launched(Kernels kernels, Runnable work) {
+        if (kernels instanceof CudaKernels cuda) {
+            return cuda.cuda().launched(work);
+        }
+        work.run();
+        return List.of();
+    }
 }

@@ -2,6 +2,7 @@ package io.aegis.kernels.cuda;
 
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.cuda.Tiling.Tile;
 import java.util.ArrayList;
 import java.util.List;
@@ -155,13 +156,62 @@ final class CudaGemm {
         }
     }
 
+    /**
+     * c = silu(a gate) (a up) in one launch, where a device has one for it.
+     *
+     * @param gate the product with the one
+     * @param up with the other; of the same a and c
+     * @return whether it was done
+     */
+    boolean multiplyGated(Product gate, Product up) {
+        DType type = type(gate);
+        if (hopper == null || type == DType.F32 || type(up) != type || !hopper.isLargeGate(gate)) {
+            return false;
+        }
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            Operand a = readable(gate, gate.a(), type, scratch);
+            Operand first = readable(gate, gate.b(), type, scratch);
+            Operand second = readable(up, up.b(), type, scratch);
+            boolean taken = hopper.takesGated(gate, a, first, second);
+            if (taken) {
+                hopper.multiplyGated(gate, a, first, second);
+            }
+            return taken;
+        }
+    }
+
+    /**
+     * c = a b + left right in one launch, where a device has one for it.
+     *
+     * @param full a b
+     * @param low left right, of the same c
+     * @return whether it was done
+     */
+    boolean multiplyBoth(Product full, Product low) {
+        DType type = type(full);
+        if (hopper == null || type == DType.F32 || type(low) != type || low.k() == 0 || !hopper.isLarge(full)) {
+            return false;
+        }
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            Operand a = readable(full, full.a(), type, scratch);
+            Operand b = readable(full, full.b(), type, scratch);
+            Operand left = readable(low, low.a(), type, scratch);
+            Operand right = readable(low, low.b(), type, scratch);
+            boolean taken = hopper.takesBoth(full, a, b, left, right);
+            if (taken) {
+                hopper.multiplyBoth(full, a, b, left, right);
+            }
+            return taken;
+        }
+    }
+
     /** Large products by the toolkit's library, where it is installed; what it does not fuse follows in a pass of its own. */
     private boolean multiplyByLibrary(Product p, Operand a, Operand b, Cuda.Scratch scratch) {
         if (p.batches().count() != 1 || (long) p.m() * p.n() * p.k() < LIBRARY) {
             return false;
         }
         Operand c = p.c();
-        boolean plain = p.bias() == 0 && p.epilogue().activation() == Activation.NONE;
+        boolean plain = p.bias() == 0 && p.epilogue().activation() == Activation.NONE && p.other() == 0;
         boolean direct = plain
                 && c.alongStride() == 1
                 && (c.dtype() == DType.F32
@@ -170,12 +220,25 @@ final class CudaGemm {
             return cuda.multiplyByLibrary(
                     a, b, c.address(), c.dtype(), c.acrossStride(), p.epilogue().accumulate());
         }
+        if (isAddedByLibrary(p)) {
+            return cuda.multiplyByLibrary(a, b, p.other(), c.address(), c.dtype(), c.acrossStride(), true);
+        }
         long part = scratch.take(DType.F32, p.m() * p.partLeading());
         if (!cuda.multiplyByLibrary(a, b, part, DType.F32, p.partLeading(), false)) {
             return false;
         }
         around.sumParts(p, part, 1);
         return true;
+    }
+
+    /** Whether all that follows is a float32 residual, which the library adds on the way to a float32 result. */
+    private static boolean isAddedByLibrary(Product p) {
+        Epilogue e = p.epilogue();
+        return e.equals(Epilogue.plus(null, e.other()))
+                && p.other() != 0
+                && p.c().alongStride() == 1
+                && p.c().dtype() == DType.F32
+                && e.other().dtype() == DType.F32;
     }
 
     /**

@@ -49,9 +49,13 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     /** Kernels of another precision that share a device's memory, and so its copies of buffers. */
     CudaKernels(Engine engine, DeviceMemory memory, Precision precision) {
+        this(engine, memory, precision, Route.BEST);
+    }
+
+    private CudaKernels(Engine engine, DeviceMemory memory, Precision precision, Route route) {
         this.engine = engine;
         this.memory = memory;
-        this.cuda = new Cuda(engine, memory, precision);
+        this.cuda = new Cuda(engine, memory, precision, route);
         this.matmul = new CudaMatmul(cuda, host.matmul());
         this.normalization = new CudaNormalization(cuda, host.normalization());
         this.elementwise = new CudaElementwise(cuda, host.elementwise());
@@ -65,6 +69,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.embedding = new CudaEmbedding(cuda, host.embedding());
         this.quantizedMatmul = new CudaQuantizedMatmul(cuda, host.quantizedMatmul(), matmul, elementwise, embedding);
         this.convolution = new CudaConvolution(cuda, host.convolution(), matmul(), elementwise());
+    }
+
+    /** Kernels of the same precision, over the same memory, that go another way. */
+    CudaKernels through(Route route) {
+        return new CudaKernels(engine, memory, cuda.precision(), route);
     }
 
     @Override

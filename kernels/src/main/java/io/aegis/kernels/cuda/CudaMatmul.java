@@ -61,6 +61,33 @@ final class CudaMatmul implements Matmul {
         }
     }
 
+    @Override
+    public void multiplyGated(View a, View gate, View up, View room, View c) {
+        Product first = large(a, gate, c);
+        if (first == null
+                || !gemm.multiplyGated(first, Product.of(cuda, a, up, c, Epilogue.NONE, Batches.of(a, up, c)))) {
+            Matmul.super.multiplyGated(a, gate, up, room, c);
+        }
+    }
+
+    @Override
+    public void multiplyBoth(View a, View b, View left, View right, View room, View c) {
+        Product full = large(a, b, c);
+        if (full == null
+                || !gemm.multiplyBoth(
+                        full, Product.of(cuda, left, right, c, Epilogue.NONE, Batches.of(left, right, c)))) {
+            Matmul.super.multiplyBoth(a, b, left, right, room, c);
+        }
+    }
+
+    /** A product of two matrices that is not of a few rows; null for any other. */
+    private Product large(View a, View b, View c) {
+        boolean large = c.rank() == 2 && c.size(0) > CudaGemv.TOGETHER && c.size(1) > 0 && a.size(1) > 0;
+        return large && fits(a, b, c, Epilogue.NONE)
+                ? Product.of(cuda, a, b, c, Epilogue.NONE, Batches.of(a, b, c))
+                : null;
+    }
+
     private static boolean fits(View a, View b, View c, Epilogue epilogue) {
         View bias = epilogue.bias();
         return isFloat(a)
@@ -69,7 +96,17 @@ final class CudaMatmul implements Matmul {
                 && c.size(-2) <= LARGEST
                 && c.size(-1) <= LARGEST
                 && a.size(-1) <= LARGEST
-                && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous());
+                && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous())
+                && (epilogue.other() == null || isMerged(epilogue.other(), c));
+    }
+
+    /** Whether another matrix lies as c does, so that one place serves both. */
+    static boolean isMerged(View other, View c) {
+        boolean same = isFloat(other) && other.sameShape(c);
+        for (int d = 0; same && d < c.rank(); d++) {
+            same = c.size(d) == 1 || other.stride(d) == c.stride(d);
+        }
+        return same;
     }
 
     private static boolean isFloat(View v) {
@@ -81,7 +118,7 @@ final class CudaMatmul implements Matmul {
         Batches batches = Batches.of(a, b, c);
         if (batches == null) {
             for (long i = 0; i < c.size(0); i++) {
-                run(a.select(0, i), b.select(0, i), c.select(0, i), epilogue, alone);
+                run(a.select(0, i), b.select(0, i), c.select(0, i), epilogue.select(i), alone);
             }
             return;
         }

@@ -72,12 +72,8 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
                     (part, from, to) -> widened(
                             part,
                             wide -> matmul.multiply(
-                                    x, wide.transpose(0, 1), y.slice(1, from, to), epilogue(epilogue, from, to))));
+                                    x, wide.transpose(0, 1), y.slice(1, from, to), epilogue.columns(from, to))));
         }
-    }
-
-    private static Epilogue epilogue(Epilogue e, long from, long to) {
-        return e.bias() == null ? e : new Epilogue(e.bias().slice(0, from, to), e.activation(), e.accumulate());
     }
 
     @Override
@@ -169,6 +165,7 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
         return isFloat(x)
                 && isFloat(y)
                 && (bias == null || bias.dtype() == DType.F32 && bias.isContiguous())
+                && (epilogue.other() == null || CudaMatmul.isMerged(epilogue.other(), y))
                 && w.codes().stride(0) % ALIGNMENT == 0
                 && w.codes().offset() % ALIGNMENT == 0;
     }

@@ -19,6 +19,6 @@ final class Entry {
             k = cuda.kernel(variant, name);
             kernel = k;
         }
-        cuda.engine().launch(k, grid, arguments.packed());
+        cuda.launch(k, grid, arguments);
     }
 }

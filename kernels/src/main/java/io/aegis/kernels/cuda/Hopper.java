@@ -16,20 +16,31 @@ final class Hopper {
 
     /** Whether a device has what they need, and they were asked for. */
     static boolean isAskedFor(Cuda cuda) {
-        return problem(cuda) == null;
+        return switch (cuda.route()) {
+            case BEST -> problem(cuda) == null;
+            case HOPPER -> missing(cuda) == null;
+            case PORTABLE, LIBRARY -> false;
+        };
+    }
+
+    /** What they would need and have not got here, asked for or not; null when they can run. The emulator runs them all. */
+    static String missing(Cuda cuda) {
+        return cuda.engine() instanceof EmulatorEngine ? null : unfit(cuda);
     }
 
     /** Why they are not taken; null when they are. */
     static String problem(Cuda cuda) {
+        String unfit = unfit(cuda);
+        return unfit != null || Boolean.getBoolean(PROPERTY) ? unfit : "not asked for by -D" + PROPERTY + "=true";
+    }
+
+    private static String unfit(Cuda cuda) {
         Engine.Properties device = cuda.properties();
         if (device.major() != MAJOR || !(cuda.engine() instanceof DriverEngine driver)) {
             return "for compute capability 9.0, and " + cuda.engine().name() + " has " + device.major() + "."
                     + device.minor();
         }
-        if (!driver.hasTensorMaps()) {
-            return "the driver knows no maps of tensors: 12.0 or newer is needed";
-        }
-        return Boolean.getBoolean(PROPERTY) ? null : "not asked for by -D" + PROPERTY + "=true";
+        return driver.hasTensorMaps() ? null : "the driver knows no maps of tensors: 12.0 or newer is needed";
     }
 
     /** Whether an architecture may ask for a variant: all of them for what is not among these kernels. */

@@ -37,22 +37,54 @@ final class HopperGemm {
         List<Variant> all = new ArrayList<>();
         for (DType type : List.of(DType.BF16, DType.F16)) {
             for (int layout = 0; layout < 4; layout++) {
-                all.add(variant(type, (layout & 1) != 0, (layout & 2) != 0));
+                all.add(variant(type, (layout & 1) != 0, (layout & 2) != 0, false));
             }
+            all.add(variant(type, false, false, true));
         }
         return all;
     }
 
-    private static Variant variant(DType type, boolean aAcross, boolean bAcross) {
+    private static Variant variant(DType type, boolean aAcross, boolean bAcross, boolean gate) {
         return Variant.of(FILE)
                 .with("T", type == DType.BF16 ? "bf16" : "f16")
                 .with("A_ACROSS", aAcross ? 1 : 0)
-                .with("B_ACROSS", bAcross ? 1 : 0);
+                .with("B_ACROSS", bAcross ? 1 : 0)
+                .with("GATE", gate ? 1 : 0);
     }
 
     /** Whether there is a tile for half of the multiprocessors, and the operands can be described. */
     boolean takes(Product p, Operand a, Operand b) {
-        return tiles(p) * 2 >= cuda.properties().multiprocessors() && tiles(p) < MOST && isMapped(a) && isMapped(b);
+        return isBusy(p, TILE_N) && isMapped(a) && isMapped(b);
+    }
+
+    /** Whether there are tiles for {@link #takesBoth}: to be asked before operands are copied for it. */
+    boolean isLarge(Product p) {
+        return isBusy(p, TILE_N);
+    }
+
+    /** As {@link #takes}, for {@link #multiplyBoth}: what is added lies as the rest does. */
+    boolean takesBoth(Product p, Operand a, Operand b, Operand left, Operand right) {
+        return takes(p, a, b)
+                && isMapped(left)
+                && isMapped(right)
+                && left.isAlongK() == a.isAlongK()
+                && right.isAlongK() == b.isAlongK();
+    }
+
+    /** As {@link #takes}, for {@link #multiplyGated}: activations by rows, weights as checkpoints store them. */
+    boolean takesGated(Product p, Operand a, Operand gate, Operand up) {
+        boolean alongK = a.isAlongK() && gate.isAlongK() && up.isAlongK();
+        return alongK && isBusy(p, TILE_N / 2) && isMapped(a) && isMapped(gate) && isMapped(up);
+    }
+
+    /** Whether there are tiles for {@link #takesGated}: to be asked before operands are copied for it. */
+    boolean isLargeGate(Product p) {
+        return isBusy(p, TILE_N / 2);
+    }
+
+    private boolean isBusy(Product p, int columns) {
+        long tiles = tiles(p, columns);
+        return tiles * 2 >= cuda.properties().multiprocessors() && tiles < MOST;
     }
 
     /** Maps need every stride to be positive or of one element. */
@@ -60,32 +92,69 @@ final class HopperGemm {
         return x.isReadable() && (x.leading() > 0 || x.across() == 1 || x.along() == 1);
     }
 
-    private static long tiles(Product p) {
+    private static long tiles(Product p, int columns) {
         return Math.ceilDiv((long) p.m(), TILE_M)
-                * Math.ceilDiv(p.n(), TILE_N)
+                * Math.ceilDiv(p.n(), columns)
                 * p.batches().count();
     }
 
     /** @param a readable and of the same type as {@code b} */
     void multiply(Product p, Operand a, Operand b) {
-        Variant variant = variant(a.dtype(), !a.isAlongK(), !b.isAlongK());
+        launch(variant(a.dtype(), !a.isAlongK(), !b.isAlongK(), false), p, new Operands(a, b, null, null, 0), TILE_N);
+    }
+
+    /**
+     * c = a b + left right, and then what follows a product.
+     *
+     * @param left across K: M; readable, and all four of one type
+     * @param right across K: N
+     */
+    void multiplyBoth(Product p, Operand a, Operand b, Operand left, Operand right) {
+        int rank = (int) left.along();
+        launch(
+                variant(a.dtype(), !a.isAlongK(), !b.isAlongK(), false),
+                p,
+                new Operands(a, b, left, right, rank),
+                TILE_N);
+    }
+
+    /** c = silu(a gate) (a up), and then what follows a product; all along K. */
+    void multiplyGated(Product p, Operand a, Operand gate, Operand up) {
+        launch(variant(a.dtype(), false, false, true), p, new Operands(a, gate, null, up, 0), TILE_N / 2);
+    }
+
+    /**
+     * What a launch reads.
+     *
+     * @param a2 null where it is not looked at
+     * @param b2 as {@code a2}
+     * @param rank how far the second pair's product goes, 0 where there is none
+     */
+    private record Operands(Operand a, Operand b, Operand a2, Operand b2, int rank) {}
+
+    /** @param columns of c in a tile */
+    private void launch(Variant variant, Product p, Operands x, int columns) {
         int inner = (int) p.batches().inner();
         int outer = (int) p.batches().outer();
-        int tiles = (int) tiles(p);
+        int tiles = (int) tiles(p, columns);
+        int first = Math.ceilDiv(p.k(), DEPTH);
         Arguments arguments = Arguments.begin()
-                .map(cuda.engine(), map(a, inner, outer, TILE_M))
-                .map(cuda.engine(), map(b, inner, outer, TILE_N));
+                .map(cuda.engine(), map(x.a, inner, outer, TILE_M))
+                .map(cuda.engine(), map(x.b, inner, outer, columns))
+                .map(cuda.engine(), map(x.a2, inner, outer, TILE_M))
+                .map(cuda.engine(), map(x.b2, inner, outer, columns));
         p.output(arguments, 0, 0)
                 .i64(p.c().innerStride())
                 .i64(p.c().outerStride())
                 .i32(p.m())
                 .i32(p.n())
-                .i32(p.k())
+                .i32(first)
+                .i32(first + Math.ceilDiv(x.rank, DEPTH))
                 .i32(inner)
-                .i32(batches(a))
-                .i32(batches(b))
+                .i32(batches(x.a))
+                .i32(batches(x.b))
                 .i32(Math.ceilDiv(p.m(), TILE_M))
-                .i32(Math.ceilDiv(p.n(), TILE_N))
+                .i32(Math.ceilDiv(p.n(), columns))
                 .i32(tiles);
         int blocks = Math.min(tiles, cuda.properties().multiprocessors());
         entries.computeIfAbsent(variant, v -> new Entry(cuda, v, ENTRY))
@@ -98,6 +167,9 @@ final class HopperGemm {
     }
 
     private static TensorMap map(Operand x, int inner, int outer, int tile) {
+        if (x == null) {
+            return null;
+        }
         long row = x.isAlongK() ? x.across() : x.along();
         long[] sizes = {
             x.isAlongK() ? x.along() : x.across(), row, x.innerStride() > 0 ? inner : 1, x.outerStride() > 0 ? outer : 1

@@ -11,10 +11,25 @@ import io.aegis.kernels.View;
  * @param b across K: N; null where weights are given beside the product
  * @param c its address, type and strides, as an operand across M and along N
  * @param bias address of float32 [N], or 0
+ * @param other address of the matrix that comes in behind it, with the strides of c; or 0
  * @param batches sizes of the two batch dimensions; strides are in the operands
  */
-record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, Epilogue epilogue, Batches batches) {
+record Product(
+        int m,
+        int n,
+        int k,
+        Operand a,
+        Operand b,
+        Operand c,
+        long bias,
+        long other,
+        Epilogue epilogue,
+        Batches batches) {
     private static final int FOUR = 4;
+    /** How another matrix comes in, as product.cuh numbers it: a {@link io.aegis.kernels.Matmul.Merge} is one more than its ordinal. */
+    private static final int ALONE = 0;
+
+    private static final int PLUS = 1;
 
     static Product of(Cuda cuda, View a, View b, View c, Epilogue epilogue, Batches batches) {
         Operand left = operand(cuda.read(a), a, -2, -1, batches, 0);
@@ -30,9 +45,11 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
 
     private static Product of(Cuda cuda, Operand a, Operand b, View c, Epilogue epilogue, Batches batches) {
         long bias = cuda.readOrNull(epilogue.bias());
+        long other = cuda.readOrNull(epilogue.other());
         long address = epilogue.accumulate() ? cuda.update(c) : cuda.write(c);
         Operand to = operand(address, c, -2, -1, batches, 2);
-        return new Product((int) to.across(), (int) to.along(), (int) a.along(), a, b, to, bias, epilogue, batches);
+        return new Product(
+                (int) to.across(), (int) to.along(), (int) a.along(), a, b, to, bias, other, epilogue, batches);
     }
 
     private static Operand operand(long address, View v, int across, int along, Batches batches, int index) {
@@ -73,6 +90,7 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
                                 0),
                         rows(c, m == 1 ? c.innerStride() : c.acrossStride()),
                         bias,
+                        other,
                         epilogue,
                         batches.withoutInner())
                 .withJoinedRows();
@@ -84,8 +102,8 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
     }
 
     /** The same, with its sums stored elsewhere as they are. */
-    Product into(Operand other) {
-        return new Product(m, n, k, a, b, other, 0, Epilogue.NONE, batches);
+    Product into(Operand to) {
+        return new Product(m, n, k, a, b, to, 0, 0, Epilogue.NONE, batches);
     }
 
     /** The same from one row on, as far as c goes. */
@@ -100,7 +118,13 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
                 c.alongStride(),
                 c.innerStride(),
                 c.outerStride());
-        return new Product(m, n, k, a, b, rest, bias, epilogue, batches);
+        long otherRest =
+                other == 0 ? 0 : other + row * c.acrossStride() * otherType().bytes();
+        return new Product(m, n, k, a, b, rest, bias, otherRest, epilogue, batches);
+    }
+
+    private DType otherType() {
+        return epilogue.other() == null ? c.dtype() : epilogue.other().dtype();
     }
 
     /** Elements from row to row of a part. */
@@ -110,21 +134,31 @@ record Product(int m, int n, int k, Operand a, Operand b, Operand c, long bias, 
 
     /** The struct Output of product.cuh, for c from one of the batch on. */
     Arguments output(Arguments arguments, long inner, long outer) {
-        long group = (long) FOUR * c.dtype().bytes();
+        // To be added to is to be merged with itself.
+        DType type = otherType();
+        long merged = epilogue.accumulate() ? c.address() : other;
+        int merge = epilogue.accumulate()
+                ? PLUS
+                : epilogue.merge() == null ? ALONE : 1 + epilogue.merge().ordinal();
+        long from = merge == ALONE ? 0 : merged + (inner * c.innerStride() + outer * c.outerStride()) * type.bytes();
         boolean aligned = (n == 1 || c.alongStride() == 1)
-                && c.address() % group == 0
+                && c.address() % ((long) FOUR * c.dtype().bytes()) == 0
+                && merged % ((long) FOUR * type.bytes()) == 0
                 && c.acrossStride() % FOUR == 0
                 && c.innerStride() % FOUR == 0
                 && c.outerStride() % FOUR == 0;
         return arguments
                 .pointer(c.at(inner, outer))
                 .pointer(bias)
+                .pointer(from)
                 .i64(c.acrossStride())
                 .i64(n == 1 ? 1 : c.alongStride())
                 .i32(code(c.dtype()))
                 .i32(epilogue.activation().ordinal())
-                .i32(epilogue.accumulate() ? 1 : 0)
-                .i32(aligned ? 1 : 0);
+                .i32(merge)
+                .i32(code(type))
+                .i32(aligned ? 1 : 0)
+                .i32(0);
     }
 
     /** The number of a type in product.cuh. */

@@ -4,14 +4,14 @@ import io.aegis.kernels.Activation;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.View;
 
-/** c[i, j] = act(sum over k of a[i, k] b[k, j] + bias[j]); a [..., M, K], b [..., K, N], c [..., M, N]. */
+/** c[i, j] = act(sum over k of a[i, k] b[k, j] + bias[j]), plus or times other[i, j]; a [..., M, K], b [..., K, N], c [..., M, N]. */
 final class ScalarMatmul implements Matmul {
     @Override
     public void multiply(View a, View b, View c, Epilogue epilogue) {
         assert a.rank() == c.rank() && b.rank() == c.rank() : a + " times " + b + " into " + c;
         if (c.rank() > 2) {
             for (long i = 0; i < c.size(0); i++) {
-                multiply(a.select(0, i), b.select(0, i), c.select(0, i), epilogue);
+                multiply(a.select(0, i), b.select(0, i), c.select(0, i), epilogue.select(i));
             }
             return;
         }
@@ -33,7 +33,7 @@ final class ScalarMatmul implements Matmul {
                     sums[j] += factor * row[j];
                 }
             }
-            store(sums, bias, epilogue, c, c.index(i));
+            store(sums, bias, epilogue, c, i);
         }
     }
 
@@ -42,12 +42,18 @@ final class ScalarMatmul implements Matmul {
         multiply(a, b, c, epilogue); // rows never meet here
     }
 
-    private static void store(double[] sums, double[] bias, Epilogue epilogue, View c, long start) {
+    private static void store(double[] sums, double[] bias, Epilogue epilogue, View c, long row) {
         Activation f = epilogue.activation();
         for (int j = 0; j < sums.length; j++) {
-            long at = start + j * c.stride(1);
-            double sum = bias == null ? sums[j] : sums[j] + bias[j];
-            c.setAt(at, epilogue.accumulate() ? c.getAt(at) + sum : f.value(sum));
+            long at = c.index(row) + j * c.stride(1);
+            double sum = f.value(bias == null ? sums[j] : sums[j] + bias[j]);
+            View other = epilogue.accumulate() ? c : epilogue.other();
+            if (other == null) {
+                c.setAt(at, sum);
+                continue;
+            }
+            double x = other.getAt(other.index(row) + j * other.stride(1));
+            c.setAt(at, epilogue.merge() == Merge.TIMES ? sum * x : sum + x);
         }
     }
 }

@@ -1,8 +1,14 @@
-// matmul_sm90a.cu: c = act(a b + bias), or c += a b, for compute capability 9.0: what matmul.cu computes, by the copy engine and
-// the products of warpgroups.
+// matmul_sm90a.cu: c = act(a b + a2 b2 + bias), then merged as Output says, for compute capability 9.0: what matmul.cu computes, by
+// the copy engine and the products of warpgroups. GATE: c = silu(a b) (a b2).
 //
 // Shapes   a [outer, inner, M, K], b [outer, inner, K, N] of T (bf16 or f16) as maps of four dimensions, the contiguous one first:
-//          K or (A_ACROSS, B_ACROSS) the other one; c as Output says. Any M, N, K from 1 on: what a map does not have is zero.
+//          K or (A_ACROSS, B_ACROSS) the other one; a2 and b2 alike with a K of their own, K2; c as Output says. Any M, N, K from
+//          1 on, any K2 from 0 on: what a map does not have is zero.
+// Low rank a2 b2 is more of the same sum: its steps of K follow those of a b, into the same registers. An adapter x A^T B^T, with
+//          x A^T as a2, so costs K2 / K of the product and no second way through c; a product of its own would read and write c once
+//          more, which at K2 = 128 is several times as long.
+// Gate     half of a tile's columns are of b, the other half the same columns of b2: gate and up of an element are sums of one
+//          thread, and the two products cost no more than one of their common size. K2 is 0.
 // Blocks   one a multiprocessor, each computing tile after tile: tile blockIdx.x, then blockIdx.x + gridDim.x, ...
 // Tile     128 x 256 of c, K by 64: 16 KB of a and 32 KB of b a stage, 4 stages, 192 KB. The tensor cores need both tiles of a
 //          stage for 2 x 64 x 256 x 64 multiply-adds, 1024 clocks at 2048 a clock; at the 64 bytes a clock that a multiprocessor can
@@ -28,14 +34,17 @@ enum {
     B_BYTES = TILE_N * SLAB_BYTES,
     STAGE_BYTES = A_BYTES + B_BYTES,
     EIGHT_ROWS = 8 * SLAB_BYTES,
+    COLUMNS = GATE ? TILE_N / 2 : TILE_N,  // of c, in a tile
     SLAB_TILE = DEPTH * SLAB_BYTES  // of an operand that lies across K: 64 of it by 64 of K
 };
 
 struct Args {
-    TensorMap a, b;
+    TensorMap a, b, a2, b2;
     Output c;
     i64 c_inner, c_outer;
-    i32 m, n, k;
+    i32 m, n;
+    i32 first;               // steps of K, rounded up
+    i32 steps;               // with those of K2
     i32 inner;               // size of the inner batch dimension
     i32 a_batch, b_batch;    // of the two an operand has both (3), the inner (1), the outer (2) or none (0)
     i32 tiles_m, tiles_n;
@@ -50,7 +59,7 @@ DEVICE Place locate(const Args& a, int tile) {
     int matrix = a.tiles_m * a.tiles_n, i = tile / matrix, group = GROUP * a.tiles_n;
     tile -= i * matrix;
     int first = tile / group * GROUP, t = tile % group, rows = least(a.tiles_m - first, (int)GROUP);
-    return {(first + t % rows) * TILE_M, t / rows * TILE_N, i % a.inner, i / a.inner};
+    return {(first + t % rows) * TILE_M, t / rows * COLUMNS, i % a.inner, i / a.inner};
 }
 
 // Where in the ring of stages somebody is: the stage, and the parity of its barriers' phase.
@@ -79,12 +88,15 @@ DEVICE void produce(const Args& a, u8* shared, Bar* full, Bar* empty) {
         int a_inner = a.a_batch & 1 ? p.inner : 0, a_outer = a.a_batch & 2 ? p.outer : 0;
         int b_inner = a.b_batch & 1 ? p.inner : 0, b_outer = a.b_batch & 2 ? p.outer : 0;
 #pragma unroll 1
-        for (int k = 0; k < a.k; k += DEPTH, at.step()) {
+        for (int s = 0; s < a.steps; s++, at.step()) {
             u8* stage = shared + at.stage * STAGE_BYTES;
+            bool more = s >= a.first;
+            int k = (more ? s - a.first : s) * DEPTH;
             bar_wait(empty[at.stage], at.parity);
             bar_expect(full[at.stage], STAGE_BYTES);
-            load<TILE_M, A_ACROSS>(stage, a.a, full[at.stage], p.m, k, a_inner, a_outer);
-            load<TILE_N, B_ACROSS>(stage + A_BYTES, a.b, full[at.stage], p.n, k, b_inner, b_outer);
+            load<TILE_M, A_ACROSS>(stage, more ? a.a2 : a.a, full[at.stage], p.m, k, a_inner, a_outer);
+            load<COLUMNS, B_ACROSS>(stage + A_BYTES, more ? a.b2 : a.b, full[at.stage], p.n, k, b_inner, b_outer);
+            if (GATE) load<COLUMNS, B_ACROSS>(stage + A_BYTES + COLUMNS * SLAB_BYTES, a.b2, full[at.stage], p.n, k, b_inner, b_outer);
         }
     }
 }
@@ -98,14 +110,20 @@ DEVICE void store(const Args& a, const Place& p, int row, const float (&d)[128])
     int m = p.m + row + lane() / 4 + (odd ? 8 : 0), n = p.n + t / 2 * 4;
     i64 batch = p.inner * a.c_inner + p.outer * a.c_outer;
 #pragma unroll 1
-    for (int turn = 0; turn < TILE_N / 8; turn += TURN) {
+    for (int turn = 0; turn < COLUMNS / 8; turn += TURN) {
         float v[TURN][4];
+        float up[TURN][4];
 #pragma unroll
-        for (int from = 0; from < TILE_N / 8; from += TURN) {
+        for (int from = 0; from < COLUMNS / 8; from += TURN) {
             if (from != turn) continue;
 #pragma unroll
-            for (int i = 0; i < TURN * 4; i++) v[i / 4][i % 4] = d[4 * from + i];
+            for (int i = 0; i < TURN * 4; i++) {
+                v[i / 4][i % 4] = d[4 * from + i];
+                up[i / 4][i % 4] = GATE ? d[COLUMNS / 2 + 4 * from + i] : 0.f;
+            }
         }
+#pragma unroll
+        for (int i = 0; GATE && i < TURN * 4; i++) v[i / 4][i % 4] = activate(SILU, v[i / 4][i % 4]) * up[i / 4][i % 4];
 #pragma unroll
         for (int i = 0; i < TURN; i++) {
             float (&x)[4] = v[i];
@@ -132,7 +150,7 @@ DEVICE void consume(const Args& a, u8* shared, Bar* full, Bar* empty) {
         for (int i = 0; i < 128; i++) d[i] = 0.f;
         u32 before = 0;
 #pragma unroll 1
-        for (int k = 0; k < a.k; k += DEPTH, at.step()) {
+        for (int k = 0; k < a.steps; k++, at.step()) {
             bar_wait(full[at.stage], at.parity);
             group_begin();
             Descriptor stage = descriptor_bytes((int)at.stage * STAGE_BYTES);
@@ -160,6 +178,8 @@ KERNEL(THREADS, 1, matmul_sm90a, Args) {
     if (threadIdx.x == 0) {
         tile_announce(a.a);
         tile_announce(a.b);
+        if (a.steps > a.first) tile_announce(a.a2);
+        if (GATE || a.steps > a.first) tile_announce(a.b2);
         for (int s = 0; s < STAGES; s++) {
             bar_init(full[s], 1);
             bar_init(empty[s], CONSUMERS * 4);

@@ -1,24 +1,29 @@
-// product.cuh: where the elements of a matrix product go, and what happens to them on the way: c = act(x + bias), or c += x.
+// product.cuh: where the elements of a matrix product go, and what happens to them on the way: c = act(x + bias), or that plus or
+// times an element of another matrix; c += x is that sum with c itself.
 #pragma once
 #include "common.cuh"
 
 enum { OF_F32, OF_F16, OF_BF16 };
+enum { ALONE, PLUS, TIMES };
 
-// A matrix of any strides, in elements; CudaMatmul packs it.
+// A matrix of any strides, in elements; Product.java packs it.
 struct Output {
     u8* data;
     const float* bias;  // one a column, or null
+    const u8* other;    // with the strides of c, and perhaps c; or null
     i64 row, column;
     i32 type;  // OF_...
     i32 activation;
-    i32 accumulate;
-    i32 aligned;  // four neighbours of a row, the first a multiple of 4, are read and written at once
+    i32 merge;  // ALONE, or how an element of the other matrix comes in
+    i32 other_type;
+    i32 aligned;  // of both matrices four neighbours of a row, the first a multiple of 4, are read and written at once
+    i32 unused;
 };
 
-DEVICE float read_element(const Output& c, i64 at) {
-    if (c.type == OF_F32) return ((const float*)c.data)[at];
-    if (c.type == OF_F16) return to_float(((const f16*)c.data)[at]);
-    return to_float(((const bf16*)c.data)[at]);
+DEVICE float read_element(const u8* data, i32 type, i64 at) {
+    if (type == OF_F32) return ((const float*)data)[at];
+    if (type == OF_F16) return to_float(((const f16*)data)[at]);
+    return to_float(((const bf16*)data)[at]);
 }
 DEVICE void write_element(const Output& c, i64 at, float x) {
     if (c.type == OF_F32) {
@@ -30,16 +35,30 @@ DEVICE void write_element(const Output& c, i64 at, float x) {
     }
 }
 
+DEVICE float merged(i32 merge, float x, float other) { return merge == PLUS ? x + other : x * other; }
+
 // One element; `batch` is what lies before the matrix.
 DEVICE void finish(const Output& c, i64 batch, i64 m, i64 n, float x) {
     i64 at = batch + m * c.row + n * c.column;
-    if (c.accumulate) {
-        x += read_element(c, at);
-    } else {
-        if (c.bias) x += c.bias[n];
-        x = activate(c.activation, x);
-    }
+    if (c.bias) x += c.bias[n];
+    x = activate(c.activation, x);
+    if (c.merge != ALONE) x = merged(c.merge, x, read_element(c.other, c.other_type, at));
     write_element(c, at, x);
+}
+
+// Four neighbours of the other matrix.
+DEVICE void read4(const Output& c, i64 at, float (&v)[4]) {
+    if (c.other_type == OF_F32) {
+        Word4 w = load16((const float*)c.other + at);
+        v[0] = as_float(w.x), v[1] = as_float(w.y), v[2] = as_float(w.z), v[3] = as_float(w.w);
+    } else {
+        u64 w = *(const u64*)((const u16*)c.other + at);
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            u16 bits = (u16)(w >> 16 * i);
+            v[i] = c.other_type == OF_F16 ? to_float(f16{bits}) : to_float(bf16{bits});
+        }
+    }
 }
 
 // The same for the four columns from n on, of which `count` (any number) exist.
@@ -47,34 +66,30 @@ DEVICE void finish4(const Output& c, i64 batch, i64 m, i64 n, int count, float (
     if (count <= 0) return;
     i64 at = batch + m * c.row + n * c.column;
     bool whole = c.aligned && count >= 4;
-    if (!c.accumulate) {
-        if (c.bias) {
+    if (c.bias) {
 #pragma unroll
-            for (int i = 0; i < 4; i++) v[i] += i < count ? c.bias[n + i] : 0.f;
-        }
-        if (c.activation != NONE) {
-            // Round and round, so that the code of all activations is there once.
+        for (int i = 0; i < 4; i++) v[i] += i < count ? c.bias[n + i] : 0.f;
+    }
+    if (c.activation != NONE) {
+        // Round and round, so that the code of all activations is there once.
 #pragma unroll 1
+        for (int i = 0; i < 4; i++) {
+            float y = activate(c.activation, v[0]);
+            v[0] = v[1], v[1] = v[2], v[2] = v[3], v[3] = y;
+        }
+    }
+    if (c.merge != ALONE) {
+        float w[4] = {0.f, 0.f, 0.f, 0.f};
+        if (whole) {
+            read4(c, at, w);
+        } else {
+#pragma unroll
             for (int i = 0; i < 4; i++) {
-                float y = activate(c.activation, v[0]);
-                v[0] = v[1], v[1] = v[2], v[2] = v[3], v[3] = y;
+                if (i < count) w[i] = read_element(c.other, c.other_type, at + i * c.column);
             }
         }
-    } else if (!whole) {
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            if (i < count) v[i] += read_element(c, at + i * c.column);
-        }
-    } else if (c.type == OF_F32) {
-        Word4 w = load16((const float*)c.data + at);
-        v[0] += as_float(w.x), v[1] += as_float(w.y), v[2] += as_float(w.z), v[3] += as_float(w.w);
-    } else {
-        u64 w = *(const u64*)((const u16*)c.data + at);
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            u16 bits = (u16)(w >> 16 * i);
-            v[i] += c.type == OF_F16 ? to_float(f16{bits}) : to_float(bf16{bits});
-        }
+        for (int i = 0; i < 4; i++) v[i] = merged(c.merge, v[i], w[i]);
     }
     if (!whole) {
 #pragma unroll

@@ -8,11 +8,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.Matmul.Merge;
+import io.aegis.kernels.QuantizedWeight;
+import io.aegis.kernels.QuantizedWeights;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -57,6 +62,13 @@ class CpuMatmulTest {
                 both("bias", a, b, garbage(m, n), Epilogue.bias(bias));
                 both("gelu", a, b, garbage(m, n), new Epilogue(bias, Activation.GELU, false));
                 both("added", a, b, random(4, m, n), Epilogue.ACCUMULATE);
+                both(
+                        "merged",
+                        a,
+                        b,
+                        garbage(m, n),
+                        new Epilogue(bias, Activation.RELU, Merge.PLUS, random(5, m, n), false));
+                both("gated", a, b, garbage(m, n + 7).slice(1, 3, 3 + n), Epilogue.gate(random(5, m, n)));
                 both("gap", a, b, garbage(m, n + 7).slice(1, 3, 3 + n), Epilogue.bias(bias));
             }
         }
@@ -191,6 +203,63 @@ class CpuMatmulTest {
         View b = TestViews.random(2, DType.F32, 6, 7);
         both("mixed", a, b, garbage(5, 7), Epilogue.NONE);
         both("column by column", random(1, 5, 6), b, garbage(7, 5).transpose(0, 1), Epilogue.NONE);
+    }
+
+    /** What is merged behind a product has the bits of two passes: many rows, one, by rows; float32, half and 8-bit weights; a batch. */
+    @ParameterizedTest
+    @CsvSource({"1, 13, 65", "7, 72, 129", "65, 63, 577", "130, 259, 72"})
+    void mergedIsBitForBitTwoPasses(int m, int n, int k) {
+        View bias = random(3, n);
+        View residual = random(4, m, n + 5).slice(1, 2, 2 + n);
+        View a = random(1, m, k);
+        for (DType type : new DType[] {DType.F32, DType.BF16, DType.F16}) {
+            View w = TestViews.random(2, type, n, k).transpose(0, 1);
+            for (Matmul matmul : new Matmul[] {
+                Twin.fast().matmul(), OTHERS.get("OpenBLAS"), OTHERS.get("Vector API")
+            }) {
+                twoPasses(m, n, bias, residual, (c, e) -> matmul.multiply(a, w, c, e));
+                twoPasses(m, n, bias, residual, (c, e) -> matmul.multiplyRows(a, w, c, e));
+                gate(matmul, a, w, TestViews.random(5, type, n, k).transpose(0, 1));
+            }
+        }
+        QuantizedWeight q = QuantizedWeights.random(6, QuantizedWeight.Format.INT8, n, 128, 32);
+        View x = random(7, m, 128);
+        twoPasses(m, n, bias, residual, (c, e) -> Twin.fast().quantizedMatmul().multiply(x, q, c, e));
+        twoPasses(m, n, bias, residual, (c, e) -> Twin.fast().quantizedMatmul().multiplyRows(x, q, c, e));
+        View many = random(1, 3, m, k);
+        View weights = random(2, 3, k, n);
+        View fused = garbage(3, m, n);
+        View apart = garbage(3, m, n);
+        View other = random(4, 3, m, n);
+        Twin.fast().matmul().multiply(many, weights, fused, Epilogue.plus(bias, other));
+        Twin.fast().matmul().multiply(many, weights, apart, Epilogue.bias(bias));
+        Twin.fast().elementwise().binary(Elementwise.Binary.ADD, other, apart, apart);
+        assertThat(fused.toDoubles()).isEqualTo(apart.toDoubles());
+    }
+
+    private static void twoPasses(int m, int n, View bias, View other, BiConsumer<View, Epilogue> product) {
+        for (Merge merge : Merge.values()) {
+            View fused = garbage(m, n);
+            View apart = garbage(m, n);
+            product.accept(fused, new Epilogue(bias, Activation.GELU, merge, other, false));
+            product.accept(apart, new Epilogue(bias, Activation.GELU, false));
+            Elementwise.Binary binary = merge == Merge.PLUS ? Elementwise.Binary.ADD : Elementwise.Binary.MULTIPLY;
+            Twin.fast().elementwise().binary(binary, other, apart, apart);
+            assertThat(fused.toDoubles()).as(merge.toString()).isEqualTo(apart.toDoubles());
+        }
+    }
+
+    private static void gate(Matmul matmul, View a, View gate, View up) {
+        long m = a.size(0);
+        long n = gate.size(1);
+        View fused = garbage(m, n);
+        matmul.multiplyGated(a, gate, up, garbage(m, n), fused);
+        View first = garbage(m, n);
+        View second = garbage(m, n);
+        matmul.multiply(a, gate, first, Epilogue.NONE);
+        matmul.multiply(a, up, second, Epilogue.NONE);
+        Twin.fast().elementwise().siluGate(first, second, first);
+        assertThat(fused.toDoubles()).isEqualTo(first.toDoubles());
     }
 
     private static void both(String what, View a, View b, View c, Epilogue e) {

@@ -5,6 +5,7 @@ import static io.aegis.kernels.cuda.CudaTwin.garbage;
 import static io.aegis.kernels.cuda.CudaTwin.random;
 import static io.aegis.kernels.cuda.CudaTwin.to;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Backends;
@@ -13,6 +14,7 @@ import io.aegis.kernels.Device;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.Matmul.Merge;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.util.List;
@@ -83,7 +85,9 @@ class CudaMatmulTest {
             };
             for (View a : as) {
                 for (View b : bs) {
-                    Epilogue e = parts == 3 ? Epilogue.ACCUMULATE : new Epilogue(random(3, n), Activation.SILU, false);
+                    Epilogue e = a == as[0] && b == bs[0]
+                            ? new Epilogue(random(3, n), Activation.SILU, Merge.TIMES, random(5, m, n), false)
+                            : parts == 3 ? Epilogue.ACCUMULATE : new Epilogue(random(3, n), Activation.SILU, false);
                     CudaTwin.compare(
                             precision + " tile " + tile, precision, EXACT, to(random(4, m, n)), (kernels, d) -> {
                                 Matmul matmul = kernels == gpu ? forced : kernels.matmul();
@@ -92,6 +96,62 @@ class CudaMatmulTest {
                 }
             }
         }
+    }
+
+    /** Plus and times another matrix, of many rows and of few, of every type; of a batch, and of one that lies otherwise. */
+    @ParameterizedTest
+    @EnumSource
+    void everyMerge(Precision precision) {
+        View bias = random(3, 37);
+        for (int rows : new int[] {1, 3, 41}) {
+            View a = rounded(precision, random(1, rows, 40));
+            View b = rounded(precision, random(2, 37, 40)).transpose(0, 1);
+            for (Merge merge : Merge.values()) {
+                for (DType type : new DType[] {DType.F32, DType.F16, DType.BF16}) {
+                    View other = TestViews.random(5, type, rows, 37);
+                    Epilogue e = new Epilogue(bias, Activation.GELU, merge, other, false);
+                    both(precision, merge + " " + type, a, b, garbage(rows, 37), e);
+                    compare(
+                            merge + " by rows",
+                            precision,
+                            EXACT,
+                            garbage(rows, 37),
+                            (m, d) -> m.multiplyRows(a, b, d, e));
+                }
+            }
+            View inside = random(5, rows, 50).slice(1, 4, 41);
+            both(precision, "inside", a, b, garbage(rows, 50).slice(1, 4, 41), Epilogue.plus(bias, inside));
+            both(
+                    precision,
+                    "nothing",
+                    a.slice(1, 0, 0),
+                    b.slice(0, 0, 0),
+                    garbage(rows, 37),
+                    Epilogue.plus(bias, random(5, rows, 37)));
+        }
+        View a = rounded(precision, random(1, 2, 3, 21, 24));
+        View b = rounded(precision, random(2, 2, 3, 17, 24)).transpose(-1, -2);
+        both(precision, "batched", a, b, garbage(2, 3, 21, 17), Epilogue.plus(null, random(5, 2, 3, 21, 17)));
+        View heads = rounded(precision, random(1, 2, 21, 3, 24)).permute(0, 2, 1, 3);
+        View turned = random(5, 2, 21, 3, 17).permute(0, 2, 1, 3);
+        both(precision, "heads", heads, b, garbage(2, 21, 3, 17).permute(0, 2, 1, 3), Epilogue.plus(null, turned));
+        View many = rounded(precision, random(1, 2, 2, 2, 9, 8)).permute(2, 1, 0, 3, 4);
+        View others = rounded(precision, random(2, 2, 2, 2, 8, 9));
+        Epilogue three = Epilogue.plus(null, random(5, 2, 2, 2, 9, 9));
+        both(precision, "three dimensions", many, others, garbage(2, 2, 2, 9, 9), three);
+    }
+
+    /** One that lies otherwise than the result is right as well, on the host. */
+    @Test
+    void whatLiesOtherwiseIsMergedOnTheHost() {
+        View a = random(1, 20, 24);
+        View b = random(2, 24, 18);
+        Epilogue e = Epilogue.plus(null, random(5, 18, 20).transpose(0, 1));
+        View expected = garbage(20, 18);
+        View got = garbage(20, 18);
+        Backends.scalar().matmul().multiply(a, b, expected, e);
+        CudaTwin.kernels(Precision.F32).matmul().multiply(a, b, got, e);
+        assertThat(got.toDoubles()).containsExactly(expected.toDoubles(), within(1e-5));
     }
 
     /** As many tiles of K as stages, fewer and more. */
@@ -334,7 +394,7 @@ class CudaMatmulTest {
     @Test
     void everyVariantIsListedOnce() {
         List<Variant> variants = CudaMatmul.variants();
-        assertThat(variants).doesNotHaveDuplicates().hasSize(1 + 4 + 2 * 4 * 4 + 3 * 2 + 2 + 2 * 4);
+        assertThat(variants).doesNotHaveDuplicates().hasSize(1 + 4 + 2 * 4 * 4 + 3 * 2 + 2 + 2 * 5);
     }
 
     private static void both(Precision precision, String what, View a, View b, View c, Epilogue e) {

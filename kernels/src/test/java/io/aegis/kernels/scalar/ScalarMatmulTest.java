@@ -1,10 +1,12 @@
 package io.aegis.kernels.scalar;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.*;
 import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.Matmul.Merge;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -39,6 +41,30 @@ class ScalarMatmulTest {
                 }
             }
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"PLUS", "TIMES"})
+    void mergesAnotherMatrix(Merge merge) {
+        View a = TestViews.strided(1, DType.F64, 2, 3, 4);
+        View b = TestViews.random(2, DType.F64, 2, 4, 5);
+        View bias = TestViews.random(3, DType.F64, 5);
+        View other = TestViews.strided(4, DType.F64, 2, 3, 5);
+        View c = TestViews.garbage(DType.F64, 2, 3, 5);
+        matmul.multiply(a, b, c, new Epilogue(bias, Activation.RELU, merge, other, false));
+        for (int p = 0; p < 2; p++) {
+            for (int i = 0; i < 3; i++) {
+                for (int j = 0; j < 5; j++) {
+                    double x = Math.max(product(a, b, p, i, j) + bias.get(j), 0);
+                    double y = other.get(p, i, j);
+                    assertThat(c.get(p, i, j)).isCloseTo(merge == Merge.PLUS ? x + y : x * y, within(1e-13));
+                }
+            }
+        }
+        assertThatThrownBy(() -> new Epilogue(null, Activation.NONE, merge, other, true))
+                .hasMessageContaining("an accumulated product takes neither");
+        assertThatThrownBy(() -> new Epilogue(null, Activation.NONE, merge, null, false))
+                .hasMessageContaining("another matrix and how it comes in");
     }
 
     @Test

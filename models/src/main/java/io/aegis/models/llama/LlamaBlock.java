@@ -50,12 +50,12 @@ final class LlamaBlock {
 
     /** x [B, N, d] to [B, N, d]. */
     Tensor of(Tensor x, Flow flow) {
-        Tensor h = x.plus(attention(inputNorm.of(x), flow));
-        return h.plus(mlp(postNorm.of(h), flow));
+        Tensor h = attention(inputNorm.of(x), flow, x);
+        return mlp(postNorm.of(h), flow, h);
     }
 
-    /** Wo softmax(q k^T / sqrt(D)) v, with q and k turned by their positions. */
-    private Tensor attention(Tensor u, Flow flow) {
+    /** x + Wo softmax(q k^T / sqrt(D)) v, with q and k turned by their positions. */
+    private Tensor attention(Tensor u, Flow flow, Tensor x) {
         long b = u.size(0);
         long n = u.size(1);
         Tensor query = turned(q.of(u, flow).reshape(b, n, heads, headSize), flow); //       [B, N, Hq, D]
@@ -64,7 +64,7 @@ final class LlamaBlock {
         Tensor seen = flow.caches().isEmpty()
                 ? Ops.attention(query, key, value, flow.mask())
                 : cached(query, key, value, flow); //                                       [B, N, Hq, D]
-        return o.of(seen.reshape(b, n, (long) heads * headSize), flow);
+        return o.of(seen.reshape(b, n, (long) heads * headSize), flow, x);
     }
 
     private static Tensor turned(Tensor x, Flow flow) {
@@ -84,8 +84,8 @@ final class LlamaBlock {
         return seen.length == 1 ? seen[0] : Ops.concat(0, seen);
     }
 
-    /** Wdown (silu(Wgate y) * Wup y) (arXiv 2002.05202). */
-    private Tensor mlp(Tensor y, Flow flow) {
-        return down.of(Ops.siluGate(gate.of(y, flow), up.of(y, flow)), flow);
+    /** h + Wdown (silu(Wgate y) * Wup y) (arXiv 2002.05202). */
+    private Tensor mlp(Tensor y, Flow flow, Tensor h) {
+        return down.of(Projection.gated(gate, up, y, flow), flow, h);
     }
 }

@@ -3,6 +3,7 @@ package io.aegis.models.llama;
 import io.aegis.layers.Linear;
 import io.aegis.layers.Lora;
 import io.aegis.layers.Parameters;
+import io.aegis.tensor.Ops;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 
@@ -41,12 +42,29 @@ final class Projection {
 
     /** x [..., in] to [..., out]. */
     Tensor of(Tensor x, Flow flow) {
+        return of(x, flow, null);
+    }
+
+    /** What of gives, and the residual: [..., out]; one pass where there is no adapter. */
+    Tensor of(Tensor x, Flow flow, Tensor residual) {
         if (adapter == null) {
-            return flow.alone() ? linear.ofRows(x) : linear.of(x);
+            return flow.alone() ? linear.ofRows(x, residual) : linear.of(x, residual);
         }
         try (Scope scope = Scope.open()) {
-            Tensor y = flow.alone() ? linear.ofRows(x) : linear.of(x);
-            return scope.keep(y.plus(flow.alone() ? adapter.ofRows(x) : adapter.of(x, flow.pass())));
+            Tensor y = flow.alone() ? adapter.ofRows(x, linear.ofRows(x)) : adapter.beside(linear, x, flow.pass());
+            return scope.keep(residual == null ? y : residual.plus(y));
         }
+    }
+
+    /** silu(gate x) (up x), in one step where both are plain matrices. */
+    static Tensor gated(Projection gate, Projection up, Tensor x, Flow flow) {
+        return gate.isPlain() && up.isPlain() && !flow.alone()
+                ? Ops.linearGate(
+                        x, gate.linear.weight().tensor(), up.linear.weight().tensor())
+                : Ops.siluGate(gate.of(x, flow), up.of(x, flow));
+    }
+
+    private boolean isPlain() {
+        return adapter == null && !linear.weight().isQuantized();
     }
 }

@@ -41,7 +41,7 @@ final class AttentionPooling {
         Tensor query = Ops.embedding(probe.tensor().reshape(1, d), Tensor.of(new long[(int) b], b, 1)); // [B, 1, D]
         Tensor mixed = Ops.attention(project(query, 0), project(x, 1), project(x, 2), AttentionMask.none());
         Tensor h = out.of(mixed.reshape(b, 1, d));
-        return h.plus(mlp.of(norm.of(h))).reshape(b, d);
+        return mlp.of(norm.of(h), h).reshape(b, d);
     }
 
     /** Query, key or value by heads: [B, N, H, D / H]. */

@@ -19,6 +19,11 @@ final class Mlp {
     }
 
     Tensor of(Tensor x) {
-        return fc2.of(Ops.activate(activation, fc1.of(x)));
+        return of(x, null);
+    }
+
+    /** fc2(act(fc1(x))) + residual; it may be null. */
+    Tensor of(Tensor x, Tensor residual) {
+        return fc2.of(Ops.activate(activation, fc1.of(x)), residual);
     }
 }

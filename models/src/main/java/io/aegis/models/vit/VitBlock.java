@@ -33,14 +33,15 @@ final class VitBlock {
 
     /** x [B, N, D]. */
     Tensor of(Tensor x) {
-        Tensor h = x.plus(attention(norm1.of(x)));
-        return h.plus(mlp.of(norm2.of(h)));
+        Tensor h = attention(norm1.of(x), x);
+        return mlp.of(norm2.of(h), h);
     }
 
-    private Tensor attention(Tensor u) {
+    /** x + attention. */
+    private Tensor attention(Tensor u, Tensor x) {
         Tensor mixed = Ops.attention(
                 heads(query.of(u)), heads(key.of(u)), heads(value.of(u)), AttentionMask.none()); // [B, N, H, D / H]
-        return out.of(mixed.reshape(u.shape()));
+        return out.of(mixed.reshape(u.shape()), x);
     }
 
     /** The attention's probabilities, of which the pass itself never holds more than a row: [B, H, N, N]. */

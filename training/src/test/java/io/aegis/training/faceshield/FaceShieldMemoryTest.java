@@ -186,7 +186,9 @@ class FaceShieldMemoryTest {
         assertThat(totals[2]).isBetween(totals[3] + 1, totals[0] - 1);
 
         assertThat(planner(options, totals[0]).require().checkpointed()).isZero();
-        assertThat(planner(options, totals[0] - 1).require().checkpointed()).isEqualTo(2);
+        // One block that is computed again takes about as much while it is as it gave up: it may not be enough.
+        int fewest = totals[1] < totals[0] ? 1 : 2;
+        assertThat(planner(options, totals[0] - 1).require().checkpointed()).isEqualTo(fewest);
         assertThat(planner(options, totals[2]).require().plan().total()).isEqualTo(totals[2]);
         assertThat(planner(options, totals[2] - 1).require().checkpointed()).isEqualTo(3);
         assertThatThrownBy(() -> planner(options, totals[3] - 1).require()).isInstanceOf(TrainingException.class);

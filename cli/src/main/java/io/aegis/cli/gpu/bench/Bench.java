@@ -1,0 +1,214 @@
+package io.aegis.cli.gpu.bench;
+
+import io.aegis.cli.workload.Operands;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.View;
+import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.Route;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/**
+ * Measures rows. A figure is only told of the kernels that were meant: what a call launched is looked at first.
+ *
+ * <p>Ceilings are measured in the same process: the device's own copy for what is bound by memory, cuBLASLt's largest product for
+ * what is bound by arithmetic.
+ */
+public final class Bench {
+    /** The entries of kernels that compute capability 9.0 alone has. */
+    private static final String HOPPER = "_sm90a";
+
+    private static final String LIBRARY = "cublasLt";
+
+    private final Kernels kernels;
+    private final Race race;
+    private final Size size;
+
+    /** How much is done: as planned, or hardly anything. */
+    public enum Size {
+        FULL(Race.Effort.FULL, 1L << 28, 8192),
+        TINY(Race.Effort.GLANCE, 1L << 10, 128);
+
+        private final Race.Effort effort;
+        private final long copied;
+        private final long square;
+
+        Size(Race.Effort effort, long copied, long square) {
+            this.effort = effort;
+            this.copied = copied;
+            this.square = square;
+        }
+
+        /** A section's rows. */
+        public List<Row> rows(Plan plan) {
+            return this == FULL ? plan.rows() : plan.tiny();
+        }
+    }
+
+    /**
+     * What figures are held against.
+     *
+     * @param name of what was measured
+     * @param value in {@code unit}; NaN where it could not be
+     */
+    public record Ceiling(String name, Unit unit, double value) {
+        private static final Ceiling NONE = new Ceiling("", null, Double.NaN);
+
+        @Override
+        public String toString() {
+            return name + (Double.isNaN(value) ? "" : ": " + Result.digits(value) + " " + unit);
+        }
+    }
+
+    /** @param kernels of a GPU or the emulator, rounding to 16 bits */
+    public Bench(Kernels kernels, Size size) {
+        this.kernels = kernels;
+        this.size = size;
+        this.race = new Race(kernels, size.effort);
+    }
+
+    /** The device's copy, bytes read and written. */
+    public Ceiling copy() {
+        try (Operands make = new Operands(kernels)) {
+            long n = size.copied;
+            View a = make.normal(DType.F32, n);
+            View b = make.empty(DType.F32, n);
+            double seconds = race.seconds(() -> kernels.elementwise().copy(a, b));
+            return new Ceiling("the copy", Unit.GIGABYTES, Unit.GIGABYTES.figure(2.0 * 4 * n, seconds));
+        }
+    }
+
+    /** The library's largest product; where there is none, its name says why. */
+    public Ceiling product() {
+        String problem = CudaBackend.problem(kernels, Route.LIBRARY);
+        if (problem != null) {
+            return new Ceiling("cuBLASLt is absent: " + problem, Unit.TERAFLOPS, Double.NaN);
+        }
+        ProductWork work = ProductWork.square(size.square, ProductWork.Layout.X_WT);
+        Kernels library = CudaBackend.through(kernels, Route.LIBRARY);
+        try (Operands make = new Operands(kernels)) {
+            Consumer<Kernels> call = work.prepare(make);
+            double seconds = race.seconds(() -> call.accept(library));
+            String name = "cuBLASLt's product of " + size.square;
+            return new Ceiling(name, Unit.TERAFLOPS, Unit.TERAFLOPS.figure(work.amount(), seconds));
+        }
+    }
+
+    /** The ceilings that a section's rows have. */
+    public List<Ceiling> ceilings(Plan plan) {
+        return switch (plan) {
+            case ATTENTION, GEMM, MODELS -> List.of(product());
+            case DECODE -> List.of(copy());
+        };
+    }
+
+    /**
+     * Measures rows.
+     *
+     * @param routes the ways that are wanted, of those that each row has
+     * @param begins hears of each row before it is measured
+     * @param out gets what was measured, or why it was not
+     */
+    public void run(
+            List<Row> rows, Set<Route> routes, List<Ceiling> ceilings, Consumer<String> begins, Consumer<Result> out) {
+        for (Row row : rows) {
+            List<Route> wanted = row.routes().stream().filter(routes::contains).toList();
+            if (wanted.isEmpty()) {
+                continue;
+            }
+            begins.accept(row.work().name());
+            Ceiling ceiling = ceilings.stream()
+                    .filter(c -> c.unit() == row.work().bound())
+                    .findFirst()
+                    .orElse(Ceiling.NONE);
+            switch (row.work()) {
+                case KernelWork work -> {
+                    try (Operands make = new Operands(kernels)) {
+                        Consumer<Kernels> call = work.prepare(make);
+                        measure(row, wanted, ceiling, call, true, out);
+                    }
+                }
+                case ModelWork work -> {
+                    kernels.memory().resetPeak();
+                    try (ModelWork.Subject subject = work.open(kernels)) {
+                        measure(row, wanted, ceiling, subject::run, false, out);
+                    }
+                    kernels.memory().trim();
+                }
+            }
+        }
+    }
+
+    /** One that takes part. */
+    private record Rival(Route route, Kernels by, List<String> launched) {}
+
+    private void measure(
+            Row row, List<Route> wanted, Ceiling ceiling, Consumer<Kernels> call, boolean names, Consumer<Result> out) {
+        List<Rival> rivals = new ArrayList<>();
+        for (Route route : wanted) {
+            String problem = CudaBackend.problem(kernels, route);
+            if (problem != null) {
+                out.accept(Result.leftOut(row, route, List.of(), problem));
+                continue;
+            }
+            Kernels by = CudaBackend.through(kernels, route);
+            List<String> launched = CudaBackend.launched(by, () -> call.accept(by));
+            kernels.synchronize();
+            String others = wrong(route, launched);
+            if (others == null) {
+                rivals.add(new Rival(route, by, names ? launched : List.of()));
+            } else {
+                out.accept(Result.leftOut(row, route, launched, others));
+            }
+        }
+        List<Race.Times> times = race.times(
+                rivals.stream().map(r -> (Runnable) () -> call.accept(r.by)).toList());
+        long peak = names ? 0 : kernels.memory().peakBytes();
+        double library = Double.NaN;
+        for (int i = 0; i < rivals.size(); i++) {
+            library = rivals.get(i).route == Route.LIBRARY ? times.get(i).median() : library;
+        }
+        for (int i = 0; i < rivals.size(); i++) {
+            out.accept(result(row, rivals.get(i), times.get(i), ceiling, library, peak));
+        }
+    }
+
+    private static Result result(Row row, Rival rival, Race.Times t, Ceiling ceiling, double library, long peakBytes) {
+        Work work = row.work();
+        Unit unit = work.unit();
+        double value = unit.figure(work.amount(), t.median());
+        double slow = unit.figure(work.amount(), t.most());
+        double fast = unit.figure(work.amount(), t.least());
+        double share = work.bound().figure(work.load(), t.median()) / ceiling.value();
+        boolean ours = rival.route != Route.LIBRARY;
+        Goal goal = ours ? row.goal() : Goal.NONE;
+        return new Result(
+                work.name(),
+                rival.route,
+                rival.launched,
+                value,
+                unit.toString(),
+                Math.min(slow, fast),
+                Math.max(slow, fast),
+                share,
+                Double.isNaN(share) ? "" : ceiling.name(),
+                ours ? library / t.median() : Double.NaN,
+                goal,
+                goal.verdict(unit, value, share),
+                peakBytes,
+                "");
+    }
+
+    /** Why a figure would not be one of this way, from what it launched; null when it would. */
+    static String wrong(Route route, List<String> launched) {
+        boolean hopper = launched.stream().anyMatch(e -> e.endsWith(HOPPER));
+        return switch (route) {
+            case BEST, PORTABLE -> null;
+            case HOPPER -> hopper ? null : "no kernel of compute capability 9.0 takes it";
+            case LIBRARY -> launched.contains(LIBRARY) ? null : "cuBLASLt does not take it";
+        };
+    }
+}

@@ -1,0 +1,143 @@
+package io.aegis.cli.gpu.bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aegis.cli.workload.ChildProcess;
+import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.DeviceReport;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.List;
+import java.util.Locale;
+
+/** Figures of a GPU as JSON, and from that for people. */
+final class GpuBenchReport {
+    /** Its graphs would have to be bound as cuBLASLt is; nobody has, so its figures are those that goals were taken from. */
+    private static final String CUDNN =
+            "cuDNN is absent: Aegis binds the driver, NVRTC and cuBLASLt alone. On an H200 it was"
+                    + " seen at 671 and 591 TFLOP/s, attention forward of head 128 at 4096 tokens, full and causal, and at 560 and 474"
+                    + " backward.";
+
+    private static final String GOALS = "What is asked (at least, aim) is for an H200.";
+
+    private GpuBenchReport() {}
+
+    static ObjectNode begin(String device, String note, boolean tiny) {
+        ObjectNode o = JsonNodeFactory.instance.objectNode();
+        o.put("device", title(device));
+        o.put("driver", String.valueOf(CudaBackend.driver()));
+        o.put("compiler", String.valueOf(CudaBackend.compiler().name()));
+        o.put("java", Runtime.version().toString());
+        o.put("date", LocalDate.now().toString());
+        o.put("note", tiny ? "tiny shapes: the figures mean nothing. " + note : note);
+        o.put("goals", GOALS);
+        o.put("cudnn", CUDNN);
+        o.putArray("sections");
+        return o;
+    }
+
+    private static String title(String device) {
+        int index = device.contains(":") ? Integer.parseInt(device.substring(device.indexOf(':') + 1)) : 0;
+        List<DeviceReport> devices = device.equals("emulator") ? List.of() : CudaBackend.devices();
+        return index < devices.size() ? device + ": " + devices.get(index).name() : device;
+    }
+
+    static ObjectNode ceiling(Bench.Ceiling c) {
+        ObjectNode o = JsonNodeFactory.instance.objectNode();
+        o.put("name", c.name()).put("unit", c.unit().toString());
+        if (!Double.isNaN(c.value())) {
+            o.put("value", c.value());
+        }
+        return o;
+    }
+
+    /** A section from what its process said. */
+    static ObjectNode section(Plan plan, ChildProcess ran) {
+        ObjectNode o = JsonNodeFactory.instance.objectNode();
+        o.put("section", plan.title()).put("seconds", ran.seconds());
+        o.putArray("ceilings");
+        o.putArray("results");
+        String last = "the beginning";
+        for (JsonNode said : ran.objects()) {
+            last = said.path("measuring").asText(last);
+            if (said.has("ceiling")) {
+                o.withArray("ceilings").add(said.path("ceiling"));
+            } else if (said.has("result")) {
+                o.withArray("results").add(said.path("result"));
+            }
+        }
+        if (ran.problem() != null) {
+            o.put("problem", "at " + last + ": " + ran.problem());
+        }
+        return o;
+    }
+
+    private static String ceilingText(JsonNode c) {
+        return c.path("name").asText()
+                + (c.has("value")
+                        ? ": " + Result.digits(c.path("value").asDouble()) + " "
+                                + c.path("unit").asText()
+                        : "");
+    }
+
+    /** A section for a terminal. */
+    static String text(JsonNode section) {
+        StringBuilder s = new StringBuilder(String.format(
+                Locale.ROOT,
+                "%n%s (%.1f s)%n",
+                section.path("section").asText(),
+                section.path("seconds").asDouble()));
+        section.path("ceilings").forEach(c -> s.append(String.format("  %s%n", ceilingText(c))));
+        section.path("results").forEach(r -> s.append(String.format("  %s%n", Result.of(r))));
+        if (section.has("problem")) {
+            s.append(String.format("  failed %s%n", section.path("problem").asText()));
+        }
+        return s.toString();
+    }
+
+    static String markdown(JsonNode report) {
+        StringBuilder s = new StringBuilder("# " + report.path("device").asText() + ", "
+                + report.path("date").asText() + "\n\n");
+        s.append("Driver ").append(report.path("driver").asText()).append("; kernels compiled by ");
+        s.append(report.path("compiler").asText())
+                .append("; Java ")
+                .append(report.path("java").asText());
+        s.append(". Medians, the ways of a row in turn. ")
+                .append(GOALS)
+                .append(' ')
+                .append(CUDNN)
+                .append('\n');
+        if (!report.path("note").asText().isEmpty()) {
+            s.append('\n').append(report.path("note").asText()).append('\n');
+        }
+        for (JsonNode section : report.path("sections")) {
+            s.append(String.format(
+                    Locale.ROOT,
+                    "%n## %s (%.1f s)%n%n",
+                    section.path("section").asText(),
+                    section.path("seconds").asDouble()));
+            section.path("ceilings").forEach(c -> s.append(ceilingText(c)).append("\n\n"));
+            s.append(Result.HEAD);
+            section.path("results").forEach(r -> s.append(Result.of(r).markdown()));
+            if (section.has("problem")) {
+                s.append("\n**failed** ")
+                        .append(section.path("problem").asText())
+                        .append('\n');
+            }
+        }
+        return s.toString();
+    }
+
+    /** Writes {@code gpu-bench.md} and {@code gpu-bench.json}. */
+    static void write(Path folder, JsonNode report) throws IOException {
+        Files.createDirectories(folder);
+        Files.writeString(folder.resolve("gpu-bench.md"), markdown(report));
+        Files.writeString(
+                folder.resolve("gpu-bench.json"),
+                new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(report) + "\n");
+    }
+}

@@ -1,0 +1,18 @@
+package io.aegis.cli.gpu.bench;
+
+import io.aegis.kernels.Kernels;
+
+/** Something that a whole model does, with random weights that are made on the device. */
+public sealed interface ModelWork extends Work permits DadmWork, FirstTokenWork, PromptWork, TokenWork {
+    /** Makes the model in a device's memory. Whoever closes it is the thread that opened it. */
+    Subject open(Kernels kernels);
+
+    /** A model that is ready. */
+    interface Subject extends AutoCloseable {
+        /** Does the work once, by any kernels over the model's memory; it may be queued only when this returns. */
+        void run(Kernels kernels);
+
+        @Override
+        void close();
+    }
+}

@@ -1,0 +1,185 @@
+package io.aegis.cli.gpu.bench;
+
+import static io.aegis.kernels.cuda.Route.BEST;
+import static io.aegis.kernels.cuda.Route.HOPPER;
+import static io.aegis.kernels.cuda.Route.LIBRARY;
+import static io.aegis.kernels.cuda.Route.PORTABLE;
+
+import io.aegis.cli.gpu.bench.ProductWork.Fused;
+import io.aegis.cli.gpu.bench.ProductWork.Layout;
+import io.aegis.cli.workload.WeightType;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.cuda.Route;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** The sections, and what each of them measures: the project's shapes and its goals for an H200. */
+public enum Plan {
+    ATTENTION,
+    GEMM,
+    DECODE,
+    MODELS;
+
+    /** More than the second-level cache of any of these devices several times over. */
+    private static final long UNCACHED = 1L << 29;
+
+    private static final String EAGER = "PyTorch's autocast on an H200, bench/NOTES.md";
+    private static final double EAGER_FORWARD_64 = 86;
+
+    /** As it is typed. */
+    public String title() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * The section that is typed so.
+     *
+     * @throws IllegalArgumentException when there is none; it lists them
+     */
+    public static Plan named(String title) {
+        return Arrays.stream(values())
+                .filter(p -> p.title().equals(title))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("there is no section " + title + ", expected one of "
+                        + Arrays.stream(values()).map(Plan::title).collect(Collectors.joining(", "))));
+    }
+
+    /** What is measured. */
+    public List<Row> rows() {
+        return switch (this) {
+            case ATTENTION -> attention();
+            case GEMM -> gemm();
+            case DECODE -> decode();
+            case MODELS -> models();
+        };
+    }
+
+    /** The same kinds of work, so small that the emulator does them; nothing is asked of their figures. */
+    public List<Row> tiny() {
+        return switch (this) {
+            case ATTENTION ->
+                List.of(
+                        row(new AttentionWork(1, 2, 70, 64, true, false), PORTABLE, HOPPER),
+                        row(new AttentionWork(1, 1, 33, 72, false, true), PORTABLE, HOPPER));
+            case GEMM ->
+                List.of(
+                        row(ProductWork.square(136, Layout.X_WT), PORTABLE, HOPPER, LIBRARY),
+                        row(
+                                new ProductWork(130, 260, 72, Layout.X_WT, DType.F32, DType.F32, Fused.BIAS_GELU),
+                                PORTABLE,
+                                HOPPER,
+                                LIBRARY),
+                        row(
+                                new ProductWork(130, 136, 72, Layout.X_WT, DType.F32, DType.F32, Fused.GATE),
+                                PORTABLE,
+                                HOPPER,
+                                LIBRARY),
+                        row(
+                                new ProductWork(130, 136, 72, Layout.X_WT, DType.F32, DType.F32, Fused.LOW_RANK),
+                                PORTABLE,
+                                HOPPER,
+                                LIBRARY));
+            case DECODE ->
+                List.of(
+                        row(new CacheWork(2, 4, 2, 65, 64, 1 << 17), BEST),
+                        row(new RowsWork(WeightType.BF16, 1, 72, 128, 1 << 16), BEST),
+                        row(new RowsWork(WeightType.INT8, 1, 72, 128, 1 << 16), BEST),
+                        row(new TokenWork("llama-tiny", WeightType.INT4, 5), BEST));
+            case MODELS ->
+                List.of(
+                        row(new FirstTokenWork("bunny-tiny", WeightType.BF16, 20), BEST, HOPPER),
+                        row(new DadmWork("dadm-tiny", 2, false), BEST));
+        };
+    }
+
+    private static Row row(Work work, Route... routes) {
+        return new Row(work, Goal.NONE, List.of(routes));
+    }
+
+    private static Row row(Work work, Goal goal, Route... routes) {
+        return new Row(work, goal, List.of(routes));
+    }
+
+    private static Row attention(long b, long h, long n, long d, boolean causal, boolean backward, Goal goal) {
+        return row(new AttentionWork(b, h, n, d, causal, backward), goal, PORTABLE, HOPPER);
+    }
+
+    private static List<Row> attention() {
+        return List.of(
+                attention(4, 16, 4096, 128, false, false, Goal.of(560, 660)),
+                attention(4, 16, 4096, 128, true, false, Goal.of(460, 560)),
+                attention(4, 32, 4096, 64, false, false, Goal.of(400, 480)),
+                attention(4, 16, 4096, 72, false, false, Goal.of(340, 440)),
+                attention(32, 16, 729, 72, false, false, Goal.NONE),
+                attention(64, 12, 197, 64, false, false, Goal.NONE),
+                attention(4, 16, 4096, 128, false, true, Goal.of(400, 530)),
+                attention(4, 16, 4096, 128, true, true, Goal.of(320, 440)),
+                attention(4, 32, 4096, 64, false, true, Goal.NONE),
+                attention(4, 16, 4096, 72, false, true, Goal.NONE),
+                attention(64, 12, 197, 64, false, true, Goal.NONE));
+    }
+
+    private static Row product(Work work, Goal goal) {
+        return row(work, goal, PORTABLE, HOPPER, LIBRARY);
+    }
+
+    /** A product of a model: float32 activations and results, weights of bfloat16 as checkpoints store them. */
+    private static Row product(long m, long n, long k, Fused fused) {
+        return product(new ProductWork(m, n, k, Layout.X_WT, DType.F32, DType.F32, fused), Goal.NONE);
+    }
+
+    private static List<Row> gemm() {
+        Goal goal = Goal.of(650, 800);
+        return List.of(
+                product(ProductWork.square(4096, Layout.X_WT), Goal.of(600, 760)),
+                product(ProductWork.square(8192, Layout.X_WT), goal),
+                product(ProductWork.square(8192, Layout.X_W), goal),
+                product(ProductWork.square(8192, Layout.XT_W), goal),
+                product(
+                        new ProductWork(8192, 8192, 8192, Layout.X_WT, DType.BF16, DType.BF16, Fused.BIAS_GELU),
+                        Goal.NONE),
+                product(new ProductWork(8192, 8192, 8192, Layout.X_WT, DType.BF16, DType.F32, Fused.ADDED), Goal.NONE),
+                product(1522, 14336, 4096, Fused.NOTHING), // Llama-3-8B's way up, of a FaceShield's prompt
+                product(1522, 14336, 4096, Fused.GATE),
+                product(1522, 4096, 14336, Fused.RESIDUAL), // and down
+                product(1522, 4096, 4096, Fused.LOW_RANK), // what a query is made by, in training
+                product(1458, 4304, 1152, Fused.BIAS_GELU), // SigLIP's, of both pictures
+                product(64 * 197, 3072, 768, Fused.BIAS_GELU)); // DADM's, of 64 samples
+    }
+
+    private static List<Row> decode() {
+        List<Row> rows = new ArrayList<>();
+        rows.add(row(new CacheWork(1, 32, 8, 8192, 128, UNCACHED), BEST)); // half of the 64 MB that a goal is for
+        for (long batch : new long[] {2, 8}) {
+            rows.add(row(new CacheWork(batch, 32, 8, 8192, 128, UNCACHED), Goal.ofCeiling(0.85, 0.92), BEST));
+        }
+        rows.add(row(rows(WeightType.BF16, 1), Goal.ofCeiling(0.88, 0.92), BEST));
+        rows.add(row(rows(WeightType.INT8, 1), Goal.ofCeiling(0.80, 0.88), BEST));
+        rows.add(row(rows(WeightType.INT4, 1), Goal.ofCeiling(0.70, 0.82), BEST));
+        rows.add(row(rows(WeightType.BF16, 4), BEST));
+        rows.add(row(token(WeightType.BF16), Goal.of(230, 263), BEST));
+        rows.add(row(token(WeightType.INT8), Goal.of(400, 490), BEST));
+        rows.add(row(token(WeightType.INT4), Goal.of(600, 820), BEST));
+        return rows;
+    }
+
+    private static Work rows(WeightType type, long rows) {
+        return new RowsWork(type, rows, 14336, 4096, UNCACHED);
+    }
+
+    private static Work token(WeightType type) {
+        return new TokenWork("llama-3-8b", type, 1522);
+    }
+
+    private static List<Row> models() {
+        return List.of(
+                row(new PromptWork("llama-3-8b", WeightType.BF16, 1522), BEST, HOPPER),
+                row(new FirstTokenWork("bunny-llama3-8b", WeightType.BF16, 64), Goal.of(90, 45), BEST, HOPPER),
+                row(new DadmWork("dadm-b16", 1, false), BEST),
+                row(new DadmWork("dadm-b16", 64, false), Goal.faster(EAGER_FORWARD_64, 2, 4, EAGER), BEST, HOPPER),
+                row(new DadmWork("dadm-b16", 16, true), BEST, HOPPER)); // nobody has recorded PyTorch's in 16 bits
+    }
+}

@@ -1,0 +1,124 @@
+package io.aegis.cli.gpu.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aegis.cli.workload.WeightType;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.CudaException;
+import io.aegis.kernels.cuda.Precision;
+import io.aegis.kernels.cuda.Route;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The small plan in the emulator: everything runs, by the kernels that were meant. How fast it was is not looked at. */
+class BenchTest {
+    private static Kernels emulator() {
+        try {
+            return CudaBackend.emulator(Precision.BF16);
+        } catch (CudaException e) {
+            Assumptions.abort("the CUDA kernels are not run: " + e.getMessage());
+            throw e;
+        }
+    }
+
+    private static List<Result> run(Kernels kernels, Plan plan, Set<Route> routes) {
+        Bench bench = new Bench(kernels, Bench.Size.TINY);
+        List<Result> results = new ArrayList<>();
+        bench.run(plan.tiny(), routes, bench.ceilings(plan), name -> {}, results::add);
+        return results;
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void everyRowOnEveryWay(Plan plan) throws Exception {
+        Kernels kernels = emulator();
+        try (AutoCloseable owner = (AutoCloseable) kernels) {
+            List<Result> results = run(kernels, plan, EnumSet.allOf(Route.class));
+            assertThat(results)
+                    .hasSize(plan.tiny().stream()
+                            .mapToInt(r -> r.routes().size())
+                            .sum());
+            for (Result r : results) {
+                if (r.route() == Route.LIBRARY) {
+                    assertThat(r.note()).isEqualTo("left out: a GPU's library, and this is the emulator");
+                } else if (r.route() == Route.HOPPER && r.work().startsWith("attention backward")) {
+                    assertThat(r.measured()).isEqualTo(r.kernels().stream().anyMatch(k -> k.endsWith("_sm90a")));
+                } else {
+                    assertThat(r.measured()).as(r.toString()).isTrue();
+                    assertThat(r.value()).isPositive().isBetween(r.least(), r.most());
+                }
+            }
+            assertThat(kernels.memory().liveBytes()).isZero();
+        }
+    }
+
+    @Test
+    void figuresNameTheKernelsTheyAreOf() throws Exception {
+        Kernels kernels = emulator();
+        try (AutoCloseable owner = (AutoCloseable) kernels) {
+            for (Result r : run(kernels, Plan.GEMM, EnumSet.of(Route.PORTABLE, Route.HOPPER))) {
+                assertThat(r.kernels()).contains(r.route() == Route.HOPPER ? "matmul_sm90a" : "matmul");
+            }
+            List<Result> decode = run(kernels, Plan.DECODE, EnumSet.of(Route.BEST));
+            assertThat(decode.getFirst().kernels()).contains("attention_decode");
+            assertThat(decode.getFirst().ceiling()).isEqualTo("the copy");
+            assertThat(decode.getFirst().share()).isPositive();
+            assertThat(decode.getLast().share())
+                    .as("a token's bytes beside the copy")
+                    .isPositive();
+            assertThat(decode.getLast().peakBytes()).isPositive();
+            assertThat(CudaBackend.launched(kernels, () -> {})).isEmpty();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "PORTABLE, matmul,",
+        "BEST, matmul_sm90a,",
+        "HOPPER, matmul_sm90a,",
+        "HOPPER, matmul, no kernel of compute capability 9.0 takes it",
+        "LIBRARY, cublasLt,",
+        "LIBRARY, matmul, cuBLASLt does not take it",
+    })
+    void aFigureOfOtherKernelsIsNone(Route route, String launched, String why) {
+        assertThat(Bench.wrong(route, List.of("dense", launched))).isEqualTo(why);
+    }
+
+    /** What the emulator would take long for: whole models, here on the processor. */
+    @Test
+    void modelsDoTheirWork() {
+        for (ModelWork work : List.of(
+                new DadmWork("dadm-tiny", 3, true),
+                new DadmWork("dadm-tiny", 3, false),
+                new PromptWork("llama-tiny", WeightType.BF16, 9),
+                new TokenWork("llama-tiny", WeightType.INT8, 3))) {
+            try (ModelWork.Subject subject = work.open(Backends.best())) {
+                for (int i = 0; i < 70; i++) { // a cache is full behind 64 tokens
+                    if (i < 2 || work instanceof TokenWork) {
+                        subject.run(Backends.best());
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void rivalsTakeTheirRoundsInTurn() {
+        List<String> order = new ArrayList<>();
+        Race race = new Race(Backends.scalar(), new Race.Effort(3, 0, 2, 0, 0));
+        List<Race.Times> times = race.times(List.of(() -> order.add("a"), () -> order.add("b")));
+        assertThat(times).hasSize(2).allSatisfy(t -> assertThat(t.median()).isBetween(t.least(), t.most()));
+        // Two calls of each to see how long one takes, then three rounds of one call.
+        assertThat(order).isEqualTo(Arrays.asList("a", "a", "b", "b", "a", "b", "a", "b", "a", "b"));
+    }
+}
