@@ -13,4 +13,4 @@ import java.util.List;
  * @param pass dropout of the adapters
  * @param alone one token a sequence, each computed bit for bit as if it were alone
  */
-record Flow(Rotary.Angles angles, AttentionMask mask, List<KeyValueCache> caches, Pass pass, boolean alone) {}
+record Flow(Rotary.Angles angles, AttentionMask mask, List<? extends SequenceCache> caches, Pass pass, boolean alone) {}

@@ -44,7 +44,7 @@ public final class Generator {
      * @param sample the sequence's identity, for draws
      * @param listener hears of each token
      */
-    public record Start(KeyValueCache cache, double[] logits, int[] seen, long sample, Consumer<Piece> listener) {}
+    public record Start(SequenceCache cache, double[] logits, int[] seen, long sample, Consumer<Piece> listener) {}
 
     /**
      * Takes a piece of a prompt that is not its last into a cache.
@@ -54,7 +54,7 @@ public final class Generator {
      * @param cancelled asked behind each block
      * @throws CancellationException when it was cancelled; the cache is as before
      */
-    public void read(Tensor x, Tensor positions, KeyValueCache cache, BooleanSupplier cancelled) {
+    public void read(Tensor x, Tensor positions, SequenceCache cache, BooleanSupplier cancelled) {
         read(x, positions, cache, cancelled, h -> {});
     }
 
@@ -63,7 +63,7 @@ public final class Generator {
      *
      * @return logits behind the last row, V of them
      */
-    public double[] readLast(Tensor x, Tensor positions, KeyValueCache cache, BooleanSupplier cancelled) {
+    public double[] readLast(Tensor x, Tensor positions, SequenceCache cache, BooleanSupplier cancelled) {
         double[][] logits = new double[1][];
         read(x, positions, cache, cancelled, h -> {
             logits[0] = network.logits(h.slice(1, h.size(1) - 1, h.size(1))).toDoubles();
@@ -72,7 +72,7 @@ public final class Generator {
     }
 
     private void read(
-            Tensor x, Tensor positions, KeyValueCache cache, BooleanSupplier cancelled, Consumer<Tensor> then) {
+            Tensor x, Tensor positions, SequenceCache cache, BooleanSupplier cancelled, Consumer<Tensor> then) {
         Probe watch = (name, value) -> {
             if (isCancelled(cancelled)) {
                 throw new CancellationException("cancelled while the prompt was read");
@@ -135,7 +135,7 @@ public final class Generator {
         }
     }
 
-    private double[] readTokens(int[] prompt, KeyValueCache cache, BooleanSupplier cancelled) {
+    private double[] readTokens(int[] prompt, SequenceCache cache, BooleanSupplier cancelled) {
         try (Scope scope = Scope.open()) {
             long[] ids = Arrays.stream(prompt).asLongStream().toArray();
             Tensor x = network.embed(Tensor.of(ids, 1, ids.length));

@@ -75,7 +75,7 @@ final class LlamaBlock {
     private Tensor cached(Tensor query, Tensor key, Tensor value, Flow flow) {
         Tensor[] seen = new Tensor[flow.caches().size()];
         for (int i = 0; i < seen.length; i++) {
-            KeyValueCache cache = flow.caches().get(i);
+            SequenceCache cache = flow.caches().get(i);
             long n = key.size(1);
             cache.write(index, key.slice(0, i, i + 1), value.slice(0, i, i + 1));
             seen[i] =

@@ -122,7 +122,7 @@ public final class LlamaNetwork {
      *     what is cached
      * @return [B, N, d]
      */
-    public Tensor hidden(Tensor x, Tensor positions, AttentionMask mask, KeyValueCache cache, Probe probe) {
+    public Tensor hidden(Tensor x, Tensor positions, AttentionMask mask, SequenceCache cache, Probe probe) {
         if (cache == null) {
             return run(x, new Flow(rotary.at(positions), mask, List.of(), Pass.EVALUATION, false), 0, probe);
         }
@@ -163,13 +163,13 @@ public final class LlamaNetwork {
      * @param x [B, 1, d]
      * @return [B, 1, d]
      */
-    public Tensor step(Tensor x, List<KeyValueCache> caches) {
+    public Tensor step(Tensor x, List<? extends SequenceCache> caches) {
         if (x.size(0) != caches.size() || x.size(1) != 1) {
             throw new IllegalArgumentException(
                     "one token a sequence, given " + x + " and " + caches.size() + " caches");
         }
         caches.forEach(c -> c.reserve(1));
-        long[] next = caches.stream().mapToLong(KeyValueCache::nextPosition).toArray();
+        long[] next = caches.stream().mapToLong(SequenceCache::nextPosition).toArray();
         Rotary.Angles angles = rotary.at(Tensor.of(next, next.length, 1));
         Tensor out = run(
                 x, new Flow(angles, AttentionMask.causal(), List.copyOf(caches), Pass.EVALUATION, true), 0, Probe.NONE);
