@@ -3,6 +3,7 @@ package io.aegis.models.llama;
 import io.aegis.kernels.Buffer;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
+import io.aegis.tensor.Scope;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 
@@ -151,9 +152,11 @@ public final class PagePool implements AutoCloseable {
 
     /** Copies the first tokens of a page, of every block. */
     void copy(int from, int to, long tokens) {
-        for (int i = 0; i < keys.length; i++) {
-            SequenceCache.copy(part(keys[i], from, 0, tokens), part(keys[i], to, 0, tokens));
-            SequenceCache.copy(part(values[i], from, 0, tokens), part(values[i], to, 0, tokens));
+        try (Scope scope = Scope.open()) { // of whoever asks, or of nobody
+            for (int i = 0; i < keys.length; i++) {
+                SequenceCache.copy(part(keys[i], from, 0, tokens), part(keys[i], to, 0, tokens));
+                SequenceCache.copy(part(values[i], from, 0, tokens), part(values[i], to, 0, tokens));
+            }
         }
     }
 

@@ -221,6 +221,34 @@ class PagedCacheTest {
         }
     }
 
+    /** Sequences of many lengths, two of which share their beginning, take steps in one pass, through a page's end. */
+    @Test
+    void sequencesOfAnyLengthStepTogether() {
+        int[] lengths = {1, 62, 63, 64, 130};
+        List<PagedCache> paged = new ArrayList<>();
+        List<KeyValueCache> alone = new ArrayList<>();
+        for (int length : lengths) {
+            paged.add(new PagedCache(pool));
+            alone.add(new KeyValueCache(CONFIG, 8));
+            read(paged.getLast(), prompt(length, length));
+            read(alone.getLast(), prompt(length, length));
+        }
+        paged.add(paged.getLast().fork());
+        alone.add(new KeyValueCache(CONFIG, 8));
+        read(alone.getLast(), prompt(130, 130));
+        for (int i = 0; i < 4; i++) {
+            int[] tokens = {i, 5 + i, 10 + i, 15 + i, 20 + i, 30 + i};
+            double[] together = step(paged, tokens);
+            for (int s = 0; s < tokens.length; s++) {
+                assertThat(Arrays.copyOfRange(together, 24 * s, 24 * s + 24))
+                        .as("sequence %d, step %d", s, i)
+                        .isEqualTo(step(List.of(alone.get(s)), tokens[s]));
+            }
+        }
+        paged.forEach(PagedCache::close);
+        alone.forEach(KeyValueCache::close);
+    }
+
     @Test
     void sequencesOfBothKindsStepTogether() {
         try (KeyValueCache one = new KeyValueCache(CONFIG, 8);
