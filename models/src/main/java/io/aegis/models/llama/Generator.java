@@ -9,6 +9,7 @@ import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
@@ -151,9 +152,7 @@ public final class Generator {
      * @return an answer a prompt, in order
      */
     public List<Generation> continueFrom(List<Start> starts, GenerationOptions options, BooleanSupplier cancelled) {
-        List<Answer> answers = starts.stream()
-                .map(s -> new Answer(s, options, streams.get(), network.config().context()))
-                .toList();
+        List<Answer> answers = starts.stream().map(s -> begun(s, options)).toList();
         for (int i = 0; i < answers.size(); i++) {
             if (isCancelled(cancelled)) {
                 answers.get(i).cancel();
@@ -173,11 +172,29 @@ public final class Generator {
         return answers.stream().map(Answer::result).toList();
     }
 
+    /**
+     * Answers questions as they come, up to {@code most} of them in one pass a token. Each has options, draws and an end of its
+     * own, and the answer that it would get alone, to the bit.
+     *
+     * @param waiting in the order in which they begin; the next is only asked for when there is room for it
+     * @param cancelled asked for every token; an interrupted thread is cancelled too. Those that were begun end as cancelled,
+     *     the others are not begun
+     * @throws CacheFullException when there is no room for a question even if it is alone
+     */
+    public void answer(Iterator<? extends Turn> waiting, int most, BooleanSupplier cancelled) {
+        new ContinuousBatch(this, waiting, most, cancelled).run();
+    }
+
+    Answer begun(Start start, GenerationOptions options) {
+        return new Answer(start, options, streams.get(), network.config().context());
+    }
+
     private static List<Answer> going(List<Answer> answers) {
         return answers.stream().filter(a -> !a.hasEnded()).toList();
     }
 
-    private void step(List<Answer> active) {
+    /** The next token of each. */
+    void step(List<Answer> active) {
         Tape.withoutRecording(() -> {
             try (Scope scope = Scope.open()) {
                 long[] ids = active.stream().mapToLong(Answer::last).toArray();
@@ -191,7 +208,7 @@ public final class Generator {
         });
     }
 
-    private static boolean isCancelled(BooleanSupplier cancelled) {
+    static boolean isCancelled(BooleanSupplier cancelled) {
         return cancelled.getAsBoolean() || Thread.currentThread().isInterrupted();
     }
 }

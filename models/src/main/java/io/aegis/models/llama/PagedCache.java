@@ -20,7 +20,7 @@ public final class PagedCache extends SequenceCache {
     }
 
     /** What others have read: copies of the first tokens of another cache, whatever its kind. */
-    static PagedCache copyOf(SequenceCache from, long length, long nextPosition, PagePool pool) {
+    public static PagedCache copyOf(SequenceCache from, long length, long nextPosition, PagePool pool) {
         PagedCache out = new PagedCache(pool);
         try {
             out.reserve(length);
