@@ -12,6 +12,7 @@ import io.aegis.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
@@ -123,12 +124,89 @@ public final class Examination implements AutoCloseable {
         return shield.using(network -> {
             PromptReader.Read read;
             try {
-                read = read(network, question, cancelled);
+                read = read(network, question, reader::read, cancelled);
             } catch (CancellationException e) {
                 return cancelledReply(question);
             }
             return answer(network, question, read, options, listener, cancelled);
         });
+    }
+
+    /**
+     * Asks several questions, up to {@code together} at a time, which share what is read of the picture. Each gets the answer
+     * that it would get alone, to the bit; alone is how they are asked where {@code together} is 1.
+     *
+     * @param options how tokens are chosen, and when to stop
+     * @param listener hears the answers in the questions' order: of those that are made at once the first as it is made
+     * @param together at least 1
+     * @param cancelled asked for every token. Replies are then what there was so far, and say that they were cancelled
+     * @return a reply a question, in order
+     * @throws IllegalArgumentException when a prompt is longer than the context, before anything is asked
+     * @throws IllegalStateException when the model was closed, before or meanwhile
+     */
+    public synchronized List<Reply> ask(
+            List<String> questions,
+            GenerationOptions options,
+            int together,
+            AnswersListener listener,
+            BooleanSupplier cancelled) {
+        questions.forEach(shield::requireFits);
+        Reply[] replies = new Reply[questions.size()];
+        if (together == 1 || replies.length < 2) {
+            askInTurn(questions, options, listener, cancelled, replies);
+        } else {
+            askAtOnce(questions, options, together, listener, cancelled, replies);
+        }
+        for (int i = 0; i < replies.length; i++) {
+            replies[i] = replies[i] == null ? cancelledReply(questions.get(i)) : replies[i];
+        }
+        return List.of(replies);
+    }
+
+    private void askInTurn(
+            List<String> questions,
+            GenerationOptions options,
+            AnswersListener listener,
+            BooleanSupplier cancelled,
+            Reply[] replies) {
+        for (int i = 0; i < replies.length; i++) {
+            int place = i;
+            listener.asks(i);
+            replies[i] = ask(questions.get(i), options, text -> listener.says(place, text), cancelled);
+            if (replies[i].generation().isCancelled()) {
+                return;
+            }
+            listener.ends(i);
+        }
+    }
+
+    private void askAtOnce(
+            List<String> questions,
+            GenerationOptions options,
+            int together,
+            AnswersListener listener,
+            BooleanSupplier cancelled,
+            Reply[] replies) {
+        InOrder order = new InOrder(replies.length, listener);
+        List<Inquiry> inquiries = new ArrayList<>();
+        for (int i = 0; i < replies.length; i++) {
+            int place = i;
+            inquiries.add(
+                    new Inquiry.Question(this, questions.get(i), options, text -> order.says(place, text), reply -> {
+                        replies[place] = reply;
+                        if (!reply.generation().isCancelled()) {
+                            order.ends(place);
+                        }
+                    }));
+        }
+        shield.answer(inquiries.iterator(), together, pages(questions, options, together), cancelled);
+    }
+
+    private int pages(List<String> questions, GenerationOptions options, int together) {
+        List<Long> tokens =
+                questions.stream().map(q -> shield.tokens(q, options)).toList();
+        boolean alike = shield.config().options().pvtm().inference() == MaskingMode.OFF;
+        return Inquiries.pages(together, tokens, alike ? shield.tokensOfPicture(questions.getFirst()) : 0);
     }
 
     private Reply cancelledReply(String question) {
@@ -148,7 +226,7 @@ public final class Examination implements AutoCloseable {
         Generation generation = shield.generator()
                 .continueFrom(List.of(start(read, spoken(listener))), options, () -> shield.stops(cancelled))
                 .getFirst();
-        reader.rewind(read);
+        read.rewind();
         shield.requireOpen();
         return reply(question, read, generation, secondsSince(start));
     }
@@ -161,7 +239,7 @@ public final class Examination implements AutoCloseable {
     /** What the generator goes on from. */
     Generator.Start start(PromptReader.Read read, Consumer<Piece> listener) {
         int[] seen = Arrays.stream(read.ids()).mapToInt(Math::toIntExact).toArray();
-        return new Generator.Start(reader.cache(), read.logits(), seen, draw.sample(), listener);
+        return new Generator.Start(read.cache(), read.logits(), seen, draw.sample(), listener);
     }
 
     /** Answers begin with a space that belongs to their first token, and that nobody wants to see. */
@@ -176,19 +254,33 @@ public final class Examination implements AutoCloseable {
         };
     }
 
+    /** Where the language model reads a prompt to. */
+    interface Reading {
+        PromptReader.Read of(long[] ids, Selection selection, Sequence s, BooleanSupplier cancelled);
+    }
+
+    /** What was read of questions that were asked alone. */
+    PromptReader reader() {
+        return reader;
+    }
+
+    private PromptReader.Read read(FaceShieldNetwork network, String question) {
+        return read(network, question, reader::read, () -> false);
+    }
+
     /**
      * Has the language model read the prompt of a question.
      *
      * @throws CancellationException when it was cancelled
      */
-    PromptReader.Read read(FaceShieldNetwork network, String question, BooleanSupplier cancelled) {
+    PromptReader.Read read(FaceShieldNetwork network, String question, Reading to, BooleanSupplier cancelled) {
         long[] ids = shield.prompts().prompt(question);
         try (Scope scope = Scope.open()) {
             Selection selection = select(network, question);
             VisionTokens tokens = network.pvtm().shown(Tensor.wrap(projected, false), selection.kept());
             Sequence s = network.sequence(ids, tokens);
-            checkLength(s);
-            return reader.read(ids, selection, s, () -> shield.stops(cancelled));
+            shield.requireFits(s.next());
+            return to.of(ids, selection, s, () -> shield.stops(cancelled));
         } catch (CancellationException e) {
             shield.requireOpen();
             throw e;
@@ -207,14 +299,6 @@ public final class Examination implements AutoCloseable {
                 draw);
     }
 
-    private void checkLength(Sequence s) {
-        int longest = shield.config().longest();
-        if (s.next() > longest) {
-            throw new IllegalArgumentException("the prompt has " + s.next() + " tokens, "
-                    + shield.config().visionTokens() + " of them the picture's, more than the model's " + longest);
-        }
-    }
-
     /**
      * How likely the model finds the canonical answers to the coarse question.
      *
@@ -223,20 +307,16 @@ public final class Examination implements AutoCloseable {
     public synchronized ForcedScores score() {
         return shield.using(network -> {
             String question = shield.config().options().prompts().question(FaceTask.COARSE);
-            return score(network, question, read(network, question, () -> false));
+            return score(network, read(network, question));
         });
     }
 
     /** Forces the canonical answers upon what was read; the cache is then as before. */
-    private ForcedScores score(FaceShieldNetwork network, String question, PromptReader.Read read) {
+    ForcedScores score(FaceShieldNetwork network, PromptReader.Read read) {
         FaceShieldOptions options = shield.config().options();
-        long[][] ids = new long[2][];
-        for (int i = 0; i < 2; i++) {
-            ids[i] = shield.prompts()
-                    .answer(question, options.prompts().answers().get(i));
-        }
-        double[][] forced = TeacherForcing.logProbabilities(network.language(), reader.cache(), read.logits(), ids);
-        reader.rewind(read);
+        long[][] ids = shield.canonicalAnswers();
+        double[][] forced = TeacherForcing.logProbabilities(network.language(), read.cache(), read.logits(), ids);
+        read.rewind();
         shield.requireOpen();
         return TeacherForcing.scores(forced, ids, options.scoring());
     }
@@ -251,13 +331,13 @@ public final class Examination implements AutoCloseable {
      */
     public synchronized float[][] expect(String question, int[] answer) {
         return shield.using(network -> {
-            PromptReader.Read read = read(network, question, () -> false);
+            PromptReader.Read read = read(network, question);
             long[] tokens = Arrays.stream(answer)
                     .limit(answer.length - 1L)
                     .asLongStream()
                     .toArray();
-            double[] behind = TeacherForcing.logits(network.language(), reader.cache(), tokens);
-            reader.rewind(read);
+            double[] behind = TeacherForcing.logits(network.language(), read.cache(), tokens);
+            read.rewind();
             shield.requireOpen();
             int vocabulary = read.logits().length;
             float[][] rows = new float[answer.length][vocabulary];
@@ -278,8 +358,8 @@ public final class Examination implements AutoCloseable {
     synchronized Coarse coarse(GenerationOptions options, Consumer<String> listener, BooleanSupplier cancelled) {
         return shield.using(network -> {
             String question = shield.config().options().prompts().question(FaceTask.COARSE);
-            PromptReader.Read read = read(network, question, cancelled);
-            ForcedScores scores = score(network, question, read);
+            PromptReader.Read read = read(network, question, reader::read, cancelled);
+            ForcedScores scores = score(network, read);
             return new Coarse(answer(network, question, read, options, listener, cancelled), scores);
         });
     }

@@ -4,9 +4,9 @@ import io.aegis.image.Image;
 import io.aegis.kernels.DType;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
-import io.aegis.models.llama.Generation;
 import io.aegis.models.llama.GenerationOptions;
 import io.aegis.models.llama.Generator;
+import io.aegis.models.llama.PagePool;
 import io.aegis.models.llama.TextStream;
 import io.aegis.tensor.Tape;
 import io.aegis.tokenizer.TokenStream;
@@ -14,7 +14,11 @@ import io.aegis.tokenizer.Tokenizer;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -23,6 +27,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /**
  * A FaceShield, ready to judge faces and to talk about them.
@@ -180,7 +185,21 @@ public final class FaceShield implements AutoCloseable {
             GenerationOptions options,
             AnswerListener listener,
             BooleanSupplier cancelled) {
-        return new Analysis(this, examination, options, listener, cancelled).of(tasks);
+        return analyze(examination, tasks, options, 1, listener, cancelled);
+    }
+
+    /**
+     * As above, with up to {@code together} questions at a time; the coarse one comes first, by itself. The listener hears the
+     * answers in order all the same.
+     */
+    public Verdict analyze(
+            Examination examination,
+            Set<FaceTask> tasks,
+            GenerationOptions options,
+            int together,
+            AnswerListener listener,
+            BooleanSupplier cancelled) {
+        return new Analysis(this, examination, options, together, listener, cancelled).of(tasks);
     }
 
     /**
@@ -202,39 +221,111 @@ public final class FaceShield implements AutoCloseable {
      * @return an answer a picture, in order
      */
     public List<Reply> ask(List<Image> pictures, String question, GenerationOptions options) {
-        List<Reply> replies = new ArrayList<>();
-        for (int from = 0; from < pictures.size(); from += BATCH) {
-            replies.addAll(
-                    together(pictures.subList(from, Math.min(from + BATCH, pictures.size())), question, options));
+        requireFits(question);
+        Reply[] replies = new Reply[pictures.size()];
+        Set<Examination> open = new HashSet<>();
+        Iterator<Inquiry> inquiries = IntStream.range(0, replies.length)
+                .<Inquiry>mapToObj(i -> {
+                    Examination e = examine(pictures.get(i));
+                    open.add(e);
+                    return new Inquiry.Question(e, question, options, text -> {}, reply -> {
+                        replies[i] = reply;
+                        open.remove(e);
+                        e.close();
+                    });
+                })
+                .iterator();
+        try {
+            answer(inquiries, BATCH, pages(List.of(question), options, BATCH), () -> false);
+        } finally {
+            open.forEach(Examination::close);
         }
-        return replies;
+        return List.of(replies);
     }
 
-    private List<Reply> together(List<Image> pictures, String question, GenerationOptions options) {
-        List<Examination> examinations = new ArrayList<>();
-        try {
-            pictures.forEach(p -> examinations.add(examine(p)));
-            return using(n -> {
-                List<PromptReader.Read> read = examinations.stream()
-                        .map(e -> e.read(n, question, () -> false))
-                        .toList();
-                List<Generator.Start> starts = new ArrayList<>();
-                for (int i = 0; i < read.size(); i++) {
-                    starts.add(examinations.get(i).start(read.get(i), piece -> {}));
-                }
-                long start = System.nanoTime();
-                List<Generation> answers = generator.continueFrom(starts, options, leases::isClosed);
-                requireOpen();
-                double seconds = Examination.secondsSince(start);
-                List<Reply> replies = new ArrayList<>();
-                for (int i = 0; i < answers.size(); i++) {
-                    replies.add(Examination.reply(question, read.get(i), answers.get(i), seconds));
-                }
-                return replies;
-            });
-        } finally {
-            examinations.forEach(Examination::close);
+    /**
+     * Answers inquiries about any pictures, up to {@code most} at once: all take their next token in one pass through the
+     * network, and as soon as one is done the next begins. Each gets the answer that it would get alone, to the bit. Those
+     * about one picture that follow each other share what is read of it.
+     *
+     * @param inquiries in the order in which they begin; the next is only asked for when there is room for it, so that its
+     *     picture may be opened then, and closed when it is done
+     * @param pages of memory: {@link #pages} says how many
+     * @param cancelled asked for every token. Inquiries that were begun then end as cancelled, the others are not begun
+     * @throws io.aegis.models.llama.CacheFullException when the pages are too few for an inquiry even if it is alone
+     * @throws IllegalStateException when the model was closed, before or meanwhile
+     */
+    public void answer(Iterator<? extends Inquiry> inquiries, int most, int pages, BooleanSupplier cancelled) {
+        Inquiries.run(this, inquiries, most, pages, cancelled);
+    }
+
+    /**
+     * Pages of memory for {@link #answer}, enough for as many of these questions, and scores, as wanted at once, each about a
+     * picture of its own.
+     */
+    public int pages(Collection<String> questions, GenerationOptions options, int most) {
+        long tokens = tokens(coarse(), options.withMaxNewTokens(canonicalTokens()));
+        for (String question : questions) {
+            tokens = Math.max(tokens, tokens(question, options));
         }
+        return Inquiries.pages(most, tokens);
+    }
+
+    /** Bytes of a page. */
+    public long pageBytes() {
+        return PagePool.pageBytes(config.language(), DType.F32);
+    }
+
+    /**
+     * Fails when a question is longer than the model's context together with a picture.
+     *
+     * @throws IllegalArgumentException with both lengths
+     */
+    public void requireFits(String question) {
+        requireFits(length(question));
+    }
+
+    void requireFits(long tokens) {
+        if (tokens > config.longest()) {
+            throw new IllegalArgumentException("the prompt has " + tokens + " tokens, " + config.visionTokens()
+                    + " of them the picture's, more than the model's " + config.longest());
+        }
+    }
+
+    /** Tokens of a prompt, with all of the picture's. */
+    private long length(String question) {
+        return prompts.prompt(question).length - config.options().streams().slots() + config.visionTokens();
+    }
+
+    /** Tokens of a prompt and the longest answer. */
+    long tokens(String question, GenerationOptions options) {
+        return Math.min(length(question) + options.maxNewTokens(), config.longest() + 1L);
+    }
+
+    /** Tokens of a prompt up to the picture's last. */
+    long tokensOfPicture(String question) {
+        long[] ids = prompts.prompt(question);
+        int last = ids.length - 1;
+        while (ids[last] != FaceShieldNetwork.PICTURE) {
+            last--;
+        }
+        return last + 1L - config.options().streams().slots() + config.visionTokens();
+    }
+
+    /** The two answers to the coarse question that a face is scored by, as tokens. */
+    long[][] canonicalAnswers() {
+        return config.options().prompts().answers().stream()
+                .map(answer -> prompts.answer(coarse(), answer))
+                .toArray(long[][]::new);
+    }
+
+    /** Tokens of the longer one. */
+    int canonicalTokens() {
+        return Arrays.stream(canonicalAnswers()).mapToInt(a -> a.length).max().orElse(1);
+    }
+
+    private String coarse() {
+        return config.options().prompts().question(FaceTask.COARSE);
     }
 
     /** How likely the model finds the two canonical answers. */
