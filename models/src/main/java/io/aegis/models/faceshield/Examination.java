@@ -12,7 +12,6 @@ import io.aegis.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
@@ -150,66 +149,10 @@ public final class Examination implements AutoCloseable {
             int together,
             AnswersListener listener,
             BooleanSupplier cancelled) {
-        questions.forEach(shield::requireFits);
-        Reply[] replies = new Reply[questions.size()];
-        if (together == 1 || replies.length < 2) {
-            askInTurn(questions, options, listener, cancelled, replies);
-        } else {
-            askAtOnce(questions, options, together, listener, cancelled, replies);
-        }
-        for (int i = 0; i < replies.length; i++) {
-            replies[i] = replies[i] == null ? cancelledReply(questions.get(i)) : replies[i];
-        }
-        return List.of(replies);
+        return new Questionnaire(shield, this, questions, options, listener, cancelled).ask(together);
     }
 
-    private void askInTurn(
-            List<String> questions,
-            GenerationOptions options,
-            AnswersListener listener,
-            BooleanSupplier cancelled,
-            Reply[] replies) {
-        for (int i = 0; i < replies.length; i++) {
-            int place = i;
-            listener.asks(i);
-            replies[i] = ask(questions.get(i), options, text -> listener.says(place, text), cancelled);
-            if (replies[i].generation().isCancelled()) {
-                return;
-            }
-            listener.ends(i);
-        }
-    }
-
-    private void askAtOnce(
-            List<String> questions,
-            GenerationOptions options,
-            int together,
-            AnswersListener listener,
-            BooleanSupplier cancelled,
-            Reply[] replies) {
-        InOrder order = new InOrder(replies.length, listener);
-        List<Inquiry> inquiries = new ArrayList<>();
-        for (int i = 0; i < replies.length; i++) {
-            int place = i;
-            inquiries.add(
-                    new Inquiry.Question(this, questions.get(i), options, text -> order.says(place, text), reply -> {
-                        replies[place] = reply;
-                        if (!reply.generation().isCancelled()) {
-                            order.ends(place);
-                        }
-                    }));
-        }
-        shield.answer(inquiries.iterator(), together, pages(questions, options, together), cancelled);
-    }
-
-    private int pages(List<String> questions, GenerationOptions options, int together) {
-        List<Long> tokens =
-                questions.stream().map(q -> shield.tokens(q, options)).toList();
-        boolean alike = shield.config().options().pvtm().inference() == MaskingMode.OFF;
-        return Inquiries.pages(together, tokens, alike ? shield.tokensOfPicture(questions.getFirst()) : 0);
-    }
-
-    private Reply cancelledReply(String question) {
+    static Reply cancelledReply(String question) {
         Generation nothing = new Generation(new int[0], "", new double[0], Generation.Ending.CANCELLED);
         return new Reply(question, "", nothing, null, Timings.NONE);
     }
@@ -279,7 +222,7 @@ public final class Examination implements AutoCloseable {
             Selection selection = select(network, question);
             VisionTokens tokens = network.pvtm().shown(Tensor.wrap(projected, false), selection.kept());
             Sequence s = network.sequence(ids, tokens);
-            shield.requireFits(s.next());
+            shield.lengths().requireFits(s.next());
             return to.of(ids, selection, s, () -> shield.stops(cancelled));
         } catch (CancellationException e) {
             shield.requireOpen();
@@ -314,7 +257,7 @@ public final class Examination implements AutoCloseable {
     /** Forces the canonical answers upon what was read; the cache is then as before. */
     ForcedScores score(FaceShieldNetwork network, PromptReader.Read read) {
         FaceShieldOptions options = shield.config().options();
-        long[][] ids = shield.canonicalAnswers();
+        long[][] ids = shield.lengths().canonicalAnswers();
         double[][] forced = TeacherForcing.logProbabilities(network.language(), read.cache(), read.logits(), ids);
         read.rewind();
         shield.requireOpen();

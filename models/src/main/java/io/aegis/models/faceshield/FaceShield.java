@@ -14,7 +14,6 @@ import io.aegis.tokenizer.Tokenizer;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.EnumSet;
 import java.util.HashSet;
@@ -53,6 +52,7 @@ public final class FaceShield implements AutoCloseable {
     private final Optional<DecisionThreshold> threshold;
     private final Tokenizer tokenizer;
     private final PromptText prompts;
+    private final PromptLengths lengths;
     private final GenerationOptions generation;
     private final FaceShieldNetwork network;
     private final Generator generator;
@@ -66,6 +66,7 @@ public final class FaceShield implements AutoCloseable {
         network = model.network();
         prompts = new PromptText(
                 tokenizer, model.template(), config.options().streams().slots());
+        lengths = new PromptLengths(config, prompts);
         generation = FaceShieldFolder.generation(folder, model.template(), tokenizer);
         generator = new Generator(network.language(), this::stream, DType.F32);
         leases = new Leases(folder + ": this model was closed", model::close);
@@ -264,9 +265,9 @@ public final class FaceShield implements AutoCloseable {
      * picture of its own.
      */
     public int pages(Collection<String> questions, GenerationOptions options, int most) {
-        long tokens = tokens(coarse(), options.withMaxNewTokens(canonicalTokens()));
+        long tokens = lengths.score();
         for (String question : questions) {
-            tokens = Math.max(tokens, tokens(question, options));
+            tokens = Math.max(tokens, lengths.withAnswer(question, options));
         }
         return Inquiries.pages(most, tokens);
     }
@@ -282,50 +283,11 @@ public final class FaceShield implements AutoCloseable {
      * @throws IllegalArgumentException with both lengths
      */
     public void requireFits(String question) {
-        requireFits(length(question));
+        lengths.requireFits(lengths.prompt(question));
     }
 
-    void requireFits(long tokens) {
-        if (tokens > config.longest()) {
-            throw new IllegalArgumentException("the prompt has " + tokens + " tokens, " + config.visionTokens()
-                    + " of them the picture's, more than the model's " + config.longest());
-        }
-    }
-
-    /** Tokens of a prompt, with all of the picture's. */
-    private long length(String question) {
-        return prompts.prompt(question).length - config.options().streams().slots() + config.visionTokens();
-    }
-
-    /** Tokens of a prompt and the longest answer. */
-    long tokens(String question, GenerationOptions options) {
-        return Math.min(length(question) + options.maxNewTokens(), config.longest() + 1L);
-    }
-
-    /** Tokens of a prompt up to the picture's last. */
-    long tokensOfPicture(String question) {
-        long[] ids = prompts.prompt(question);
-        int last = ids.length - 1;
-        while (ids[last] != FaceShieldNetwork.PICTURE) {
-            last--;
-        }
-        return last + 1L - config.options().streams().slots() + config.visionTokens();
-    }
-
-    /** The two answers to the coarse question that a face is scored by, as tokens. */
-    long[][] canonicalAnswers() {
-        return config.options().prompts().answers().stream()
-                .map(answer -> prompts.answer(coarse(), answer))
-                .toArray(long[][]::new);
-    }
-
-    /** Tokens of the longer one. */
-    int canonicalTokens() {
-        return Arrays.stream(canonicalAnswers()).mapToInt(a -> a.length).max().orElse(1);
-    }
-
-    private String coarse() {
-        return config.options().prompts().question(FaceTask.COARSE);
+    PromptLengths lengths() {
+        return lengths;
     }
 
     /** How likely the model finds the two canonical answers. */

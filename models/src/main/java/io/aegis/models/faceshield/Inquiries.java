@@ -111,8 +111,8 @@ final class Inquiries {
             PromptReader.Read read = about.read(
                     network,
                     question,
-                    (ids, selection, s, cancelled) ->
-                            prompts.read(about, ids, selection, s, shield.canonicalTokens(), cancelled),
+                    (ids, selection, s, cancelled) -> prompts.read(
+                            about, ids, selection, s, shield.lengths().canonical(), cancelled),
                     stops);
             ForcedScores scores;
             try {

@@ -6,6 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Device;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.CudaException;
+import io.aegis.kernels.cuda.Precision;
 import io.aegis.layers.Probe;
 import io.aegis.tensor.AttentionMask;
 import io.aegis.tensor.Pool;
@@ -16,6 +21,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -224,7 +230,34 @@ class PagedCacheTest {
     /** Sequences of many lengths, two of which share their beginning, take steps in one pass, through a page's end. */
     @Test
     void sequencesOfAnyLengthStepTogether() {
-        int[] lengths = {1, 62, 63, 64, 130};
+        stepTogether(1, 62, 63, 64, 130);
+    }
+
+    /** The GPU's kernels, on the processor: pages are written, copied and read where they lie, on the device. */
+    @Test
+    void kernelsOfTheGpuGiveTheSameBitsInPages() throws Exception {
+        Kernels kernels;
+        try {
+            kernels = CudaBackend.emulator(Precision.F32);
+        } catch (CudaException e) {
+            Assumptions.abort("the GPU's kernels are not run: " + e.getMessage());
+            return;
+        }
+        try (AutoCloseable closing = (AutoCloseable) kernels) {
+            try (Scope device = Scope.open(kernels)) {
+                stepTogether(1, 63, 130);
+            }
+            assertThat(pool.keys(0).buffer().device().kind()).isEqualTo(Device.Kind.CUDA);
+            pool.close();
+            pool = new PagePool(CONFIG, 1, DType.F32);
+            llama.close();
+            llama = TinyLlama.frozen();
+            assertThat(kernels.memory().liveBlocks()).isZero();
+        }
+    }
+
+    private void stepTogether(int... lengths) {
+        int last = lengths[lengths.length - 1];
         List<PagedCache> paged = new ArrayList<>();
         List<KeyValueCache> alone = new ArrayList<>();
         for (int length : lengths) {
@@ -235,9 +268,12 @@ class PagedCacheTest {
         }
         paged.add(paged.getLast().fork());
         alone.add(new KeyValueCache(CONFIG, 8));
-        read(alone.getLast(), prompt(130, 130));
+        read(alone.getLast(), prompt(last, last));
         for (int i = 0; i < 4; i++) {
-            int[] tokens = {i, 5 + i, 10 + i, 15 + i, 20 + i, 30 + i};
+            int[] tokens = new int[paged.size()];
+            for (int s = 0; s < tokens.length; s++) {
+                tokens[s] = 5 * s + i;
+            }
             double[] together = step(paged, tokens);
             for (int s = 0; s < tokens.length; s++) {
                 assertThat(Arrays.copyOfRange(together, 24 * s, 24 * s + 24))
