@@ -8,6 +8,7 @@ import io.aegis.image.Image;
 import io.aegis.image.Images;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.faceshield.AnswerListener;
+import io.aegis.models.faceshield.AnswersListener;
 import io.aegis.models.faceshield.AttackType;
 import io.aegis.models.faceshield.BoxReading;
 import io.aegis.models.faceshield.Examination;
@@ -30,6 +31,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -77,6 +79,13 @@ final class AnalyzeCommand implements Callable<Integer> {
             description = "ask this, and of the tasks only those given by --task; may be repeated")
     List<String> questions = new ArrayList<>();
 
+    @Option(
+            names = "--batch",
+            paramLabel = "N",
+            description = "questions about the picture that are answered at once, which changes no answer (default"
+                    + " ${DEFAULT-VALUE}); 1: one after the other, in less memory")
+    int batch = 4;
+
     @Option(names = "--max-tokens", paramLabel = "N", description = "tokens of an answer at most (256)")
     Integer longest;
 
@@ -101,6 +110,9 @@ final class AnalyzeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        if (batch < 1) {
+            throw new CommandLine.ParameterException(spec.commandLine(), "--batch " + batch + ": expected at least 1");
+        }
         computing.choose();
         Set<FaceTask> chosen = chosen();
         Image picture = Images.read(image);
@@ -115,7 +127,7 @@ final class AnalyzeCommand implements Callable<Integer> {
                         json
                                 ? new PrintWriter(Writer.nullWriter())
                                 : spec.commandLine().getOut());
-                Verdict verdict = shield.analyze(examination, chosen, options, shown, () -> false);
+                Verdict verdict = shield.analyze(examination, chosen, options, batch, shown, () -> false);
                 List<Reply> asked = ask(examination, options, shown);
                 if (json) {
                     Map<String, Object> all = new LinkedHashMap<>();
@@ -186,13 +198,23 @@ final class AnalyzeCommand implements Callable<Integer> {
     }
 
     private List<Reply> ask(Examination examination, GenerationOptions options, Conversation shown) {
-        List<Reply> replies = new ArrayList<>();
-        for (String question : questions) {
-            shown.begin(question);
-            replies.add(examination.ask(question, options, shown::say, () -> false));
-            shown.end();
-        }
-        return replies;
+        AnswersListener each = new AnswersListener() {
+            @Override
+            public void asks(int question) {
+                shown.begin(questions.get(question));
+            }
+
+            @Override
+            public void says(int question, String text) {
+                shown.say(text);
+            }
+
+            @Override
+            public void ends(int question) {
+                shown.end();
+            }
+        };
+        return questions.isEmpty() ? List.of() : examination.ask(questions, options, batch, each, () -> false);
     }
 
     private void print(Verdict v, Optional<DecisionThreshold> threshold, double opened, List<Reply> asked) {

@@ -48,6 +48,14 @@ final class EvaluateFaceShieldCommand implements Callable<Integer> {
     int lanes = Math.max(1, Runtime.getRuntime().availableProcessors());
 
     @Option(
+            names = "--batch",
+            paramLabel = "N",
+            description =
+                    "questions that each lane asks at once, which changes no answer; by default up to 4, as long as their"
+                            + " keys and values take no more than 1 GB a lane")
+    Integer batch;
+
+    @Option(
             names = "--out",
             paramLabel = "DIR",
             description = "write report.html, scores.csv, answers.jsonl and charts into this folder")
@@ -69,8 +77,9 @@ final class EvaluateFaceShieldCommand implements Callable<Integer> {
         InstructionSet set = InstructionFile.read(data, images, problems);
         try (FaceShield shield = FaceShield.load(model);
                 Lanes at = new Lanes(Math.max(1, lanes))) {
-            FaceShieldEvaluator.Outcome outcome =
-                    new FaceShieldEvaluator(shield, at, problems).evaluate(set, ProgressBar.Surroundings.standard());
+            int together = batch != null ? batch : FaceShieldEvaluator.together(shield, set);
+            FaceShieldEvaluator.Outcome outcome = new FaceShieldEvaluator(shield, at, together, problems)
+                    .evaluate(set, ProgressBar.Surroundings.standard());
             if (out != null) {
                 EvaluationReport.write(out, outcome, problems);
             }

@@ -1,6 +1,7 @@
 package io.aegis.cli;
 
 import static io.aegis.cli.Typed.aegis;
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -199,6 +200,69 @@ class FaceShieldCommandsTest {
                 aegis("analyze", "--model", best, "--image", picture, "--json", "--task", "coarse", "--pvtm", "topk");
         JsonNode kept = new ObjectMapper().readTree(best50.out()).path("kept").path("coarse");
         assertThat(kept.path("rgb").asDouble() + kept.path("sav").asDouble()).isEqualTo(1);
+    }
+
+    @Test
+    void howManyQuestionsAreAnsweredAtOnceChangesNoAnswer() throws IOException {
+        Path best = folder.resolve("run/best");
+        List<JsonNode> said = new ArrayList<>();
+        List<String> printed = new ArrayList<>();
+        for (int batch : new int[] {1, 2, 5}) {
+            Object[] words = {
+                "analyze",
+                "--model",
+                best,
+                "--image",
+                images.resolve("1.png"),
+                "--task",
+                "coarse,fine,reason,locate",
+                "--ask",
+                "Why ?",
+                "--ask",
+                "Where ?",
+                "--ask",
+                "Who ?",
+                "--batch",
+                batch
+            };
+            Object[] json = Arrays.copyOf(words, words.length + 1);
+            json[words.length] = "--json";
+            said.add(new ObjectMapper().readTree(aegis(json).out()));
+            printed.add(aegis(words)
+                    .out()
+                    .lines()
+                    .takeWhile(l -> !l.contains("probability"))
+                    .collect(joining("\n")));
+        }
+        assertThat(said.get(0).path("answers").size()).isGreaterThanOrEqualTo(3);
+        assertThat(said.get(0).path("asked").size()).isEqualTo(3);
+        for (String key : List.of("answers", "asked", "score", "decision", "kept")) {
+            assertThat(said)
+                    .as(key)
+                    .extracting(n -> n.path(key))
+                    .containsOnly(said.get(0).path(key));
+        }
+        assertThat(printed).containsOnly(printed.getFirst());
+        List<String> evaluated = new ArrayList<>();
+        for (int batch : new int[] {1, 3}) {
+            evaluated.add(aegis(
+                            "evaluate",
+                            "faceshield",
+                            "--model",
+                            best,
+                            "--data",
+                            data,
+                            "--images",
+                            images,
+                            "--json",
+                            "--batch",
+                            batch)
+                    .out());
+        }
+        assertThat(evaluated).containsOnly(evaluated.getFirst());
+        assertThat(aegis("analyze", "--model", best, "--image", images.resolve("1.png"), "--batch", "0")
+                        .err())
+                .startsWith("--batch 0: expected at least 1");
     }
 
     @Test

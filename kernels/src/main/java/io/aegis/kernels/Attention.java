@@ -21,6 +21,21 @@ public interface Attention {
             View q, View k, View v, double scale, Mask mask, View out, View lse, View dout, View dq, View dk, View dv);
 
     /**
+     * Attention of one query a sequence over keys and values that lie in pages (Kwon et al., arXiv 2309.06180): a sequence of
+     * {@code lengths[b]} keys has key j at place j % T of page {@code table[b, j / T]}. Sequences have lengths of their own and
+     * may share pages. A sequence has the bits that {@link #forward} gives it alone, over the same keys in one piece. One of
+     * no keys gives 0.
+     *
+     * @param q [B, Hq, D]
+     * @param keys [P, Hkv, T, D]
+     * @param values as keys
+     * @param table I64 [B, L], page numbers below P; what is behind a sequence's last page is not read
+     * @param lengths I64 [B], from 0 to L T
+     * @param out as q
+     */
+    void paged(View q, View keys, View values, View table, View lengths, double scale, View out);
+
+    /**
      * Which keys a query may see.
      *
      * @param causal query i sees key j only if j is at most i + (M - N): the last query sees all, as with a cache

@@ -75,6 +75,46 @@ sealed interface AttentionOp extends Op {
         }
     }
 
+    /**
+     * One query a sequence over keys and values in pages: q [B, 1, Hq, D], k, v [P, Hkv, T, D], table I64 [B, L], lengths I64
+     * [B]; y as q, scale 1/sqrt(D). For answering: nothing is learned from what a cache holds.
+     */
+    record AttendPages() implements AttentionOp {
+        @Override
+        public void forward(Forward f) {
+            View q = f.in(0);
+            View k = f.in(1);
+            View table = f.in(3);
+            View lengths = f.in(4);
+            f.require(
+                    q.rank() == 4 && q.size(1) == 1 && k.rank() == 4 && k.sameShape(f.in(2)),
+                    "q [B, 1, Hq, D] and k, v [P, Hkv, T, D]");
+            f.require(
+                    q.size(3) == k.size(3) && k.size(1) > 0 && q.size(2) % k.size(1) == 0,
+                    "head sizes must agree, and the key heads divide the query heads");
+            f.require(
+                    table.dtype() == DType.I64
+                            && table.rank() == 2
+                            && table.size(0) == q.size(0)
+                            && lengths.dtype() == DType.I64
+                            && lengths.rank() == 1
+                            && lengths.size(0) == q.size(0),
+                    "the table must be I64 [B, L] and the lengths I64 [B]");
+            f.require(!f.wants(0) && !f.wants(1) && !f.wants(2), "no gradient goes through pages");
+            View y = f.out(q.shape());
+            f.k().attention().paged(q.select(1, 0), k, f.in(2), table, lengths, scale(q), y.select(1, 0));
+        }
+
+        @Override
+        public void backward(Backward b) {
+            throw new UnsupportedOperationException("no gradient goes through pages");
+        }
+
+        private static double scale(View q) {
+            return 1 / Math.sqrt(q.size(3));
+        }
+    }
+
     /** Multi-head self-attention over packed rows q|k|v: [B, N, 3D] to [B, N, D], scale 1/sqrt(D / heads). */
     record SelfAttention(int heads) implements AttentionOp {
         @Override

@@ -207,6 +207,18 @@ public final class Ops {
     }
 
     /**
+     * Attention of one query a sequence over keys and values in pages, each sequence with the bits that {@link #attention}
+     * gives it alone: q [B, 1, Hq, D], k and v [P, Hkv, T, D] to [B, 1, Hq, D]. Key j of a sequence is at place j % T of page
+     * {@code table[b, j / T]}. No gradient goes through it.
+     *
+     * @param table I64 [B, L], what is behind a sequence's last page being anything
+     * @param lengths I64 [B], keys of each sequence
+     */
+    public static Tensor pagedAttention(Tensor q, Tensor k, Tensor v, Tensor table, Tensor lengths) {
+        return apply(new AttentionOp.AttendPages(), q, k, v, table, lengths)[0];
+    }
+
+    /**
      * Rotary position embedding, "rotate half": each pair (j, j + D / 2) of x [B, N, H, D] turned by its angle.
      *
      * @param cos F32 [N, D / 2] or [B, N, D / 2], a constant

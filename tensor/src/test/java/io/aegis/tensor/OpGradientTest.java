@@ -270,6 +270,27 @@ class OpGradientTest {
     }
 
     @Test
+    void nothingIsLearnedThroughPages() {
+        try (Scope scope = Scope.open(Backends.scalar())) {
+            Tensor pages = random(1, 3, 2, 4, 8);
+            Tensor table = Tensor.of(new long[] {2, 0, 1, 1}, 2, 2);
+            Tensor lengths = Tensor.of(new long[] {7, 3}, 2);
+            Tensor query = random(2, 2, 1, 4, 8);
+            assertThat(Ops.pagedAttention(query, pages, pages, table, lengths).shape())
+                    .containsExactly(2, 1, 4, 8);
+            assertThatThrownBy(() -> Ops.pagedAttention(query, pages, pages, table, Tensor.of(new long[] {7}, 1)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("lengths I64 [B]")
+                    .hasMessageContaining("[1]");
+            Tensor learned = Tensor.wrap(query.view(), true);
+            try (Tape tape = Tape.record()) {
+                assertThatThrownBy(() -> Ops.pagedAttention(learned, pages, pages, table, lengths))
+                        .hasMessageContaining("no gradient goes through pages");
+            }
+        }
+    }
+
+    @Test
     void theCheckerSeesEveryElement() {
         try (Scope scope = Scope.open(Backends.scalar())) {
             Tensor x = random(1, 4);

@@ -35,6 +35,7 @@ final class Cases {
             Cases::attention,
             Cases::attentionBackward,
             Cases::decode,
+            Cases::paged,
             Cases::rotary,
             Cases::layerNorm,
             Cases::layerNormBackward,
@@ -234,6 +235,27 @@ final class Cases {
 
     private static Case decode(Draw d) {
         return attention(d, "attention, one query ", Heads.draw(d, 1, 1 + d.below(700)));
+    }
+
+    /** Sequences of any length over pages in any order, some of which several have in common. */
+    private static Case paged(Draw d) {
+        int b = d.of(1, 2, 5);
+        int hkv = d.of(1, 2);
+        long size = d.of(64, 72, 80, 128, 16, 40);
+        int tokens = d.of(4, 16, 64);
+        int row = 1 + d.below(12);
+        int pages = 1 + d.below(2 * row);
+        DType type = d.coin() ? DType.F32 : DType.BF16;
+        View q = d.normal(b, (long) hkv * d.of(1, 2, 4), size);
+        View keys = d.normal(type, pages, hkv, tokens, size);
+        View values = d.normal(type, pages, hkv, tokens, size);
+        View table = d.indices(pages, b, row);
+        View lengths = d.indices((long) row * tokens + 1, b);
+        return of(
+                "attention over pages " + sizes(q) + " " + sizes(keys) + " " + type,
+                to(d.destination(q.shape())),
+                (kernels, out) ->
+                        kernels.attention().paged(q, keys, values, table, lengths, 1 / Math.sqrt(size), out[0]));
     }
 
     private static Case attention(Draw d, String name, Heads h) {

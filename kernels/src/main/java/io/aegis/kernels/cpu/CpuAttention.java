@@ -64,6 +64,15 @@ final class CpuAttention implements Attention {
         });
     }
 
+    @Override
+    public void paged(View q, View keys, View values, View table, View lengths, double scale, View out) {
+        if (!fits(q.unsqueeze(1), keys, values, out.unsqueeze(1))) {
+            plain.paged(q, keys, values, table, lengths, scale, out);
+            return;
+        }
+        OneQuery.paged(q, keys, values, table, lengths, (float) scale, out);
+    }
+
     /** Queries of a block. */
     static int queries(Mask mask) {
         return mask.causal() ? CAUSAL_QUERIES : QUERIES;

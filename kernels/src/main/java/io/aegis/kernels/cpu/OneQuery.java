@@ -13,39 +13,85 @@ final class OneQuery {
     /** Keys that are met by all heads of a group before the next are fetched. */
     private static final int KEYS = 64;
 
+    private static final int[] ALL = {};
+
     private OneQuery() {}
+
+    /** Keys or values of a sequence's head, a few rows [n, D] after the other, from 0 on: pieces of one view, or pages. */
+    private interface Pieces {
+        View at(int piece);
+    }
 
     static void forward(View q, View k, View v, float scale, Mask mask, View out, View lse) {
         int heads = (int) k.size(1);
+        int m = (int) k.size(2);
         Workers.run((int) q.size(0) * heads, task -> {
             long b = task / heads;
             long h = task % heads;
             long group = q.size(1) / heads;
-            Visibility visible = new Visibility(mask, b, 1, k.size(2));
+            Visibility visible = new Visibility(mask, b, 1, m);
+            View keys = k.select(0, b).select(0, h);
+            View values = v.select(0, b).select(0, h);
             group(
-                    queries(q, b, h, group),
-                    k.select(0, b).select(0, h),
-                    v.select(0, b).select(0, h),
+                    queries(q, b, h, group).select(1, 0),
+                    m,
+                    KEYS,
+                    i -> keys.slice(0, (long) i * KEYS, Math.min(m, (i + 1L) * KEYS)),
+                    i -> values.slice(0, (long) i * KEYS, Math.min(m, (i + 1L) * KEYS)),
                     scale,
-                    visible.hidden(0, (int) k.size(2)),
-                    queries(out, b, h, group),
-                    lse == null ? null : queries(lse, b, h, group));
+                    visible.hidden(0, m),
+                    queries(out, b, h, group).select(1, 0),
+                    lse == null ? null : queries(lse, b, h, group).select(1, 0));
         });
     }
 
-    /** The heads of a group as rows: [group, D], or [group]. */
-    private static View queries(View x, long b, long h, long group) {
-        return x.select(0, b).slice(0, h * group, (h + 1) * group).select(1, 0);
+    /** As {@link io.aegis.kernels.Attention#paged}: the same steps in the same order as over one piece, whatever a page's size. */
+    static void paged(View q, View k, View v, View table, View lengths, float scale, View out) {
+        int heads = (int) k.size(1);
+        int page = (int) k.size(2);
+        Workers.run((int) q.size(0) * heads, task -> {
+            long b = task / heads;
+            long h = task % heads;
+            long group = q.size(1) / heads;
+            int m = Math.toIntExact(lengths.getLong(b));
+            View pages = table.select(0, b);
+            group(
+                    queries(q, b, h, group),
+                    m,
+                    page,
+                    i -> page(k, pages, i, h, m),
+                    i -> page(v, pages, i, h, m),
+                    scale,
+                    ALL,
+                    queries(out, b, h, group),
+                    null);
+        });
     }
 
-    private static void group(View q, View k, View v, float scale, int[] hidden, View out, View lse) {
+    /** Of a sequence's page, the rows of one head that are there. */
+    private static View page(View pool, View pages, int i, long head, int m) {
+        long tokens = pool.size(2);
+        return pool.select(0, pages.getLong(i)).select(0, head).slice(0, 0, Math.min(tokens, m - i * tokens));
+    }
+
+    /** The heads of a group as rows. */
+    private static View queries(View x, long b, long h, long group) {
+        return x.select(0, b).slice(0, h * group, (h + 1) * group);
+    }
+
+    /**
+     * The heads of a group, q and out [group, D], over m keys in pieces.
+     *
+     * @param piece rows of every piece but the last
+     */
+    private static void group(
+            View q, int m, int piece, Pieces keys, Pieces values, float scale, int[] hidden, View out, View lse) {
         int group = (int) q.size(0);
-        int m = (int) k.size(0);
         MemorySegment s = Scratch.floats(0, (long) group * m);
-        for (int from = 0; from < m; from += KEYS) {
-            int end = Math.min(m, from + KEYS);
+        for (int from = 0; from < m; from += piece) {
+            View some = keys.at(from / piece);
             for (int g = 0; g < group; g++) {
-                scores(q, g, k, from, end, scale, s, (long) g * m);
+                scores(q, g, some, scale, s, (long) g * m + from);
             }
         }
         boolean[] seen = new boolean[group];
@@ -65,8 +111,8 @@ final class OneQuery {
                 Lanes.set(lse.buffer().memory(), lse.index(g), (float) (max + Math.log(sum)));
             }
         }
-        for (int from = 0; from < m; from += KEYS) {
-            View some = v.slice(0, from, Math.min(m, from + KEYS));
+        for (int from = 0; from < m; from += piece) {
+            View some = values.at(from / piece);
             for (int g = 0; g < group; g++) {
                 if (seen[g]) {
                     weigh(s, (long) g * m + from, some, out, out.index(g));
@@ -75,15 +121,16 @@ final class OneQuery {
         }
     }
 
-    private static void scores(View q, int g, View k, int from, int end, float scale, MemorySegment s, long row) {
+    private static void scores(View q, int g, View k, float scale, MemorySegment s, long to) {
         MemorySegment query = q.buffer().memory();
         MemorySegment keys = k.buffer().memory();
         long at = q.index(g);
         int d = (int) q.size(1);
         long step = k.stride(0);
-        for (int j = from; j < end; j++) {
+        int n = (int) k.size(0);
+        for (int j = 0; j < n; j++) {
             float score = RowProducts.dot(query, at, keys, k.offset() + j * step, d);
-            Lanes.set(s, row + j, scale * score);
+            Lanes.set(s, to + j, scale * score);
         }
     }
 

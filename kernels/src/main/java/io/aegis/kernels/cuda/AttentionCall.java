@@ -121,10 +121,14 @@ final class AttentionCall implements AutoCloseable {
         }
     }
 
-    /** The operand as this type in aligned rows; what lies behind the last column of a copied row is zero. */
+    /**
+     * The operand as this type in aligned rows; what lies behind the last column of a copied row is zero. A single row is
+     * aligned wherever it is, but the 16 bytes that its last columns are read in may reach beyond it.
+     */
     Operand read(View v, DType type) {
         Operand given = Operand.of(v, cuda.read(v));
-        if (given.dtype == type && given.isAligned()) {
+        boolean whole = v.size(3) * type.bytes() % 16 == 0;
+        if (given.dtype == type && given.isAligned() && whole) {
             return given;
         }
         Operand copy = dense(v, type);

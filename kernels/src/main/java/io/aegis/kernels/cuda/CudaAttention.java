@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * Attention in one of three ways: up to {@value DecodeAttention#MOST_QUERIES} queries a sequence by {@link DecodeAttention}, whatever
- * the precision; more of them by {@link MatrixAttention} (or {@link HopperAttention} in its place) where the precision is 16-bit,
+ * the precision, also where keys lie in pages; more of them by {@link MatrixAttention} (or {@link HopperAttention} in its place) where the precision is 16-bit,
  * else by {@link ExactAttention}.
  * Views may be F32, BF16 or F16 in any layout. Sums have a fixed order everywhere.
  */
@@ -71,6 +71,23 @@ final class CudaAttention implements Attention {
     }
 
     @Override
+    public void paged(View q, View keys, View values, View table, View lengths, double scale, View out) {
+        View queries = q.unsqueeze(2);
+        View result = out.unsqueeze(2);
+        boolean listed = isList(table) && isList(lengths) && DecodeAttention.isPage(keys.size(2));
+        if (!listed || !fits(queries, keys, values, result)) {
+            host.paged(q, keys, values, table, lengths, scale, out);
+            return;
+        }
+        if (out.elements() == 0) {
+            return;
+        }
+        try (AttentionCall call = new AttentionCall(cuda, preparation, queries, keys, scale, Mask.NONE)) {
+            decode.paged(call, queries, keys, values, table, lengths, result);
+        }
+    }
+
+    @Override
     public void backward(
             View q, View k, View v, double scale, Mask mask, View out, View lse, View dout, View dq, View dk, View dv) {
         if (!fits(q, k, v, out, dout, dq, dk, dv) || !fits(mask) || !isLse(lse)) {
@@ -92,6 +109,11 @@ final class CudaAttention implements Attention {
 
     private static boolean isShort(View q) {
         return q.size(2) <= DecodeAttention.MOST_QUERIES;
+    }
+
+    /** Whether numbers lie side by side. */
+    private static boolean isList(View numbers) {
+        return numbers.dtype() == DType.I64 && (numbers.size(-1) <= 1 || numbers.stride(-1) == 1);
     }
 
     private boolean isForMatrixUnits(View q, double scale) {

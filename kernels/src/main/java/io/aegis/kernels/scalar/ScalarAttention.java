@@ -36,6 +36,29 @@ final class ScalarAttention implements Attention {
     }
 
     @Override
+    public void paged(View q, View keys, View values, View table, View lengths, double scale, View out) {
+        for (long b = 0; b < q.size(0); b++) {
+            double[][] k = new double[Math.toIntExact(lengths.getLong(b))][];
+            double[][] v = new double[k.length][];
+            for (long h = 0; h < q.size(1); h++) {
+                for (int j = 0; j < k.length; j++) {
+                    long page = table.getLong(b, j / keys.size(2));
+                    long place = j % keys.size(2);
+                    k[j] = Doubles.readRow(keys, keys.index(page, keyHead(q, keys, h), place));
+                    v[j] = Doubles.readRow(values, values.index(page, keyHead(q, keys, h), place));
+                }
+                double[] p = scores(Doubles.readRow(q, q.index(b, h)), k, scale);
+                double lse = logSumExp(p);
+                double[] o = new double[Math.toIntExact(q.size(2))];
+                for (int j = 0; j < p.length; j++) {
+                    addScaled(o, Math.exp(p[j] - lse), v[j]);
+                }
+                Doubles.writeRow(o, out, out.index(b, h));
+            }
+        }
+    }
+
+    @Override
     public void backward(
             View q, View k, View v, double scale, Mask mask, View out, View lse, View dout, View dq, View dk, View dv) {
         int d = Math.toIntExact(q.size(3));

@@ -2,6 +2,9 @@
 //
 // Shapes    Q, O [B, Hq, N, d]   K, V [B, Hkv, M, d]   LSE [B, Hq, N]; K and V are TYPE, Q float32, O float32
 // Variants  TYPE float | bf16 | f16   DIM 64 | 128 | 256: at least d   ROWS 4 | 8: queries that a block serves at once
+//           PAGED: K and V [pages, Hkv, T, d], T a power of two and at least 4; N = 1; a sequence has M = lengths[b] keys, key j at place
+//           j % T of page table[b, j / T]. It is split as by itself, and so has the bits of K and V in one piece; blocks of splits
+//           that only longer sequences have end at once.
 //
 // attention_decode       a block has `split` keys of one key head and up to ROWS of the queries that meet it (those of all heads of the
 //     group), so that a byte of the cache is read once for ROWS of them. LANES lanes share a row of K or V, 16 bytes each (at
@@ -34,7 +37,23 @@ struct Args {
     float *sums, *parts;  // [query, splits, (m, l)], [query, splits, d]; query: ((b Hkv + h) group + g) N + i
     i32 heads, group, n, m, d, causal, splits, split;  // heads of keys; keys of a split
     float scale;
+#ifdef PAGED
+    i32 page_shift;  // T = 2^this
+    const i64 *table, *lengths;
+    i64 table_row;
+#endif
 };
+
+#ifdef PAGED
+// Keys of a split of a sequence of m; as DecodeAttention.split.
+DEVICE int split_of(int m) { return m <= 2048 ? 64 : m <= 8192 ? 128 : 256; }
+DEVICE int splits_of(int m) { return max(1, (m + split_of(m) - 1) / split_of(m)); }
+
+// Where key j of sequence b and the three behind it lie, from the first key of the first page on, in elements.
+DEVICE i64 place_of(const Args& a, const Heads& rows, int b, int j) {
+    return a.table[b * a.table_row + (j >> a.page_shift)] * rows.batch + (j & ((1 << a.page_shift) - 1)) * rows.row;
+}
+#endif
 
 // Four neighbours of a piece: of float32 all, else the lower or the upper ones.
 DEVICE void widen(float (&y)[4], const Word4& w, int, float) { y[0] = as_float(w.x), y[1] = as_float(w.y), y[2] = as_float(w.z), y[3] = as_float(w.w); }
@@ -62,6 +81,12 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
     int first_row = (int)(blockIdx.x % of_rows) * ROWS, split = (int)(blockIdx.x / of_rows % a.splits);
     int h = (int)(blockIdx.x / of_rows / a.splits % a.heads), b = (int)(blockIdx.x / of_rows / a.splits / a.heads);
     int rows = min((int)ROWS, a.group * a.n - first_row);
+#ifdef PAGED
+    int length = (int)a.lengths[b], splits = splits_of(length), each = split_of(length), first = 0;  // the page comes with each key
+    if (split >= splits) return;
+#else
+    int length = a.m, splits = a.splits, each = a.split, first = b;
+#endif
 
     // Query row r is query i of head g of the group: r = g N + i.
     for (int at = (int)threadIdx.x; at < ROWS * DIM; at += THREADS) {
@@ -73,9 +98,9 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
     barrier();
 
     int team = (int)threadIdx.x / LANES, place = (int)threadIdx.x % LANES;
-    const TYPE* k = (const TYPE*)a.k.data + b * a.k.batch + h * a.k.head;
-    const TYPE* v = (const TYPE*)a.v.data + b * a.v.batch + h * a.v.head;
-    int end = min(a.m, (split + 1) * a.split);
+    const TYPE* k = (const TYPE*)a.k.data + first * a.k.batch + h * a.k.head;
+    const TYPE* v = (const TYPE*)a.v.data + first * a.v.batch + h * a.v.head;
+    int end = min(length, (split + 1) * each);
 
     float o[ROWS][OWN], max[ROWS], sum[ROWS];
     int limit[ROWS];  // keys that a row sees by its place
@@ -83,12 +108,19 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
     for (int r = 0; r < ROWS; r++) {
         max[r] = -INFINITE;
         sum[r] = 0;
-        limit[r] = a.causal ? (first_row + r) % a.n + 1 + a.m - a.n : a.m;
+        limit[r] = a.causal ? (first_row + r) % a.n + 1 + length - a.n : length;
 #pragma unroll
         for (int c = 0; c < OWN; c++) o[r][c] = 0;
     }
-    for (int from = split * a.split; from < end; from += STEP) {
+    for (int from = split * each; from < end; from += STEP) {
         int own = from + team * UNROLL;
+#ifdef PAGED
+        const TYPE* own_k = k + (own < end ? place_of(a, a.k, b, own) : 0);
+        const TYPE* own_v = v + (own < end ? place_of(a, a.v, b, own) : 0);
+#define ROW(x, key) (own_##x + ((key)-own) * a.x.row)
+#else
+#define ROW(x, key) (x + (key) * a.x.row)
+#endif
         Word4 kw[UNROLL][PIECES], vw[UNROLL][PIECES];
         bool seen[UNROLL];
 #pragma unroll
@@ -98,7 +130,7 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
 #pragma unroll
             for (int p = 0; p < PIECES; p++) {
                 int column = p * LANES * EACH + place * EACH;
-                kw[u][p] = piece(k + key * a.k.row, seen[u] ? column : DIM, a.d);
+                kw[u][p] = piece(ROW(k, key), seen[u] ? column : DIM, a.d);
             }
         }
 #pragma unroll
@@ -106,7 +138,7 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
 #pragma unroll
             for (int p = 0; p < PIECES; p++) {
                 int column = p * LANES * EACH + place * EACH;
-                vw[u][p] = piece(v + (own + u) * a.v.row, seen[u] ? column : DIM, a.d);
+                vw[u][p] = piece(ROW(v, own + u), seen[u] ? column : DIM, a.d);
             }
         }
         // Scores: this lane's part of each key's product with each row, then the sum over the team's lanes.
@@ -207,7 +239,7 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
         }
         if (column >= a.d) continue;
         int g = (first_row + r) / a.n, i = (first_row + r) % a.n;
-        if (a.splits == 1) {
+        if (splits == 1) {
             ((float*)a.out.data)[b * a.out.batch + (h * a.group + g) * a.out.head + i * a.out.row + column] = y * (l == 0 ? 0 : 1 / l);
             if (column == 0) finish(a, b, h * a.group + g, i, top, l);
         } else {
@@ -227,10 +259,16 @@ KERNEL(THREADS, 2, attention_combine, Args) {
     SHARED(float, tops, WARPS);
     SHARED(float, ls, WARPS);
     i64 query = blockIdx.x;
+#ifdef PAGED
+    int splits = splits_of((int)a.lengths[query / (a.heads * a.group)]);
+    if (splits == 1) return;
+#else
+    int splits = a.splits;
+#endif
     const float* sums = a.sums + query * a.splits * 2;
     const float* o = a.parts + query * a.splits * a.d;
     float top = -INFINITE;
-    for (int s = (int)threadIdx.x; s < a.splits; s += THREADS) top = fmaxf(top, sums[2 * s]);
+    for (int s = (int)threadIdx.x; s < splits; s += THREADS) top = fmaxf(top, sums[2 * s]);
     top = warp_max(top);
     if (lane() == 0) tops[warp()] = top;
     barrier();
@@ -240,7 +278,7 @@ KERNEL(THREADS, 2, attention_combine, Args) {
 #pragma unroll
     for (int c = 0; c < DIM / WARP; c++) y[c] = 0;
 #pragma unroll 4
-    for (int s = warp(); s < a.splits; s += WARPS) {
+    for (int s = warp(); s < splits; s += WARPS) {
         float weight = expf(sums[2 * s] - base);
         l = fmaf(sums[2 * s + 1], weight, l);
 #pragma unroll

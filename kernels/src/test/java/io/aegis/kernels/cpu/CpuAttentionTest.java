@@ -9,6 +9,7 @@ import io.aegis.kernels.Attention;
 import io.aegis.kernels.Attention.Mask;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.PagedKeys;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import org.junit.jupiter.api.Test;
@@ -90,6 +91,33 @@ class CpuAttentionTest {
             keys.set(255, 0, j);
         }
         return keys;
+    }
+
+    @ParameterizedTest(name = "{0} heads of {1} queries, D{2}, pages of {3}, {4} in common")
+    @CsvSource({
+        "2, 4, 128, 64, 0",
+        "1, 1, 13, 64, 130",
+        "2, 3, 72, 16, 40",
+        "1, 2, 64, 5, 64",
+        "1, 8, 80, 128, 128",
+        "2, 2, 16, 1, 3",
+    })
+    void pages(int heads, int group, int d, int tokens, int common) {
+        PagedKeys p = PagedKeys.random(DType.F32, heads, d, tokens, common, 1, 65, 0, 64, 577, 13, 128);
+        View q = random(1, 7, (long) heads * group, d);
+        double scale = 1 / Math.sqrt(d);
+        Twin.compare("pages", to(garbage(q.shape())), (kernels, out) -> kernels.attention()
+                .paged(q, p.pagedKeys(), p.pagedValues(), p.table(), p.lengths(), scale, out[0]));
+        View out = garbage(q.shape());
+        Attention fast = Twin.fast().attention();
+        fast.paged(q, p.pagedKeys(), p.pagedValues(), p.table(), p.lengths(), scale, out);
+        for (int b = 0; b < 7; b++) {
+            View alone = garbage((long) heads * group, d);
+            p.alone(fast, b, q.select(0, b), scale, alone);
+            assertThat(out.select(0, b).toDoubles())
+                    .as("bits of sequence %d", b)
+                    .isEqualTo(alone.toDoubles());
+        }
     }
 
     /** What lies in the future of every query, or behind a cache's end, is never read. */

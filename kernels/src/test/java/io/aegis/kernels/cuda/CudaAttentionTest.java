@@ -4,10 +4,13 @@ import static io.aegis.kernels.cuda.CudaTwin.garbage;
 import static io.aegis.kernels.cuda.CudaTwin.random;
 import static io.aegis.kernels.cuda.CudaTwin.to;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import io.aegis.kernels.Attention;
 import io.aegis.kernels.Attention.Mask;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.PagedKeys;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import org.junit.jupiter.api.Test;
@@ -225,6 +228,82 @@ class CudaAttentionTest {
                 CudaTwin.EXACT,
                 to(garbage(q.shape()), garbage(b, (long) heads * group, n)),
                 (kernels, to) -> kernels.attention().forward(q, k, v, 1 / Math.sqrt(d), mask, to[0], to[1]));
+    }
+
+    @ParameterizedTest(name = "{0}: {1} heads of {2} queries, D{3}, pages of {4}, {5} in common")
+    @CsvSource({
+        "F32, 2, 4, 128, 64, 64",
+        "F32, 1, 1, 13, 64, 130",
+        "F32, 1, 2, 72, 4, 40",
+        "F32, 1, 3, 256, 16, 0",
+        "BF16, 2, 4, 128, 64, 130",
+        "BF16, 1, 8, 64, 128, 128",
+        "F16, 1, 3, 80, 64, 0",
+    })
+    void pages(DType type, int heads, int group, int d, int tokens, int common) {
+        // The longest comes last: what is read behind its row is behind the table.
+        pages(PagedKeys.random(type, heads, d, tokens, common, 65, 1, 0, 64, 13, 128, 300), heads * group, d);
+        if (d == 64) {
+            // The longest is cut into longer splits, and into fewer than the next.
+            pages(PagedKeys.random(type, heads, d, tokens, common, 2100, 2048, 70), heads * group, d);
+        }
+    }
+
+    private static void pages(PagedKeys p, int heads, int d) {
+        int sequences = p.keys().size();
+        View q = random(1, sequences, heads, d);
+        double scale = 1 / Math.sqrt(d);
+        CudaTwin.compare(
+                "pages", Precision.BF16, CudaTwin.EXACT, to(garbage(q.shape())), (kernels, out) -> kernels.attention()
+                        .paged(q, p.pagedKeys(), p.pagedValues(), p.table(), p.lengths(), scale, out[0]));
+        Attention fast = CudaTwin.kernels(Precision.F32).attention();
+        View out = garbage(q.shape());
+        fast.paged(q, p.pagedKeys(), p.pagedValues(), p.table(), p.lengths(), scale, out);
+        for (int b = 0; b < sequences; b++) {
+            View alone = garbage(heads, d);
+            p.alone(fast, b, q.select(0, b), scale, alone);
+            assertThat(out.select(0, b).toDoubles())
+                    .as("bits of sequence %d", b)
+                    .isEqualTo(alone.toDoubles());
+        }
+    }
+
+    /** Pages that a team of lanes would have to cross, and lists of numbers with gaps, are for the host. */
+    @Test
+    void pagesOfAnySize() {
+        PagedKeys p = PagedKeys.random(DType.F32, 1, 16, 6, 0, 20, 7);
+        View q = random(1, 2, 2, 16);
+        for (View table : new View[] {p.table(), gaps(p.table())}) {
+            View expected = garbage(q.shape());
+            Backends.scalar()
+                    .attention()
+                    .paged(q, p.pagedKeys(), p.pagedValues(), p.table(), p.lengths(), 0.3, expected);
+            View got = garbage(q.shape());
+            CudaTwin.kernels(Precision.F32)
+                    .attention()
+                    .paged(q, p.pagedKeys(), p.pagedValues(), table, p.lengths(), 0.3, got);
+            assertThat(got.toDoubles()).containsExactly(expected.toDoubles(), within(1e-6));
+        }
+    }
+
+    private static View gaps(View numbers) {
+        View wide =
+                TestViews.zeros(DType.I64, numbers.size(0), numbers.size(1), 2).select(2, 1);
+        for (long i = 0; i < numbers.elements(); i++) {
+            wide.setLongAt(wide.position(i), numbers.getLongAt(i));
+        }
+        return wide;
+    }
+
+    @Test
+    void mostSplitsOfAnyLengthUpTo() {
+        int[] most = new int[40000];
+        for (int m = 1; m < most.length; m++) {
+            int split = m <= 2048 ? 64 : m <= 8192 ? 128 : 256;
+            most[m] = Math.max(most[m - 1], (m + split - 1) / split);
+            assertThat(DecodeAttention.mostSplits(m)).as("%d keys", m).isEqualTo(most[m]);
+        }
+        assertThat(DecodeAttention.mostSplits(0)).isEqualTo(1);
     }
 
     /** A sequence has the same bits alone, in a batch, and beside one that is longer and masks the rest of it. */

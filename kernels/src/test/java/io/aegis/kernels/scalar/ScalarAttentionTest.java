@@ -47,6 +47,20 @@ class ScalarAttentionTest {
         }
     }
 
+    /** Keys in pages are the same keys. */
+    @Test
+    void pages() {
+        PagedKeys p = PagedKeys.random(DType.F64, 2, 3, 4, 9, 1, 0, 8, 21, 4);
+        View q = TestViews.random(1, DType.F64, 5, 6, 3);
+        View out = TestViews.garbage(DType.F64, q.shape());
+        attention.paged(q, p.pagedKeys(), p.pagedValues(), p.table(), p.lengths(), 0.7, out);
+        for (int b = 0; b < 5; b++) {
+            View alone = TestViews.garbage(DType.F64, 6, 3);
+            p.alone(attention, b, q.select(0, b), 0.7, alone);
+            assertThat(out.select(0, b).toDoubles()).as("sequence %d", b).isEqualTo(alone.toDoubles());
+        }
+    }
+
     @Test
     void largeScoresDoNotOverflow() {
         View q = TestViews.of(DType.F64, new long[] {1, 1, 1, 1}, 1000);

@@ -2,7 +2,9 @@ package io.aegis.models.faceshield;
 
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.llama.GenerationOptions;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -14,6 +16,7 @@ final class Analysis {
     private final FaceShield shield;
     private final Examination examination;
     private final GenerationOptions options;
+    private final int together;
     private final AnswerListener listener;
     private final BooleanSupplier cancelled;
     private final Map<FaceTask, String> answers = new EnumMap<>(FaceTask.class);
@@ -24,11 +27,13 @@ final class Analysis {
             FaceShield shield,
             Examination examination,
             GenerationOptions options,
+            int together,
             AnswerListener listener,
             BooleanSupplier cancelled) {
         this.shield = shield;
         this.examination = examination;
         this.options = options;
+        this.together = together;
         this.listener = listener;
         this.cancelled = cancelled;
         timings = new Timings(examination.visionSeconds(), 0, 0, 0, 0);
@@ -38,12 +43,14 @@ final class Analysis {
         ForcedScores scores = tasks.contains(FaceTask.COARSE) ? coarse() : examination.score();
         Verdict.Basis basis = basis();
         boolean bonaFide = decide(basis, scores);
+        List<FaceTask> rest = new ArrayList<>();
         for (FaceTask task : FaceTask.values()) {
             boolean pointless = task == FaceTask.LOCATE && bonaFide && tasks.size() > 1;
             if (tasks.contains(task) && task != FaceTask.COARSE && !pointless) {
-                ask(task);
+                rest.add(task);
             }
         }
+        ask(rest);
         String fine = answers.get(FaceTask.FINE);
         String located = answers.get(FaceTask.LOCATE);
         return new Verdict(
@@ -65,12 +72,32 @@ final class Analysis {
         Examination.Coarse coarse =
                 examination.coarse(options, text -> listener.says(FaceTask.COARSE, text), cancelled);
         heard(FaceTask.COARSE, coarse.reply());
+        listener.ends(FaceTask.COARSE);
         return coarse.scores();
     }
 
-    private void ask(FaceTask task) {
-        listener.asks(task, question(task));
-        heard(task, examination.ask(question(task), options, text -> listener.says(task, text), cancelled));
+    private void ask(List<FaceTask> tasks) {
+        List<String> questions = tasks.stream().map(this::question).toList();
+        AnswersListener each = new AnswersListener() {
+            @Override
+            public void asks(int i) {
+                listener.asks(tasks.get(i), questions.get(i));
+            }
+
+            @Override
+            public void says(int i, String text) {
+                listener.says(tasks.get(i), text);
+            }
+
+            @Override
+            public void ends(int i) {
+                listener.ends(tasks.get(i));
+            }
+        };
+        List<Reply> replies = examination.ask(questions, options, together, each, cancelled);
+        for (int i = 0; i < replies.size(); i++) {
+            heard(tasks.get(i), replies.get(i));
+        }
     }
 
     private String question(FaceTask task) {
@@ -84,7 +111,6 @@ final class Analysis {
         answers.put(task, reply.text());
         selections.put(task, reply.selection());
         timings = timings.plus(reply.timings());
-        listener.ends(task);
     }
 
     private Verdict.Basis basis() {

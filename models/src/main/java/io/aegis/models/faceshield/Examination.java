@@ -123,7 +123,7 @@ public final class Examination implements AutoCloseable {
         return shield.using(network -> {
             PromptReader.Read read;
             try {
-                read = read(network, question, cancelled);
+                read = read(network, question, reader::read, cancelled);
             } catch (CancellationException e) {
                 return cancelledReply(question);
             }
@@ -131,7 +131,28 @@ public final class Examination implements AutoCloseable {
         });
     }
 
-    private Reply cancelledReply(String question) {
+    /**
+     * Asks several questions, up to {@code together} at a time, which share what is read of the picture. Each gets the answer
+     * that it would get alone, to the bit; alone is how they are asked where {@code together} is 1.
+     *
+     * @param options how tokens are chosen, and when to stop
+     * @param listener hears the answers in the questions' order: of those that are made at once the first as it is made
+     * @param together at least 1
+     * @param cancelled asked for every token. Replies are then what there was so far, and say that they were cancelled
+     * @return a reply a question, in order
+     * @throws IllegalArgumentException when a prompt is longer than the context, before anything is asked
+     * @throws IllegalStateException when the model was closed, before or meanwhile
+     */
+    public synchronized List<Reply> ask(
+            List<String> questions,
+            GenerationOptions options,
+            int together,
+            AnswersListener listener,
+            BooleanSupplier cancelled) {
+        return new Questionnaire(shield, this, questions, options, listener, cancelled).ask(together);
+    }
+
+    static Reply cancelledReply(String question) {
         Generation nothing = new Generation(new int[0], "", new double[0], Generation.Ending.CANCELLED);
         return new Reply(question, "", nothing, null, Timings.NONE);
     }
@@ -148,7 +169,7 @@ public final class Examination implements AutoCloseable {
         Generation generation = shield.generator()
                 .continueFrom(List.of(start(read, spoken(listener))), options, () -> shield.stops(cancelled))
                 .getFirst();
-        reader.rewind(read);
+        read.rewind();
         shield.requireOpen();
         return reply(question, read, generation, secondsSince(start));
     }
@@ -161,7 +182,7 @@ public final class Examination implements AutoCloseable {
     /** What the generator goes on from. */
     Generator.Start start(PromptReader.Read read, Consumer<Piece> listener) {
         int[] seen = Arrays.stream(read.ids()).mapToInt(Math::toIntExact).toArray();
-        return new Generator.Start(reader.cache(), read.logits(), seen, draw.sample(), listener);
+        return new Generator.Start(read.cache(), read.logits(), seen, draw.sample(), listener);
     }
 
     /** Answers begin with a space that belongs to their first token, and that nobody wants to see. */
@@ -176,19 +197,33 @@ public final class Examination implements AutoCloseable {
         };
     }
 
+    /** Where the language model reads a prompt to. */
+    interface Reading {
+        PromptReader.Read of(long[] ids, Selection selection, Sequence s, BooleanSupplier cancelled);
+    }
+
+    /** What was read of questions that were asked alone. */
+    PromptReader reader() {
+        return reader;
+    }
+
+    private PromptReader.Read read(FaceShieldNetwork network, String question) {
+        return read(network, question, reader::read, () -> false);
+    }
+
     /**
      * Has the language model read the prompt of a question.
      *
      * @throws CancellationException when it was cancelled
      */
-    PromptReader.Read read(FaceShieldNetwork network, String question, BooleanSupplier cancelled) {
+    PromptReader.Read read(FaceShieldNetwork network, String question, Reading to, BooleanSupplier cancelled) {
         long[] ids = shield.prompts().prompt(question);
         try (Scope scope = Scope.open()) {
             Selection selection = select(network, question);
             VisionTokens tokens = network.pvtm().shown(Tensor.wrap(projected, false), selection.kept());
             Sequence s = network.sequence(ids, tokens);
-            checkLength(s);
-            return reader.read(ids, selection, s, () -> shield.stops(cancelled));
+            shield.lengths().requireFits(s.next());
+            return to.of(ids, selection, s, () -> shield.stops(cancelled));
         } catch (CancellationException e) {
             shield.requireOpen();
             throw e;
@@ -207,14 +242,6 @@ public final class Examination implements AutoCloseable {
                 draw);
     }
 
-    private void checkLength(Sequence s) {
-        int longest = shield.config().longest();
-        if (s.next() > longest) {
-            throw new IllegalArgumentException("the prompt has " + s.next() + " tokens, "
-                    + shield.config().visionTokens() + " of them the picture's, more than the model's " + longest);
-        }
-    }
-
     /**
      * How likely the model finds the canonical answers to the coarse question.
      *
@@ -223,20 +250,16 @@ public final class Examination implements AutoCloseable {
     public synchronized ForcedScores score() {
         return shield.using(network -> {
             String question = shield.config().options().prompts().question(FaceTask.COARSE);
-            return score(network, question, read(network, question, () -> false));
+            return score(network, read(network, question));
         });
     }
 
     /** Forces the canonical answers upon what was read; the cache is then as before. */
-    private ForcedScores score(FaceShieldNetwork network, String question, PromptReader.Read read) {
+    ForcedScores score(FaceShieldNetwork network, PromptReader.Read read) {
         FaceShieldOptions options = shield.config().options();
-        long[][] ids = new long[2][];
-        for (int i = 0; i < 2; i++) {
-            ids[i] = shield.prompts()
-                    .answer(question, options.prompts().answers().get(i));
-        }
-        double[][] forced = TeacherForcing.logProbabilities(network.language(), reader.cache(), read.logits(), ids);
-        reader.rewind(read);
+        long[][] ids = shield.lengths().canonicalAnswers();
+        double[][] forced = TeacherForcing.logProbabilities(network.language(), read.cache(), read.logits(), ids);
+        read.rewind();
         shield.requireOpen();
         return TeacherForcing.scores(forced, ids, options.scoring());
     }
@@ -251,13 +274,13 @@ public final class Examination implements AutoCloseable {
      */
     public synchronized float[][] expect(String question, int[] answer) {
         return shield.using(network -> {
-            PromptReader.Read read = read(network, question, () -> false);
+            PromptReader.Read read = read(network, question);
             long[] tokens = Arrays.stream(answer)
                     .limit(answer.length - 1L)
                     .asLongStream()
                     .toArray();
-            double[] behind = TeacherForcing.logits(network.language(), reader.cache(), tokens);
-            reader.rewind(read);
+            double[] behind = TeacherForcing.logits(network.language(), read.cache(), tokens);
+            read.rewind();
             shield.requireOpen();
             int vocabulary = read.logits().length;
             float[][] rows = new float[answer.length][vocabulary];
@@ -278,8 +301,8 @@ public final class Examination implements AutoCloseable {
     synchronized Coarse coarse(GenerationOptions options, Consumer<String> listener, BooleanSupplier cancelled) {
         return shield.using(network -> {
             String question = shield.config().options().prompts().question(FaceTask.COARSE);
-            PromptReader.Read read = read(network, question, cancelled);
-            ForcedScores scores = score(network, question, read);
+            PromptReader.Read read = read(network, question, reader::read, cancelled);
+            ForcedScores scores = score(network, read);
             return new Coarse(answer(network, question, read, options, listener, cancelled), scores);
         });
     }

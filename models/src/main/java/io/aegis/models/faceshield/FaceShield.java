@@ -4,9 +4,9 @@ import io.aegis.image.Image;
 import io.aegis.kernels.DType;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
-import io.aegis.models.llama.Generation;
 import io.aegis.models.llama.GenerationOptions;
 import io.aegis.models.llama.Generator;
+import io.aegis.models.llama.PagePool;
 import io.aegis.models.llama.TextStream;
 import io.aegis.tensor.Tape;
 import io.aegis.tokenizer.TokenStream;
@@ -14,7 +14,10 @@ import io.aegis.tokenizer.Tokenizer;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -23,6 +26,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /**
  * A FaceShield, ready to judge faces and to talk about them.
@@ -48,6 +52,7 @@ public final class FaceShield implements AutoCloseable {
     private final Optional<DecisionThreshold> threshold;
     private final Tokenizer tokenizer;
     private final PromptText prompts;
+    private final PromptLengths lengths;
     private final GenerationOptions generation;
     private final FaceShieldNetwork network;
     private final Generator generator;
@@ -61,6 +66,7 @@ public final class FaceShield implements AutoCloseable {
         network = model.network();
         prompts = new PromptText(
                 tokenizer, model.template(), config.options().streams().slots());
+        lengths = new PromptLengths(config, prompts);
         generation = FaceShieldFolder.generation(folder, model.template(), tokenizer);
         generator = new Generator(network.language(), this::stream, DType.F32);
         leases = new Leases(folder + ": this model was closed", model::close);
@@ -180,7 +186,21 @@ public final class FaceShield implements AutoCloseable {
             GenerationOptions options,
             AnswerListener listener,
             BooleanSupplier cancelled) {
-        return new Analysis(this, examination, options, listener, cancelled).of(tasks);
+        return analyze(examination, tasks, options, 1, listener, cancelled);
+    }
+
+    /**
+     * As above, with up to {@code together} questions at a time; the coarse one comes first, by itself. The listener hears the
+     * answers in order all the same.
+     */
+    public Verdict analyze(
+            Examination examination,
+            Set<FaceTask> tasks,
+            GenerationOptions options,
+            int together,
+            AnswerListener listener,
+            BooleanSupplier cancelled) {
+        return new Analysis(this, examination, options, together, listener, cancelled).of(tasks);
     }
 
     /**
@@ -202,39 +222,72 @@ public final class FaceShield implements AutoCloseable {
      * @return an answer a picture, in order
      */
     public List<Reply> ask(List<Image> pictures, String question, GenerationOptions options) {
-        List<Reply> replies = new ArrayList<>();
-        for (int from = 0; from < pictures.size(); from += BATCH) {
-            replies.addAll(
-                    together(pictures.subList(from, Math.min(from + BATCH, pictures.size())), question, options));
+        requireFits(question);
+        Reply[] replies = new Reply[pictures.size()];
+        Set<Examination> open = new HashSet<>();
+        Iterator<Inquiry> inquiries = IntStream.range(0, replies.length)
+                .<Inquiry>mapToObj(i -> {
+                    Examination e = examine(pictures.get(i));
+                    open.add(e);
+                    return new Inquiry.Question(e, question, options, text -> {}, reply -> {
+                        replies[i] = reply;
+                        open.remove(e);
+                        e.close();
+                    });
+                })
+                .iterator();
+        try {
+            answer(inquiries, BATCH, pages(List.of(question), options, BATCH), () -> false);
+        } finally {
+            open.forEach(Examination::close);
         }
-        return replies;
+        return List.of(replies);
     }
 
-    private List<Reply> together(List<Image> pictures, String question, GenerationOptions options) {
-        List<Examination> examinations = new ArrayList<>();
-        try {
-            pictures.forEach(p -> examinations.add(examine(p)));
-            return using(n -> {
-                List<PromptReader.Read> read = examinations.stream()
-                        .map(e -> e.read(n, question, () -> false))
-                        .toList();
-                List<Generator.Start> starts = new ArrayList<>();
-                for (int i = 0; i < read.size(); i++) {
-                    starts.add(examinations.get(i).start(read.get(i), piece -> {}));
-                }
-                long start = System.nanoTime();
-                List<Generation> answers = generator.continueFrom(starts, options, leases::isClosed);
-                requireOpen();
-                double seconds = Examination.secondsSince(start);
-                List<Reply> replies = new ArrayList<>();
-                for (int i = 0; i < answers.size(); i++) {
-                    replies.add(Examination.reply(question, read.get(i), answers.get(i), seconds));
-                }
-                return replies;
-            });
-        } finally {
-            examinations.forEach(Examination::close);
+    /**
+     * Answers inquiries about any pictures, up to {@code most} at once: all take their next token in one pass through the
+     * network, and as soon as one is done the next begins. Each gets the answer that it would get alone, to the bit. Those
+     * about one picture that follow each other share what is read of it.
+     *
+     * @param inquiries in the order in which they begin; the next is only asked for when there is room for it, so that its
+     *     picture may be opened then, and closed when it is done
+     * @param pages of memory: {@link #pages} says how many
+     * @param cancelled asked for every token. Inquiries that were begun then end as cancelled, the others are not begun
+     * @throws io.aegis.models.llama.CacheFullException when the pages are too few for an inquiry even if it is alone
+     * @throws IllegalStateException when the model was closed, before or meanwhile
+     */
+    public void answer(Iterator<? extends Inquiry> inquiries, int most, int pages, BooleanSupplier cancelled) {
+        Inquiries.run(this, inquiries, most, pages, cancelled);
+    }
+
+    /**
+     * Pages of memory for {@link #answer}, enough for as many of these questions, and scores, as wanted at once, each about a
+     * picture of its own.
+     */
+    public int pages(Collection<String> questions, GenerationOptions options, int most) {
+        long tokens = lengths.score();
+        for (String question : questions) {
+            tokens = Math.max(tokens, lengths.withAnswer(question, options));
         }
+        return Inquiries.pages(most, tokens);
+    }
+
+    /** Bytes of a page. */
+    public long pageBytes() {
+        return PagePool.pageBytes(config.language(), DType.F32);
+    }
+
+    /**
+     * Fails when a question is longer than the model's context together with a picture.
+     *
+     * @throws IllegalArgumentException with both lengths
+     */
+    public void requireFits(String question) {
+        lengths.requireFits(lengths.prompt(question));
+    }
+
+    PromptLengths lengths() {
+        return lengths;
     }
 
     /** How likely the model finds the two canonical answers. */

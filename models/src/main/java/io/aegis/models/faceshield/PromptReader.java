@@ -2,6 +2,9 @@ package io.aegis.models.faceshield;
 
 import io.aegis.models.llama.Generator;
 import io.aegis.models.llama.KeyValueCache;
+import io.aegis.models.llama.PagePool;
+import io.aegis.models.llama.PagedCache;
+import io.aegis.models.llama.SequenceCache;
 import java.util.Arrays;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
@@ -15,8 +18,11 @@ final class PromptReader implements AutoCloseable {
     /** Tokens of a prompt's text and an answer of usual length; longer ones make the cache grow. */
     private static final long TEXT = 384;
 
+    private final FaceShieldConfig config;
     private final Generator generator;
-    private final KeyValueCache cache;
+
+    /** Null until something is read: who asks several questions at a time may never need it. */
+    private KeyValueCache cache;
 
     /** Which vision tokens the first piece shows; null while there is none. */
     private int[] shown;
@@ -27,6 +33,7 @@ final class PromptReader implements AutoCloseable {
     /**
      * A prompt that was read.
      *
+     * @param cache in which it is
      * @param selection of its vision tokens
      * @param ids of its text
      * @param logits behind its last token
@@ -36,15 +43,23 @@ final class PromptReader implements AutoCloseable {
      * @param tokens that were read
      */
     record Read(
-            Selection selection, long[] ids, double[] logits, long length, long next, double seconds, long tokens) {}
-
-    PromptReader(FaceShieldConfig config, Generator generator) {
-        this.generator = generator;
-        cache = new KeyValueCache(config.language(), config.visionTokens() + TEXT);
+            SequenceCache cache,
+            Selection selection,
+            long[] ids,
+            double[] logits,
+            long length,
+            long next,
+            double seconds,
+            long tokens) {
+        /** Forgets what came behind it. */
+        void rewind() {
+            cache.truncate(length, next);
+        }
     }
 
-    KeyValueCache cache() {
-        return cache;
+    PromptReader(FaceShieldConfig config, Generator generator) {
+        this.config = config;
+        this.generator = generator;
     }
 
     /**
@@ -55,6 +70,9 @@ final class PromptReader implements AutoCloseable {
     Read read(long[] ids, Selection selection, Sequence s, BooleanSupplier cancelled) {
         long start = System.nanoTime();
         boolean shared = Arrays.equals(shown, selection.kept());
+        if (cache == null) {
+            cache = new KeyValueCache(config.language(), config.visionTokens() + TEXT);
+        }
         cache.truncate(shared ? pieceLength : 0, shared ? pieceNext : 0);
         if (!shared) {
             shown = null;
@@ -67,17 +85,21 @@ final class PromptReader implements AutoCloseable {
                 s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), cache, cancelled);
         double seconds = Examination.secondsSince(start);
         long tokens = shared ? s.length() - s.prefix() : s.length();
-        return new Read(selection, ids, logits, cache.length(), s.next(), seconds, tokens);
+        return new Read(cache, selection, ids, logits, cache.length(), s.next(), seconds, tokens);
     }
 
-    /** Forgets what came behind a prompt. */
-    void rewind(Read read) {
-        cache.truncate(read.length(), read.next());
+    /** What was read of the picture, in pages; null when it is not this, or nothing. */
+    PagedCache copied(Selection selection, PagePool pool) {
+        return shown != null && Arrays.equals(shown, selection.kept())
+                ? PagedCache.copyOf(cache, pieceLength, pieceNext, pool)
+                : null;
     }
 
     /** Frees the memory. */
     @Override
     public void close() {
-        cache.close();
+        if (cache != null) {
+            cache.close();
+        }
     }
 }

@@ -1,8 +1,8 @@
 package io.aegis.models.faceshield;
 
 import io.aegis.layers.Probe;
-import io.aegis.models.llama.KeyValueCache;
 import io.aegis.models.llama.LlamaNetwork;
+import io.aegis.models.llama.SequenceCache;
 import io.aegis.tensor.AttentionMask;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
@@ -25,7 +25,7 @@ public final class TeacherForcing {
      * @return a row for each answer
      */
     public static double[][] logProbabilities(
-            LlamaNetwork network, KeyValueCache cache, double[] logits, long[]... answers) {
+            LlamaNetwork network, SequenceCache cache, double[] logits, long[]... answers) {
         int most = Arrays.stream(answers).mapToInt(a -> a.length).max().orElse(0);
         long length = cache.length();
         long next = cache.nextPosition();
@@ -53,7 +53,7 @@ public final class TeacherForcing {
      * Scores of every token as the next, behind each of some tokens that the cache takes in: a row of V for each, one after
      * the other.
      */
-    static double[] logits(LlamaNetwork network, KeyValueCache cache, long[] tokens) {
+    static double[] logits(LlamaNetwork network, SequenceCache cache, long[] tokens) {
         double[][] rows = {{}};
         if (tokens.length > 0) {
             Tape.withoutRecording(() -> {

@@ -8,7 +8,7 @@ import java.util.function.Consumer;
 final class Answer {
     private final GenerationOptions options;
     private final long context;
-    private final KeyValueCache cache;
+    private final SequenceCache cache;
     private final Sampler sampler;
     private final TextStream stream;
     private final StopStrings stops;
@@ -36,7 +36,7 @@ final class Answer {
         return ending != null;
     }
 
-    KeyValueCache cache() {
+    SequenceCache cache() {
         return cache;
     }
 

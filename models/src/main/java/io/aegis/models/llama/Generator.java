@@ -9,6 +9,7 @@ import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
@@ -44,7 +45,7 @@ public final class Generator {
      * @param sample the sequence's identity, for draws
      * @param listener hears of each token
      */
-    public record Start(KeyValueCache cache, double[] logits, int[] seen, long sample, Consumer<Piece> listener) {}
+    public record Start(SequenceCache cache, double[] logits, int[] seen, long sample, Consumer<Piece> listener) {}
 
     /**
      * Takes a piece of a prompt that is not its last into a cache.
@@ -54,7 +55,7 @@ public final class Generator {
      * @param cancelled asked behind each block
      * @throws CancellationException when it was cancelled; the cache is as before
      */
-    public void read(Tensor x, Tensor positions, KeyValueCache cache, BooleanSupplier cancelled) {
+    public void read(Tensor x, Tensor positions, SequenceCache cache, BooleanSupplier cancelled) {
         read(x, positions, cache, cancelled, h -> {});
     }
 
@@ -63,7 +64,7 @@ public final class Generator {
      *
      * @return logits behind the last row, V of them
      */
-    public double[] readLast(Tensor x, Tensor positions, KeyValueCache cache, BooleanSupplier cancelled) {
+    public double[] readLast(Tensor x, Tensor positions, SequenceCache cache, BooleanSupplier cancelled) {
         double[][] logits = new double[1][];
         read(x, positions, cache, cancelled, h -> {
             logits[0] = network.logits(h.slice(1, h.size(1) - 1, h.size(1))).toDoubles();
@@ -72,7 +73,7 @@ public final class Generator {
     }
 
     private void read(
-            Tensor x, Tensor positions, KeyValueCache cache, BooleanSupplier cancelled, Consumer<Tensor> then) {
+            Tensor x, Tensor positions, SequenceCache cache, BooleanSupplier cancelled, Consumer<Tensor> then) {
         Probe watch = (name, value) -> {
             if (isCancelled(cancelled)) {
                 throw new CancellationException("cancelled while the prompt was read");
@@ -135,7 +136,7 @@ public final class Generator {
         }
     }
 
-    private double[] readTokens(int[] prompt, KeyValueCache cache, BooleanSupplier cancelled) {
+    private double[] readTokens(int[] prompt, SequenceCache cache, BooleanSupplier cancelled) {
         try (Scope scope = Scope.open()) {
             long[] ids = Arrays.stream(prompt).asLongStream().toArray();
             Tensor x = network.embed(Tensor.of(ids, 1, ids.length));
@@ -151,9 +152,7 @@ public final class Generator {
      * @return an answer a prompt, in order
      */
     public List<Generation> continueFrom(List<Start> starts, GenerationOptions options, BooleanSupplier cancelled) {
-        List<Answer> answers = starts.stream()
-                .map(s -> new Answer(s, options, streams.get(), network.config().context()))
-                .toList();
+        List<Answer> answers = starts.stream().map(s -> begun(s, options)).toList();
         for (int i = 0; i < answers.size(); i++) {
             if (isCancelled(cancelled)) {
                 answers.get(i).cancel();
@@ -173,11 +172,29 @@ public final class Generator {
         return answers.stream().map(Answer::result).toList();
     }
 
+    /**
+     * Answers questions as they come, up to {@code most} of them in one pass a token. Each has options, draws and an end of its
+     * own, and the answer that it would get alone, to the bit.
+     *
+     * @param waiting in the order in which they begin; the next is only asked for when there is room for it
+     * @param cancelled asked for every token; an interrupted thread is cancelled too. Those that were begun end as cancelled,
+     *     the others are not begun
+     * @throws CacheFullException when there is no room for a question even if it is alone
+     */
+    public void answer(Iterator<? extends Turn> waiting, int most, BooleanSupplier cancelled) {
+        new ContinuousBatch(this, waiting, most, cancelled).run();
+    }
+
+    Answer begun(Start start, GenerationOptions options) {
+        return new Answer(start, options, streams.get(), network.config().context());
+    }
+
     private static List<Answer> going(List<Answer> answers) {
         return answers.stream().filter(a -> !a.hasEnded()).toList();
     }
 
-    private void step(List<Answer> active) {
+    /** The next token of each. */
+    void step(List<Answer> active) {
         Tape.withoutRecording(() -> {
             try (Scope scope = Scope.open()) {
                 long[] ids = active.stream().mapToLong(Answer::last).toArray();
@@ -191,7 +208,7 @@ public final class Generator {
         });
     }
 
-    private static boolean isCancelled(BooleanSupplier cancelled) {
+    static boolean isCancelled(BooleanSupplier cancelled) {
         return cancelled.getAsBoolean() || Thread.currentThread().isInterrupted();
     }
 }

@@ -75,9 +75,14 @@ final class LlamaBlock {
     private Tensor cached(Tensor query, Tensor key, Tensor value, Flow flow) {
         Tensor[] seen = new Tensor[flow.caches().size()];
         for (int i = 0; i < seen.length; i++) {
-            KeyValueCache cache = flow.caches().get(i);
+            flow.caches().get(i).write(index, key.slice(0, i, i + 1), value.slice(0, i, i + 1));
+        }
+        if (flow.pages() != null) {
+            return flow.pages().attention(index, query);
+        }
+        for (int i = 0; i < seen.length; i++) {
+            SequenceCache cache = flow.caches().get(i);
             long n = key.size(1);
-            cache.write(index, key.slice(0, i, i + 1), value.slice(0, i, i + 1));
             seen[i] =
                     Ops.attention(query.slice(0, i, i + 1), cache.keys(index, n), cache.values(index, n), flow.mask());
         }

@@ -122,16 +122,16 @@ public final class LlamaNetwork {
      *     what is cached
      * @return [B, N, d]
      */
-    public Tensor hidden(Tensor x, Tensor positions, AttentionMask mask, KeyValueCache cache, Probe probe) {
+    public Tensor hidden(Tensor x, Tensor positions, AttentionMask mask, SequenceCache cache, Probe probe) {
         if (cache == null) {
-            return run(x, new Flow(rotary.at(positions), mask, List.of(), Pass.EVALUATION, false), 0, probe);
+            return run(x, new Flow(rotary.at(positions), mask, List.of(), Pass.EVALUATION, false, null), 0, probe);
         }
         if (x.size(0) != 1) {
             throw new IllegalArgumentException("a cache belongs to one sequence, given " + x.size(0));
         }
         long n = x.size(1);
         cache.reserve(n);
-        Flow flow = new Flow(rotary.at(positions), mask, List.of(cache), Pass.EVALUATION, false);
+        Flow flow = new Flow(rotary.at(positions), mask, List.of(cache), Pass.EVALUATION, false, null);
         Tensor out = run(x, flow, 0, probe);
         cache.advance(n, positions.view().getLongAt(positions.view().position(n - 1)) + 1);
         return out;
@@ -153,7 +153,7 @@ public final class LlamaNetwork {
      * @param checkpointed how many blocks are computed again
      */
     public Tensor hidden(Tensor x, Tensor positions, AttentionMask mask, Pass pass, int checkpointed, Probe probe) {
-        return run(x, new Flow(rotary.at(positions), mask, List.of(), pass, false), checkpointed, probe);
+        return run(x, new Flow(rotary.at(positions), mask, List.of(), pass, false, null), checkpointed, probe);
     }
 
     /**
@@ -163,16 +163,17 @@ public final class LlamaNetwork {
      * @param x [B, 1, d]
      * @return [B, 1, d]
      */
-    public Tensor step(Tensor x, List<KeyValueCache> caches) {
+    public Tensor step(Tensor x, List<? extends SequenceCache> caches) {
         if (x.size(0) != caches.size() || x.size(1) != 1) {
             throw new IllegalArgumentException(
                     "one token a sequence, given " + x + " and " + caches.size() + " caches");
         }
         caches.forEach(c -> c.reserve(1));
-        long[] next = caches.stream().mapToLong(KeyValueCache::nextPosition).toArray();
+        long[] next = caches.stream().mapToLong(SequenceCache::nextPosition).toArray();
         Rotary.Angles angles = rotary.at(Tensor.of(next, next.length, 1));
-        Tensor out = run(
-                x, new Flow(angles, AttentionMask.causal(), List.copyOf(caches), Pass.EVALUATION, true), 0, Probe.NONE);
+        Flow flow = new Flow(
+                angles, AttentionMask.causal(), List.copyOf(caches), Pass.EVALUATION, true, PageTable.of(caches));
+        Tensor out = run(x, flow, 0, Probe.NONE);
         for (int i = 0; i < next.length; i++) {
             caches.get(i).advance(1, next[i] + 1);
         }

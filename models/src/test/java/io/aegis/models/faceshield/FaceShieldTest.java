@@ -7,11 +7,13 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.image.Image;
 import io.aegis.models.DecisionThreshold;
+import io.aegis.models.llama.CacheFullException;
 import io.aegis.models.llama.Generation;
 import io.aegis.models.llama.GenerationOptions;
 import io.aegis.tensor.Pool;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -93,6 +95,166 @@ class FaceShieldTest {
         }
     }
 
+    /** Whether the picture has been read for a question alone or not: its prefix is copied into pages, or read into them. */
+    @Test
+    void questionsAboutAPictureThatAreAskedAtOnceGetTheBitsOfQuestionsAlone() {
+        List<String> questions =
+                List.of("a ?", QUESTION, "what is it ? ".repeat(9).strip(), "why ?", "a ?");
+        List<Reply> alone =
+                questions.stream().map(q -> ask(SmallFaceShield.picture(1), q)).toList();
+        for (int together : new int[] {1, 2, 3, 9}) {
+            for (boolean before : new boolean[] {false, true}) {
+                try (Examination e = shield.examine(SmallFaceShield.picture(1))) {
+                    if (before) {
+                        e.score();
+                    }
+                    List<String> heard = new ArrayList<>();
+                    List<Reply> replies = e.ask(questions, options, together, listener(heard), () -> false);
+                    assertThat(replies).hasSize(5);
+                    for (int i = 0; i < 5; i++) {
+                        assertSame(replies.get(i), alone.get(i));
+                        assertThat(heard.get(i))
+                                .isEqualTo(i + ": " + alone.get(i).text() + " .");
+                    }
+                    assertThat(replies.get(1).timings().prefilled())
+                            .as("the picture is read once")
+                            .isLessThan(alone.get(1).timings().prefilled());
+                    assertSame(e.ask(QUESTION, options, text -> {}, () -> false), alone.get(1));
+                }
+            }
+        }
+    }
+
+    /** Writes down what it hears, an answer a line. */
+    private static AnswersListener listener(List<String> heard) {
+        return new AnswersListener() {
+            @Override
+            public void asks(int question) {
+                heard.add(question + ": ");
+            }
+
+            @Override
+            public void says(int question, String text) {
+                heard.set(question, heard.get(question) + text);
+            }
+
+            @Override
+            public void ends(int question) {
+                assertThat(heard).hasSize(question + 1);
+                heard.set(question, heard.get(question).stripTrailing() + " .");
+            }
+        };
+    }
+
+    @Test
+    void inquiriesAboutSeveralPicturesGetWhatTheyGetAlone() {
+        List<String> questions = List.of("a ?", QUESTION, "why ?");
+        List<Object> expected = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            for (String question : questions) {
+                expected.add(
+                        ask(SmallFaceShield.picture(i), question).generation().logProbabilities());
+            }
+            expected.add(shield.score(SmallFaceShield.picture(i)));
+        }
+        List<Examination> pictures = IntStream.range(0, 3)
+                .mapToObj(i -> shield.examine(SmallFaceShield.picture(i)))
+                .toList();
+        for (int most : new int[] {1, 3, 12}) {
+            Object[] got = new Object[12];
+            List<Inquiry> inquiries = new ArrayList<>();
+            for (int i = 0; i < 12; i++) {
+                int place = i;
+                Examination about = pictures.get(i / 4);
+                inquiries.add(
+                        i % 4 == 3
+                                ? new Inquiry.Score(about, score -> got[place] = score)
+                                : new Inquiry.Question(about, questions.get(i % 4), options, t -> {}, reply -> {
+                                    got[place] = reply.generation().logProbabilities();
+                                }));
+            }
+            shield.answer(inquiries.iterator(), most, shield.pages(questions, options, most), () -> false);
+            for (int i = 0; i < 12; i++) {
+                assertThat(got[i])
+                        .as("inquiry %d of at most %d at once", i, most)
+                        .isEqualTo(expected.get(i));
+            }
+        }
+        assertThatThrownBy(() -> shield.answer(
+                        List.of(new Inquiry.Question(pictures.getFirst(), QUESTION, options, t -> {}, r -> {}))
+                                .iterator(),
+                        1,
+                        1,
+                        () -> false))
+                .isInstanceOf(CacheFullException.class)
+                .hasMessageContaining("1 are free");
+        pictures.forEach(Examination::close);
+    }
+
+    /** As asked one after the other: what is said in which order, and what comes of it. */
+    @Test
+    void anAnalysisOfSeveralQuestionsAtOnceIsThatOfOneAfterTheOther() {
+        List<List<String>> heard = new ArrayList<>();
+        List<Verdict> verdicts = new ArrayList<>();
+        for (int together : new int[] {1, 4}) {
+            List<String> events = new ArrayList<>();
+            AnswerListener listener = new AnswerListener() {
+                @Override
+                public void asks(FaceTask task, String question) {
+                    events.add("asks " + task + question);
+                }
+
+                @Override
+                public void ends(FaceTask task) {
+                    events.add("ends " + task);
+                }
+            };
+            try (Examination e = shield.examine(SmallFaceShield.picture(2))) {
+                verdicts.add(
+                        shield.analyze(e, EnumSet.allOf(FaceTask.class), options, together, listener, () -> false));
+            }
+            heard.add(events);
+        }
+        assertThat(heard.get(1)).isEqualTo(heard.get(0)).hasSizeGreaterThanOrEqualTo(6);
+        assertThat(verdicts.get(1).answers()).isEqualTo(verdicts.get(0).answers());
+        assertThat(verdicts.get(1).score()).isEqualTo(verdicts.get(0).score());
+        assertThat(verdicts.get(1).timings().decoded())
+                .isEqualTo(verdicts.get(0).timings().decoded());
+        assertThat(verdicts.get(1).timings().prefilled())
+                .isEqualTo(verdicts.get(0).timings().prefilled());
+    }
+
+    @Test
+    void answersThatAreMadeAtOnceMayBeCancelled() {
+        List<String> questions = List.of("a ?", QUESTION, "why ?");
+        AtomicInteger heard = new AtomicInteger();
+        AnswersListener counting = new AnswersListener() {
+            @Override
+            public void says(int question, String text) {
+                heard.incrementAndGet();
+            }
+        };
+        try (Examination e = shield.examine(SmallFaceShield.picture(5))) {
+            List<Reply> replies = e.ask(questions, options, 2, counting, () -> heard.get() >= 2);
+            assertThat(replies)
+                    .allSatisfy(r -> assertThat(r.generation().isCancelled()).isTrue());
+            assertThat(replies.get(0).generation().tokens()).isNotEmpty();
+            assertThat(replies.get(2).generation().tokens()).isEmpty();
+            assertThatThrownBy(() -> shield.analyze(
+                            e, EnumSet.of(FaceTask.FINE, FaceTask.REASON), options, 4, AnswerListener.NONE, () -> true))
+                    .isInstanceOf(CancellationException.class);
+            AnswersListener closing = new AnswersListener() {
+                @Override
+                public void says(int question, String text) {
+                    shield.close();
+                }
+            };
+            assertThatThrownBy(() -> e.ask(questions, options, 3, closing, () -> false))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessage(folder + ": this model was closed");
+        }
+    }
+
     @Test
     void anAnalysisAsksWhatItShould() {
         StringBuilder heard = new StringBuilder();
@@ -148,8 +310,13 @@ class FaceShieldTest {
         assertThat(reply.selection().keptShare(0) + reply.selection().keptShare(1))
                 .isEqualTo(1);
         try (Examination e = shield.examine(SmallFaceShield.picture(4))) {
-            e.ask("a ?", options, text -> {}, () -> false);
+            Reply other = e.ask("a ?", options, text -> {}, () -> false);
+            assertThat(other.selection().kept()).isNotEqualTo(reply.selection().kept());
             assertSame(e.ask(QUESTION, options, text -> {}, () -> false), reply);
+            // Questions that rest on other tokens of the picture share nothing.
+            List<Reply> both = e.ask(List.of("a ?", QUESTION), options, 2, AnswersListener.NONE, () -> false);
+            assertSame(both.get(0), other);
+            assertSame(both.get(1), reply);
         }
     }
 

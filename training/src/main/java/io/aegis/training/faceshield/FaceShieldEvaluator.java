@@ -8,6 +8,7 @@ import io.aegis.models.faceshield.Examination;
 import io.aegis.models.faceshield.FaceShield;
 import io.aegis.models.faceshield.FaceShieldOptions;
 import io.aegis.models.faceshield.FaceTask;
+import io.aegis.models.faceshield.Reply;
 import io.aegis.training.Lanes;
 import io.aegis.training.data.DataException;
 import io.aegis.training.metrics.Sample;
@@ -16,11 +17,18 @@ import io.aegis.training.metrics.Split;
 import io.aegis.training.metrics.Threshold;
 import io.aegis.training.report.ProgressBar;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.function.IntConsumer;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Asks a model all questions of a set, picture by picture, and scores each picture whose label is known. Answers are
@@ -32,6 +40,7 @@ public final class FaceShieldEvaluator {
 
     private final FaceShield shield;
     private final Lanes lanes;
+    private final int together;
     private final Problems problems;
 
     /**
@@ -55,9 +64,41 @@ public final class FaceShieldEvaluator {
      * @param problems takes note of pictures that cannot be read and questions that cannot be asked
      */
     public FaceShieldEvaluator(FaceShield shield, Lanes lanes, Problems problems) {
+        this(shield, lanes, 1, problems);
+    }
+
+    /**
+     * As above.
+     *
+     * @param together questions that each lane asks at a time, which changes no answer; at least 1
+     */
+    public FaceShieldEvaluator(FaceShield shield, Lanes lanes, int together, Problems problems) {
+        if (together < 1) {
+            throw new IllegalArgumentException(together + " questions at once, expected at least 1");
+        }
         this.shield = shield;
         this.lanes = lanes;
+        this.together = together;
         this.problems = problems;
+    }
+
+    /** Most questions at once that are taken without being asked for: beyond, a step is not much cheaper for each. */
+    private static final int USUAL = 4;
+
+    /** Bytes of keys and values that a lane takes without being asked. */
+    private static final long USUAL_BYTES = 1L << 30;
+
+    /** Questions at once that a lane has memory for, at least one. */
+    public static int together(FaceShield shield, InstructionSet set) {
+        int n = USUAL;
+        while (n > 1 && shield.pages(questions(set), shield.generation(), n) * shield.pageBytes() > USUAL_BYTES) {
+            n--;
+        }
+        return n;
+    }
+
+    private static Set<String> questions(InstructionSet set) {
+        return set.samples().stream().map(Instruction::question).collect(Collectors.toSet());
     }
 
     /**
@@ -80,17 +121,25 @@ public final class FaceShieldEvaluator {
         pictures.forEach(_ -> answers.add(new ArrayList<>()));
         try (ProgressBar bar = new ProgressBar(set.name(), 0, Math.max(1, pictures.size()), console)) {
             lanes.run(lane -> {
-                for (int i = lane; i < scores.length; i += lanes.count()) {
+                IntConsumer done = i -> {
+                    synchronized (bar) {
+                        bar.step(pictures.get(i).size());
+                    }
+                };
+                IntStream own = IntStream.iterate(lane, i -> i < scores.length, i -> i + lanes.count());
+                if (together > 1) {
+                    askAtOnce(own, pictures, answers, scores, unreadable, done);
+                    return;
+                }
+                own.forEach(i -> {
                     try {
                         scores[i] = picture(pictures.get(i), answers.get(i));
                     } catch (ImageException e) {
                         unreadable[i] = e.getMessage();
                         scores[i] = OptionalDouble.empty();
                     }
-                    synchronized (bar) {
-                        bar.step(pictures.get(i).size());
-                    }
-                }
+                    done.accept(i);
+                });
             });
         }
         for (String reason : unreadable) {
@@ -101,6 +150,92 @@ public final class FaceShieldEvaluator {
         return outcome(set.name(), pictures, answers, scores);
     }
 
+    /** As {@link #picture}, of the pictures of a lane, several questions at a time. */
+    private void askAtOnce(
+            IntStream own,
+            List<List<Instruction>> pictures,
+            List<List<Answered>> answers,
+            OptionalDouble[] scores,
+            String[] unreadable,
+            IntConsumer done) {
+        Iterator<Sittings.Sitting> each = own.<Sittings.Sitting>mapToObj(i -> {
+                    List<Instruction> asked =
+                            pictures.get(i).stream().filter(this::canBeAsked).toList();
+                    Answered[] said = new Answered[asked.size()];
+                    scores[i] = OptionalDouble.empty();
+                    return new Sittings.Sitting() {
+                        @Override
+                        public Image read() {
+                            return Pictures.read(pictures.get(i).getFirst().picture());
+                        }
+
+                        @Override
+                        public List<String> questions() {
+                            return asked.stream().map(Instruction::question).toList();
+                        }
+
+                        @Override
+                        public boolean isScored() {
+                            return isLabelled(pictures.get(i));
+                        }
+
+                        @Override
+                        public void answered(int question, Reply reply, Examination about) {
+                            said[question] =
+                                    FaceShieldEvaluator.this.answered(asked.get(question), reply.text(), about);
+                        }
+
+                        @Override
+                        public void scored(double score) {
+                            scores[i] = OptionalDouble.of(score);
+                        }
+
+                        @Override
+                        public void unreadable(ImageException e) {
+                            unreadable[i] = e.getMessage();
+                        }
+
+                        @Override
+                        public void done() {
+                            Arrays.stream(said).filter(Objects::nonNull).forEach(answers.get(i)::add);
+                            done.accept(i);
+                        }
+                    };
+                })
+                .iterator();
+        Set<String> questions = pictures.stream()
+                .flatMap(List::stream)
+                .map(Instruction::question)
+                .collect(Collectors.toSet());
+        try (Sittings sittings = new Sittings(shield, each)) {
+            int pages = shield.pages(questions, shield.generation(), together);
+            shield.answer(sittings, together, pages, () -> false);
+        }
+    }
+
+    private boolean canBeAsked(Instruction s) {
+        if (Questions.task(s, shield.config().options().prompts()).isEmpty()) {
+            return false;
+        }
+        try {
+            shield.requireFits(s.question());
+            return true;
+        } catch (IllegalArgumentException e) {
+            isTooLong(s, e);
+            return false;
+        }
+    }
+
+    private void isTooLong(Instruction s, IllegalArgumentException e) {
+        synchronized (problems) {
+            problems.add(Problem.TRUNCATED, s.describe() + ": " + e.getMessage());
+        }
+    }
+
+    private static boolean isLabelled(List<Instruction> questions) {
+        return questions.getFirst().truth().bonaFide().isPresent();
+    }
+
     /** Asks all questions about one picture; its score where its label is known. */
     private OptionalDouble picture(List<Instruction> questions, List<Answered> answers) {
         Image image = Pictures.read(questions.getFirst().picture());
@@ -108,32 +243,32 @@ public final class FaceShieldEvaluator {
             for (Instruction s : questions) {
                 ask(s, examination, answers);
             }
-            return questions.getFirst().truth().bonaFide().isPresent()
-                    ? OptionalDouble.of(examination.score().score())
-                    : OptionalDouble.empty();
+            return isLabelled(questions) ? OptionalDouble.of(examination.score().score()) : OptionalDouble.empty();
         }
     }
 
     private void ask(Instruction s, Examination examination, List<Answered> answers) {
-        FaceShieldOptions options = shield.config().options();
-        Optional<FaceTask> task = Questions.task(s, options.prompts());
-        if (task.isEmpty()) {
+        if (Questions.task(s, shield.config().options().prompts()).isEmpty()) {
             return;
         }
         String text;
         try {
             text = examination.ask(s.question()).text();
         } catch (IllegalArgumentException e) {
-            synchronized (problems) {
-                problems.add(Problem.TRUNCATED, s.describe() + ": " + e.getMessage());
-            }
+            isTooLong(s, e);
             return;
         }
-        boolean where = task.get() == FaceTask.LOCATE;
+        answers.add(answered(s, text, examination));
+    }
+
+    private Answered answered(Instruction s, String text, Examination examination) {
+        FaceShieldOptions options = shield.config().options();
+        FaceTask task = Questions.task(s, options.prompts()).orElseThrow();
+        boolean where = task == FaceTask.LOCATE;
         BoxReading box = where
                 ? options.boxes().read(text, examination.width(), examination.height())
                 : new BoxReading.Missing();
-        answers.add(new Answered(s, task.get(), text, where ? truth(s, examination) : Optional.empty(), box));
+        return new Answered(s, task, text, where ? truth(s, examination) : Optional.empty(), box);
     }
 
     /** Where the attack is: by the field, or else by the reference. */

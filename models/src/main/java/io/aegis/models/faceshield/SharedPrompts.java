@@ -1,0 +1,110 @@
+package io.aegis.models.faceshield;
+
+import io.aegis.models.llama.CacheFullException;
+import io.aegis.models.llama.Generator;
+import io.aegis.models.llama.PagePool;
+import io.aegis.models.llama.PagedCache;
+import java.util.Arrays;
+import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
+
+/**
+ * What the language model has read of prompts that are answered at the same time: in the same two pieces as {@link
+ * PromptReader}, so to the same bits, but each prompt in a cache of its own, a fork of the piece up to the picture's end that
+ * was read last. Questions about one picture that follow each other so share what it takes.
+ */
+final class SharedPrompts implements AutoCloseable {
+    private final Generator generator;
+    private final PagePool pool;
+
+    /** Of which picture, and of which of its tokens, {@link #piece} is; null while there is none. */
+    private Examination about;
+
+    private int[] shown;
+    private PagedCache piece;
+
+    /** What reading it took and no prompt has accounted for: a prompt that finds no room behind it asks again. */
+    private double seconds;
+
+    private long tokens;
+
+    SharedPrompts(Generator generator, PagePool pool) {
+        this.generator = generator;
+        this.pool = pool;
+    }
+
+    /**
+     * Reads a prompt into a cache that is the caller's to close.
+     *
+     * @param room tokens that will be said behind it
+     * @throws CacheFullException when there are no pages for it and what will be said
+     * @throws CancellationException when it was cancelled
+     */
+    PromptReader.Read read(
+            Examination examination,
+            long[] ids,
+            Selection selection,
+            Sequence s,
+            long room,
+            BooleanSupplier cancelled) {
+        long start = System.nanoTime();
+        readPicture(examination, selection, s, cancelled);
+        seconds += Examination.secondsSince(start);
+        PagedCache own = piece.fork();
+        try {
+            int rest = s.length() - s.prefix();
+            own.reserve(rest + room);
+            long then = System.nanoTime();
+            double[] logits = generator.readLast(
+                    s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), own, cancelled);
+            PromptReader.Read read = new PromptReader.Read(
+                    own,
+                    selection,
+                    ids,
+                    logits,
+                    own.length(),
+                    s.next(),
+                    seconds + Examination.secondsSince(then),
+                    tokens + rest);
+            seconds = 0;
+            tokens = 0;
+            return read;
+        } catch (RuntimeException | Error e) {
+            own.close();
+            throw e;
+        }
+    }
+
+    private void readPicture(Examination examination, Selection selection, Sequence s, BooleanSupplier cancelled) {
+        if (about == examination && Arrays.equals(shown, selection.kept())) {
+            return;
+        }
+        close(); // those who read on from it have what they need
+        PagedCache read = examination.reader().copied(selection, pool);
+        if (read == null) {
+            read = new PagedCache(pool);
+            try {
+                read.reserve(s.prefix());
+                generator.read(s.rows(0, s.prefix()), s.positions(0, s.prefix(), 0), read, cancelled);
+                tokens += s.prefix();
+            } catch (RuntimeException | Error e) {
+                read.close();
+                throw e;
+            }
+        }
+        piece = read;
+        about = examination;
+        shown = selection.kept();
+    }
+
+    /** Gives up what was read of a picture. */
+    @Override
+    public void close() {
+        if (piece != null) {
+            piece.close();
+        }
+        piece = null;
+        about = null;
+        shown = null;
+    }
+}
