@@ -46,12 +46,18 @@ final class KernelFigures {
         });
     }
 
-    /** What kernels of compute capability 9.0 alone do: the same products and attention forward. */
+    /** What kernels of compute capability 9.0 alone do: the same products and attention. */
     static void hopper(Kernels kernels, Consumer<Line> out) {
         run(kernels, out, f -> {
             f.products();
             f.attention();
+            f.attentionBackward();
         });
+    }
+
+    /** The same of attention backward alone. */
+    static void attentionBackward(Kernels kernels, Consumer<Line> out) {
+        run(kernels, out, KernelFigures::attentionBackward);
     }
 
     /** What is bound by memory, beside the device's own copy. */
@@ -170,6 +176,7 @@ final class KernelFigures {
         backward(4, 16, 4096, 128, Attention.Mask.NONE);
         backward(4, 16, 4096, 128, Attention.Mask.CAUSAL);
         backward(4, 32, 4096, 64, Attention.Mask.NONE);
+        backward(32, 16, 729, 72, Attention.Mask.NONE);
         backward(64, 12, 197, 64, Attention.Mask.NONE);
     }
 
