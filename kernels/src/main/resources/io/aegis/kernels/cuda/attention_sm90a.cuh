@@ -1,5 +1,6 @@
-// attention_sm90a.cuh: heads as tiles in shared memory and their products by warpgroups, for the backward kernels of compute
-// capability 9.0. TYPE and DIM are attention.cuh's; a tile's rows lie in slabs, the widest that divide DIM (attention_sm90a.cu).
+// attention_sm90a.cuh: heads as tiles in shared memory and their products by warpgroups, for the kernels of attention of compute
+// capability 9.0. TYPE and DIM are attention.cuh's; a tile's rows lie in slabs, the widest that divide DIM, so that one product goes over
+// all columns.
 #pragma once
 #include "hopper.cuh"
 #include "attention.cuh"

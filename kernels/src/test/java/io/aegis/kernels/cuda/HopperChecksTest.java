@@ -124,8 +124,7 @@ class HopperChecksTest {
         try {
             engine.upload(MemorySegment.ofArray(values), from);
             engine.upload(MemorySegment.ofArray(values), to);
-            Arguments arguments =
-                    Arguments.begin().pointer(from).pointer(to).i32(broken);
+            Arguments arguments = Arguments.begin().pointer(from).pointer(to).i32(broken);
             Engine.Grid grid = new Engine.Grid(1, 1, 1, THREADS, 2 * THREADS * Float.BYTES);
             engine.launch(engine.kernel(DEFECTS, "additions"), grid, arguments.packed());
             engine.download(to, MemorySegment.ofArray(values));

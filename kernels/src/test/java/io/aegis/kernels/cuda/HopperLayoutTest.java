@@ -171,7 +171,8 @@ class HopperLayoutTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"128, 32, 128", "32, 40, 128", "64, 48, 128", "128, 64, 128", "128, 32, 64", "32, 40, 64", "64, 48, 64"})
+    @CsvSource({"128, 32, 128", "32, 40, 128", "64, 48, 128", "128, 64, 128", "128, 32, 64", "32, 40, 64", "64, 48, 64"
+    })
     void aProductFromTiles(int width, int count, int rows) {
         Shape shape = new Shape(width, count);
         int columns = shape.columns();
