@@ -45,6 +45,12 @@ class KernelsCommandTest {
                 .contains("\nTile ", "\nBarriers ", "\nMaths ")
                 .containsPattern("DIM=128 TYPE=bf16 +attention_sm90a +sm_90a +168 ")
                 .endsWith(System.lineSeparator() + "attention_sm90a: not measured" + System.lineSeparator());
+        for (String gradients : List.of("attention_key_gradients_sm90a", "attention_query_gradient_sm90a")) {
+            assertThat(aegis("kernels", "--explain", gradients).out())
+                    .startsWith(gradients + ".cu: ")
+                    .contains("\nTile ", "\nShared ", "\nRoles ", "\nBarriers ", "\nMasks ")
+                    .contains(gradients + ": not measured");
+        }
         Typed file = aegis("kernels", "--explain", "attention", "--arch", "sm_90a");
         assertThat(file.out())
                 .startsWith("attention.cu: ")

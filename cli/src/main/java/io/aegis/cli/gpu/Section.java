@@ -1,5 +1,6 @@
 package io.aegis.cli.gpu;
 
+import io.aegis.cli.gpu.bench.AttentionWork;
 import io.aegis.cli.gpu.bench.Bench;
 import io.aegis.cli.gpu.bench.DadmWork;
 import io.aegis.cli.gpu.bench.KernelWork;
@@ -39,11 +40,13 @@ enum Section {
     HOPPER_BF16(Precision.BF16),
     HOPPER_F16(Precision.F16),
     HOPPER_SPEED(Precision.BF16),
+    HOPPER_UNORDERED(Precision.BF16),
     MEMORY(Precision.BF16),
     LLAMA(Precision.BF16),
     DADM_F32(Precision.F32),
     DADM_BF16(Precision.BF16);
 
+    private static final String HOPPER = "-Daegis.cuda.hopper=true";
     private static final int ROUNDS = 12;
     private static final int REPEATS = 3;
     /** Of large calls, which the plain kernels take seconds for. */
@@ -67,14 +70,15 @@ enum Section {
     /** Flags of its process: kernels of compute capability 9.0 are compared with the others, not the toolkit's products. */
     List<String> flags() {
         return switch (this) {
-            case HOPPER_BF16, HOPPER_F16, HOPPER_SPEED -> List.of("-Daegis.cublas=none", "-Daegis.cuda.hopper=true");
+            case HOPPER_BF16, HOPPER_F16, HOPPER_SPEED -> List.of("-Daegis.cublas=none", HOPPER);
+            case HOPPER_UNORDERED -> List.of("-Daegis.cublas=none", HOPPER, "-Daegis.cuda.deterministic=false");
             default -> List.of();
         };
     }
 
     /** Whether it is about the kernels of compute capability 9.0 alone. */
     private boolean isHopper() {
-        return flags().contains("-Daegis.cuda.hopper=true");
+        return flags().contains(HOPPER);
     }
 
     boolean readsGolden() {
@@ -94,10 +98,16 @@ enum Section {
             return;
         }
         switch (this) {
-            case KERNELS_F32, KERNELS_BF16, KERNELS_F16 -> compare(kernels, rounds == 0 ? ROUNDS : rounds, out);
+            case KERNELS_F32, KERNELS_BF16, KERNELS_F16 ->
+                compare(kernels, rounds == 0 ? ROUNDS : rounds, REPEATS, out);
             case HOPPER_BF16, HOPPER_F16 -> {
-                compare(kernels, rounds == 0 ? ROUNDS : rounds, out);
-                compareLarge(kernels, out);
+                compare(kernels, rounds == 0 ? ROUNDS : rounds, REPEATS, out);
+                compareLarge(kernels, REPEATS, out);
+            }
+            case HOPPER_UNORDERED -> {
+                compare(kernels, rounds == 0 ? ROUNDS : rounds, 0, out);
+                compareLarge(kernels, 0, out);
+                bench(kernels, Plan.ATTENTION, w -> w instanceof AttentionWork a && a.backward(), Route.HOPPER, out);
             }
             case HOPPER_SPEED -> {
                 bench(kernels, Plan.GEMM, w -> true, Route.HOPPER, out);
@@ -132,23 +142,23 @@ enum Section {
         return ceilings.isEmpty() ? Double.NaN : ceilings.getLast().value();
     }
 
-    private void compare(Kernels kernels, int rounds, Consumer<Line> out) {
-        report("operations", KernelCheck.run(kernels, precision != Precision.F32, rounds, REPEATS, 1), out);
+    private void compare(Kernels kernels, int rounds, int repeats, Consumer<Line> out) {
+        boolean rounded = precision != Precision.F32;
+        report("operations", repeats, KernelCheck.run(kernels, rounded, rounds, repeats, 1), out);
     }
 
-    private void compareLarge(Kernels kernels, Consumer<Line> out) {
-        report("large operations", KernelCheck.runLarge(kernels, true, LARGE_ROUNDS, REPEATS, 1), out);
+    private static void compareLarge(Kernels kernels, int repeats, Consumer<Line> out) {
+        report("large operations", repeats, KernelCheck.runLarge(kernels, true, LARGE_ROUNDS, repeats, 1), out);
     }
 
-    private static void report(String what, List<KernelCheck.Outcome> outcomes, Consumer<Line> out) {
+    private static void report(String what, int repeats, List<KernelCheck.Outcome> outcomes, Consumer<Line> out) {
         outcomes.stream()
                 .filter(o -> o.problem() != null)
                 .forEach(o -> out.accept(Line.failure(o.name(), o.problem())));
         long right = outcomes.stream().filter(o -> o.problem() == null).count();
+        String bits = repeats == 0 ? "" : ", each made " + (repeats + 1) + " times with the same bits";
         out.accept(Line.said(
-                what + " compared with the plain kernels",
-                right + " of " + outcomes.size() + " calls right, each made " + (REPEATS + 1)
-                        + " times with the same bits"));
+                what + " compared with the plain kernels", right + " of " + outcomes.size() + " calls right" + bits));
     }
 
     private void verify(Kernels kernels, Path golden, Consumer<Line> out) {

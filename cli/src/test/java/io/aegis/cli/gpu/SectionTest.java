@@ -13,7 +13,7 @@ class SectionTest {
     @ParameterizedTest
     @EnumSource(
             value = Section.class,
-            names = {"HOPPER_BF16", "HOPPER_F16", "HOPPER_SPEED"})
+            names = {"HOPPER_BF16", "HOPPER_F16", "HOPPER_SPEED", "HOPPER_UNORDERED"})
     void whatADeviceHasNotIsLeftOut(Section section) {
         List<Line> lines = new ArrayList<>();
         section.run(Backends.scalar(), null, 1, lines::add);

@@ -66,8 +66,8 @@ final class Cases {
             Cases::visionMasking);
 
     /** More tiles of 128 than a GPU has multiprocessors. */
-    static final List<Function<Draw, Case>> LARGE =
-            List.of(Cases::largeProduct, Cases::gatedProduct, Cases::lowRankBeside, Cases::manyHeads);
+    static final List<Function<Draw, Case>> LARGE = List.of(
+            Cases::largeProduct, Cases::gatedProduct, Cases::lowRankBeside, Cases::manyHeads, Cases::manyHeadsBackward);
 
     private Cases() {}
 
@@ -269,12 +269,21 @@ final class Cases {
     }
 
     private static Case attentionBackward(Draw d) {
-        Heads h = Heads.draw(d, d.size(150), d.size(150));
+        return attentionBackward(d, "attention backward ", Heads.draw(d, d.size(150), d.size(150)));
+    }
+
+    private static Case manyHeadsBackward(Draw d) {
+        long n = 129 + d.below(128);
+        Heads h = Heads.draw(d, 2, 34, 2, n, d.coin() ? n : n + d.below(128));
+        return attentionBackward(d, "attention backward, many heads ", h);
+    }
+
+    private static Case attentionBackward(Draw d, String name, Heads h) {
         View dout = d.normal(h.q.shape());
         View o = d.destination(h.q.shape());
         View lse = d.destination(h.q.size(0), h.q.size(1), h.q.size(2));
         return new Case(
-                "attention backward " + h.name(),
+                name + h.name(),
                 GRADIENT,
                 ROUNDED,
                 to(d.destination(h.q.shape()), d.destination(h.k.shape()), d.destination(h.v.shape()), o, lse),

@@ -8,9 +8,9 @@ import java.util.List;
 
 /**
  * Attention in one of three ways: up to {@value DecodeAttention#MOST_QUERIES} queries a sequence by {@link DecodeAttention}, whatever
- * the precision, also where keys lie in pages; more of them by {@link MatrixAttention} (or {@link HopperAttention} in its place) where the precision is 16-bit,
+ * the precision, also where keys lie in pages; more of them by {@link MatrixAttention} (or {@link HopperAttention}, {@link HopperAttentionBackward} in its place) where the precision is 16-bit,
  * else by {@link ExactAttention}.
- * Views may be F32, BF16 or F16 in any layout. Sums have a fixed order everywhere.
+ * Views may be F32, BF16 or F16 in any layout. Sums have a fixed order everywhere, unless {@link Hopper#isOrdered} was told otherwise.
  */
 final class CudaAttention implements Attention {
     private final Cuda cuda;
@@ -24,7 +24,7 @@ final class CudaAttention implements Attention {
         this.cuda = cuda;
         this.host = host;
         this.preparation = AttentionCall.Preparation.of(cuda);
-        this.matrix = new MatrixAttention(cuda, HopperAttention.of(cuda));
+        this.matrix = new MatrixAttention(cuda, HopperAttention.of(cuda), HopperAttentionBackward.of(cuda));
         this.exact = new ExactAttention(cuda);
         this.decode = new DecodeAttention(cuda);
     }
@@ -38,6 +38,7 @@ final class CudaAttention implements Attention {
                     .forEach(all::add);
         }
         all.addAll(HopperAttention.variants());
+        all.addAll(HopperAttentionBackward.variants());
         all.addAll(ExactAttention.variants());
         all.addAll(DecodeAttention.variants());
         all.add(AttentionCall.PREPARE);

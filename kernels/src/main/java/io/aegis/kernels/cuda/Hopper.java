@@ -8,9 +8,14 @@ import java.util.List;
  */
 final class Hopper {
     private static final String PROPERTY = "aegis.cuda.hopper";
+    private static final String ORDERED = "aegis.cuda.deterministic";
     private static final int MAJOR = 9;
     private static final String ARCHITECTURE = "sm_90a";
-    private static final List<String> FILES = List.of(HopperGemm.FILE, HopperAttention.FILE);
+    private static final List<String> FILES = List.of(
+            HopperGemm.FILE,
+            HopperAttention.FILE,
+            HopperAttentionBackward.KEYS_FILE,
+            HopperAttentionBackward.QUERY_FILE);
 
     private Hopper() {}
 
@@ -41,6 +46,14 @@ final class Hopper {
                     + device.minor();
         }
         return driver.hasTensorMaps() ? null : "the driver knows no maps of tensors: 12.0 or newer is needed";
+    }
+
+    /**
+     * Whether sums have a fixed order, so that the same call gives the same bits: with {@code -Daegis.cuda.deterministic=false} the
+     * gradient of attention's queries has none, and is less work.
+     */
+    static boolean isOrdered() {
+        return !"false".equals(System.getProperty(ORDERED));
     }
 
     /** Whether an architecture may ask for a variant: all of them for what is not among these kernels. */

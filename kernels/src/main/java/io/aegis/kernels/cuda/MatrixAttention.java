@@ -11,7 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * attention.cu and attention_backward.cu: 16-bit factors on the matrix units, heads of up to 128 columns, in blocks that fit
- * the device. Forward in the way of {@link HopperAttention} where that may be taken and covers the call.
+ * the device. In the way of {@link HopperAttention} and {@link HopperAttentionBackward} where those may be taken and cover the call.
  */
 final class MatrixAttention {
     /** The widest head. */
@@ -26,12 +26,14 @@ final class MatrixAttention {
 
     private final Cuda cuda;
     private final HopperAttention hopper;
+    private final HopperAttentionBackward hopperBackward;
     /** By type and columns, as they are first asked for. */
     private final Map<Shape, Kernels> kernels = new ConcurrentHashMap<>();
 
-    MatrixAttention(Cuda cuda, HopperAttention hopper) {
+    MatrixAttention(Cuda cuda, HopperAttention hopper, HopperAttentionBackward hopperBackward) {
         this.cuda = cuda;
         this.hopper = hopper;
+        this.hopperBackward = hopperBackward;
     }
 
     private record Shape(DType type, int dim) {}
@@ -162,13 +164,17 @@ final class MatrixAttention {
             View dq,
             View dk,
             View dv) {
-        Kernels chosen = kernels(type, call.d);
-        Backward f = chosen.backward;
         Operand[] in = {call.read(q, type), call.read(k, type), call.read(v, type), call.read(dout, type)};
         Operand[] to = {call.write(dq, type), call.write(dk, type), call.write(dv, type)};
         call.prepare();
         long seen = call.seen();
         Statistics rows = call.delta(out, in[3], lse, 1 / Math.log(2));
+        if (hopperBackward != null && hopperBackward.takes(call, in)) {
+            hopperBackward.backward(call, in, to, rows, seen);
+            return;
+        }
+        Kernels chosen = kernels(type, call.d);
+        Backward f = chosen.backward;
         if ((dk != null || dv != null) && call.m > 0) {
             Arguments a = arguments(call, in, to, rows, seen);
             long blocks = blocks(call.m, f.keys) * call.keyHeads * call.batch;

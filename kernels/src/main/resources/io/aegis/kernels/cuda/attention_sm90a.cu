@@ -5,7 +5,7 @@
 //           Q, K, V are TYPE, as maps of four dimensions; O is TYPE or float32; scale > 0; N, M > 0
 // Variants  TYPE bf16 | f16   DIM 64 | 80 | 96 | 128: columns in shared memory. A head has d <= DIM of them; the others, and rows
 //           behind the last, are outside of the map and so zero.
-// Blocks    one a multiprocessor, each computing tile after tile: see locate().
+// Blocks    one a multiprocessor, each computing tile after tile: see walk() and locate().
 // Tile      128 queries x 128 keys. A third consumer (192 queries) would leave each 160 registers a thread, and at DIM 64, the
 //           narrowest, they need 166; besides, 197 tokens would take 384 rows instead of 256, and 577 768 instead of 640.
 // Maths     S = Q K^T: products of 64 x 128 x 16 from shared memory, DIM / 16 of them. P = 2^(c (S - m)), c = scale log2(e), m a row's
@@ -27,25 +27,13 @@
 // Masks     a tile of keys that somebody sees in part is masked in registers. What nobody sees (`seen`, a bit a key) may hold anything,
 //           and 0 times infinity is not 0: warp 1 clears such rows of V, and v_clear[s] says so. Tiles that nobody sees are
 //           left out. What attention.cu says of later queries' values is so here too.
-#include "hopper.cuh"
-#include "attention.cuh"
+#include "attention_sm90a.cuh"
 
 enum {
     QUERIES = 128,
-    KEYS = 128,
     STAGES = DIM == 128 ? 2 : 3,
-    CONSUMERS = 2,  // warpgroups
-    THREADS = (1 + CONSUMERS) * WARPGROUP,
-    ROWS = QUERIES / CONSUMERS,  // of a consumer
-    STEP = 16,                   // of the inner dimension, in one product
-    WIDTH = DIM % 64 == 0 ? 128 : DIM % 32 == 0 ? 64 : 32,  // bytes of a row of a slab
-    SLABS = 2 * DIM / WIDTH,
-    SLAB_OF_Q = QUERIES * WIDTH,
-    SLAB_OF_K = KEYS * WIDTH,  // and of V
-    Q_BYTES = SLABS * SLAB_OF_Q,
-    TILE_BYTES = SLABS * SLAB_OF_K,
-    TURN = 1,
-    WORDS = KEYS / 32
+    TILE_BYTES = QUERIES * 2 * DIM,  // and of keys
+    TURN = 1
 };
 constexpr float LAG = 8;
 
@@ -60,7 +48,7 @@ struct Args {
     i32 q_has, k_has, v_has;  // of the outer dimensions a map has both (3), heads (1), batches (2) or none (0)
     i32 tiles;                // of queries, a head
     i32 heads_in_all;         // of all batches
-    i32 section;              // heads whose tiles are computed together, see locate()
+    i32 section;              // heads whose tiles are computed together, see walk()
     float scale;
 };
 
@@ -70,16 +58,8 @@ struct Bars {
     Bar k_full[STAGES], k_empty[STAGES];
     Bar v_full[STAGES], v_clear[STAGES], v_empty[STAGES];
 };
-DEVICE u8* keys_at(u8* shared, u32 stage) { return shared + Q_BYTES + 2 * (int)stage * TILE_BYTES; }
+DEVICE u8* keys_at(u8* shared, u32 stage) { return shared + TILE_BYTES + 2 * (int)stage * TILE_BYTES; }
 DEVICE u8* values_at(u8* shared, u32 stage) { return keys_at(shared, stage) + TILE_BYTES; }
-
-// Where in a ring of stages somebody is: the stage, and the parity of its barriers' phase.
-struct Ring {
-    u32 stage, parity;
-    DEVICE void step() {
-        if (++stage == STAGES) stage = 0, parity ^= 1;
-    }
-};
 
 // A tile of queries.
 struct Place {
@@ -88,17 +68,12 @@ struct Place {
     i32 steps;  // tiles of keys that some query sees by its place
 };
 
-// Sections of heads follow each other; in a section the last queries come first, which under a causal mask are the longest. Rounds
-// of the blocks go there and back, so that a block with a long tile has a short one next.
-DEVICE int tile_of(int round) {
-    return round * (int)gridDim.x + (int)(round & 1 ? gridDim.x - 1 - blockIdx.x : blockIdx.x);
-}
+// The last queries first, which under a causal mask are the longest.
 DEVICE Place locate(const Args& a, int tile) {
-    int section = tile / (a.section * a.tiles), from = section * a.section, heads = least(a.heads_in_all - from, a.section);
-    tile -= from * a.tiles;
-    int head = from + tile % heads;
+    int place, head;
+    walk(tile, a.tiles, a.section, a.heads_in_all, place, head);
     Place p;
-    p.first = (a.tiles - 1 - tile / heads) * QUERIES;
+    p.first = (a.tiles - 1 - place) * QUERIES;
     p.batch = head / a.heads;
     p.head = head % a.heads;
     p.shown = a.causal ? p.first + a.m - a.n + 1 : a.m;
@@ -107,47 +82,34 @@ DEVICE Place locate(const Args& a, int tile) {
     return p;
 }
 
-// Which of a tile's keys anybody sees.
-DEVICE void seen_keys(const Args& a, const Place& p, int tile, u32 (&bits)[WORDS]) {
-#pragma unroll
-    for (int w = 0; w < WORDS; w++) {
-        int at = tile * WORDS + w;
-        bits[w] = !a.seen ? lowest(a.m - 32 * at) : at < a.words ? a.seen[p.batch * a.words + at] : 0;
-    }
-}
 // The last tile of keys up to this one that somebody sees; below 0: none.
 DEVICE int seen_tile(const Args& a, const Place& p, int tile) {
     if (a.seen) {
         for (; tile >= 0; tile--) {
             u32 bits[WORDS];
-            seen_keys(a, p, tile, bits);
-            if (bits[0] | bits[1] | bits[2] | bits[3]) break;
+            seen_keys(a, p.batch, tile, bits);
+            if (any(bits)) break;
         }
     }
     return tile;
 }
 
-// 128 rows of a head.
-DEVICE void fetch(u8* to, const TensorMap& map, Bar& full, int row, int head, int batch, int has) {
-    bar_expect(full, TILE_BYTES);
-#pragma unroll
-    for (int s = 0; s < SLABS; s++) tile_load(to + s * SLAB_OF_K, map, full, s * WIDTH / 2, row, has & 1 ? head : 0, has & 2 ? batch : 0);
-}
-
-DEVICE void fetch_keys(const Args& a, u8* shared, Bars& bars, Ring& at, const Place& p, int tile) {
+DEVICE void fetch_keys(const Args& a, u8* shared, Bars& bars, Ring<STAGES>& at, const Place& p, int tile) {
     bar_wait(bars.k_empty[at.stage], at.parity);
-    fetch(keys_at(shared, at.stage), a.k, bars.k_full[at.stage], tile * KEYS, p.head / a.group, p.batch, a.k_has);
+    bar_expect(bars.k_full[at.stage], TILE_BYTES);
+    fetch<KEYS>(keys_at(shared, at.stage), a.k, bars.k_full[at.stage], tile * KEYS, p.head / a.group, p.batch, a.k_has);
     at.step();
 }
-DEVICE void fetch_values(const Args& a, u8* shared, Bars& bars, Ring& at, const Place& p, int tile) {
+DEVICE void fetch_values(const Args& a, u8* shared, Bars& bars, Ring<STAGES>& at, const Place& p, int tile) {
     bar_wait(bars.v_empty[at.stage], at.parity);
-    fetch(values_at(shared, at.stage), a.v, bars.v_full[at.stage], tile * KEYS, p.head / a.group, p.batch, a.v_has);
+    bar_expect(bars.v_full[at.stage], TILE_BYTES);
+    fetch<KEYS>(values_at(shared, at.stage), a.v, bars.v_full[at.stage], tile * KEYS, p.head / a.group, p.batch, a.v_has);
     at.step();
 }
 
 // K, Q, then K of the next tile before V of this one, as they are used.
 DEVICE void produce(const Args& a, u8* shared, Bars& bars) {
-    Ring k = {0, 1}, v = {0, 1};  // the phase before the first counts as over: everything is empty
+    Ring<STAGES> k = {0, 1}, v = {0, 1};  // the phase before the first counts as over: everything is empty
     u32 parity = 1;
 #pragma unroll 1
     for (int round = 0, tile; (tile = tile_of(round)) < a.tiles * a.heads_in_all; round++) {
@@ -156,7 +118,8 @@ DEVICE void produce(const Args& a, u8* shared, Bars& bars) {
         if (j < 0) continue;
         fetch_keys(a, shared, bars, k, p, j);
         bar_wait(bars.q_empty, parity);
-        fetch(shared, a.q, bars.q_full, p.first, p.head, p.batch, a.q_has);
+        bar_expect(bars.q_full, TILE_BYTES);
+        fetch<QUERIES>(shared, a.q, bars.q_full, p.first, p.head, p.batch, a.q_has);
         parity ^= 1;
 #pragma unroll 1
         for (int next; j >= 0; j = next) {
@@ -167,31 +130,20 @@ DEVICE void produce(const Args& a, u8* shared, Bars& bars) {
     }
 }
 
-// A warp sets rows of V to zero whose keys nobody sees. A row of a slab is exchanged within itself, so that it is cleared as it lies.
 DEVICE void clear(const Args& a, u8* shared, Bars& bars) {
-    Ring v = {0, 0};
+    Ring<STAGES> v = {0, 0};
 #pragma unroll 1
     for (int round = 0, tile; (tile = tile_of(round)) < a.tiles * a.heads_in_all; round++) {
         Place p = locate(a, tile);
 #pragma unroll 1
         for (int j = seen_tile(a, p, p.steps - 1); j >= 0; j = seen_tile(a, p, j - 1), v.step()) {
-            u8* values = values_at(shared, v.stage);
             bar_wait(bars.v_full[v.stage], v.parity);
             u32 bits[WORDS];
-            seen_keys(a, p, j, bits);
-#pragma unroll
-            for (int w = 0; w < WORDS; w++) {
-                if (bits[w] >> lane() & 1) continue;
-                int row = 32 * w + lane();
-#pragma unroll 1
-                for (int s = 0; s < SLABS; s++) {
-#pragma unroll
-                    for (int i = 0; i < WIDTH; i += 16) store16(values + s * SLAB_OF_K + row * WIDTH + i, {0, 0, 0, 0});
-                }
-            }
+            seen_keys(a, p.batch, j, bits);
+            clear_rows(values_at(shared, v.stage), bits);
             proxy_fence();
             warp_barrier();
-            if (lane() == 0) bar_arrive(bars.v_clear[v.stage]);
+            leave(bars.v_clear[v.stage]);
         }
     }
 }
@@ -203,28 +155,10 @@ struct Share {
     u32 p[KEYS / STEP][4];
 };
 
-DEVICE void scores(float (&s)[KEYS / 2], Descriptor q, Descriptor k) {
-    group_begin();
-#pragma unroll
-    for (int i = 0; i < DIM / STEP; i++) {
-        int slab = 2 * STEP * i / WIDTH, within = 2 * STEP * i % WIDTH;
-        group_multiply<0, 0>(s, q + descriptor_bytes(slab * SLAB_OF_Q + within), k + descriptor_bytes(slab * SLAB_OF_K + within), i > 0, TYPE());
-    }
-    group_commit();
-}
-DEVICE void add_values(Share& w, Descriptor v) {
-    hold(w.o);
-    hold(w.p);
-    group_begin();
-#pragma unroll
-    for (int i = 0; i < KEYS / STEP; i++) group_multiply<1>(w.o, w.p[i], v + descriptor_bytes(i * STEP * WIDTH), true, TYPE());
-    group_commit();
-}
-
 // Hides what a query does not see. `limit`: how many of the tile's keys the warpgroup's first query sees by its place.
 DEVICE void hide(float (&s)[KEYS / 2], const Args& a, const Place& p, int tile, int limit) {
     u32 seen[WORDS];
-    seen_keys(a, p, tile, seen);
+    seen_keys(a, p.batch, tile, seen);
     int row = warp() % 4 * 16 + lane() / 4;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
@@ -272,11 +206,7 @@ DEVICE void round_and_shrink(Share& w, const float (&s)[KEYS / 2], const float (
 #pragma unroll
         for (int i = 0; i < DIM / 2; i++) w.o[i] *= shrink[i / 2 % 2];
     }
-#pragma unroll
-    for (int i = 0; i < KEYS / STEP; i++) {
-#pragma unroll
-        for (int j = 0; j < 4; j++) w.p[i][j] = pack(s[8 * i + 2 * j], s[8 * i + 2 * j + 1], TYPE());
-    }
+    round_to_factors(w.p, s);
 }
 
 DEVICE void store(const Args& a, const Place& p, int row, const Share& w) {
@@ -297,29 +227,25 @@ DEVICE void store(const Args& a, const Place& p, int row, const Share& w) {
     }
 }
 
-DEVICE void leave(Bar& b) {
-    if (lane() == 0) bar_arrive(b);
-}
-
 // Both barriers: the bytes that came are the copy engine's, and only the rows that were cleared are a thread's.
-DEVICE void values_there(const Args& a, Bars& bars, const Ring& v) {
+DEVICE void values_there(const Args& a, Bars& bars, const Ring<STAGES>& v) {
     bar_wait(bars.v_full[v.stage], v.parity);
     if (a.seen) bar_wait(bars.v_clear[v.stage], v.parity);
 }
 
 DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
     int side = warp() / 4 - 1;
-    Descriptor queries = tile_descriptor(shared + side * ROWS * WIDTH, 0, 8 * WIDTH, WIDTH);
+    Descriptor queries = tile_descriptor(shared + side * GROUP_ROWS * WIDTH, 0, 8 * WIDTH, WIDTH);
     Descriptor keys = tile_descriptor(keys_at(shared, 0), 0, 8 * WIDTH, WIDTH);
-    Descriptor values = tile_descriptor(values_at(shared, 0), SLAB_OF_K, 8 * WIDTH, WIDTH);
+    Descriptor values = tile_descriptor(values_at(shared, 0), KEYS * WIDTH, 8 * WIDTH, WIDTH);
     float c = a.scale * LOG2_E;
-    Ring k = {0, 0}, v = {0, 0};
+    Ring<STAGES> k = {0, 0}, v = {0, 0};
     u32 parity = 0;
     if (side == 1) barrier_pass(TURN, CONSUMERS * WARPGROUP);
 #pragma unroll 1
     for (int round = 0, tile; (tile = tile_of(round)) < a.tiles * a.heads_in_all; round++) {
         Place p = locate(a, tile);
-        int shown = a.causal ? p.shown + side * ROWS : p.shown;
+        int shown = a.causal ? p.shown + side * GROUP_ROWS : p.shown;
         Share w;
         float s[KEYS / 2], shrink[2];
 #pragma unroll
@@ -334,7 +260,7 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
             bar_wait(bars.q_full, parity);
             parity ^= 1;
             bar_wait(bars.k_full[k.stage], k.parity);
-            scores(s, queries, keys + descriptor_bytes(2 * (int)k.stage * TILE_BYTES));
+            multiply_rows<QUERIES, KEYS>(s, queries, keys + descriptor_bytes(2 * (int)k.stage * TILE_BYTES));
             group_wait<0>();
             hold(s);
             leave(bars.k_empty[k.stage]);
@@ -346,9 +272,9 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
             while ((j = seen_tile(a, p, j - 1)) >= 0) {
                 bar_wait(bars.k_full[k.stage], k.parity);
                 barrier_of(TURN + side, CONSUMERS * WARPGROUP);
-                scores(s, queries, keys + descriptor_bytes(2 * (int)k.stage * TILE_BYTES));
+                multiply_rows<QUERIES, KEYS>(s, queries, keys + descriptor_bytes(2 * (int)k.stage * TILE_BYTES));
                 values_there(a, bars, v);
-                add_values(w, values + descriptor_bytes(2 * (int)v.stage * TILE_BYTES));
+                add_rows(w.o, w.p, values + descriptor_bytes(2 * (int)v.stage * TILE_BYTES));
                 barrier_pass(TURN + (side ^ 1), CONSUMERS * WARPGROUP);
                 group_wait<1>();
                 hold(s);
@@ -367,13 +293,13 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
             }
             leave(bars.q_empty);
             values_there(a, bars, v);
-            add_values(w, values + descriptor_bytes(2 * (int)v.stage * TILE_BYTES));
+            add_rows(w.o, w.p, values + descriptor_bytes(2 * (int)v.stage * TILE_BYTES));
             group_wait<0>();
             hold(w.o);
             leave(bars.v_empty[v.stage]);
             v.step();
         }
-        store(a, p, p.first + side * ROWS + warp() % 4 * 16 + lane() / 4, w);
+        store(a, p, p.first + side * GROUP_ROWS + warp() % 4 * 16 + lane() / 4, w);
     }
 }
 

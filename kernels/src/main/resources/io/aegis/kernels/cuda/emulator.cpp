@@ -9,7 +9,7 @@ emulator::Index emulator_grid_shape asm("emulator_grid_shape");
 
 #include "emulator_fibres.h"
 #include "emulator_signals.h"
-#include "emulator_async.h"
+#include "emulator_bulk.h"
 
 #include <link.h>
 
@@ -132,7 +132,9 @@ void run_block() {
     static_bytes = 0;
     start_block(warp_count);
     forget_async();
+    forget_additions();
     run_fibres();
+    need_no_additions();
     if (message[0] == 0) memcpy(message, doubt, MESSAGE_BYTES);
 }
 

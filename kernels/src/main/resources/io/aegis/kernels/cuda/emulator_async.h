@@ -21,7 +21,9 @@ struct Load {
     u8* to;
     Map map;
     i32 at[4];
-    int bytes() const { return (int)(map.box[0] * map.box[1] * map.box[2] * map.box[3] * map.element); }
+    const float* floats;  // or null: a tile
+    int count;
+    int bytes() const { return floats ? 4 * count : (int)(map.box[0] * map.box[1] * map.box[2] * map.box[3] * map.element); }
 };
 
 struct Barrier {
@@ -111,6 +113,13 @@ void gather(Barrier& b) {
 
 void perform(const Load& l) {
     u8* to = l.to;
+    if (l.floats) {
+        memcpy(to, l.floats, (size_t)l.bytes());
+        if (checking) {
+            for (int i = 0; i < l.count; i++) cells[shared_byte(to) / 4 + (u64)i].flags = 0;
+        }
+        return;
+    }
     const Map& m = l.map;
     u64 chunks = m.box[0] * m.element / 16;
     for (u32 w = 0; w < m.box[3]; w++) {
@@ -136,6 +145,18 @@ void perform(const Load& l) {
             }
         }
     }
+}
+
+void begin(Barrier& b, const Load& l, const void* pc) {
+    if (checking) {
+        need_fence(shared_byte(l.to), (u64)l.bytes(), COPY, pc);
+        touch_shared(shared_byte(l.to), (u64)l.bytes(), COPY, pc);
+    }
+    memset(l.to, POISON, (size_t)l.bytes());
+    b.coming.push_back(l);
+    b.sent += l.bytes();
+    gather(b);  // what comes is the issuer's, and known to whoever waits for it
+    settle(b, pc);
 }
 
 // Reads of a product: rows of a tile at 16 columns, or, where rows lie across K, 16 of them in slabs of as many elements as they hold.
@@ -281,7 +302,7 @@ void bar_wait(void* p, u32 parity) {
 
 void tile_load(void* to, const void* map, void* p, const i32 (&at)[4]) {
     Barrier& b = barrier_at(p, PC);
-    Load l = {(u8*)to, {}, {at[0], at[1], at[2], at[3]}};
+    Load l = {(u8*)to, {}, {at[0], at[1], at[2], at[3]}, nullptr, 0};
     memcpy(&l.map, map, sizeof(Map));
     const Map& m = l.map;
     u32 width = m.box[0] * m.element;
@@ -301,14 +322,8 @@ void tile_load(void* to, const void* map, void* p, const i32 (&at)[4]) {
                 }
             }
         }
-        need_fence(shared_byte(to), (u64)l.bytes(), COPY, PC);
-        touch_shared(shared_byte(to), (u64)l.bytes(), COPY, PC);
     }
-    memset(to, POISON, (size_t)l.bytes());
-    b.coming.push_back(l);
-    b.sent += l.bytes();
-    gather(b);  // the tile is the issuer's, and known to whoever waits for it
-    settle(b, PC);
+    begin(b, l, PC);
 }
 
 u64 tile_descriptor(const void* at, int slabs, int eights, int width) {

@@ -48,6 +48,19 @@ DEVICE void tile_load(void* to, const TensorMap& map, Bar& b, int x, int y, int 
     asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
         ::"r"(shared_address(to)), "l"(&map), "r"(shared_address(&b)), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
 }
+// Brings floats to shared memory as they lie; both addresses and the bytes are multiples of 16.
+DEVICE void floats_load(float* to, const float* from, int count, Bar& b) {
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];"
+        ::"r"(shared_address(to)), "l"(from), "r"(4 * count), "r"(shared_address(&b)) : "memory");
+}
+// Adds floats of shared memory to as many of global memory, each in one piece, in any order beside other blocks; both addresses and
+// the bytes are multiples of 16. The shared ones may be written again when this thread, behind adds_commit(), has come out of adds_read().
+DEVICE void floats_add(float* to, const float* from, int count) {
+    asm volatile("cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 [%0], [%1], %2;"
+        ::"l"(to), "r"(shared_address(from)), "r"(4 * count) : "memory");
+}
+DEVICE void adds_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
+DEVICE void adds_read() { asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory"); }
 DEVICE void tile_announce(const TensorMap& map) { asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory"); }
 
 // A tile for a product, of rows of `width` bytes. `groups`: bytes from eight rows to the next eight; `slabs`: bytes from one tile
@@ -78,6 +91,12 @@ DEVICE Descriptor tile_descriptor(const void* at, int slabs, int groups, int wid
 #define SUMS_48 SUMS_40, SUMS_8(40)
 #define SUMS_64 SUMS_48, SUMS_8(48), SUMS_8(56)
 #define SUMS_128 SUMS_64, SUMS_8(64), SUMS_8(72), SUMS_8(80), SUMS_8(88), SUMS_8(96), SUMS_8(104), SUMS_8(112), SUMS_8(120)
+#define NEW_8(i)                                                                                                     \
+    "=f"(d[i]), "=f"(d[i + 1]), "=f"(d[i + 2]), "=f"(d[i + 3]), "=f"(d[i + 4]), "=f"(d[i + 5]), "=f"(d[i + 6]), "=f"(d[i + 7])
+#define NEW_32 NEW_8(0), NEW_8(8), NEW_8(16), NEW_8(24)
+#define NEW_40 NEW_32, NEW_8(32)
+#define NEW_48 NEW_40, NEW_8(40)
+#define NEW_64 NEW_48, NEW_8(48), NEW_8(56)
 // i0, i1, ...: the numbers of the operands behind the sums.
 #define SHARED_PRODUCT(type, columns, count, i0, i1, i2, i3, i4)                                                     \
     template <int LEFT, int RIGHT> DEVICE void group_multiply(float (&d)[count], Descriptor a, Descriptor b, bool adds, type) { \
@@ -85,6 +104,14 @@ DEVICE Descriptor tile_descriptor(const void* at, int slabs, int groups, int wid
             " wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." #type "." #type " {" NAMES_##count "}, "        \
             "%" #i0 ", %" #i1 ", adds, 1, 1, %" #i3 ", %" #i4 "; }"                                                  \
             : SUMS_##count : "l"(a), "l"(b), "r"((i32)adds), "n"(LEFT), "n"(RIGHT));                                 \
+    }
+// The first product of a sum says that d is new, or its registers would be taken for used all through a loop around it.
+#define FIRST_PRODUCT(type, columns, count, i0, i1, i2, i3)                                                          \
+    template <int LEFT, int RIGHT> DEVICE void group_multiply(float (&d)[count], Descriptor a, Descriptor b, type) { \
+        asm volatile("{ .reg .pred adds; setp.ne.b32 adds, 0, 0;"                                                    \
+            " wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." #type "." #type " {" NAMES_##count "}, "        \
+            "%" #i0 ", %" #i1 ", adds, 1, 1, %" #i2 ", %" #i3 "; }"                                                  \
+            : NEW_##count : "l"(a), "l"(b), "n"(LEFT), "n"(RIGHT));                                                  \
     }
 #define REGISTER_PRODUCT(type, columns, count, i0, i1, i2, i3, i4, i5, i6)                                           \
     template <int RIGHT> DEVICE void group_multiply(float (&d)[count], const u32 (&a)[4], Descriptor b, bool adds, type) { \
@@ -94,6 +121,13 @@ DEVICE Descriptor tile_descriptor(const void* at, int slabs, int groups, int wid
             : SUMS_##count : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"((i32)adds), "n"(RIGHT));        \
     }
 #define PRODUCTS(type)                                                                                               \
+    SHARED_PRODUCT(type, 64, 32, 32, 33, 34, 35, 36)                                                                 \
+    SHARED_PRODUCT(type, 80, 40, 40, 41, 42, 43, 44)                                                                 \
+    SHARED_PRODUCT(type, 96, 48, 48, 49, 50, 51, 52)                                                                 \
+    FIRST_PRODUCT(type, 64, 32, 32, 33, 34, 35)                                                                      \
+    FIRST_PRODUCT(type, 80, 40, 40, 41, 42, 43)                                                                      \
+    FIRST_PRODUCT(type, 96, 48, 48, 49, 50, 51)                                                                      \
+    FIRST_PRODUCT(type, 128, 64, 64, 65, 66, 67)                                                                     \
     SHARED_PRODUCT(type, 128, 64, 64, 65, 66, 67, 68)                                                                \
     SHARED_PRODUCT(type, 256, 128, 128, 129, 130, 131, 132)                                                          \
     REGISTER_PRODUCT(type, 64, 32, 32, 33, 34, 35, 36, 37, 38)                                                       \

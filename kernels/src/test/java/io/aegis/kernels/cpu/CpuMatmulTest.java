@@ -214,9 +214,8 @@ class CpuMatmulTest {
         View a = random(1, m, k);
         for (DType type : new DType[] {DType.F32, DType.BF16, DType.F16}) {
             View w = TestViews.random(2, type, n, k).transpose(0, 1);
-            for (Matmul matmul : new Matmul[] {
-                Twin.fast().matmul(), OTHERS.get("OpenBLAS"), OTHERS.get("Vector API")
-            }) {
+            for (Matmul matmul :
+                    new Matmul[] {Twin.fast().matmul(), OTHERS.get("OpenBLAS"), OTHERS.get("Vector API")}) {
                 twoPasses(m, n, bias, residual, (c, e) -> matmul.multiply(a, w, c, e));
                 twoPasses(m, n, bias, residual, (c, e) -> matmul.multiplyRows(a, w, c, e));
                 gate(matmul, a, w, TestViews.random(5, type, n, k).transpose(0, 1));

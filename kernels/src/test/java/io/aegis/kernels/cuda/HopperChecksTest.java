@@ -115,4 +115,44 @@ class HopperChecksTest {
                     .hasMessageContainingAll(words.split("; "));
         }
     }
+
+    private static float[] runAdditions(Engine engine, int broken) {
+        float[] values = new float[THREADS];
+        Arrays.fill(values, 1);
+        long from = engine.allocate(THREADS * Float.BYTES);
+        long to = engine.allocate(THREADS * Float.BYTES);
+        try {
+            engine.upload(MemorySegment.ofArray(values), from);
+            engine.upload(MemorySegment.ofArray(values), to);
+            Arguments arguments = Arguments.begin().pointer(from).pointer(to).i32(broken);
+            Engine.Grid grid = new Engine.Grid(1, 1, 1, THREADS, 2 * THREADS * Float.BYTES);
+            engine.launch(engine.kernel(DEFECTS, "additions"), grid, arguments.packed());
+            engine.download(to, MemorySegment.ofArray(values));
+            return values;
+        } finally {
+            engine.free(from);
+            engine.free(to);
+        }
+    }
+
+    /** What gradients have besides: floats that come, and that are added to global memory by themselves. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            1 | reads dynamic shared memory at offset 512; (defects_sm90a.cu:158), which thread 0 wrote (defects_sm90a.cu:154) with no proxy_fence() behind it
+            2 | floats in shared memory are others before they have been read for what they are added to (defects_sm90a.cu:158)
+            3 | thread 0 returned before what it adds (defects_sm90a.cu:158) was read
+            4 | thread 0 returned before what it adds (defects_sm90a.cu:158) was read
+            5 | race: ; dynamic shared memory at offset; (defects_sm90a.cu:154); with no barrier in between
+            6 | 127 floats at once: a multiple of 4 (defects_sm90a.cu:158)
+            """)
+    void aDefectOfAdditionsIsFoundAndNamed(int broken, String words) {
+        CudaTwin.engine();
+        for (long seed = 1; seed <= 3; seed++) {
+            Engine engine = new EmulatorEngine(true, seed, 60);
+            assertThat(runAdditions(engine, 0)).as("nothing wrong").containsOnly(1 + 2 + 3);
+            assertThatThrownBy(() -> runAdditions(engine, broken))
+                    .isInstanceOf(CudaException.class)
+                    .hasMessageContainingAll(words.split("; "));
+        }
+    }
 }

@@ -151,27 +151,34 @@ class HopperLayoutTest {
         }
     }
 
-    private float[][] fromTiles(Shape shape, IntBinaryOperator a, IntBinaryOperator b) {
+    /** b of so many rows: 128 by from_tiles, 64 by from_small_tiles. */
+    private float[][] fromTiles(Shape shape, int rows, IntBinaryOperator a, IntBinaryOperator b) {
         TensorMap left = map(64, shape.columns(), 64, shape.slab(), a);
-        TensorMap right = map(128, shape.columns(), 128, shape.slab(), b);
-        float[] sums = new float[64 * THREADS];
+        TensorMap right = map(rows, shape.columns(), rows, shape.slab(), b);
+        String entry = rows == 128 ? "from_tiles" : "from_small_tiles";
+        return multiplied(shape, entry, left, right, rows / 2, (64 + rows) * 2 * shape.columns());
+    }
+
+    private float[][] multiplied(Shape shape, String entry, TensorMap left, TensorMap right, int count, int shared) {
+        float[] sums = new float[count * THREADS];
         long out = engine.allocate(4L * sums.length);
         Arguments arguments =
                 Arguments.begin().map(engine, left).map(engine, right).pointer(out);
-        launch(shape, "from_tiles", arguments, (64 + 128) * 2 * shape.columns());
+        launch(shape, entry, arguments, shared);
         engine.download(out, MemorySegment.ofArray(sums));
         engine.free(out);
-        return matrix(sums, 64);
+        return matrix(sums, count);
     }
 
     @ParameterizedTest
-    @CsvSource({"128, 32", "32, 40", "64, 48", "128, 64"})
-    void aProductFromTiles(int width, int count) {
+    @CsvSource({"128, 32, 128", "32, 40, 128", "64, 48, 128", "128, 64, 128", "128, 32, 64", "32, 40, 64", "64, 48, 64"
+    })
+    void aProductFromTiles(int width, int count, int rows) {
         Shape shape = new Shape(width, count);
         int columns = shape.columns();
-        float[][] left = fromTiles(shape, (i, k) -> own(i * columns + k), (j, k) -> j == k ? ONE : 0);
+        float[][] left = fromTiles(shape, rows, (i, k) -> own(i * columns + k), (j, k) -> j == k ? ONE : 0);
         for (int i = 0; i < ROWS; i++) {
-            for (int j = 0; j < 128; j++) {
+            for (int j = 0; j < rows; j++) {
                 assertThat(left[i][j])
                         .as("the left one's row %d, column %d", i, j)
                         .isEqualTo(j < columns ? Float.float16ToFloat(own(i * columns + j)) : 0);
@@ -179,14 +186,39 @@ class HopperLayoutTest {
         }
         for (int from = 0; from < columns; from += ROWS) {
             int first = from;
-            float[][] right =
-                    fromTiles(shape, (i, k) -> k == (first + i) % columns ? ONE : 0, (j, k) -> own(j * columns + k));
+            float[][] right = fromTiles(
+                    shape, rows, (i, k) -> k == (first + i) % columns ? ONE : 0, (j, k) -> own(j * columns + k));
             for (int i = 0; i < ROWS; i++) {
-                for (int j = 0; j < 128; j++) {
+                for (int j = 0; j < rows; j++) {
                     assertThat(right[i][j])
                             .as("the right one's row %d, column %d", j, (first + i) % columns)
                             .isEqualTo(Float.float16ToFloat(own(j * columns + (first + i) % columns)));
                 }
+            }
+        }
+    }
+
+    private float[][] across(Shape shape, IntBinaryOperator a, IntBinaryOperator b) {
+        TensorMap left = map(ROWS, 64, ROWS, 64, a);
+        TensorMap right = map(ROWS, shape.columns(), ROWS, shape.slab(), b);
+        return multiplied(shape, "from_tiles_across", left, right, shape.count, ROWS * (128 + 2 * shape.columns()));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"128, 32", "32, 40", "64, 48", "128, 64"})
+    void aProductOfRowsAcross(int width, int count) {
+        Shape shape = new Shape(width, count);
+        int columns = shape.columns();
+        float[][] left = across(shape, (k, i) -> own(k * 64 + i), (k, j) -> j == k ? ONE : 0);
+        float[][] right = across(shape, (k, i) -> k == i ? ONE : 0, (k, j) -> own(k * columns + j));
+        for (int i = 0; i < ROWS; i++) {
+            for (int j = 0; j < columns; j++) {
+                assertThat(left[i][j])
+                        .as("the left one's row %d, column %d", j, i)
+                        .isEqualTo(j < ROWS ? Float.float16ToFloat(own(j * 64 + i)) : 0);
+                assertThat(right[i][j])
+                        .as("the right one's row %d, column %d", i, j)
+                        .isEqualTo(Float.float16ToFloat(own(i * columns + j)));
             }
         }
     }

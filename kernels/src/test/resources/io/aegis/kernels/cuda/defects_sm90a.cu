@@ -126,3 +126,38 @@ KERNEL(384, 1, turns, Turns) {
     hold(d);
     a.out[threadIdx.x - 128] = d[0];
 }
+
+enum { ADDED_UNFENCED = 1, CHANGED_UNREAD, NEVER_READ, NOT_COMMITTED, NO_BARRIER, ODD_COUNT };
+
+struct Sums {
+    const float* from;
+    float* to;
+    i32 broken;
+};
+
+// Twice over, 128 floats are brought, doubled, and added to global memory.
+KERNEL(128, 1, additions, Sums) {
+    DYNAMIC_SHARED(shared);
+    SHARED(Bar, full, 1);
+    float *come = (float*)shared, *sums = come + 128;
+    if (threadIdx.x == 0) {
+        bar_init(full[0], 1);
+        bars_made();
+        bar_expect(full[0], 512);
+        floats_load(come, a.from, 128, full[0]);
+    }
+    barrier();
+    bar_wait(full[0], 0);
+    for (int i = 0; i < 2; i++) {
+        if (threadIdx.x == 0 && a.broken != CHANGED_UNREAD) adds_read();
+        barrier();
+        sums[threadIdx.x] = (2 + i) * come[threadIdx.x];
+        if (a.broken != ADDED_UNFENCED) proxy_fence();
+        if (a.broken != NO_BARRIER) barrier();
+        if (threadIdx.x == 0) {
+            floats_add(a.to, sums, a.broken == ODD_COUNT ? 127 : 128);
+            if (a.broken != NOT_COMMITTED) adds_commit();
+        }
+    }
+    if (threadIdx.x == 0 && a.broken != NEVER_READ) adds_read();
+}

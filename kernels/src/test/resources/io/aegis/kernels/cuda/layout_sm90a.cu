@@ -62,12 +62,39 @@ KERNEL(128, 1, from_registers, Product) {
     for (int i = 0; i < SUMS; i++) a.out[i * 128 + threadIdx.x] = d[i];
 }
 
-// d = a b^T, rows of both along K, of K = COLUMNS: a of 64 rows, b of 128.
-struct Along {
+// d = a b^T, rows of both along K, of K = COLUMNS: a of 64 rows, b of B_ROWS. NEW: the first product says that d is new.
+struct Tiles {
     TensorMap a, b;
     float* out;
 };
-KERNEL(128, 1, from_tiles, Along) {
+template <int B_ROWS, bool NEW> DEVICE void along(const Tiles& a, u8* shared, Bar& full) {
+    enum { SLABS = COLUMNS / SLAB_COLUMNS, B = SLABS * 64 * WIDTH };
+    if (threadIdx.x == 0) {
+        bar_expect(full, SLABS * (64 + B_ROWS) * WIDTH);
+        for (int s = 0; s < SLABS; s++) {
+            tile_load(shared + s * 64 * WIDTH, a.a, full, s * SLAB_COLUMNS, 0, 0, 0);
+            tile_load(shared + B + s * B_ROWS * WIDTH, a.b, full, s * SLAB_COLUMNS, 0, 0, 0);
+        }
+    }
+    float d[B_ROWS / 2];
+    bar_wait(full, 0);
+    group_begin();
+    for (int i = 0; i < COLUMNS / 16; i++) {
+        int slab = 32 * i / WIDTH, within = 32 * i % WIDTH;
+        Descriptor x = tile_descriptor(shared + slab * 64 * WIDTH, 0, 8 * WIDTH, WIDTH) + descriptor_bytes(within);
+        Descriptor y = tile_descriptor(shared + B + slab * B_ROWS * WIDTH, 0, 8 * WIDTH, WIDTH) + descriptor_bytes(within);
+        if (NEW && i == 0) {
+            group_multiply<0, 0>(d, x, y, f16{});
+        } else {
+            group_multiply<0, 0>(d, x, y, i > 0, f16{});
+        }
+    }
+    group_commit();
+    group_wait<0>();
+    hold(d);
+    for (int i = 0; i < B_ROWS / 2; i++) a.out[i * 128 + threadIdx.x] = d[i];
+}
+KERNEL(128, 1, from_tiles, Tiles) {
     DYNAMIC_SHARED(shared);
     SHARED(Bar, full, 1);
     if (threadIdx.x == 0) {
@@ -75,24 +102,42 @@ KERNEL(128, 1, from_tiles, Along) {
         bars_made();
     }
     barrier();
-    enum { SLABS = COLUMNS / SLAB_COLUMNS, B = SLABS * 64 * WIDTH };
+    along<128, false>(a, shared, full[0]);
+}
+KERNEL(128, 1, from_small_tiles, Tiles) {
+    DYNAMIC_SHARED(shared);
+    SHARED(Bar, full, 1);
     if (threadIdx.x == 0) {
-        bar_expect(full[0], SLABS * (64 + 128) * WIDTH);
-        for (int s = 0; s < SLABS; s++) {
-            tile_load(shared + s * 64 * WIDTH, a.a, full[0], s * SLAB_COLUMNS, 0, 0, 0);
-            tile_load(shared + B + s * 128 * WIDTH, a.b, full[0], s * SLAB_COLUMNS, 0, 0, 0);
-        }
+        bar_init(full[0], 1);
+        bars_made();
     }
-    float d[64];
+    barrier();
+    along<64, true>(a, shared, full[0]);
+}
+
+// d = a^T b for 64 rows, which lie across K: a of 64 columns, b of COLUMNS.
+KERNEL(128, 1, from_tiles_across, Tiles) {
+    DYNAMIC_SHARED(shared);
+    SHARED(Bar, full, 1);
+    if (threadIdx.x == 0) {
+        bar_init(full[0], 1);
+        bars_made();
+    }
+    barrier();
+    enum { SLABS = COLUMNS / SLAB_COLUMNS, B = ROWS * SLAB_BYTES };
+    if (threadIdx.x == 0) {
+        bar_expect(full[0], B + SLABS * ROWS * WIDTH);
+        tile_load(shared, a.a, full[0], 0, 0, 0, 0);
+        for (int s = 0; s < SLABS; s++) tile_load(shared + B + s * ROWS * WIDTH, a.b, full[0], s * SLAB_COLUMNS, 0, 0, 0);
+    }
+    float d[SUMS];
     bar_wait(full[0], 0);
+    Descriptor x = tile_descriptor(shared, 0, 8 * SLAB_BYTES), y = tile_descriptor(shared + B, ROWS * WIDTH, 8 * WIDTH, WIDTH);
     group_begin();
-    for (int i = 0; i < COLUMNS / 16; i++) {
-        int slab = 32 * i / WIDTH, within = 32 * i % WIDTH;
-        group_multiply<0, 0>(d, tile_descriptor(shared + slab * 64 * WIDTH, 0, 8 * WIDTH, WIDTH) + descriptor_bytes(within),
-            tile_descriptor(shared + B + slab * 128 * WIDTH, 0, 8 * WIDTH, WIDTH) + descriptor_bytes(within), i > 0, f16{});
-    }
+    group_multiply<1, 1>(d, x, y, f16{});
+    for (int i = 1; i < ROWS / 16; i++) group_multiply<1, 1>(d, x + descriptor_bytes(i * 16 * SLAB_BYTES), y + descriptor_bytes(i * 16 * WIDTH), true, f16{});
     group_commit();
     group_wait<0>();
     hold(d);
-    for (int i = 0; i < 64; i++) a.out[i * 128 + threadIdx.x] = d[i];
+    for (int i = 0; i < SUMS; i++) a.out[i * 128 + threadIdx.x] = d[i];
 }

@@ -119,6 +119,7 @@ public enum Plan {
                 attention(4, 16, 4096, 128, true, true, Goal.of(320, 440)),
                 attention(4, 32, 4096, 64, false, true, Goal.NONE),
                 attention(4, 16, 4096, 72, false, true, Goal.NONE),
+                attention(32, 16, 729, 72, false, true, Goal.NONE),
                 attention(64, 12, 197, 64, false, true, Goal.NONE));
     }
 
