@@ -135,7 +135,7 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         Part all = part(y, 0, y.size(0), 0, y.size(1));
         MachineProduct.multiply(
                 left,
-                (columns, from) -> columns.pack(rows, ofLines, from),
+                (columns, from, step) -> columns.pack(rows, ofLines, from, step),
                 all,
                 Math.toIntExact(k),
                 epilogue.accumulate(),

@@ -31,19 +31,21 @@ final class MachineGemm implements Sgemm {
             long offsetC,
             long ldc) {
         boolean add = Sgemm.prepare(beta, m, n, k, c, offsetC, ldc);
-        if (k == 0 || n == 0) {
+        if (k == 0 || m == 0 || n == 0) {
             return;
         }
-        int depth = Math.toIntExact(k);
         Operand left = new Operand(a, DType.F32, offsetA, transposeA, lda);
         Right right = Right.of(new Operand(b, DType.F32, offsetB, transposeB, ldb));
-        int most = MachineProduct.most(TileProduct.ROWS, k);
-        for (long i = 0; i < m; i += most) {
-            long end = Math.min(m, i + most);
-            MachinePanels rows = MachinePanels.in(Scratch.MACHINE_A, TileProduct.ROWS, (int) (end - i), depth)
-                    .pack(left.from(i, 0), !transposeA);
-            MachineProduct.columns(rows, right, 0, new Part(i, end, 0, n, c, offsetC, ldc), alpha, add);
-        }
+        MachineProduct.along(Math.toIntExact(k), (step, depth, first, _) -> {
+            int together = MachineProduct.together(TileProduct.ROWS, m, depth);
+            for (long i = 0; i < m; i += together) {
+                long end = Math.min(m, i + together);
+                MachinePanels rows = MachinePanels.in(Scratch.MACHINE_A, TileProduct.ROWS, (int) (end - i), depth)
+                        .pack(left.from(i, step), !transposeA);
+                Part part = new Part(i, end, 0, n, c, offsetC, ldc);
+                MachineProduct.columns(rows, right, step, part, alpha, add || !first);
+            }
+        });
     }
 
     @Override

@@ -56,17 +56,18 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
      * Packs all lines by this thread, widened.
      *
      * @param first the line of x that is the first here
+     * @param step the step that is
      */
-    MachinePanels pack(Wide x, boolean ofLines, long first) {
+    MachinePanels pack(Wide x, boolean ofLines, long first, long step) {
         if (ofLines) {
-            widenLines(x, first);
+            widenLines(x, first, step);
         } else {
-            widenSteps(x, first);
+            widenSteps(x, first, step);
         }
         return this;
     }
 
-    private void widenLines(Wide x, long first) {
+    private void widenLines(Wide x, long first, long step) {
         int most = Math.min(depth, PIECE);
         MemorySegment wide = Scratch.floats(Scratch.MACHINE_EDGE, (long) EIGHT * most);
         for (int line = 0; line < Math.ceilDiv(lines, tall) * tall; line += EIGHT) {
@@ -74,7 +75,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
             for (int l = 0; l < depth; l += most) {
                 int length = Math.min(most, depth - l);
                 for (int i = 0; i < there; i++) {
-                    x.read(first + line + i, l, length, wide, (long) i * length);
+                    x.read(first + line + i, step + l, length, wide, (long) i * length);
                 }
                 long end = (long) there * length << 2;
                 wide.asSlice(end, ((long) EIGHT * length << 2) - end).fill((byte) 0);
@@ -84,7 +85,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
         }
     }
 
-    private void widenSteps(Wide x, long first) {
+    private void widenSteps(Wide x, long first, long step) {
         int panels = Math.ceilDiv(lines, tall);
         int width = panels * tall;
         int most = Math.clamp(EIGHT * PIECE / width, 1, depth);
@@ -93,7 +94,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
         for (int l = 0; l < depth; l += most) {
             int steps = Math.min(most, depth - l);
             for (int i = 0; i < steps; i++) {
-                x.read(l + i, first, lines, wide, (long) i * width);
+                x.read(step + l + i, first, lines, wide, (long) i * width);
             }
             copy(wide, 0, width, panels, 0, l, steps, tall);
         }

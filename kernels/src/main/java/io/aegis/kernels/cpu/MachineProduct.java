@@ -27,29 +27,47 @@ final class MachineProduct {
     private static final int COLUMNS = TileProduct.COLUMNS;
     /** Floats that are packed at a time: they should stay in the last cache, or near. */
     private static final long MOST = 1 << 22;
+    /** Steps that are packed at a time: so few that many lines go together, and each is packed for many of the other operand. */
+    private static final int DEEPEST = 18 * DEPTH;
     /** Columns from which their work is shared out; with fewer, rows. */
     private static final long WIDE = 256;
 
     private MachineProduct() {}
 
-    /** Lines that are packed together. */
-    static int most(int tall, long k) {
-        return Math.clamp(MOST / k / tall * tall, tall, 1 << 20);
+    /** Cuts lines evenly, into as few panels as may be packed together. */
+    static int together(int tall, long lines, int depth) {
+        long parts = Math.ceilDiv(lines, Math.max(tall, MOST / depth));
+        return (int) (Math.ceilDiv(Math.ceilDiv(lines, parts), tall) * tall);
     }
 
-    /** The right operand, packed so many columns at a time. */
+    /** Some steps of the depth, from one on; {@code first} and {@code last} of a product. */
+    @FunctionalInterface
+    interface Steps {
+        void run(int from, int depth, boolean first, boolean last);
+    }
+
+    /** Cuts the depth, by its length alone. */
+    static void along(int k, Steps steps) {
+        int parts = Math.ceilDiv(k, DEEPEST);
+        for (int p = 0; p < parts; p++) {
+            int from = (int) ((long) k * p / parts);
+            steps.run(from, (int) ((long) k * (p + 1) / parts) - from, p == 0, p == parts - 1);
+        }
+    }
+
+    /** The right operand, packed so many columns and steps at a time. */
     @FunctionalInterface
     interface Right {
-        /** Packs the columns from one on by this thread. */
-        void pack(MachinePanels columns, long from);
+        /** Packs the columns from one on, from one step on, by this thread. */
+        void pack(MachinePanels columns, long from, long step);
 
         static Right of(Operand b) {
             if (!b.isHalf()) {
-                return (columns, from) -> columns.pack(b.from(0, from), b.transposed());
+                return (columns, from, step) -> columns.pack(b.from(step, from), b.transposed());
             }
             Wide rows = (row, from, count, to, at) ->
                     Widen.row(b.dtype(), b.memory(), b.offset() + row * b.leading() + from, to, at, count);
-            return (columns, from) -> columns.pack(rows, b.transposed(), from);
+            return (columns, from, step) -> columns.pack(rows, b.transposed(), from, step);
         }
     }
 
@@ -60,50 +78,59 @@ final class MachineProduct {
      * @param finish what is done with every part when its product is there
      */
     static void multiply(Operand a, Right b, Part all, int k, boolean add, Consumer<Part> finish) {
-        if (all.columns() >= WIDE) {
-            int most = most(ROWS, k);
-            for (long row = 0; row < all.rowEnd(); row += most) {
-                long end = Math.min(all.rowEnd(), row + most);
-                int rows = (int) (end - row);
-                MachinePanels packed =
-                        MachinePanels.in(Scratch.MACHINE_A, ROWS, rows, k).packShared(a.from(row, 0), !a.transposed());
-                long first = row;
-                Grid.columns(rows, all.columns(), k).run((_, _, column, columnEnd) -> {
-                    Part part = new Part(first, end, column, columnEnd, all.c(), all.offset(), all.ldc());
-                    columns(packed, b, column, part, 1, add);
-                    finish.accept(part);
-                });
+        along(k, (step, depth, first, last) -> {
+            Operand rows = a.from(0, step);
+            Consumer<Part> then = last ? finish : part -> {};
+            if (all.columns() >= WIDE) {
+                shareColumns(rows, b, step, all, depth, add || !first, then);
+            } else {
+                shareRows(rows, b, step, all, depth, add || !first, then);
             }
-            return;
+        });
+    }
+
+    private static void shareColumns(
+            Operand a, Right b, int step, Part all, int depth, boolean add, Consumer<Part> finish) {
+        int together = together(ROWS, all.rows(), depth);
+        for (long row = 0; row < all.rowEnd(); row += together) {
+            long first = row;
+            long end = Math.min(all.rowEnd(), row + together);
+            MachinePanels packed = MachinePanels.in(Scratch.MACHINE_A, ROWS, (int) (end - row), depth)
+                    .packShared(a.from(row, 0), !a.transposed());
+            Grid.columns(end - row, all.columns(), depth).run((_, _, column, columnEnd) -> {
+                Part part = new Part(first, end, column, columnEnd, all.c(), all.offset(), all.ldc());
+                columns(packed, b, step, part, 1, add);
+                finish.accept(part);
+            });
         }
+    }
+
+    private static void shareRows(
+            Operand a, Right b, int step, Part all, int depth, boolean add, Consumer<Part> finish) {
         int columns = (int) all.columns();
-        MachinePanels packed = MachinePanels.in(Scratch.MACHINE_B, COLUMNS, columns, k);
-        b.pack(packed, 0);
-        Grid.columns(columns, all.rows(), k).run((_, _, row, rowEnd) -> {
+        MachinePanels packed = MachinePanels.in(Scratch.MACHINE_B, COLUMNS, columns, depth);
+        b.pack(packed, 0, step);
+        Grid.columns(columns, all.rows(), depth).run((_, _, row, rowEnd) -> {
             Part part = new Part(row, rowEnd, 0, columns, all.c(), all.offset(), all.ldc());
-            rows(a.from(row, 0), packed, part, 1, add);
+            int together = together(ROWS, part.rows(), depth);
+            for (long i = row; i < rowEnd; i += together) {
+                int rows = (int) Math.min(together, rowEnd - i);
+                MachinePanels own =
+                        MachinePanels.in(Scratch.MACHINE_A, ROWS, rows, depth).pack(a.from(i, 0), !a.transposed());
+                run(own, packed, 1, add, part.c(), part.offset() + i * part.ldc(), part.ldc());
+            }
             finish.accept(part);
         });
     }
 
-    /** A part whose rows are packed: B's columns from one on are now, so many at a time. */
-    static void columns(MachinePanels a, Right b, long column, Part part, float alpha, boolean add) {
-        int most = most(COLUMNS, a.depth());
-        for (int j = 0; j < part.columns(); j += most) {
-            int columns = (int) Math.min(most, part.columns() - j);
+    /** A part whose rows are packed, from a step on: its columns of B are now, so many at a time. */
+    static void columns(MachinePanels a, Right b, long step, Part part, float alpha, boolean add) {
+        int together = together(COLUMNS, part.columns(), a.depth());
+        for (long j = part.column(); j < part.columnEnd(); j += together) {
+            int columns = (int) Math.min(together, part.columnEnd() - j);
             MachinePanels packed = MachinePanels.in(Scratch.MACHINE_B, COLUMNS, columns, a.depth());
-            b.pack(packed, column + j);
-            run(a, packed, alpha, add, part.c(), part.start() + j, part.ldc());
-        }
-    }
-
-    private static void rows(Operand a, MachinePanels b, Part part, float alpha, boolean add) {
-        int most = most(ROWS, b.depth());
-        for (int i = 0; i < part.rows(); i += most) {
-            int rows = (int) Math.min(most, part.rows() - i);
-            MachinePanels packed =
-                    MachinePanels.in(Scratch.MACHINE_A, ROWS, rows, b.depth()).pack(a.from(i, 0), !a.transposed());
-            run(packed, b, alpha, add, part.c(), part.start() + i * part.ldc(), part.ldc());
+            b.pack(packed, j, step);
+            run(a, packed, alpha, add, part.c(), part.start() + j - part.column(), part.ldc());
         }
     }
 
