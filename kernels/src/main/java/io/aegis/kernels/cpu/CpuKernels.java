@@ -81,7 +81,8 @@ public final class CpuKernels implements Kernels {
         convolution = exact.convolution;
     }
 
-    private static String firstLine(Throwable e) {
+    /** What an error says, in a line; its name where it says nothing. */
+    static String firstLine(Throwable e) {
         String text = e.getMessage();
         return text == null
                 ? e.getClass().getSimpleName()

@@ -78,8 +78,9 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         int k = (int) x.size(1);
         Operand any = Operand.of(x, elementwise, SLOT);
         Operand left = any.transposed() ? Operand.dense(x, elementwise, SLOT) : any;
-        boolean machine = MachineRows.fits(w) && MachineRows.fits(left, m, w);
-        if (m > 1 && MachineRows.fits(w) && !machine) {
+        boolean weights = MachineRows.fits(w);
+        boolean machine = weights && MachineRows.fits(left, m, w);
+        if (m > 1 && weights && !machine) {
             // One by one: how a row is computed must not depend on the others.
             for (long i = 0; i < m; i++) {
                 rows(x.slice(0, i, i + 1), w, y.slice(0, i, i + 1), epilogue.rows(i, i + 1));

@@ -56,12 +56,6 @@ final class MachineCode {
         return Widening.CONSTANTS;
     }
 
-    private static final class Widening {
-        static final Code BYTES = new Code(WidenRow.code(Byte.SIZE));
-        static final Code HALF_BYTES = new Code(WidenRow.code(4));
-        static final MemorySegment CONSTANTS = Arena.global().allocateFrom(ValueLayout.JAVA_INT, WidenRow.CONSTANTS);
-    }
-
     static Code transpose() {
         return Tiles.TRANSPOSE;
     }
@@ -69,6 +63,12 @@ final class MachineCode {
     /** Panels of rows of a tile, or of columns. */
     static Code copyPanel(int tall) {
         return tall == TileProduct.ROWS ? Tiles.COPY_ROWS : Tiles.COPY_COLUMNS;
+    }
+
+    private static final class Widening {
+        static final Code BYTES = new Code(WidenRow.code(Byte.SIZE));
+        static final Code HALF_BYTES = new Code(WidenRow.code(4));
+        static final MemorySegment CONSTANTS = Arena.global().allocateFrom(ValueLayout.JAVA_INT, WidenRow.CONSTANTS);
     }
 
     /** What a product consists of. */
@@ -100,7 +100,7 @@ final class MachineCode {
         } catch (IllegalCallerException e) {
             return "native access is denied";
         } catch (LinkageError | RuntimeException e) {
-            return e.getMessage();
+            return CpuKernels.firstLine(e);
         }
     }
 }

@@ -33,59 +33,35 @@ final class QuantizedRows {
      */
     static void widen(QuantizedWeight w, long row, long from, int count, MemorySegment y, long iy) {
         int group = w.group();
+        Format format = w.format();
         MemorySegment codes = w.codes().buffer().memory();
         MemorySegment scales = w.scales().buffer().memory();
         long start = w.codes().offset() + row * w.codes().stride(0);
         long firstScale = w.scales().offset() + row * w.scales().size(1);
         long end = from + count;
         for (long at = from; at < end; ) {
-            long next = Math.min(end, (at / group + 1) * group);
-            // Whole groups go together where one begins.
-            long groups = at % group == 0 ? Math.max(1, (end - at) / group) : 1;
+            // A group's rest, or by machine code all whole groups that follow.
+            boolean many = MachineCode.available() && at % group == 0 && end - at > group;
+            long groups = many ? (end - at) / group : 1;
+            long next = many ? at + groups * group : Math.min(end, (at / group + 1) * group);
+            long code = start + format.width(at);
+            long scale = firstScale + at / group;
             if (MachineCode.available()) {
-                long all = groups > 1 ? groups * group : next - at;
-                machine(
-                        w.format(),
-                        codes,
-                        start + w.format().width(at),
-                        scales,
-                        firstScale + at / group,
-                        y,
-                        iy + at - from,
-                        groups,
-                        all);
-                at += all;
-                continue;
-            }
-            float scale = Lanes.get(scales, firstScale + at / group);
-            if (w.format() == Format.INT8) {
-                bytes(codes, start + at, scale, y, iy + at - from, (int) (next - at));
+                MachineCode.widen(format.bits())
+                        .call(
+                                codes.asSlice(code, format.width(next - at)),
+                                scales.asSlice(scale << 2, groups << 2),
+                                y.asSlice((iy + at - from) << 2, (next - at) << 2),
+                                MachineCode.widenConstants(),
+                                groups,
+                                (next - at) / groups / EIGHT);
+            } else if (format == Format.INT8) {
+                bytes(codes, code, Lanes.get(scales, scale), y, iy + at - from, (int) (next - at));
             } else {
-                halves(codes, start + at / 2, scale, y, iy + at - from, (int) (next - at));
+                halves(codes, code, Lanes.get(scales, scale), y, iy + at - from, (int) (next - at));
             }
             at = next;
         }
-    }
-
-    /** @param count weights of all these groups, each of which has as many */
-    private static void machine(
-            Format format,
-            MemorySegment q,
-            long iq,
-            MemorySegment scales,
-            long is,
-            MemorySegment y,
-            long iy,
-            long groups,
-            long count) {
-        MachineCode.widen(format.bits())
-                .call(
-                        q.asSlice(iq, format.width(count)),
-                        scales.asSlice(is << 2, groups << 2),
-                        y.asSlice(iy << 2, count << 2),
-                        MachineCode.widenConstants(),
-                        groups,
-                        count / groups / EIGHT);
     }
 
     private static void bytes(MemorySegment q, long iq, float scale, MemorySegment y, long iy, int n) {

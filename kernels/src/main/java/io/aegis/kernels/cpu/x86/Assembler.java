@@ -29,128 +29,128 @@ public final class Assembler {
     // ---- vectors: moving
 
     public void vmovups(int to, Address from) {
-        vex(NP, MAP_0F, false, true, 0x10, to, 0, from);
+        vex(NP, MAP_0F, true, 0x10, to, 0, from);
     }
 
     public void vmovups(Address to, int from) {
-        vex(NP, MAP_0F, false, true, 0x11, from, 0, to);
+        vex(NP, MAP_0F, true, 0x11, from, 0, to);
     }
 
     /** Stores the lowest float. */
     public void vmovss(Address to, int from) {
-        vex(PF3, MAP_0F, false, false, 0x11, from, 0, to);
+        vex(PF3, MAP_0F, false, 0x11, from, 0, to);
     }
 
     public void vbroadcastss(int to, Address from) {
-        vex(P66, MAP_0F38, false, true, 0x18, to, 0, from);
+        vex(P66, MAP_0F38, true, 0x18, to, 0, from);
     }
 
     /** The upper half of a vector as the lower half of another. */
     public void vextractf128(int to, int from) {
-        vex(P66, MAP_0F3A, false, true, 0x19, from, 0, to);
+        vex(P66, MAP_0F3A, true, 0x19, from, 0, to);
         emit(1);
     }
 
     /** a with the lower half of b as one of its halves. */
     public void vinsertf128(int to, int a, int b, int half) {
-        vex(P66, MAP_0F3A, false, true, 0x18, to, a, b);
+        vex(P66, MAP_0F3A, true, 0x18, to, a, b);
         emit(half);
     }
 
     /** From each half: the lower two floats of a and of b in turn. */
     public void vunpcklps(int to, int a, int b) {
-        vex(NP, MAP_0F, false, true, 0x14, to, a, b);
+        vex(NP, MAP_0F, true, 0x14, to, a, b);
     }
 
     /** From each half: the upper two floats of a and of b in turn. */
     public void vunpckhps(int to, int a, int b) {
-        vex(NP, MAP_0F, false, true, 0x15, to, a, b);
+        vex(NP, MAP_0F, true, 0x15, to, a, b);
     }
 
     /** From each half: two floats of a, two of b, each picked by two bits. */
     public void vshufps(int to, int a, int b, int picks) {
-        vex(NP, MAP_0F, false, true, 0xc6, to, a, b);
+        vex(NP, MAP_0F, true, 0xc6, to, a, b);
         emit(picks);
     }
 
     /** Halves of a and b: 0x20 both lower, 0x31 both upper. */
     public void vperm2f128(int to, int a, int b, int picks) {
-        vex(P66, MAP_0F3A, false, true, 0x06, to, a, b);
+        vex(P66, MAP_0F3A, true, 0x06, to, a, b);
         emit(picks);
     }
 
     // ---- vectors: computing
 
     public void vxorps(int to, int a, int b) {
-        vex(NP, MAP_0F, false, true, 0x57, to, a, b);
+        vex(NP, MAP_0F, true, 0x57, to, a, b);
     }
 
     public void vaddps(int to, int a, int b) {
-        vex(NP, MAP_0F, false, true, 0x58, to, a, b);
+        vex(NP, MAP_0F, true, 0x58, to, a, b);
     }
 
     public void vaddps(int to, int a, Address b) {
-        vex(NP, MAP_0F, false, true, 0x58, to, a, b);
+        vex(NP, MAP_0F, true, 0x58, to, a, b);
     }
 
     public void vmulps(int to, int a, int b) {
-        vex(NP, MAP_0F, false, true, 0x59, to, a, b);
+        vex(NP, MAP_0F, true, 0x59, to, a, b);
     }
 
     /** Of four floats: sums of neighbours. */
     public void vhaddps128(int to, int a, int b) {
-        vex(PF2, MAP_0F, false, false, 0x7c, to, a, b);
+        vex(PF2, MAP_0F, false, 0x7c, to, a, b);
     }
 
     /** Of four floats. */
     public void vaddps128(int to, int a, int b) {
-        vex(NP, MAP_0F, false, false, 0x58, to, a, b);
+        vex(NP, MAP_0F, false, 0x58, to, a, b);
     }
 
     /** to += a b, rounded once. */
     public void vfmadd231ps(int to, int a, int b) {
-        vex(P66, MAP_0F38, false, true, 0xb8, to, a, b);
+        vex(P66, MAP_0F38, true, 0xb8, to, a, b);
     }
 
     public void vfmadd231ps(int to, int a, Address b) {
-        vex(P66, MAP_0F38, false, true, 0xb8, to, a, b);
+        vex(P66, MAP_0F38, true, 0xb8, to, a, b);
     }
 
     // ---- vectors: integers and conversions
 
     public void vpand(int to, int a, int b) {
-        vex(P66, MAP_0F, false, true, 0xdb, to, a, b);
+        vex(P66, MAP_0F, true, 0xdb, to, a, b);
     }
 
     public void vpand(int to, int a, Address b) {
-        vex(P66, MAP_0F, false, true, 0xdb, to, a, b);
+        vex(P66, MAP_0F, true, 0xdb, to, a, b);
     }
 
     /** Words moved up by some bits. */
     public void vpslld(int to, int from, int bits) {
-        vex(P66, MAP_0F, false, true, 0x72, 6, to, from);
+        vex(P66, MAP_0F, true, 0x72, 6, to, from);
         emit(bits);
     }
 
     /** Words moved down by some bits, without their sign. */
     public void vpsrld(int to, int from, int bits) {
-        vex(P66, MAP_0F, false, true, 0x72, 2, to, from);
+        vex(P66, MAP_0F, true, 0x72, 2, to, from);
         emit(bits);
     }
 
     /** Signed words as floats. */
     public void vcvtdq2ps(int to, int from) {
-        vex(NP, MAP_0F, false, true, 0x5b, to, 0, from);
+        vex(NP, MAP_0F, true, 0x5b, to, 0, from);
     }
 
     /** Eight signed bytes as words. */
     public void vpmovsxbd(int to, Address from) {
-        vex(P66, MAP_0F38, false, true, 0x21, to, 0, from);
+        vex(P66, MAP_0F38, true, 0x21, to, 0, from);
     }
 
     /** Eight float16 as floats (F16C). */
     public void vcvtph2ps(int to, Address from) {
-        vex(P66, MAP_0F38, false, true, 0x13, to, 0, from);
+        vex(P66, MAP_0F38, true, 0x13, to, 0, from);
     }
 
     /** The lower half's upper lanes are clean again: what older instructions, and callers, expect. */
@@ -160,16 +160,16 @@ public final class Assembler {
 
     /** The same word in every lane. */
     public void vpbroadcastd(int to, Address from) {
-        vex(P66, MAP_0F38, false, true, 0x58, to, 0, from);
+        vex(P66, MAP_0F38, true, 0x58, to, 0, from);
     }
 
     /** Words moved down by as many bits as the lane of another vector says. */
     public void vpsrlvd(int to, int from, int bits) {
-        vex(P66, MAP_0F38, false, true, 0x45, to, from, bits);
+        vex(P66, MAP_0F38, true, 0x45, to, from, bits);
     }
 
     public void vpsubd(int to, int a, int b) {
-        vex(P66, MAP_0F, false, true, 0xfa, to, a, b);
+        vex(P66, MAP_0F, true, 0xfa, to, a, b);
     }
 
     // ---- memory and addresses
@@ -328,26 +328,26 @@ public final class Assembler {
     // ---- encoding
 
     /** A VEX instruction of three registers: {@code reg}, {@code vvvv} (0 where unused), {@code rm}. */
-    private void vex(int prefix, int map, boolean wide, boolean bits256, int opcode, int reg, int vvvv, int rm) {
+    private void vex(int prefix, int map, boolean bits256, int opcode, int reg, int vvvv, int rm) {
         check(reg, vvvv, rm);
-        prefix(prefix, map, wide, bits256, reg >> 3, 0, rm >> 3, vvvv);
+        prefix(prefix, map, bits256, reg >> 3, 0, rm >> 3, vvvv);
         emit(opcode, 0xc0 | (reg & 7) << 3 | rm & 7);
     }
 
-    private void vex(int prefix, int map, boolean wide, boolean bits256, int opcode, int reg, int vvvv, Address rm) {
+    private void vex(int prefix, int map, boolean bits256, int opcode, int reg, int vvvv, Address rm) {
         check(reg, vvvv, 0);
-        prefix(prefix, map, wide, bits256, reg >> 3, high(rm.index()), high(rm.base()), vvvv);
+        prefix(prefix, map, bits256, reg >> 3, high(rm.index()), high(rm.base()), vvvv);
         emit(opcode);
         modrm(reg, rm);
     }
 
     /** Register and index bits are stored turned over; where only {@code r} is needed, two bytes do. */
-    private void prefix(int pp, int map, boolean wide, boolean bits256, int r, int x, int b, int vvvv) {
+    private void prefix(int pp, int map, boolean bits256, int r, int x, int b, int vvvv) {
         int last = (~vvvv & 15) << 3 | (bits256 ? 4 : 0) | pp;
-        if (map == MAP_0F && !wide && x == 0 && b == 0) {
+        if (map == MAP_0F && x == 0 && b == 0) {
             emit(0xc5, (~r & 1) << 7 | last);
         } else {
-            emit(0xc4, (~r & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | map, (wide ? 0x80 : 0) | last);
+            emit(0xc4, (~r & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | map, last);
         }
     }
 

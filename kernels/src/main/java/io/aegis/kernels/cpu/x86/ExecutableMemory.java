@@ -24,7 +24,21 @@ final class ExecutableMemory {
 
     private static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
 
+    /** Found when it is first wanted, and not as the class begins: what forbids it is for the caller to say. */
+    private static volatile Functions functions;
+
     private ExecutableMemory() {}
+
+    private record Functions(MethodHandle map, MethodHandle protect) {
+        static Functions find() {
+            return new Functions(
+                    function(
+                            "mmap",
+                            FunctionDescriptor.of(
+                                    ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG)),
+                    function("mprotect", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT)));
+        }
+    }
 
     /**
      * Puts code where it can be called.
@@ -33,19 +47,21 @@ final class ExecutableMemory {
      * @throws IllegalCallerException when native access is denied to this module
      */
     static MemorySegment of(byte[] code) {
-        MethodHandle map = function(
-                "mmap", FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
-        MethodHandle protect = function("mprotect", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
+        Functions system = functions;
+        if (system == null) {
+            system = Functions.find();
+            functions = system;
+        }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(Linker.Option.captureStateLayout());
             MemorySegment pages = (MemorySegment)
-                    map.invokeExact(state, MemorySegment.NULL, (long) code.length, READ_WRITE, PRIVATE, -1, 0L);
+                    system.map.invokeExact(state, MemorySegment.NULL, (long) code.length, READ_WRITE, PRIVATE, -1, 0L);
             if (pages.address() == -1) {
                 throw refused("mmap", code.length, state);
             }
             MemorySegment writable = pages.reinterpret(code.length);
             MemorySegment.copy(MemorySegment.ofArray(code), 0, writable, 0, code.length);
-            int result = (int) protect.invokeExact(state, pages, (long) code.length, READ_EXECUTE);
+            int result = (int) system.protect.invokeExact(state, pages, (long) code.length, READ_EXECUTE);
             if (result != 0) {
                 throw refused("mprotect", code.length, state);
             }

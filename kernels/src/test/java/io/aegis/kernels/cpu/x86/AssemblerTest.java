@@ -230,9 +230,12 @@ class AssemblerTest {
         a.jz(out);
         a.jnz(loop);
         a.bind(out);
+        a.js(loop);
+        a.jns(loop);
         a.ret();
-        // dec rax; je +6; jne -15; ret
-        assertThat(HexFormat.of().formatHex(a.bytes())).isEqualTo("48ffc8" + "0f8406000000" + "0f85f1ffffff" + "c3");
+        // dec rax; je +6; jne -15; js -21; jns -27; ret
+        assertThat(HexFormat.of().formatHex(a.bytes()))
+                .isEqualTo("48ffc8" + "0f8406000000" + "0f85f1ffffff" + "0f88ebffffff" + "0f89e5ffffff" + "c3");
     }
 
     @Test
