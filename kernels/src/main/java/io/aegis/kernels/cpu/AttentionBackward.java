@@ -44,6 +44,10 @@ final class AttentionBackward {
     }
 
     private static void clear(View x, long from, long to) {
+        if (x != null && from < to && x.stride(0) == x.size(1)) {
+            SoftmaxRows.clear(x.buffer().memory(), x.index(from), (to - from) * x.size(1));
+            return;
+        }
         for (long r = from; x != null && r < to; r++) {
             SoftmaxRows.clear(x.buffer().memory(), x.index(r), x.size(1));
         }

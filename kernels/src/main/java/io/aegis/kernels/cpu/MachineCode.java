@@ -6,11 +6,13 @@ import io.aegis.kernels.cpu.x86.Processor;
 import io.aegis.kernels.cpu.x86.RowProduct;
 import io.aegis.kernels.cpu.x86.RowProduct.Weights;
 import io.aegis.kernels.cpu.x86.TileProduct;
+import io.aegis.kernels.cpu.x86.TileProduct.Width;
 import io.aegis.kernels.cpu.x86.Transpose;
 import io.aegis.kernels.cpu.x86.WidenRow;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
@@ -43,8 +45,8 @@ final class MachineCode {
     }
 
     /** Tiles of so many rows, as {@link TileProduct} has them. */
-    static Code tile(int rows, boolean add) {
-        return (add ? Tiles.ADDED : Tiles.PUT)[rows - 1];
+    static Code tile(int rows, boolean add, Width width) {
+        return (add ? Tiles.ADDED : Tiles.PUT)[width.ordinal()][rows - 1];
     }
 
     /** Weights of 8 or 4 bits to floats, as {@link WidenRow} has it. */
@@ -56,13 +58,30 @@ final class MachineCode {
         return Widening.CONSTANTS;
     }
 
-    static Code transpose() {
-        return Tiles.TRANSPOSE;
+    /** Up to eight rows become columns, as {@link Transpose} has it. */
+    static Code transpose(int rows) {
+        return Tiles.TRANSPOSE[rows];
     }
 
-    /** Panels of rows of a tile, or of columns. */
-    static Code copyPanel(int tall) {
+    /** Panels of rows of a tile, or of columns; with an edge, by a {@link #mask}. */
+    static Code copyPanel(int tall, boolean edge) {
+        if (edge) {
+            return tall == TileProduct.ROWS ? Tiles.COPY_ROWS_EDGE : Tiles.COPY_COLUMNS_EDGE;
+        }
         return tall == TileProduct.ROWS ? Tiles.COPY_ROWS : Tiles.COPY_COLUMNS;
+    }
+
+    /** Sixteen words, of which so many are negative and the others 0. */
+    static MemorySegment mask(int lanes) {
+        return Masks.ALL.asSlice((long) (Masks.MOST - lanes) << 2, Masks.MOST << 2);
+    }
+
+    private static final class Masks {
+        static final int MOST = TileProduct.COLUMNS;
+        static final MemorySegment ALL = Arena.global()
+                .allocateFrom(
+                        ValueLayout.JAVA_INT,
+                        IntStream.range(0, 2 * MOST).map(i -> i < MOST ? -1 : 0).toArray());
     }
 
     private static final class Widening {
@@ -73,16 +92,22 @@ final class MachineCode {
 
     /** What a product consists of. */
     private static final class Tiles {
-        static final Code[] PUT = tiles(false);
-        static final Code[] ADDED = tiles(true);
-        static final Code TRANSPOSE = new Code(Transpose.code());
-        static final Code COPY_ROWS = new Code(CopyPanel.code(TileProduct.ROWS));
-        static final Code COPY_COLUMNS = new Code(CopyPanel.code(TileProduct.COLUMNS));
+        static final Code[][] PUT = tiles(false);
+        static final Code[][] ADDED = tiles(true);
+        static final Code[] TRANSPOSE = IntStream.rangeClosed(0, Transpose.EIGHT)
+                .mapToObj(rows -> new Code(Transpose.code(rows)))
+                .toArray(Code[]::new);
+        static final Code COPY_ROWS = new Code(CopyPanel.code(TileProduct.ROWS, false));
+        static final Code COPY_ROWS_EDGE = new Code(CopyPanel.code(TileProduct.ROWS, true));
+        static final Code COPY_COLUMNS = new Code(CopyPanel.code(TileProduct.COLUMNS, false));
+        static final Code COPY_COLUMNS_EDGE = new Code(CopyPanel.code(TileProduct.COLUMNS, true));
 
-        private static Code[] tiles(boolean add) {
-            return IntStream.rangeClosed(1, TileProduct.ROWS)
-                    .mapToObj(rows -> new Code(TileProduct.code(rows, add)))
-                    .toArray(Code[]::new);
+        private static Code[][] tiles(boolean add) {
+            return Arrays.stream(Width.values())
+                    .map(width -> IntStream.rangeClosed(1, TileProduct.ROWS)
+                            .mapToObj(rows -> new Code(TileProduct.code(rows, add, width)))
+                            .toArray(Code[]::new))
+                    .toArray(Code[][]::new);
         }
     }
 

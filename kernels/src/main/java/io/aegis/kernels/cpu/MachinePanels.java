@@ -1,6 +1,5 @@
 package io.aegis.kernels.cpu;
 
-import io.aegis.kernels.DType;
 import io.aegis.kernels.cpu.x86.TileProduct;
 import io.aegis.kernels.cpu.x86.Transpose;
 import java.lang.foreign.MemorySegment;
@@ -16,8 +15,6 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
     private static final int EIGHT = Transpose.EIGHT;
     /** Elements of a row that are widened at a time: eight such pieces stay in the first cache. */
     private static final int PIECE = 512;
-
-    private static final int VECTOR = EIGHT * Float.BYTES;
 
     /** Floats from one panel to the next. Of six lines eight are written, and the last step's go beyond the panel. */
     long stride() {
@@ -69,7 +66,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
 
     private void widenLines(Wide x, long first, long step) {
         int most = Math.min(depth, PIECE);
-        MemorySegment wide = Scratch.floats(Scratch.MACHINE_EDGE, (long) EIGHT * most);
+        MemorySegment wide = Scratch.floats(Scratch.MACHINE_WIDE, (long) EIGHT * most);
         for (int line = 0; line < Math.ceilDiv(lines, tall) * tall; line += EIGHT) {
             int there = Math.clamp(lines - line, 0, EIGHT);
             for (int l = 0; l < depth; l += most) {
@@ -77,10 +74,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
                 for (int i = 0; i < there; i++) {
                     x.read(first + line + i, step + l, length, wide, (long) i * length);
                 }
-                long end = (long) there * length << 2;
-                wide.asSlice(end, ((long) EIGHT * length << 2) - end).fill((byte) 0);
-                Operand eight = new Operand(wide, DType.F32, 0, false, length);
-                turn(eight, length, line / tall * stride() + (long) l * tall + line % tall);
+                turn(wide, 0, length, there, length, line / tall * stride() + (long) l * tall + line % tall);
             }
         }
     }
@@ -89,7 +83,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
         int panels = Math.ceilDiv(lines, tall);
         int width = panels * tall;
         int most = Math.clamp(EIGHT * PIECE / width, 1, depth);
-        MemorySegment wide = Scratch.floats(Scratch.MACHINE_EDGE, (long) most * width);
+        MemorySegment wide = Scratch.floats(Scratch.MACHINE_WIDE, (long) most * width);
         wide.asSlice(0, (long) most * width << 2).fill((byte) 0);
         for (int l = 0; l < depth; l += most) {
             int steps = Math.min(most, depth - l);
@@ -114,8 +108,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
                     // Of six lines two more are read where there are two more.
                     int there = Math.clamp(lines - panel - q, 0, EIGHT);
                     long start = x.offset() + (panel + q) * x.leading();
-                    Operand eight = new Operand(x.memory(), x.dtype(), start, false, x.leading());
-                    turn(there < EIGHT ? rowsAtEdge(eight, there) : eight, depth, panel / tall * stride() + q);
+                    turn(x.memory(), start, x.leading(), there, depth, panel / tall * stride() + q);
                 }
             }
             return;
@@ -127,47 +120,37 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
         }
         for (int panel = from + whole * tall; panel < to; panel += tall) {
             int there = Math.min(tall, lines - panel);
-            MemorySegment edge = Scratch.floats(Scratch.MACHINE_EDGE, (long) wide * depth);
-            edge.asSlice(0, (long) wide * depth << 2).fill((byte) 0);
-            for (int l = 0; l < depth; l++) {
-                long start = x.offset() + l * x.leading() + panel;
-                MemorySegment.copy(x.memory(), start << 2, edge, (long) l * wide << 2, (long) there << 2);
-            }
-            copy(edge, 0, wide, 1, panel, 0, depth, wide);
+            edge(x.memory(), x.offset() + panel, x.leading(), there, panel);
         }
     }
 
-    /** A copy of the rows that are there, and zeros in the place of the others. */
-    private Operand rowsAtEdge(Operand x, int there) {
-        MemorySegment to = Scratch.floats(Scratch.MACHINE_EDGE, (long) EIGHT * depth);
-        to.asSlice(0, (long) VECTOR * depth).fill((byte) 0);
-        for (int i = 0; i < there; i++) {
-            long start = x.offset() + i * x.leading();
-            MemorySegment.copy(x.memory(), start << 2, to, (long) i * depth << 2, (long) depth << 2);
-        }
-        return new Operand(to, DType.F32, 0, false, depth);
+    /** So many rows, up to eight, become columns; zeros are written in the place of the others. */
+    private void turn(MemorySegment x, long from, long leading, int rows, int steps, long at) {
+        MemorySegment read = rows == 0 ? MemorySegment.NULL : x.asSlice(from << 2, ((rows - 1) * leading + steps) << 2);
+        MachineCode.transpose(rows)
+                .call(
+                        read,
+                        data.asSlice(at << 2, ((steps - 1L) * tall + EIGHT) << 2),
+                        MachineCode.mask(steps % EIGHT),
+                        MemorySegment.NULL,
+                        leading << 2,
+                        (long) tall << 2,
+                        steps / EIGHT,
+                        steps % EIGHT);
     }
 
-    /** Eight rows become columns: eight steps at a time by machine code, those that are left one by one. */
-    private void turn(Operand x, int steps, long at) {
-        int eights = steps / EIGHT;
-        if (eights > 0) {
-            MachineCode.transpose()
-                    .call(
-                            x.memory().asSlice(x.offset() << 2, ((EIGHT - 1) * x.leading() + eights * EIGHT) << 2),
-                            data.asSlice(at << 2, ((eights * EIGHT - 1L) * tall + EIGHT) << 2),
-                            MemorySegment.NULL,
-                            MemorySegment.NULL,
-                            x.leading() << 2,
-                            (long) tall << 2,
-                            eights,
-                            0);
-        }
-        for (int l = eights * EIGHT; l < steps; l++) {
-            for (int q = 0; q < EIGHT; q++) {
-                Lanes.set(data, at + (long) l * tall + q, Lanes.get(x.memory(), x.offset() + q * x.leading() + l));
-            }
-        }
+    /** One panel, of which there are so many lines. */
+    private void edge(MemorySegment x, long from, long leading, int there, int line) {
+        MachineCode.copyPanel(tall, true)
+                .call(
+                        x.asSlice(from << 2, ((depth - 1) * leading + there) << 2),
+                        data.asSlice(at(line, 0), stride() << 2),
+                        MachineCode.mask(there),
+                        MemorySegment.NULL,
+                        leading << 2,
+                        0,
+                        1,
+                        depth);
     }
 
     /**
@@ -177,7 +160,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
      */
     private void copy(MemorySegment x, long from, long leading, int panels, int line, int step, int steps, int wide) {
         long floats = (panels - 1L) * tall + wide;
-        MachineCode.copyPanel(tall)
+        MachineCode.copyPanel(tall, false)
                 .call(
                         x.asSlice(from << 2, ((steps - 1) * leading + floats) << 2),
                         data.asSlice(at(line, step), ((panels - 1) * stride() + (steps - 1L) * tall + wide) << 2),

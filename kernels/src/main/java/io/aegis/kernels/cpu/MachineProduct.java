@@ -2,6 +2,7 @@ package io.aegis.kernels.cpu;
 
 import io.aegis.kernels.cpu.MachinePanels.Wide;
 import io.aegis.kernels.cpu.x86.TileProduct;
+import io.aegis.kernels.cpu.x86.TileProduct.Width;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
@@ -25,6 +26,8 @@ final class MachineProduct {
 
     private static final int ROWS = TileProduct.ROWS;
     private static final int COLUMNS = TileProduct.COLUMNS;
+    /** Of a vector. */
+    private static final int LANES = COLUMNS / 2;
     /** Floats that are packed at a time: they should stay in the last cache, or near. */
     private static final long MOST = 1 << 22;
     /** Steps that are packed at a time: so few that many lines go together, and each is packed for many of the other operand. */
@@ -138,10 +141,15 @@ final class MachineProduct {
     static void run(MachinePanels a, MachinePanels b, float alpha, boolean add, MemorySegment c, long at, long ldc) {
         int k = a.depth();
         int depths = Math.ceilDiv(k, DEPTH);
-        // The sums of a block's last columns, where there are not sixteen, and the factor.
-        MemorySegment sums = Scratch.floats(Scratch.MACHINE_SUMS, HEIGHT * COLUMNS + 1);
-        Lanes.set(sums, HEIGHT * COLUMNS, alpha);
-        MemorySegment factor = sums.asSlice(HEIGHT * COLUMNS * Float.BYTES, Float.BYTES);
+        int last = b.lines() % COLUMNS;
+        MemorySegment factor = Scratch.floats(Scratch.MACHINE_FACTOR, TileProduct.MASK + LANES);
+        Lanes.set(factor, 0, alpha);
+        MemorySegment.copy(
+                MachineCode.mask(last > LANES ? last - LANES : last),
+                0,
+                factor,
+                TileProduct.MASK * Float.BYTES,
+                LANES * Float.BYTES);
         for (int p = 0; p < depths; p++) {
             int l = (int) ((long) k * p / depths);
             int depth = (int) ((long) k * (p + 1) / depths) - l;
@@ -149,25 +157,21 @@ final class MachineProduct {
             for (int i = 0; i < a.lines(); i += HEIGHT) {
                 int rows = Math.min(HEIGHT, a.lines() - i);
                 for (int j = 0; j < b.lines(); j += COLUMNS) {
-                    int columns = b.lines() - j;
-                    if (columns >= COLUMNS) {
-                        tiles(a, i, rows, b, j, l, depth, factor, more, c, at + i * ldc + j, ldc);
-                    } else {
-                        tiles(a, i, rows, b, j, l, depth, factor, false, sums, 0, COLUMNS);
-                        deliver(sums, rows, columns, more, c, at + i * ldc + j, ldc);
-                    }
+                    int columns = Math.min(COLUMNS, b.lines() - j);
+                    tiles(a, i, rows, b, j, columns, l, depth, factor, more, c, at + i * ldc + j, ldc);
                 }
             }
         }
     }
 
-    /** Sixteen columns of some rows: whole tiles, and a lower one. */
+    /** Up to sixteen columns of some rows: whole tiles, and a lower one. */
     private static void tiles(
             MachinePanels a,
             int i,
             int rows,
             MachinePanels b,
             int j,
+            int columns,
             int l,
             int depth,
             MemorySegment factor,
@@ -178,11 +182,11 @@ final class MachineProduct {
         int whole = rows / ROWS;
         int rest = rows % ROWS;
         if (whole > 0) {
-            tiles(ROWS, whole, a, i, b, j, l, depth, factor, add, c, at, ldc);
+            tiles(ROWS, whole, a, i, b, j, columns, l, depth, factor, add, c, at, ldc);
         }
         if (rest > 0) {
             int from = whole * ROWS;
-            tiles(rest, 1, a, i + from, b, j, l, depth, factor, add, c, at + from * ldc, ldc);
+            tiles(rest, 1, a, i + from, b, j, columns, l, depth, factor, add, c, at + from * ldc, ldc);
         }
     }
 
@@ -193,6 +197,7 @@ final class MachineProduct {
             int i,
             MachinePanels b,
             int j,
+            int columns,
             int l,
             int depth,
             MemorySegment factor,
@@ -202,26 +207,15 @@ final class MachineProduct {
             long ldc) {
         long last = (long) rows * count - 1;
         long apart = a.stride() << 2;
-        MachineCode.tile(rows, add)
+        MachineCode.tile(rows, add, Width.of(columns))
                 .call(
                         a.data().asSlice(a.at(i, l), (count - 1) * apart + (long) ROWS * depth * Float.BYTES),
                         b.data().asSlice(b.at(j, l), (long) COLUMNS * depth * Float.BYTES),
-                        c.asSlice(at << 2, (last * ldc + COLUMNS) << 2),
+                        c.asSlice(at << 2, (last * ldc + columns) << 2),
                         factor,
                         depth,
                         ldc << 2,
                         count,
                         apart);
-    }
-
-    private static void deliver(
-            MemorySegment sums, int rows, int columns, boolean add, MemorySegment c, long at, long ldc) {
-        for (int i = 0; i < rows; i++) {
-            for (int q = 0; q < columns; q++) {
-                float s = Lanes.get(sums, i * COLUMNS + q);
-                long to = at + i * ldc + q;
-                Lanes.set(c, to, add ? Lanes.get(c, to) + s : s);
-            }
-        }
     }
 }

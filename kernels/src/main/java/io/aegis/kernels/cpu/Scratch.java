@@ -25,7 +25,8 @@ final class Scratch {
     static final int MACHINE_A = 16;
 
     static final int MACHINE_B = 17;
-    static final int MACHINE_EDGE = 18;
+    static final int MACHINE_WIDE = 18;
+    static final int MACHINE_FACTOR = 19;
     /** Of arrays: the scales of a quantised column. Those before it are rows of a product. */
     static final int SCALES = 9;
     /** Of arrays: what {@link PanelProduct} works on. */
@@ -41,7 +42,7 @@ final class Scratch {
 
     private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[GRADIENTS + 1][]);
     private static final ThreadLocal<MemorySegment[]> SLOTS =
-            ThreadLocal.withInitial(() -> new MemorySegment[MACHINE_EDGE + 1]);
+            ThreadLocal.withInitial(() -> new MemorySegment[MACHINE_FACTOR + 1]);
     private static final long ALIGNMENT = 64;
 
     private Scratch() {}

@@ -11,6 +11,9 @@ import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -70,6 +73,68 @@ class MachineProductTest {
     void fewColumnsOfGreatDepth() {
         compare(random(1, DEEP, 300).transpose(0, 1), random(2, 21, DEEP).transpose(0, 1));
         compare(random(1, 300, DEEP), random(2, DEEP, 21));
+    }
+
+    /** Every edge of a tile and of a panel, in whole numbers, whose sums are exact; what lies beside C stays. */
+    @Test
+    void allSmallSizes() {
+        Sgemm machineGemm = new MachineGemm();
+        for (int m = 1; m <= 14; m++) {
+            for (int n = 1; n <= 34; n++) {
+                for (int k = 1; k <= 18; k += k < 9 ? 1 : 4) {
+                    for (int kind = 0; kind < 8; kind++) {
+                        small(machineGemm, m, n, k, (kind & 1) != 0, (kind & 2) != 0, kind >> 2);
+                    }
+                }
+            }
+        }
+    }
+
+    private static void small(Sgemm sgemm, int m, int n, int k, boolean turnA, boolean turnB, float beta) {
+        float[] a = whole(m * k, 7);
+        float[] b = whole(k * n, 5);
+        int ldc = n + 3;
+        float[] expected = whole(m * ldc, 11);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment c = arena.allocateFrom(ValueLayout.JAVA_FLOAT, expected);
+            sgemm.multiply(
+                    turnA,
+                    turnB,
+                    m,
+                    n,
+                    k,
+                    2,
+                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, a),
+                    0,
+                    turnA ? m : k,
+                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, b),
+                    0,
+                    turnB ? k : n,
+                    beta,
+                    c,
+                    0,
+                    ldc);
+            for (int i = 0; i < m; i++) {
+                for (int j = 0; j < n; j++) {
+                    float sum = 0;
+                    for (int l = 0; l < k; l++) {
+                        sum += a[turnA ? l * m + i : i * k + l] * b[turnB ? j * k + l : l * n + j];
+                    }
+                    expected[i * ldc + j] = 2 * sum + (beta == 0 ? 0 : expected[i * ldc + j]);
+                }
+            }
+            assertThat(c.toArray(ValueLayout.JAVA_FLOAT))
+                    .as("[%d, %d, %d] %s %s, beta %s", m, n, k, turnA, turnB, beta)
+                    .isEqualTo(expected);
+        }
+    }
+
+    private static float[] whole(int count, int modulus) {
+        float[] x = new float[count];
+        for (int i = 0; i < count; i++) {
+            x[i] = i * 3 % modulus - modulus / 2;
+        }
+        return x;
     }
 
     private void compare(View a, View b) {

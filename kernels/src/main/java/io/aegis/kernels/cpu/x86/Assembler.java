@@ -36,6 +36,16 @@ public final class Assembler {
         vex(NP, MAP_0F, true, 0x11, from, 0, to);
     }
 
+    /** Floats whose words of the mask are negative, 0 for the others, whose memory is not touched. */
+    public void vmaskmovps(int to, int mask, Address from) {
+        vex(P66, MAP_0F38, true, 0x2c, to, mask, from);
+    }
+
+    /** Stores floats whose words of the mask are negative, and touches nothing else. */
+    public void vmaskmovps(Address to, int mask, int from) {
+        vex(P66, MAP_0F38, true, 0x2e, from, mask, to);
+    }
+
     /** Stores the lowest float. */
     public void vmovss(Address to, int from) {
         vex(PF3, MAP_0F, false, 0x11, from, 0, to);
@@ -220,6 +230,12 @@ public final class Assembler {
     public void add(Gp to, Gp value) {
         rexW(value.ordinal(), to.ordinal());
         emit(0x01, 0xc0 | (value.ordinal() & 7) << 3 | to.ordinal() & 7);
+    }
+
+    /** The next {@link #jz} asks whether it is 0. */
+    public void test(Gp value) {
+        rexW(value.ordinal(), value.ordinal());
+        emit(0x85, 0xc0 | (value.ordinal() & 7) << 3 | value.ordinal() & 7);
     }
 
     /** The next {@link #jz} asks whether nothing is left. */

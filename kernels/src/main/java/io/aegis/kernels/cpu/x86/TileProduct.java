@@ -22,7 +22,7 @@ import static io.aegis.kernels.cpu.x86.Gp.RSP;
  * registers   0..11    sums: of row r, the left eight columns in 2r, the right eight in 2r + 1
  *             12, 13   B
  *             14, 15   A, row after row
- * rdi A, rsi B, rdx C, rcx alpha, r8 k, r9 bytes between rows of C, on the stack the number of tiles and the bytes between
+ * rdi A, rsi B, rdx C, rcx alpha and behind it a mask, r8 k, r9 bytes between rows of C, on the stack the number of tiles and the bytes between
  * their rows of A; r10 in A, r11 in B, rax steps left
  * </pre>
  */
@@ -32,7 +32,11 @@ public final class TileProduct {
     /** Columns. */
     public static final int COLUMNS = 16;
 
+    /** Floats from alpha to the mask, eight words. */
+    public static final int MASK = 1;
+
     private static final int VECTOR = 32;
+    private static final int LANES = VECTOR / Float.BYTES;
     private static final int B = 12;
     private static final int A = 14;
     /** Steps that are written out one behind the other. */
@@ -41,10 +45,35 @@ public final class TileProduct {
     private final Assembler a = new Assembler();
     private final int rows;
     private final boolean add;
+    private final Width width;
 
-    private TileProduct(int rows, boolean add) {
+    /** How many of the sixteen columns C has. */
+    public enum Width {
+        /** All. */
+        WHOLE(2, false),
+        /** Nine to fifteen: the mask says which of the right eight. */
+        MOST(2, true),
+        /** One to eight: the mask says which of the left eight. */
+        FEW(1, true);
+
+        private final int vectors;
+        private final boolean masked;
+
+        Width(int vectors, boolean masked) {
+            this.vectors = vectors;
+            this.masked = masked;
+        }
+
+        /** That of so many columns. */
+        public static Width of(int columns) {
+            return columns >= COLUMNS ? WHOLE : columns > LANES ? MOST : FEW;
+        }
+    }
+
+    private TileProduct(int rows, boolean add, Width width) {
         this.rows = rows;
         this.add = add;
+        this.width = width;
     }
 
     /**
@@ -52,8 +81,8 @@ public final class TileProduct {
      *
      * @param add whether C is added to
      */
-    public static byte[] code(int rows, boolean add) {
-        return new TileProduct(rows, add).write();
+    public static byte[] code(int rows, boolean add, Width width) {
+        return new TileProduct(rows, add, width).write();
     }
 
     private byte[] write() {
@@ -114,13 +143,15 @@ public final class TileProduct {
 
     private void steps(int count) {
         for (int s = 0; s < count; s++) {
-            a.vmovups(B, R11.at(2 * VECTOR * s));
-            a.vmovups(B + 1, R11.at(2 * VECTOR * s + VECTOR));
+            for (int v = 0; v < width.vectors; v++) {
+                a.vmovups(B + v, R11.at(2 * VECTOR * s + VECTOR * v));
+            }
             for (int r = 0; r < rows; r++) {
                 int x = A + r % 2;
                 a.vbroadcastss(x, R10.at((ROWS * s + r) * Float.BYTES));
-                a.vfmadd231ps(2 * r, x, B);
-                a.vfmadd231ps(2 * r + 1, x, B + 1);
+                for (int v = 0; v < width.vectors; v++) {
+                    a.vfmadd231ps(2 * r + v, x, B + v);
+                }
             }
         }
         a.add(R11, 2 * VECTOR * count);
@@ -129,17 +160,31 @@ public final class TileProduct {
 
     private void store() {
         a.vbroadcastss(B, RCX.at(0));
+        if (width.masked) {
+            a.vmovups(A, RCX.at(MASK * Float.BYTES));
+        }
         fourth();
         for (int r = 0; r < rows; r++) {
-            for (int half = 0; half < 2; half++) {
-                int sum = 2 * r + half;
-                a.vmulps(sum, sum, B);
-                if (add) {
-                    a.vaddps(sum, sum, row(r, VECTOR * half));
-                }
-                a.vmovups(row(r, VECTOR * half), sum);
+            for (int v = 0; v < width.vectors; v++) {
+                store(2 * r + v, row(r, VECTOR * v), width.masked && v == width.vectors - 1);
             }
         }
+    }
+
+    private void store(int sum, Address to, boolean masked) {
+        a.vmulps(sum, sum, B);
+        if (masked) {
+            if (add) {
+                a.vmaskmovps(B + 1, A, to);
+                a.vaddps(sum, sum, B + 1);
+            }
+            a.vmaskmovps(to, A, sum);
+            return;
+        }
+        if (add) {
+            a.vaddps(sum, sum, to);
+        }
+        a.vmovups(to, sum);
     }
 
     /** In row r of C. */

@@ -57,6 +57,18 @@ class AssemblerTest {
         is("c4c17c5bcd", "vcvtdq2ps ymm1,ymm13", a -> a.vcvtdq2ps(1, 13));
         is("c4c17572f510", "vpslld ymm1,ymm13,16", a -> a.vpslld(1, 13, 16));
         is("c4c17572d507", "vpsrld ymm1,ymm13,7", a -> a.vpsrld(1, 13, 7));
+        is(
+                "c4a2052c4c8a40",
+                "vmaskmovps ymm1,ymm15,ymmword ptr [rdx+r9*4+64]",
+                a -> a.vmaskmovps(1, 15, RDX.at(R9, 4, 64)));
+        is(
+                "c4c2052e8c07a0860100",
+                "vmaskmovps ymmword ptr [r15+rax+100000],ymm15,ymm1",
+                a -> a.vmaskmovps(R15.at(RAX, 1, 100000), 15, 1));
+        is("c462652c27", "vmaskmovps ymm12,ymm3,ymmword ptr [rdi]", a -> a.vmaskmovps(12, 3, RDI.at(0)));
+        is("c462652e6500", "vmaskmovps ymmword ptr [rbp],ymm3,ymm12", a -> a.vmaskmovps(RBP.at(0), 3, 12));
+        is("4885c0", "test rax,rax", a -> a.test(RAX));
+        is("4d85ed", "test r13,r13", a -> a.test(R13));
         is("c57c1027", "vmovups ymm12,ymmword ptr [rdi]", a -> a.vmovups(12, RDI.at(0)));
         is("c57c106500", "vmovups ymm12,ymmword ptr [rbp]", a -> a.vmovups(12, RBP.at(0)));
         is("c4417c106500", "vmovups ymm12,ymmword ptr [r13]", a -> a.vmovups(12, R13.at(0)));
