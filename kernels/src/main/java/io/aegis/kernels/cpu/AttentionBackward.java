@@ -25,6 +25,8 @@ final class AttentionBackward {
     private final MemorySegment p = Scratch.floats(0, (long) QUERIES * KEYS);
     private final MemorySegment ds = Scratch.floats(1, (long) QUERIES * KEYS);
     private final float[] delta = new float[QUERIES];
+    private final float[] shifts = new float[QUERIES];
+    private final float[] sums = new float[QUERIES];
 
     AttentionBackward(Sgemm sgemm, float scale, Visibility visible, int queries, View k, View v, View dk, View dv) {
         this.sgemm = sgemm;
@@ -76,8 +78,11 @@ final class AttentionBackward {
                 block(n, m, d, 1, dout, start, v, from, ds);
                 int[] hidden = visible.hidden(from, m);
                 for (int r = 0; r < n; r++) {
-                    float shift = Lanes.get(lse.buffer().memory(), lse.index(start + r));
-                    probabilities(r, m, visible.seen(start + r, from, m), shift, hidden);
+                    shifts[r] = Lanes.get(lse.buffer().memory(), lse.index(start + r));
+                }
+                CpuAttention.exponentials(visible, start, n, from, m, shifts, p, sums);
+                for (int r = 0; r < n; r++) {
+                    probabilities(r, m, visible.seen(start + r, from, m), hidden);
                 }
                 add(true, m, n, d, 1, p, dout, start, dv, from, 1);
                 add(true, m, n, d, scale, ds, q, start, dk, from, 1);
@@ -86,11 +91,10 @@ final class AttentionBackward {
         }
     }
 
-    /** Row r of P and dS from scores and dO V^T. */
-    private void probabilities(int r, int m, int seen, float lse, int[] hidden) {
+    /** Row r of P and dS from exponentials and dO V^T. */
+    private void probabilities(int r, int m, int seen, int[] hidden) {
         long row = (long) r * KEYS;
-        int n = lse == Float.NEGATIVE_INFINITY ? 0 : seen;
-        SoftmaxRows.exponentials(p, row, lse, n);
+        int n = shifts[r] == Float.NEGATIVE_INFINITY ? 0 : seen;
         if (n < m) {
             SoftmaxRows.clear(p, row + n, m - n);
             SoftmaxRows.clear(ds, row + n, m - n);

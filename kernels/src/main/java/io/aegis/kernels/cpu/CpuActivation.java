@@ -41,6 +41,10 @@ final class CpuActivation {
 
     /** y = f(x). */
     static void forward(Activation f, MemorySegment x, long ix, MemorySegment y, long iy, int n) {
+        if (MachineFunctions.suit(n) && MachineFunctions.covers(f)) {
+            MachineFunctions.apply(f, x, ix, y, iy, n);
+            return;
+        }
         switch (f) {
             case RELU -> relu(x, ix, y, iy, n);
             case GELU -> gelu(x, ix, y, iy, n);

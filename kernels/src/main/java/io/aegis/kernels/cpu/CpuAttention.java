@@ -86,6 +86,8 @@ final class CpuAttention implements Attention {
         MemorySegment o = out.buffer().memory();
         float[] max = new float[n];
         float[] sum = new float[n];
+        float[] best = new float[n];
+        float[] sums = new float[n];
         Arrays.fill(max, Float.NEGATIVE_INFINITY);
         long end = visible.seen(start + n - 1);
         for (long from = 0; from < end; from += KEYS) {
@@ -94,17 +96,21 @@ final class CpuAttention implements Attention {
             int[] hidden = visible.hidden(from, m);
             for (int r = 0; r < n; r++) {
                 long row = (long) r * KEYS;
-                int seen = visible.seen(start + r, from, m);
                 Visibility.set(hidden, s, row, Float.NEGATIVE_INFINITY);
-                float best = Math.max(max[r], SoftmaxRows.max(s, row, seen));
-                if (best == Float.NEGATIVE_INFINITY) {
+                best[r] = Math.max(max[r], SoftmaxRows.max(s, row, visible.seen(start + r, from, m)));
+            }
+            exponentials(visible, start, n, from, m, best, s, sums);
+            for (int r = 0; r < n; r++) {
+                long row = (long) r * KEYS;
+                if (best[r] == Float.NEGATIVE_INFINITY) {
                     SoftmaxRows.clear(s, row, m);
                     continue;
                 }
-                float correction = (float) Math.exp(max[r] - best);
-                max[r] = best;
-                sum[r] = sum[r] * correction + SoftmaxRows.exponentials(s, row, best, seen);
+                float correction = (float) Math.exp(max[r] - best[r]);
+                max[r] = best[r];
+                sum[r] = sum[r] * correction + sums[r];
                 Visibility.set(hidden, s, row, 0);
+                int seen = visible.seen(start + r, from, m);
                 if (seen < m) {
                     SoftmaxRows.clear(s, row + seen, m - seen);
                 }
@@ -139,6 +145,20 @@ final class CpuAttention implements Attention {
             if (lse != null) {
                 Lanes.set(lse.buffer().memory(), lse.index(start + r), (float) (max[r] + Math.log(sum[r])));
             }
+        }
+    }
+
+    /** Rows of a block become exponentials of what is seen, all at once where all see the same. */
+    static void exponentials(
+            Visibility visible, long start, int n, long from, int m, float[] shifts, MemorySegment s, float[] sums) {
+        int first = visible.seen(start, from, m);
+        if (first == visible.seen(start + n - 1, from, m)) {
+            SoftmaxRows.exponentials(s, 0, KEYS, n, first, shifts, sums);
+            return;
+        }
+        for (int r = 0; r < n; r++) {
+            int seen = visible.seen(start + r, from, m);
+            sums[r] = SoftmaxRows.exponentials(s, (long) r * KEYS, shifts[r], seen);
         }
     }
 

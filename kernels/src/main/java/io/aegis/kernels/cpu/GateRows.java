@@ -22,6 +22,10 @@ final class GateRows {
      * starts at another place than alone.
      */
     static void forward(MemorySegment gate, long ig, MemorySegment up, long iu, MemorySegment y, long iy, int n) {
+        if (MachineFunctions.suit(n)) {
+            MachineFunctions.gate(gate, ig, up, iu, y, iy, n);
+            return;
+        }
         int i = 0;
         for (; i < bound(n); i += N) {
             FloatVector v = load(gate, ig + i);

@@ -23,6 +23,9 @@ final class SoftmaxRows {
 
     /** s = exp(s - shift), and the sum of the results. */
     static float exponentials(MemorySegment s, long is, float shift, int n) {
+        if (MachineFunctions.suit(n)) {
+            return MachineFunctions.exponentials(s, is, shift, n);
+        }
         FloatVector by = Lanes.broadcast(shift);
         FloatVector sums = Lanes.broadcast(0);
         int i = 0;
@@ -38,6 +41,17 @@ final class SoftmaxRows {
             sum += e;
         }
         return sum;
+    }
+
+    /** The same of rows that are so far apart, each with a shift of its own. */
+    static void exponentials(MemorySegment s, long is, long apart, int rows, int n, float[] shifts, float[] sums) {
+        if (MachineFunctions.suit(n)) {
+            MachineFunctions.exponentials(s, is, apart, rows, n, shifts, sums);
+            return;
+        }
+        for (int r = 0; r < rows; r++) {
+            sums[r] = exponentials(s, is + r * apart, shifts[r], n);
+        }
     }
 
     /** ds = p (ds - delta). */

@@ -95,6 +95,10 @@ public final class Assembler {
         vex(NP, MAP_0F, true, 0x57, to, a, b);
     }
 
+    public void vxorps(int to, int a, Address b) {
+        vex(NP, MAP_0F, true, 0x57, to, a, b);
+    }
+
     public void vaddps(int to, int a, int b) {
         vex(NP, MAP_0F, true, 0x58, to, a, b);
     }
@@ -105,6 +109,46 @@ public final class Assembler {
 
     public void vmulps(int to, int a, int b) {
         vex(NP, MAP_0F, true, 0x59, to, a, b);
+    }
+
+    public void vmulps(int to, int a, Address b) {
+        vex(NP, MAP_0F, true, 0x59, to, a, b);
+    }
+
+    public void vsubps(int to, int a, int b) {
+        vex(NP, MAP_0F, true, 0x5c, to, a, b);
+    }
+
+    public void vsubps(int to, int a, Address b) {
+        vex(NP, MAP_0F, true, 0x5c, to, a, b);
+    }
+
+    public void vdivps(int to, int a, int b) {
+        vex(NP, MAP_0F, true, 0x5e, to, a, b);
+    }
+
+    /** b where one of the two is NaN. */
+    public void vmaxps(int to, int a, int b) {
+        vex(NP, MAP_0F, true, 0x5f, to, a, b);
+    }
+
+    /** b where one of the two is NaN. */
+    public void vminps(int to, int a, int b) {
+        vex(NP, MAP_0F, true, 0x5d, to, a, b);
+    }
+
+    public void vandps(int to, int a, int b) {
+        vex(NP, MAP_0F, true, 0x54, to, a, b);
+    }
+
+    public void vandps(int to, int a, Address b) {
+        vex(NP, MAP_0F, true, 0x54, to, a, b);
+    }
+
+    /** Of b the floats whose words of the mask are negative, of a the others. */
+    public void vblendvps(int to, int a, int b, int mask) {
+        vex(P66, MAP_0F3A, true, 0x4a, to, a, b);
+        emit(mask << 4);
     }
 
     /** Of four floats: sums of neighbours. */
@@ -124,6 +168,11 @@ public final class Assembler {
 
     public void vfmadd231ps(int to, int a, Address b) {
         vex(P66, MAP_0F38, true, 0xb8, to, a, b);
+    }
+
+    /** to = to a + b, rounded once. */
+    public void vfmadd213ps(int to, int a, Address b) {
+        vex(P66, MAP_0F38, true, 0xa8, to, a, b);
     }
 
     // ---- vectors: integers and conversions
@@ -180,6 +229,10 @@ public final class Assembler {
 
     public void vpsubd(int to, int a, int b) {
         vex(P66, MAP_0F, true, 0xfa, to, a, b);
+    }
+
+    public void vpaddd(int to, int a, int b) {
+        vex(P66, MAP_0F, true, 0xfe, to, a, b);
     }
 
     // ---- memory and addresses

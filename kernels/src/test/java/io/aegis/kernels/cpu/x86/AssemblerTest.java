@@ -69,6 +69,54 @@ class AssemblerTest {
         is("c462652e6500", "vmaskmovps ymmword ptr [rbp],ymm3,ymm12", a -> a.vmaskmovps(RBP.at(0), 3, 12));
         is("4885c0", "test rax,rax", a -> a.test(RAX));
         is("4d85ed", "test r13,r13", a -> a.test(R13));
+        is("c5f45cc2", "vsubps ymm0,ymm1,ymm2", a -> a.vsubps(0, 1, 2));
+        is("c4413c5cf9", "vsubps ymm15,ymm8,ymm9", a -> a.vsubps(15, 8, 9));
+        is("c58c5cdd", "vsubps ymm3,ymm14,ymm5", a -> a.vsubps(3, 14, 5));
+        is("c4416c5ccc", "vsubps ymm9,ymm2,ymm12", a -> a.vsubps(9, 2, 12));
+        is("c5f45ec2", "vdivps ymm0,ymm1,ymm2", a -> a.vdivps(0, 1, 2));
+        is("c4413c5ef9", "vdivps ymm15,ymm8,ymm9", a -> a.vdivps(15, 8, 9));
+        is("c58c5edd", "vdivps ymm3,ymm14,ymm5", a -> a.vdivps(3, 14, 5));
+        is("c4416c5ecc", "vdivps ymm9,ymm2,ymm12", a -> a.vdivps(9, 2, 12));
+        is("c5f45fc2", "vmaxps ymm0,ymm1,ymm2", a -> a.vmaxps(0, 1, 2));
+        is("c4413c5ff9", "vmaxps ymm15,ymm8,ymm9", a -> a.vmaxps(15, 8, 9));
+        is("c58c5fdd", "vmaxps ymm3,ymm14,ymm5", a -> a.vmaxps(3, 14, 5));
+        is("c4416c5fcc", "vmaxps ymm9,ymm2,ymm12", a -> a.vmaxps(9, 2, 12));
+        is("c5f45dc2", "vminps ymm0,ymm1,ymm2", a -> a.vminps(0, 1, 2));
+        is("c4413c5df9", "vminps ymm15,ymm8,ymm9", a -> a.vminps(15, 8, 9));
+        is("c58c5ddd", "vminps ymm3,ymm14,ymm5", a -> a.vminps(3, 14, 5));
+        is("c4416c5dcc", "vminps ymm9,ymm2,ymm12", a -> a.vminps(9, 2, 12));
+        is("c5f454c2", "vandps ymm0,ymm1,ymm2", a -> a.vandps(0, 1, 2));
+        is("c4413c54f9", "vandps ymm15,ymm8,ymm9", a -> a.vandps(15, 8, 9));
+        is("c58c54dd", "vandps ymm3,ymm14,ymm5", a -> a.vandps(3, 14, 5));
+        is("c4416c54cc", "vandps ymm9,ymm2,ymm12", a -> a.vandps(9, 2, 12));
+        is("c5f5fec2", "vpaddd ymm0,ymm1,ymm2", a -> a.vpaddd(0, 1, 2));
+        is("c4413dfef9", "vpaddd ymm15,ymm8,ymm9", a -> a.vpaddd(15, 8, 9));
+        is("c58dfedd", "vpaddd ymm3,ymm14,ymm5", a -> a.vpaddd(3, 14, 5));
+        is("c4416dfecc", "vpaddd ymm9,ymm2,ymm12", a -> a.vpaddd(9, 2, 12));
+        is("c4c17459442480", "vmulps ymm0,ymm1,ymmword ptr [r12-128]", a -> a.vmulps(0, 1, R12.at(-128)));
+        is("c4413c59ba80000000", "vmulps ymm15,ymm8,ymmword ptr [r10+128]", a -> a.vmulps(15, 8, R10.at(128)));
+        is("c4a10c595c8a40", "vmulps ymm3,ymm14,ymmword ptr [rdx+r9*4+64]", a -> a.vmulps(3, 14, RDX.at(R9, 4, 64)));
+        is("c4c174544500", "vandps ymm0,ymm1,ymmword ptr [r13]", a -> a.vandps(0, 1, R13.at(0)));
+        is("c53c547c2408", "vandps ymm15,ymm8,ymmword ptr [rsp+8]", a -> a.vandps(15, 8, RSP.at(8)));
+        is("c4c10c545c2480", "vandps ymm3,ymm14,ymmword ptr [r12-128]", a -> a.vandps(3, 14, R12.at(-128)));
+        is("c4c174578280000000", "vxorps ymm0,ymm1,ymmword ptr [r10+128]", a -> a.vxorps(0, 1, R10.at(128)));
+        is("c4213c577c8a40", "vxorps ymm15,ymm8,ymmword ptr [rdx+r9*4+64]", a -> a.vxorps(15, 8, RDX.at(R9, 4, 64)));
+        is(
+                "c4c10c579c07a0860100",
+                "vxorps ymm3,ymm14,ymmword ptr [r15+rax+100000]",
+                a -> a.vxorps(3, 14, R15.at(RAX, 1, 100000)));
+        is("c4e275a807", "vfmadd213ps ymm0,ymm1,ymmword ptr [rdi]", a -> a.vfmadd213ps(0, 1, RDI.at(0)));
+        is("c4623da87d00", "vfmadd213ps ymm15,ymm8,ymmword ptr [rbp]", a -> a.vfmadd213ps(15, 8, RBP.at(0)));
+        is("c4c20da85d00", "vfmadd213ps ymm3,ymm14,ymmword ptr [r13]", a -> a.vfmadd213ps(3, 14, R13.at(0)));
+        is("c4e3754ac230", "vblendvps ymm0,ymm1,ymm2,ymm3", a -> a.vblendvps(0, 1, 2, 3));
+        is("c4433d4af9e0", "vblendvps ymm15,ymm8,ymm9,ymm14", a -> a.vblendvps(15, 8, 9, 14));
+        is("c4e30d4adda0", "vblendvps ymm3,ymm14,ymm5,ymm10", a -> a.vblendvps(3, 14, 5, 10));
+        is(
+                "c4c1745c8407a0860100",
+                "vsubps ymm0,ymm1,ymmword ptr [r15+rax+100000]",
+                a -> a.vsubps(0, 1, R15.at(RAX, 1, 100000)));
+        is("c53c5c3f", "vsubps ymm15,ymm8,ymmword ptr [rdi]", a -> a.vsubps(15, 8, RDI.at(0)));
+        is("c58c5c5d00", "vsubps ymm3,ymm14,ymmword ptr [rbp]", a -> a.vsubps(3, 14, RBP.at(0)));
         is("c57c1027", "vmovups ymm12,ymmword ptr [rdi]", a -> a.vmovups(12, RDI.at(0)));
         is("c57c106500", "vmovups ymm12,ymmword ptr [rbp]", a -> a.vmovups(12, RBP.at(0)));
         is("c4417c106500", "vmovups ymm12,ymmword ptr [r13]", a -> a.vmovups(12, R13.at(0)));
