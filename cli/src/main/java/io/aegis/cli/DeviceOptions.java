@@ -25,8 +25,9 @@ final class DeviceOptions {
 
     @Option(
             names = "--dtype",
-            description = "what the operands of products are rounded to: f32 (default), bf16, or, on a GPU, f16; a GPU"
-                    + " rounds those of attention as well. A processor that multiplies bf16 no faster computes in f32")
+            description =
+                    "what the operands of products are rounded to: f32 (default), bf16, or, on a GPU, f16; a GPU"
+                            + " rounds those of attention as well, and nothing is trained in f16. A processor that multiplies bf16 no faster computes in f32")
     Precision precision = Precision.F32;
 
     /**

@@ -32,6 +32,9 @@ final class EvaluateFaceShieldCommand implements Callable<Integer> {
     @Option(names = "--model", required = true, paramLabel = "DIR", description = "a model folder, such as run/best")
     Path model;
 
+    @Option(names = "--adapter", paramLabel = "DIR", description = "what stage 2 of training learned upon the model")
+    Path adapter;
+
     @Option(
             names = "--data",
             required = true,
@@ -75,7 +78,7 @@ final class EvaluateFaceShieldCommand implements Callable<Integer> {
         computing.choose();
         Problems problems = new Problems();
         InstructionSet set = InstructionFile.read(data, images, problems);
-        try (FaceShield shield = FaceShield.load(model);
+        try (FaceShield shield = FaceShield.load(model, adapter, choices -> choices);
                 Lanes at = new Lanes(Math.max(1, lanes))) {
             int together = batch != null ? batch : FaceShieldEvaluator.together(shield, set);
             FaceShieldEvaluator.Outcome outcome = new FaceShieldEvaluator(shield, at, together, problems)

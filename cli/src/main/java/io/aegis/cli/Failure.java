@@ -11,11 +11,18 @@ final class Failure {
     private Failure() {}
 
     static String sentence(Throwable e) {
+        return OutOfMemory.sentence(e)
+                .map(memory -> e instanceof Error || isNamed(e) ? memory : what(e) + ": " + memory)
+                .orElseGet(() -> what(e));
+    }
+
+    /** Whether an exception says nothing but what its cause is, as those that wrap one do. */
+    private static boolean isNamed(Throwable e) {
+        return e.getMessage() == null || e.getMessage().contains(OutOfMemoryError.class.getName());
+    }
+
+    private static String what(Throwable e) {
         return switch (e) {
-            case OutOfMemoryError m ->
-                "out of memory: " + m.getMessage()
-                        + "; a smaller --batch or model needs less, and AEGIS_JAVA_OPTS=-Xmx8g"
-                        + " gives the Java heap more";
             case NoSuchFileException f -> f.getFile() + ": no such file";
             case FileAlreadyExistsException f -> f.getFile() + ": is in the way, expected a folder or nothing there";
             case AccessDeniedException f -> f.getFile() + ": no permission";

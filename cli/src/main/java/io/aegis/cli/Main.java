@@ -20,28 +20,6 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class)
 public final class Main implements Runnable {
-    /** In the order of the help. */
-    private static final Map<String, Supplier<Object>> COMMANDS = new LinkedHashMap<>();
-
-    static {
-        COMMANDS.put("demo", DemoCommand::new);
-        COMMANDS.put("synthesize-faces", SynthesizeFacesCommand::new);
-        COMMANDS.put("train", TrainCommand::new);
-        COMMANDS.put("evaluate", EvaluateCommand::new);
-        COMMANDS.put("score", ScoreCommand::new);
-        COMMANDS.put("analyze", AnalyzeCommand::new);
-        COMMANDS.put("verify", VerifyCommand::new);
-        COMMANDS.put("quantize", QuantizeCommand::new);
-        COMMANDS.put("synthesize", SynthesizeCommand::new);
-        COMMANDS.put("tokenize", TokenizeCommand::new);
-        COMMANDS.put("merge", MergeCommand::new);
-        COMMANDS.put("doctor", DoctorCommand::new);
-        COMMANDS.put("bench", BenchCommand::new);
-        COMMANDS.put("kernels", KernelsCommand::new);
-        COMMANDS.put("gpu-check", () -> new GpuCheckCommand(DeviceOptions::choose));
-        COMMANDS.put("gpu-bench", () -> new GpuBenchCommand(DeviceOptions::choose, DeviceOptions::release));
-    }
-
     @Option(
             names = "--trace",
             scope = CommandLine.ScopeType.INHERIT,
@@ -62,13 +40,35 @@ public final class Main implements Runnable {
     }
 
     public static void main(String[] args) {
-        // Warnings are one line, as errors are, unless somebody wants them otherwise.
-        System.getProperties().putIfAbsent("java.util.logging.SimpleFormatter.format", "aegis: %5$s%6$s%n");
-        System.exit(run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args));
+        int status = 1;
+        try {
+            OutOfMemory.prepare();
+            // Warnings are one line, as errors are, unless somebody wants them otherwise.
+            System.getProperties().putIfAbsent("java.util.logging.SimpleFormatter.format", "aegis: %5$s%6$s%n");
+            status = run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args);
+        } catch (Error e) {
+            if (!OutOfMemory.isBehind(e)) {
+                throw e;
+            }
+            OutOfMemory.lastLine(System.err);
+        }
+        System.exit(status);
     }
 
     /** Runs one command; its exit status: 0 done, 1 failed, 2 misused or, of verify, incomplete. */
     static int run(PrintWriter out, PrintWriter err, String... args) {
+        try {
+            return execute(out, err, args);
+        } catch (Error e) {
+            if (!OutOfMemory.isBehind(e)) {
+                throw e;
+            }
+            OutOfMemory.say(e, err, System.err);
+            return 1;
+        }
+    }
+
+    private static int execute(PrintWriter out, PrintWriter err, String... args) {
         Main main = new Main();
         CommandLine line = new CommandLine(main);
         addCommands(line, args);
@@ -86,19 +86,38 @@ public final class Main implements Runnable {
                 });
         try {
             return line.execute(args);
-        } catch (OutOfMemoryError e) {
-            err.println("aegis: " + Failure.sentence(e));
-            err.flush();
-            return 1;
         } finally {
             DeviceOptions.release();
         }
     }
 
+    /** In the order of the help. */
+    private static Map<String, Supplier<Object>> commands() {
+        Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
+        commands.put("demo", DemoCommand::new);
+        commands.put("synthesize-faces", SynthesizeFacesCommand::new);
+        commands.put("train", TrainCommand::new);
+        commands.put("evaluate", EvaluateCommand::new);
+        commands.put("score", ScoreCommand::new);
+        commands.put("analyze", AnalyzeCommand::new);
+        commands.put("verify", VerifyCommand::new);
+        commands.put("quantize", QuantizeCommand::new);
+        commands.put("synthesize", SynthesizeCommand::new);
+        commands.put("tokenize", TokenizeCommand::new);
+        commands.put("merge", MergeCommand::new);
+        commands.put("doctor", DoctorCommand::new);
+        commands.put("bench", BenchCommand::new);
+        commands.put("kernels", KernelsCommand::new);
+        commands.put("gpu-check", () -> new GpuCheckCommand(DeviceOptions::choose));
+        commands.put("gpu-bench", () -> new GpuBenchCommand(DeviceOptions::choose, DeviceOptions::release));
+        return commands;
+    }
+
     /** The asked command alone where there is one: to look through all of them takes a good part of a short start. */
     private static void addCommands(CommandLine line, String... args) {
+        Map<String, Supplier<Object>> commands = commands();
         for (String arg : args) {
-            Supplier<Object> asked = COMMANDS.get(arg);
+            Supplier<Object> asked = commands.get(arg);
             if (asked != null) {
                 line.addSubcommand(asked.get());
                 return;
@@ -110,7 +129,7 @@ public final class Main implements Runnable {
                 break;
             }
         }
-        COMMANDS.values().forEach(command -> line.addSubcommand(command.get()));
+        commands.values().forEach(command -> line.addSubcommand(command.get()));
     }
 
     @Override

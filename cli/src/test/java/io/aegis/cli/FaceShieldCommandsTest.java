@@ -11,6 +11,9 @@ import io.aegis.image.Image;
 import io.aegis.image.Png;
 import io.aegis.tokenizer.BpeTrainer;
 import io.aegis.tokenizer.Tokenizer;
+import io.aegis.training.data.ScoresFile;
+import io.aegis.training.metrics.Sample;
+import io.aegis.training.metrics.Split;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,13 +73,17 @@ class FaceShieldCommandsTest {
     }
 
     private static Typed train(String stage, Path out, Object... more) {
+        return train(stage, folder.resolve("base"), out, more);
+    }
+
+    private static Typed train(String stage, Path model, Path out, Object... more) {
         Stream<Object> words = Stream.of(
                 "train",
                 "faceshield",
                 "--stage",
                 stage,
                 "--model",
-                folder.resolve("base"),
+                model,
                 "--data",
                 data,
                 "--images",
@@ -165,6 +172,51 @@ class FaceShieldCommandsTest {
         JsonNode read = new ObjectMapper().readTree(json.out());
         assertThat(read.path("coarse").path("bona_fide").asInt()).isEqualTo(4);
         assertThat(read.path("scored").path("auc").isNumber()).isTrue();
+    }
+
+    private static Typed evaluate(Path model, Object... more) {
+        Stream<Object> words =
+                Stream.of("evaluate", "faceshield", "--model", model, "--data", data, "--images", images, "--json");
+        return aegis(Stream.concat(words, Stream.of(more)).toArray());
+    }
+
+    /** Scores, answers and the threshold: the base's was chosen for other scores. */
+    @Test
+    void anAdapterIsEvaluatedAsWhatComesOfMergingIt() throws IOException {
+        Path best = folder.resolve("run/best");
+        Path run = folder.resolve("adapted");
+        Typed learned = train("2", best, run, "--epochs", 2, "--dev-share", 0.3, "--lr", 3e-2);
+        assertThat(learned.status()).as(learned.err()).isZero();
+        Path merged = folder.resolve("merged");
+        Path adapter = run.resolve("adapter");
+        assertThat(aegis("merge", "--model", best, "--adapter", adapter, "--out", merged)
+                        .status())
+                .isZero();
+
+        Path base = folder.resolve("of the base");
+        Path beside = folder.resolve("beside");
+        Path inside = folder.resolve("inside");
+        assertThat(evaluate(best, "--out", base).status()).isZero();
+        Typed adapted = evaluate(best, "--adapter", adapter, "--out", beside);
+        assertThat(adapted.status()).as(adapted.err()).isZero();
+        ObjectMapper json = new ObjectMapper();
+        JsonNode expected = json.readTree(evaluate(merged, "--out", inside).out());
+        assertThat(json.readTree(adapted.out()).path("scored").path("threshold"))
+                .isEqualTo(expected.path("scored").path("threshold"))
+                .isNotEqualTo(json.readTree(evaluate(best).out()).path("scored").path("threshold"));
+        double[] scores = scores(beside);
+        assertThat(scores).containsExactly(scores(inside), within(1e-4));
+        assertThat(Math.abs(scores[0] - scores(base)[0])).isGreaterThan(1e-2);
+
+        Typed none = evaluate(best, "--adapter", folder.resolve("none"));
+        assertThat(none.status()).isEqualTo(1);
+        assertThat(none.err()).contains("adapter_config.json", "no such file").doesNotContain("\tat ");
+    }
+
+    private static double[] scores(Path evaluation) {
+        return ScoresFile.read(evaluation.resolve("scores.csv"), "", Split.TEST).samples().stream()
+                .mapToDouble(Sample::score)
+                .toArray();
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.aegis.kernels;
 
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /**
@@ -15,7 +16,7 @@ import java.util.stream.IntStream;
  * {@link #draws} gives runs in different units, each an honest 16-bit run of the same model; together they say how much
  * error there may be.
  */
-public final class RoundedKernels implements Kernels {
+public final class RoundedKernels extends DerivedKernels {
     private final Kernels inner;
     private final DType dtype;
     private final Rounding rounding;
@@ -68,68 +69,15 @@ public final class RoundedKernels implements Kernels {
     }
 
     @Override
-    public Matmul matmul() {
-        return matmul;
-    }
-
-    @Override
-    public QuantizedMatmul quantizedMatmul() {
-        return inner.quantizedMatmul();
-    }
-
-    @Override
-    public Attention attention() {
-        return inner.attention();
-    }
-
-    @Override
-    public RotaryEmbedding rotaryEmbedding() {
-        return inner.rotaryEmbedding();
-    }
-
-    @Override
-    public Normalization normalization() {
-        return normalization;
-    }
-
-    @Override
-    public Convolution convolution() {
-        return convolution;
-    }
-
-    @Override
-    public Elementwise elementwise() {
-        return inner.elementwise();
-    }
-
-    @Override
-    public Reduction reduction() {
-        return inner.reduction();
-    }
-
-    @Override
-    public Embedding embedding() {
-        return inner.embedding();
-    }
-
-    @Override
-    public Loss loss() {
-        return inner.loss();
-    }
-
-    @Override
-    public MutualInformation mutualInformation() {
-        return inner.mutualInformation();
-    }
-
-    @Override
-    public Optimizer optimizer() {
-        return inner.optimizer();
-    }
-
-    @Override
-    public VisionMasking visionMasking() {
-        return inner.visionMasking();
+    protected <T> T family(Class<T> which, Function<Kernels, T> of) {
+        T inside = of.apply(inner);
+        return which.cast(
+                switch (inside) {
+                    case Matmul _ -> matmul;
+                    case Convolution _ -> convolution;
+                    case Normalization _ -> normalization;
+                    default -> inside;
+                });
     }
 
     @Override

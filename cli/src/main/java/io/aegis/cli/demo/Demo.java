@@ -98,7 +98,7 @@ public final class Demo {
 
         Path report = out.resolve("report.html");
         try (Dadm dadm = Dadm.load(all.outcome().model())) {
-            new DemoReport(plan, source, dadm, unseen, test, all, rgb, talk).write(report);
+            new DemoReport(plan, caution(), source, dadm, unseen, test, all, rgb, talk).write(report);
         }
         say("");
         talk.ifPresent(this::said);
@@ -109,7 +109,14 @@ public final class Demo {
         say(
                 "  RGB alone                 %.4f   (HTER %.4f)",
                 rgb.evaluation().auc(), rgb.evaluation().hter());
+        say("  %s", caution());
         say("%.0f seconds; report: %s", (System.nanoTime() - start) / 1e9, report.toAbsolutePath());
+    }
+
+    /** How far the figures carry: bench/NOTES.md has those of other seeds. */
+    private String caution() {
+        return "one short training, seed " + seed + ": with another --seed an AUC moves by a few hundredths"
+                + (plan.equals(DemoPlan.QUICK) ? ", and --quick hardly trains at all" : "");
     }
 
     private Optional<FaceShieldDemo> talk() throws IOException {

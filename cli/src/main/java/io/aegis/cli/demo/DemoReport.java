@@ -33,6 +33,7 @@ final class DemoReport {
     private static final double STRENGTH = 0.65;
 
     private final DemoPlan plan;
+    private final String caution;
     private final SyntheticSource source;
     private final Dadm dadm;
     private final Domain unseen;
@@ -43,6 +44,7 @@ final class DemoReport {
 
     DemoReport(
             DemoPlan plan,
+            String caution,
             SyntheticSource source,
             Dadm dadm,
             Domain unseen,
@@ -51,6 +53,7 @@ final class DemoReport {
             Demo.Trial rgb,
             Optional<FaceShieldDemo> faceShield) {
         this.plan = plan;
+        this.caution = caution;
         this.source = source;
         this.dadm = dadm;
         this.unseen = unseen;
@@ -73,7 +76,7 @@ final class DemoReport {
                         + " threshold on " + 3 * plan.development() + " others of the same domains, and then judged "
                         + test.size() + " faces of the domain '" + unseen.name()
                         + "', of which it had seen nothing. All"
-                        + " DADM's numbers are of that unseen domain.")
+                        + " DADM's numbers are of that unseen domain, and of " + caution + ".")
                 .figures(figures)
                 .heading("What is presented")
                 .paragraph(

@@ -19,6 +19,7 @@ final class MatrixAttention {
 
     private static final String FORWARD = "attention.cu";
     private static final String BACKWARD = "attention_backward.cu";
+    private static final String NOT_FINITE = "attention_not_finite.cu";
     private static final int[] DIMS = {64, 80, 96, 128};
     private static final int WARP = 32;
     private static final int QUERIES = 128;
@@ -39,7 +40,12 @@ final class MatrixAttention {
     private record Shape(DType type, int dim) {}
 
     private record Kernels(
-            Forward forward, Entry attention, Backward backward, Entry keyGradients, Entry queryGradient) {
+            Forward forward,
+            Entry attention,
+            Entry notFinite,
+            Backward backward,
+            Entry keyGradients,
+            Entry queryGradient) {
         static Kernels of(Cuda cuda, Shape shape) {
             int sharedBytes = cuda.properties().sharedBytes();
             Forward forward = Forward.of(shape.type, shape.dim, sharedBytes);
@@ -47,6 +53,7 @@ final class MatrixAttention {
             return new Kernels(
                     forward,
                     new Entry(cuda, forward.variant, "attention_forward"),
+                    new Entry(cuda, variant(NOT_FINITE, shape.type, WIDEST), "attention_not_finite"),
                     backward,
                     new Entry(cuda, backward.variant, "attention_key_gradients"),
                     new Entry(cuda, backward.variant, "attention_query_gradient"));
@@ -61,6 +68,7 @@ final class MatrixAttention {
     static List<Variant> variants(int sharedBytes) {
         List<Variant> all = new ArrayList<>();
         for (DType type : List.of(DType.BF16, DType.F16)) {
+            all.add(variant(NOT_FINITE, type, WIDEST));
             for (int dim : DIMS) {
                 all.add(Forward.of(type, dim, sharedBytes).variant());
                 all.add(Backward.of(type, dim, sharedBytes).variant());
@@ -134,12 +142,31 @@ final class MatrixAttention {
         call.prepare();
         long seen = call.seen();
         long sums = cuda.writeOrNull(lse);
+        Kernels chosen = kernels(type, call.d);
         if (hopper != null && hopper.takes(call, queries, keys, values)) {
             hopper.forward(call, queries, keys, values, result, lse, sums, seen);
-            return;
+        } else {
+            Forward f = chosen.forward;
+            chosen.attention.launch(
+                    grid(blocks(call.n, QUERIES) * call.heads * call.batch, f.threads, f.shared),
+                    forward(call, queries, keys, values, result, lse, sums, seen));
         }
-        Kernels chosen = kernels(type, call.d);
-        Forward f = chosen.forward;
+        if (call.mask.causal() && call.n > 1 && call.m > 0) {
+            chosen.notFinite.launch(
+                    grid(blocks(call.n, QUERIES) * call.heads * call.batch, 4 * WARP, 0),
+                    forward(call, queries, keys, values, result, lse, sums, seen));
+        }
+    }
+
+    private static Arguments forward(
+            AttentionCall call,
+            Operand queries,
+            Operand keys,
+            Operand values,
+            Operand result,
+            View lse,
+            long sums,
+            long seen) {
         Arguments a = Arguments.begin();
         queries.packRows(a);
         keys.packRows(a);
@@ -148,8 +175,7 @@ final class MatrixAttention {
         CudaAttention.packLse(a, lse, sums);
         a.pointer(seen).i64(call.words());
         a.i32(call.heads).i32(call.group).i32(call.n).i32(call.m).i32(call.d);
-        a.i32(call.mask.causal() ? 1 : 0).f32(call.scale);
-        chosen.attention.launch(grid(blocks(call.n, QUERIES) * call.heads * call.batch, f.threads, f.shared), a);
+        return a.i32(call.mask.causal() ? 1 : 0).f32(call.scale);
     }
 
     void backward(

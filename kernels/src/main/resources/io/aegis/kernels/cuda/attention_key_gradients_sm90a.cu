@@ -23,8 +23,8 @@
 //           DQ; STAGES times lse' and delta. At DIM 64, 80, 96, 128 that is 131, 102, 122, 162 KB, and 194, 133, 153, 193 KB with DQ.
 // Roles     warpgroup 0: thread 0 fetches, warp 1 clears (below); 24 registers a thread. Warpgroups 1 and 2 consume: 64 keys each; 240
 //           registers: DIM sums of dK and dV, QUERIES of S and dP, half as many of their factors, then SUM_COLUMNS / 2 of dQ.
-// Barriers  keys_full, q_full[s], dout_full[s]: bytes have come, lse' with Q, delta with dO. keys_empty, q_empty[s], dout_empty[s]: each of the
-//           eight warps that consume has done with them. Named: WHOLE, both warpgroups have written dS^T (of two tiles in
+// Barriers  keys_full, q_full[s], dout_full[s]: bytes have come, lse' with Q, delta with dO. keys_empty, stage_empty[s]: each of the
+//           eight warps that consume has done with them; with dO it has before it has with Q. Named: WHOLE, both warpgroups have written dS^T (of two tiles in
 //           turn, so that one is read while the next is written) and whoever added dQ last knows that its share has been read; OWN and the
 //           next, a warpgroup has written its share.
 // Masks     P is 0 where a query does not see a key: behind a diagonal, and, since dQ sums over keys, where nobody does. What hidden
@@ -69,8 +69,7 @@ struct Args {
 
 struct Bars {
     Bar keys_full, keys_clear, keys_empty;
-    Bar q_full[STAGES], q_empty[STAGES];
-    Bar dout_full[STAGES], dout_empty[STAGES];
+    Bar q_full[STAGES], dout_full[STAGES], stage_empty[STAGES];
 };
 DEVICE u8* queries_at(u8* shared, u32 stage) { return shared + 2 * K_BYTES + (int)stage * STAGE_BYTES; }
 DEVICE float* rows_at(u8* shared, u32 stage) { return (float*)(shared + ROWS_AT + (int)stage * 2 * ROW_BYTES); }
@@ -112,11 +111,10 @@ DEVICE void produce(const Args& a, u8* shared, Bars& bars) {
             for (int i = p.start; i < a.n; i += QUERIES, at.step()) {
                 u8* queries = queries_at(shared, at.stage);
                 float* rows = rows_at(shared, at.stage);
-                bar_wait(bars.q_empty[at.stage], at.parity);
+                bar_wait(bars.stage_empty[at.stage], at.parity);
                 bar_expect(bars.q_full[at.stage], Q_BYTES + ROW_BYTES);
                 fetch<QUERIES>(queries, a.q, bars.q_full[at.stage], i, head, p.batch, a.q_has);
                 floats_load(rows, a.scaled + row + i, QUERIES, bars.q_full[at.stage]);
-                bar_wait(bars.dout_empty[at.stage], at.parity);
                 bar_expect(bars.dout_full[at.stage], Q_BYTES + ROW_BYTES);
                 fetch<QUERIES>(queries + Q_BYTES, a.dout, bars.dout_full[at.stage], i, head, p.batch, a.dout_has);
                 floats_load(rows + QUERIES, a.delta + row + i, QUERIES, bars.dout_full[at.stage]);
@@ -305,7 +303,6 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
                 group_wait<1>();
                 hold(dv);
                 hold(left);
-                leave(bars.dout_empty[at.stage]);
 #if DQ
                 if (SHARES == CONSUMERS || (turn & 1) == side) {
                     int share = SHARES == CONSUMERS ? side : 0, band = BANDS == CONSUMERS ? side : 0;
@@ -318,7 +315,7 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
                 group_wait<0>();
                 hold(dk);
                 hold(f);
-                leave(bars.q_empty[at.stage]);
+                leave(bars.stage_empty[at.stage]);
                 at.step();
                 i += QUERIES;
                 if (i >= a.n) i = p.start, head++;
@@ -345,9 +342,8 @@ KERNEL(THREADS, 1, attention_key_gradients_sm90a, Args) {
         bar_init(bars[0].keys_empty, CONSUMERS * 4);
         for (int s = 0; s < STAGES; s++) {
             bar_init(bars[0].q_full[s], 1);
-            bar_init(bars[0].q_empty[s], CONSUMERS * 4);
             bar_init(bars[0].dout_full[s], 1);
-            bar_init(bars[0].dout_empty[s], CONSUMERS * 4);
+            bar_init(bars[0].stage_empty[s], CONSUMERS * 4);
         }
         bars_made();
     }

@@ -16,8 +16,8 @@
 // Shared    Q, dO, 256 DIM bytes each; STAGES stages of K and of V, 256 DIM bytes each: 128, 160, 144, 192 KB
 // Roles     warpgroup 0: thread 0 fetches, warp 1 clears (below); 24 registers a thread. Warpgroups 1 and 2 consume: 64 queries
 //           each; 240 registers: DIM / 2 sums of dQ, 64 of S, 64 of dP, 32 of dS. One computes dS while the other's products run.
-// Barriers  rows_full, k_full[s], v_full[s]: bytes have come. rows_empty, k_empty[s], v_empty[s]: each of the eight warps that
-//           consume has done with them. V is given back when dP is there, K when dQ has it.
+// Barriers  rows_full, k_full[s], v_full[s]: bytes have come. rows_empty, stage_empty[s]: each of the eight warps that consume has done
+//           with them; with V it has when dP is there, before it has with K.
 // Masks     dS of hidden keys is 0. What they hold may be anything, and K is a factor of dQ: warp 1 clears their rows of K, and
 //           k_clear[s] says so. Tiles that nobody sees are left out.
 #include "attention_sm90a.cuh"
@@ -44,8 +44,7 @@ struct Args {
 
 struct Bars {
     Bar rows_full, rows_empty;
-    Bar k_full[STAGES], k_clear[STAGES], k_empty[STAGES];
-    Bar v_full[STAGES], v_empty[STAGES];
+    Bar k_full[STAGES], k_clear[STAGES], v_full[STAGES], stage_empty[STAGES];
 };
 DEVICE u8* keys_at(u8* shared, u32 stage) { return shared + 2 * TILE_BYTES + 2 * (int)stage * TILE_BYTES; }
 
@@ -93,10 +92,9 @@ DEVICE void produce(const Args& a, u8* shared, Bars& bars) {
 #pragma unroll 1
         for (; j >= 0; j = seen_tile(a, p, j - 1), at.step()) {
             u8* keys = keys_at(shared, at.stage);
-            bar_wait(bars.k_empty[at.stage], at.parity);
+            bar_wait(bars.stage_empty[at.stage], at.parity);
             bar_expect(bars.k_full[at.stage], TILE_BYTES);
             fetch<KEYS>(keys, a.k, bars.k_full[at.stage], j * KEYS, p.head / a.group, p.batch, a.k_has);
-            bar_wait(bars.v_empty[at.stage], at.parity);
             bar_expect(bars.v_full[at.stage], TILE_BYTES);
             fetch<KEYS>(keys + TILE_BYTES, a.v, bars.v_full[at.stage], j * KEYS, p.head / a.group, p.batch, a.v_has);
         }
@@ -178,7 +176,6 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
                 for (int i = 0; i < KEYS / 2; i++) s[i] = ex2(fmaf(s[i], c, -lse[i / 2 % 2]));
                 group_wait<0>();
                 hold(dp);
-                leave(bars.v_empty[at.stage]);
 #pragma unroll
                 for (int i = 0; i < KEYS / 2; i++) s[i] *= dp[i] - delta[i / 2 % 2];
                 int limit = p.first + a.m - a.n + 1 - j * KEYS;
@@ -188,7 +185,7 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
                 group_wait<0>();
                 hold(dq);
                 hold(f);
-                leave(bars.k_empty[at.stage]);
+                leave(bars.stage_empty[at.stage]);
             }
             leave(bars.rows_empty);
         }
@@ -210,9 +207,8 @@ KERNEL(THREADS, 1, attention_query_gradient_sm90a, Args) {
         for (int s = 0; s < STAGES; s++) {
             bar_init(bars[0].k_full[s], 1);
             bar_init(bars[0].k_clear[s], 1);
-            bar_init(bars[0].k_empty[s], CONSUMERS * 4);
             bar_init(bars[0].v_full[s], 1);
-            bar_init(bars[0].v_empty[s], CONSUMERS * 4);
+            bar_init(bars[0].stage_empty[s], CONSUMERS * 4);
         }
         bars_made();
     }

@@ -201,6 +201,41 @@ class CudaAttentionTest {
         }
     }
 
+    /** As scalar/: what a query does not see by its place may be anything. */
+    @ParameterizedTest(name = "{0}: N{1} M{2} D{3}")
+    @CsvSource({
+        "F32, 70, 75, 16",
+        "F32, 4, 75, 16",
+        "BF16, 70, 75, 64",
+        "BF16, 100, 61, 80",
+        "BF16, 140, 150, 13",
+        "BF16, 70, 90, 128",
+        "F16, 40, 40, 96"
+    })
+    void laterKeysMayBeAnything(Precision precision, int n, int m, int d) {
+        View q = rounded(precision, random(1, 1, 2, n, d));
+        View k = rounded(precision, random(2, 1, 1, m, d));
+        View v = rounded(precision, random(3, 1, 1, m, d));
+        k.set(Double.NaN, 0, 0, m - 2, 3);
+        v.set(Double.NaN, 0, 0, m - 1, 5);
+        v.set(Double.NaN, 0, 0, m - 30, 0);
+        v.set(Double.NEGATIVE_INFINITY, 0, 0, m - 3, d - 1);
+        laterKeys(precision, q, k, v, Mask.CAUSAL);
+        laterKeys(precision, q, k, v, new Mask(true, hidden(1, m)));
+        View last = rounded(precision, random(3, 1, 1, m, d));
+        last.set(Double.NaN, 0, 0, m - 1, 5);
+        laterKeys(precision, q, rounded(precision, random(2, 1, 1, m, d)), last, Mask.CAUSAL);
+    }
+
+    private static void laterKeys(Precision precision, View q, View k, View v, Mask mask) {
+        CudaTwin.compare(
+                "forward",
+                precision,
+                unit(precision, q),
+                to(garbage(q.shape()), garbage(1, 2, q.size(2))),
+                (kernels, to) -> kernels.attention().forward(q, k, v, 0.3, mask, to[0], to[1]));
+    }
+
     @ParameterizedTest(name = "{0}: B{1} {2} heads of {3} queries, N{4} M{5} D{6} causal {7} hidden {8}")
     @CsvSource({
         "F32, 2, 2, 1, 1, 1, 64, true, false",

@@ -166,6 +166,19 @@ class HopperAttentionTest {
         check(q, k, v, 0.25, Mask.NONE, garbage(q.shape()));
     }
 
+    /** What a query does not see by its place may be anything. */
+    @Test
+    void laterKeysMayBeAnything() {
+        View q = heads(1, DType.BF16, 1, 2, 150, 80);
+        View k = heads(2, DType.BF16, 1, 1, 160, 80);
+        View v = heads(3, DType.BF16, 1, 1, 160, 80);
+        k.set(Double.NaN, 0, 0, 158, 3);
+        v.set(Double.NaN, 0, 0, 159, 5);
+        v.set(Double.POSITIVE_INFINITY, 0, 0, 100, 79);
+        check(q, k, v, 0.1, Mask.CAUSAL, garbage(q.shape()));
+        check(q, k, v, 0.1, new Mask(true, hidden(1, 160)), garbage(q.shape()));
+    }
+
     /** Scores far apart: the maximum of a row moves from tile to tile, by more than the exponent could hold. */
     @Test
     void scoresFarApart() {

@@ -108,7 +108,7 @@ public final class FaceShield implements AutoCloseable {
     }
 
     /**
-     * As above, with what was learned in stage 2 and not merged.
+     * As above, with what was learned in stage 2 and not merged; the threshold is then the adapter's, as it is once merged.
      *
      * @param adapter a folder as PEFT and {@code train faceshield --stage 2} write it; null for none
      * @throws WeightsException also when the adapter is damaged or for another base

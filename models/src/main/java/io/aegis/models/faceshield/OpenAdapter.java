@@ -3,12 +3,14 @@ package io.aegis.models.faceshield;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameters;
+import io.aegis.models.DecisionThreshold;
 import io.aegis.models.checkpoint.VisionLanguageCheckpoint;
 import io.aegis.models.lora.Adapter;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 
 /** What stage 2 has learned, put into the model that it was learned on: adapters beside its linears, and a projector. */
@@ -44,6 +46,11 @@ final class OpenAdapter implements AutoCloseable {
         }
         base.load(p, instead);
         parameters = files.into(network.language(), DType.F32);
+    }
+
+    /** The threshold that was chosen for the base with this adapter. */
+    Optional<DecisionThreshold> threshold() {
+        return files.threshold();
     }
 
     @Override

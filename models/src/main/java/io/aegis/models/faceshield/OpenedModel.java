@@ -18,6 +18,7 @@ import java.util.function.UnaryOperator;
  * All that a model folder holds, opened together or not at all.
  *
  * @param network filled, its matrices where they lie in the files
+ * @param threshold the adapter's where there is one: the base's was chosen for other scores
  * @param opened what {@link #close} closes, in this order
  */
 record OpenedModel(
@@ -49,22 +50,20 @@ record OpenedModel(
             FaceShieldConfig stored = FaceShieldConfig.of(checkpoint.config(), checkpoint.json());
             FaceShieldConfig config = stored.with(choices.apply(stored.options()));
             FaceShieldNetwork network = new FaceShieldNetwork(parameters, config);
+            Optional<DecisionThreshold> threshold;
             if (adapter == null) {
                 checkpoint.load(parameters);
+                threshold = DecisionThreshold.of(checkpoint.tensors());
             } else {
                 OpenAdapter learned = new OpenAdapter(adapter);
                 opened.push(learned::close);
                 learned.into(network, checkpoint, parameters);
+                threshold = learned.threshold();
             }
             Tokenizer tokenizer = resultOf(reading);
             FaceShieldFolder.check(tokenizer, folder, config, checkpoint.json());
             return new OpenedModel(
-                    folder,
-                    network,
-                    tokenizer,
-                    FaceShieldFolder.template(checkpoint.json()),
-                    DecisionThreshold.of(checkpoint.tensors()),
-                    opened);
+                    folder, network, tokenizer, FaceShieldFolder.template(checkpoint.json()), threshold, opened);
         } catch (RuntimeException | Error e) {
             opened.forEach(Runnable::run);
             throw e;

@@ -7,6 +7,7 @@ import io.aegis.models.dadm.Dadm;
 import io.aegis.models.dadm.Modality;
 import io.aegis.models.dadm.Recipe;
 import io.aegis.tensor.Scope;
+import io.aegis.training.GradientRange;
 import io.aegis.training.GradientSums;
 import io.aegis.training.TrainingException;
 import io.aegis.training.data.BatchSampler;
@@ -121,6 +122,7 @@ public final class DadmTrainer {
     }
 
     private static void requireFitting(DadmTrainingOptions options, DadmTrainingData data) {
+        GradientRange.require(Backends.chosen());
         int needed = data.domains().classes();
         if (options.config().classes() < needed) {
             throw new TrainingException("n_classes " + options.config().classes() + "; the training domains "

@@ -7,6 +7,7 @@ import io.aegis.layers.Probe;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.tensor.Pool;
+import io.aegis.training.GradientRange;
 import io.aegis.training.Lanes;
 import io.aegis.training.TrainingException;
 import io.aegis.training.memory.MemoryBudget;
@@ -108,6 +109,7 @@ public final class FaceShieldTrainer {
             FaceShieldTrainingData data,
             ProgressBar.Surroundings console,
             boolean resume) {
+        GradientRange.require(Backends.chosen());
         try (BaseModel base = BaseModel.open(model)) {
             FaceShieldRun run = new FaceShieldRun(options, base, data);
             if (resume) {

@@ -5,7 +5,8 @@ import io.aegis.kernels.Memory;
 import io.aegis.tensor.Pool;
 
 /**
- * What a run may hold.
+ * What a run may hold, known before it begins and compared with its {@link MemoryPlan}. What it did hold is {@link
+ * PeakMemory}.
  *
  * @param bytes at the most
  * @param asked whether somebody asked for it; else it is all that there is

@@ -5,7 +5,10 @@ import io.aegis.kernels.Memory;
 import io.aegis.tensor.Pool;
 import java.util.function.Supplier;
 
-/** The most that tensors held at once while some work was done, as the memory they come from counts it. */
+/**
+ * The most that tensors held at once while some work was done, as the memory they come from counts it: what was, behind a
+ * run, beside what its {@link MemoryPlan} foretold. What may be, before it, is {@link MemoryBudget}.
+ */
 public final class PeakMemory {
     private long bytes;
 
