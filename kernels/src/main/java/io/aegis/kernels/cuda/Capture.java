@@ -37,8 +37,9 @@ final class Capture {
         uses.get(residence).written = true;
     }
 
-    void forget(Residence residence) {
-        uses.remove(residence);
+    /** A block of its own is given back: whoever was there came and went. */
+    void forget(long address) {
+        uses.values().removeIf(u -> u.address == address);
     }
 
     /**

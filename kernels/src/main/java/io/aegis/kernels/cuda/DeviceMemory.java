@@ -89,7 +89,12 @@ final class DeviceMemory implements Memory {
         long size = rounded(bytes);
         liveBytes -= size;
         engine.use(address, 0);
-        reserved.getOrDefault(address, free).give(address, size);
+        FreeBlocks owner = reserved.getOrDefault(address, free);
+        owner.give(address, size);
+        Capture capture = recording.get();
+        if (capture != null && capture.blocks() == owner) {
+            capture.forget(address);
+        }
     }
 
     /**

@@ -122,10 +122,6 @@ final class Residence implements Buffer.Mirror {
         if (onDevice) {
             memory.give(address, bytes);
             onDevice = false;
-            Capture capture = memory.recording();
-            if (capture != null) {
-                capture.forget(this);
-            }
         }
         deviceCurrent = false;
         if (borrowed) {

@@ -130,6 +130,13 @@ class CudaGraphTest {
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("a graph uses a buffer of 8 bytes of cuda:0 that has been given back since");
         recording.close();
+        Buffer early = kernels.memory().acquire(8);
+        Recording dangling = kernels.record(() -> {
+            kernels.elementwise().copy(View.of(between, DType.F32, 2), View.of(early, DType.F32, 2));
+            kernels.memory().release(early);
+        });
+        assertThatThrownBy(dangling::launch).hasMessageEndingWith("has been given back since");
+        dangling.close();
         assertThatThrownBy(() -> kernels.record(() -> {
                     throw new IllegalStateException("of the work itself");
                 }))

@@ -69,7 +69,8 @@ public final class Decoder implements AutoCloseable {
                     stepByKernels(kernels, ids, caches, greedy, all);
                 } else {
                     boolean scored = !allGreedy(ids.length, greedy);
-                    TokenStep step = step(paging, new Shape(kernels, paging.memory(), ids.length, room(caches), scored));
+                    TokenStep step =
+                            step(paging, new Shape(kernels, paging.memory(), ids.length, room(caches), scored));
                     step.run(ids, caches, record);
                     for (int i = 0; i < ids.length; i++) {
                         all.add(greedy.test(i) ? new Next(step.likeliest(i), null) : new Next(null, step.logits(i)));

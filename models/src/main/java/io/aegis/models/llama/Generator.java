@@ -1,7 +1,6 @@
 package io.aegis.models.llama;
 
 import io.aegis.kernels.DType;
-import io.aegis.kernels.View;
 import io.aegis.layers.Probe;
 import io.aegis.tensor.AttentionMask;
 import io.aegis.tensor.Scope;
@@ -203,8 +202,7 @@ public final class Generator {
     static void step(Decoder decoder, List<Answer> active) {
         long[] ids = active.stream().mapToLong(Answer::last).toArray();
         List<SequenceCache> caches = active.stream().map(Answer::cache).toList();
-        List<Decoder.Next> next =
-                decoder.step(ids, caches, i -> active.get(i).isGreedy());
+        List<Decoder.Next> next = decoder.step(ids, caches, i -> active.get(i).isGreedy());
         for (int i = 0; i < ids.length; i++) {
             Decoder.Next n = next.get(i);
             if (n.likeliest() != null) {

@@ -45,6 +45,7 @@ final class TokenStep implements AutoCloseable {
     private final View shares;
     private final View logits;
     private Recording recording;
+    private boolean refused;
     private int runs;
 
     /**
@@ -103,8 +104,9 @@ final class TokenStep implements AutoCloseable {
                 tokens.setLongAt(tokens.index(i), ids[i]); // not what the device chose, or another sequence
             }
         }
-        if (recording == null && runs > 0 && record && kernels.canRecord()) {
+        if (recording == null && !refused && runs > 0 && record && kernels.canRecord()) {
             recording = recorded();
+            refused = recording == null;
         }
         if (recording != null) {
             recording.launch();
@@ -119,7 +121,7 @@ final class TokenStep implements AutoCloseable {
     private Recording recorded() {
         try {
             return kernels.record(this::work);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | OutOfMemoryError e) {
             if (!TOLD.getAndSet(true)) {
                 LOG.log(Level.WARNING, "tokens are computed kernel by kernel, not as a graph: " + e.getMessage());
             }
