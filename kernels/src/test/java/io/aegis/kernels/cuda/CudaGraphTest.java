@@ -131,6 +131,7 @@ class CudaGraphTest {
                 .hasMessage("a graph uses a buffer of 8 bytes of cuda:0 that has been given back since");
         recording.close();
         Buffer early = kernels.memory().acquire(8);
+        kernels.elementwise().fill(View.of(early, DType.F32, 2), 0);
         Recording dangling = kernels.record(() -> {
             kernels.elementwise().copy(View.of(between, DType.F32, 2), View.of(early, DType.F32, 2));
             kernels.memory().release(early);
