@@ -36,6 +36,19 @@ public interface Attention {
     void paged(View q, View keys, View values, View table, View lengths, double scale, View out);
 
     /**
+     * Puts one more key and value of each sequence where {@link #paged} looks for its last: at place {@code (lengths[b] - 1) % T}
+     * of page {@code table[b, (lengths[b] - 1) / T]}, rounded to the pages' dtype. A sequence of length 0 gets none.
+     *
+     * @param k [B, Hkv, D]
+     * @param v as k
+     * @param keys [P, Hkv, T, D]
+     * @param values as keys
+     * @param table I64 [B, L]
+     * @param lengths I64 [B], the new ones counted
+     */
+    void append(View k, View v, View keys, View values, View table, View lengths);
+
+    /**
      * Which keys a query may see.
      *
      * @param causal query i sees key j only if j is at most i + (M - N): the last query sees all, as with a cache

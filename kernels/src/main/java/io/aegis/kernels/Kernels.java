@@ -72,6 +72,24 @@ public interface Kernels {
     /** Waits until everything that was queued is done; on the CPU it is. */
     default void synchronize() {}
 
+    /** Whether {@link #record} can be asked for. */
+    default boolean canRecord() {
+        return false;
+    }
+
+    /**
+     * Records what some work queues on this thread, and runs none of it. Sizes, addresses and all numbers that the host hands
+     * to kernels are those of now whenever it is launched; only what lies in memory of the device may be another each time. The
+     * same work should have run once before, so that nothing is made or loaded while it is recorded.
+     *
+     * @throws UnsupportedOperationException unless {@link #canRecord}
+     * @throws RuntimeException when the work needs the host: a result of its own, or an operation that the device has not. It
+     *     has not run then; what it writes is to be taken as garbage
+     */
+    default Recording record(Runnable work) {
+        throw new UnsupportedOperationException(name() + " records nothing");
+    }
+
     /**
      * Told of every result and gradient that an operation has made, once it is written. Kernels that imitate a narrower
      * memory round it here; for all others it is as it is.

@@ -33,4 +33,17 @@ public interface QuantizedMatmul {
      * @param out [N, K], F32, any strides
      */
     void widen(QuantizedWeight w, View out);
+
+    /**
+     * Rows of the weight by number, as {@link #widen} gives them.
+     *
+     * @param ids I64 [n], each a row of the weight
+     * @param out [n, K], F32
+     */
+    default void lookup(QuantizedWeight w, View ids, View out) {
+        for (long i = 0; i < ids.size(0); i++) {
+            long id = ids.getLong(i);
+            widen(w.rows(id, id + 1), out.slice(0, i, i + 1));
+        }
+    }
 }

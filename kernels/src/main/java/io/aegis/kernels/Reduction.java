@@ -1,6 +1,6 @@
 package io.aegis.kernels;
 
-/** Sums and softmax. */
+/** Sums, softmax, and what is greatest. */
 public interface Reduction {
     /**
      * y = scale * (sum of x over every dimension where y has size 1 and x has not), overwriting y, or adding to it.
@@ -24,4 +24,14 @@ public interface Reduction {
 
     /** dx = (dy - y (dy . y)) / length; dx may be dy. */
     void normalizeRowsBackward(View y, View lengths, View dy, View dx);
+
+    /**
+     * The likeliest of each row of logits: the first of the greatest numbers, and the logarithm of its share of the row's softmax.
+     * A row's bits do not depend on the others.
+     *
+     * @param x [B, V], V at least 1
+     * @param index I64 [B], dense; -1 where a number of the row is NaN
+     * @param share F64 [B], dense; NaN where the index is -1
+     */
+    void likeliest(View x, View index, View share);
 }

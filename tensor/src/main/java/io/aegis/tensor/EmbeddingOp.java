@@ -37,10 +37,7 @@ sealed interface EmbeddingOp extends Op {
             View ids = f.in(2);
             View flat = flat(f, ids, table.rows());
             View y = f.out(DType.F32, shape(ids, table.columns())).reshape(flat.size(0), table.columns());
-            for (long i = 0; i < flat.size(0); i++) {
-                long id = flat.getLong(i);
-                f.k().quantizedMatmul().widen(table.rows(id, id + 1), y.slice(0, i, i + 1));
-            }
+            f.k().quantizedMatmul().lookup(table, flat, y);
         }
 
         @Override

@@ -36,6 +36,7 @@ final class Cases {
             Cases::attentionBackward,
             Cases::decode,
             Cases::paged,
+            Cases::append,
             Cases::rotary,
             Cases::layerNorm,
             Cases::layerNormBackward,
@@ -63,6 +64,8 @@ final class Cases {
             Cases::adam,
             Cases::modulate,
             Cases::lookup,
+            Cases::quantizedLookup,
+            Cases::likeliest,
             Cases::visionMasking);
 
     /** More tiles of 128 than a GPU has multiprocessors. */
@@ -256,6 +259,25 @@ final class Cases {
                 to(d.destination(q.shape())),
                 (kernels, out) ->
                         kernels.attention().paged(q, keys, values, table, lengths, 1 / Math.sqrt(size), out[0]));
+    }
+
+    /** One more key of sequences that share no page. */
+    private static Case append(Draw d) {
+        int b = d.of(1, 2, 5);
+        int hkv = d.of(1, 2, 8);
+        long size = d.of(64, 72, 80, 128, 16, 40);
+        int tokens = d.of(4, 16, 64);
+        int row = 1 + d.below(5);
+        DType type = weightType(d);
+        View k = d.normal(b, hkv, size);
+        View v = d.normal(b, hkv, size);
+        View table = d.permutation(b * row).reshape(b, row);
+        View lengths = d.indices((long) row * tokens + 1, b);
+        long[] pages = {(long) b * row, hkv, tokens, size};
+        return of(
+                "one more key " + sizes(k) + " " + type + Arrays.toString(pages),
+                to(d.destination(type, pages), d.destination(type, pages)),
+                (kernels, out) -> kernels.attention().append(k, v, out[0], out[1], table, lengths));
     }
 
     private static Case attention(Draw d, String name, Heads h) {
@@ -642,5 +664,22 @@ final class Cases {
                 "lookup " + sizes(table),
                 to(d.destination(ids.size(0), table.size(1))),
                 (kernels, out) -> kernels.embedding().lookup(table, ids, out[0]));
+    }
+
+    private static Case quantizedLookup(Draw d) {
+        QuantizedWeight table = d.quantized(d.size(200));
+        View ids = d.indices(table.rows(), d.size(100));
+        return of(
+                "lookup " + table.format() + " " + table.rows() + " x " + table.columns(),
+                to(d.destination(ids.size(0), table.columns())),
+                (kernels, out) -> kernels.quantizedMatmul().lookup(table, ids, out[0]));
+    }
+
+    private static Case likeliest(Draw d) {
+        View x = d.normal(d.of(1, 2, 8), 1 + d.below(20000));
+        return of(
+                "likeliest " + sizes(x),
+                to(d.destination(DType.I64, x.size(0)), d.destination(DType.F64, x.size(0))),
+                (kernels, out) -> kernels.reduction().likeliest(x, out[0], out[1]));
     }
 }

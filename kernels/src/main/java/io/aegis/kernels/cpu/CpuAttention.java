@@ -73,6 +73,11 @@ final class CpuAttention implements Attention {
         OneQuery.paged(q, keys, values, table, lengths, (float) scale, out);
     }
 
+    @Override
+    public void append(View k, View v, View keys, View values, View table, View lengths) {
+        plain.append(k, v, keys, values, table, lengths); // a few kilobytes
+    }
+
     /** Queries of a block. */
     static int queries(Mask mask) {
         return mask.causal() ? CAUSAL_QUERIES : QUERIES;

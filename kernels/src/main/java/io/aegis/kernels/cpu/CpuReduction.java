@@ -176,4 +176,9 @@ final class CpuReduction implements Reduction {
         }
         return true;
     }
+
+    @Override
+    public void likeliest(View x, View index, View share) {
+        plain.likeliest(x, index, share);
+    }
 }

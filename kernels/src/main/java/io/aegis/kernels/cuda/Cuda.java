@@ -1,6 +1,7 @@
 package io.aegis.kernels.cuda;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Recording;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -15,6 +16,9 @@ import java.util.Set;
 final class Cuda {
     /** The library's name among those of kernels. */
     static final String LIBRARY = "cublasLt";
+
+    /** The name of a recorded graph among those of kernels. */
+    static final String GRAPH = "graph";
 
     private final Engine engine;
     private final DeviceMemory memory;
@@ -125,7 +129,7 @@ final class Cuda {
         }
     }
 
-    /** Entries of the kernels that some work launches, and {@value #LIBRARY}, in the order of their first launch. */
+    /** Entries of the kernels that some work launches, {@value #LIBRARY} and {@value #GRAPH}, in the order of their first launch. */
     synchronized List<String> launched(Runnable work) {
         Set<String> names = Collections.synchronizedSet(new LinkedHashSet<>());
         launched = names;
@@ -135,6 +139,23 @@ final class Cuda {
             launched = null;
         }
         return List.copyOf(names);
+    }
+
+    /** Records a graph; what it queues is launched by it alone, and its kernels are not noted any more. */
+    Recording record(Runnable work) {
+        Engine.Graph graph = memory.record(work);
+        return new Recording() {
+            @Override
+            public void launch() {
+                note(GRAPH);
+                graph.launch();
+            }
+
+            @Override
+            public void close() {
+                graph.close();
+            }
+        };
     }
 
     /** Memory that lasts until it is closed. */

@@ -13,8 +13,13 @@ import java.util.List;
  * Views may be F32, BF16 or F16 in any layout. Sums have a fixed order everywhere, unless {@link Hopper#isOrdered} was told otherwise.
  */
 final class CudaAttention implements Attention {
+    private static final Variant APPEND = Variant.of("attention_append.cu");
+    private static final int THREADS = 256;
+    private static final long MOST_SEQUENCES = 65535;
+
     private final Cuda cuda;
     private final Attention host;
+    private final Entry append;
     private final AttentionCall.Preparation preparation;
     private final MatrixAttention matrix;
     private final ExactAttention exact;
@@ -27,6 +32,7 @@ final class CudaAttention implements Attention {
         this.matrix = new MatrixAttention(cuda, HopperAttention.of(cuda), HopperAttentionBackward.of(cuda));
         this.exact = new ExactAttention(cuda);
         this.decode = new DecodeAttention(cuda);
+        this.append = new Entry(cuda, APPEND, "attention_append");
     }
 
     /** What any device may ask for: tiles depend on the shared memory that a block can have. */
@@ -42,6 +48,7 @@ final class CudaAttention implements Attention {
         all.addAll(ExactAttention.variants());
         all.addAll(DecodeAttention.variants());
         all.add(AttentionCall.PREPARE);
+        all.add(APPEND);
         return all;
     }
 
@@ -86,6 +93,47 @@ final class CudaAttention implements Attention {
         try (AttentionCall call = new AttentionCall(cuda, preparation, queries, keys, scale, Mask.NONE)) {
             decode.paged(call, queries, keys, values, table, lengths, result);
         }
+    }
+
+    @Override
+    public void append(View k, View v, View keys, View values, View table, View lengths) {
+        boolean served = isList(table)
+                && isList(lengths)
+                && Long.bitCount(keys.size(2)) == 1
+                && keys.dtype() == values.dtype()
+                && fits(k.unsqueeze(2))
+                && fits(keys)
+                && areRows(k)
+                && areRows(v)
+                && areRows(keys)
+                && areRows(values)
+                && k.size(0) <= MOST_SEQUENCES;
+        if (!served || k.dtype() != DType.F32 || v.dtype() != DType.F32) {
+            host.append(k, v, keys, values, table, lengths);
+            return;
+        }
+        if (k.elements() == 0) {
+            return;
+        }
+        Arguments a = Arguments.begin();
+        for (View rows : List.of(k, v)) {
+            a.pointer(cuda.read(rows)).i64(rows.stride(0)).i64(rows.stride(1));
+        }
+        for (View pages : List.of(keys, values)) {
+            a.pointer(cuda.update(pages))
+                    .i64(pages.stride(0))
+                    .i64(pages.stride(1))
+                    .i64(pages.stride(2));
+        }
+        a.pointer(cuda.read(table)).pointer(cuda.read(lengths)).i64(table.stride(0));
+        a.i32((int) k.size(1)).i32((int) k.size(2)).i32(Long.numberOfTrailingZeros(keys.size(2)));
+        a.i32(keys.dtype() == DType.F32 ? 0 : keys.dtype() == DType.BF16 ? 1 : 2);
+        long blocks = Math.ceilDiv(k.size(1) * k.size(2), (long) THREADS);
+        append.launch(new Engine.Grid(blocks, k.size(0), 2, THREADS, 0), a);
+    }
+
+    private static boolean areRows(View v) {
+        return v.size(-1) <= 1 || v.stride(-1) == 1;
     }
 
     @Override

@@ -198,8 +198,8 @@ public final class CudaBackend {
     }
 
     /**
-     * Runs work, and tells which of a GPU's kernels it launched: their entries, and {@code cublasLt}, in the order of their first
-     * launch. For one thread at a time.
+     * Runs work, and tells which of a GPU's kernels it launched: their entries, {@code cublasLt}, and {@code graph}
+     * for all that was recorded, in the order of their first launch. For one thread at a time.
      */
     public static List<String> launched(Kernels kernels, Runnable work) {
         if (kernels instanceof CudaKernels cuda) {

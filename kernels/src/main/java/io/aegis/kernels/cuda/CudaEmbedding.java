@@ -7,7 +7,7 @@ import java.util.List;
 
 /** embedding.cu: tables of float32, bf16 and f16, of any strides; all else is the host's. */
 final class CudaEmbedding implements Embedding {
-    private static final Variant FILE = Variant.of("embedding.cu");
+    static final Variant FILE = Variant.of("embedding.cu");
     private static final int THREADS = 256;
 
     private final Cuda cuda;
@@ -25,7 +25,7 @@ final class CudaEmbedding implements Embedding {
     }
 
     static List<String> entries() {
-        return List.of("lookup");
+        return List.of("lookup", "lookup_quantized");
     }
 
     @Override

@@ -15,6 +15,7 @@ import io.aegis.kernels.MutualInformation;
 import io.aegis.kernels.Normalization;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.QuantizedMatmul;
+import io.aegis.kernels.Recording;
 import io.aegis.kernels.Reduction;
 import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.VisionMasking;
@@ -25,6 +26,9 @@ import java.util.List;
  * host: buffers move by themselves, so the result is the same, only later.
  */
 final class CudaKernels implements Kernels, AutoCloseable {
+    /** {@code false} queues every kernel by itself. */
+    private static final String GRAPHS = "aegis.cuda.graph";
+
     private final Engine engine;
     private final DeviceMemory memory;
     private final Cuda cuda;
@@ -99,6 +103,16 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public void synchronize() {
         engine.synchronize();
+    }
+
+    @Override
+    public boolean canRecord() {
+        return engine.canRecord() && !"false".equals(System.getProperty(GRAPHS));
+    }
+
+    @Override
+    public Recording record(Runnable work) {
+        return cuda.record(work);
     }
 
     /** For tests of one family. */

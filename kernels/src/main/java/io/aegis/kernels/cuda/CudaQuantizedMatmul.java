@@ -22,6 +22,7 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
     private static final int MANY = 65;
 
     private static final int ALIGNMENT = 16;
+    private static final int THREADS = 256;
     /** Bytes whose two weights are looked up at a time: their numbers take eight times the room. */
     private static final long AT_ONCE = 1 << 23;
     /** Weights that are widened at a time: 256 MB of float32. */
@@ -33,6 +34,7 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
     private final Elementwise elementwise;
     private final Embedding embedding;
     private final CudaQuantized rows;
+    private final Entry lookup;
     private final long widest;
     /** The two weights of every byte: [256, 2]. */
     private final View pairs = CudaQuantizedMatmul.pairs();
@@ -51,6 +53,7 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
         this.elementwise = elementwise;
         this.embedding = embedding;
         this.rows = new CudaQuantized(cuda);
+        this.lookup = new Entry(cuda, CudaEmbedding.FILE, "lookup_quantized");
     }
 
     private static View pairs() {
@@ -142,6 +145,25 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
         View groups = out.reshape(w.rows(), w.scales().size(1), w.group());
         View scales = w.scales().unsqueeze(2).expand(groups.shape());
         elementwise.binary(Elementwise.Binary.MULTIPLY, groups, scales, groups);
+    }
+
+    /** In one launch that finds the rows itself, for few ids as for many. */
+    @Override
+    public void lookup(QuantizedWeight w, View ids, View out) {
+        long quarter = w.columns() / 4;
+        long count = ids.size(0) * quarter;
+        boolean served = out.dtype() == DType.F32 && out.isContiguous() && ids.dtype() == DType.I64 && count < 1L << 31;
+        if (!served || count == 0) {
+            QuantizedMatmul.super.lookup(w, ids, out);
+            return;
+        }
+        Arguments a = Arguments.begin();
+        a.pointer(cuda.read(w.codes())).pointer(cuda.read(w.scales()));
+        a.pointer(cuda.read(ids)).pointer(cuda.write(out));
+        a.i64(ids.stride(0)).i64(w.rows()).i64(w.codes().stride(0));
+        a.i32((int) count).i32((int) quarter).i32(Integer.numberOfTrailingZeros(w.group()));
+        a.i32(w.format() == Format.INT4 ? 1 : 0);
+        lookup.launch(Engine.Grid.cover(count, THREADS), a);
     }
 
     private void widened(QuantizedWeight w, Consumer<View> use) {

@@ -12,6 +12,10 @@ import java.util.List;
  */
 final class CudaReduction implements Reduction {
     private static final Variant FILE = Variant.of("reduction.cu");
+    private static final Variant LIKELIEST = Variant.of("likeliest.cu");
+    /** {@code PART} of likeliest.cu. */
+    private static final int PART = 4096;
+
     private static final int THREADS = 256;
     private static final int MOST_THREADS = 1024;
     private static final int WARP = 32;
@@ -34,6 +38,8 @@ final class CudaReduction implements Reduction {
     private final Entry softmax;
     private final Entry normalize;
     private final Entry rowSlope;
+    private final Entry likeliestPart;
+    private final Entry likeliestWhole;
 
     /** @param elementwise for sums of one term */
     CudaReduction(Cuda cuda, Reduction host, Elementwise elementwise) {
@@ -46,10 +52,12 @@ final class CudaReduction implements Reduction {
         softmax = new Entry(cuda, FILE, "softmax");
         normalize = new Entry(cuda, FILE, "normalize");
         rowSlope = new Entry(cuda, FILE, "row_slope");
+        likeliestPart = new Entry(cuda, LIKELIEST, "likeliest_part");
+        likeliestWhole = new Entry(cuda, LIKELIEST, "likeliest_whole");
     }
 
     static List<Variant> variants() {
-        return List.of(FILE);
+        return List.of(FILE, LIKELIEST);
     }
 
     static List<String> entries() {
@@ -232,5 +240,32 @@ final class CudaReduction implements Reduction {
 
     private static boolean isDenseFloat(View v) {
         return v.dtype() == DType.F32 && v.isContiguous();
+    }
+
+    @Override
+    public void likeliest(View x, View index, View share) {
+        long rows = x.size(0);
+        long v = x.size(1);
+        boolean served = x.dtype() == DType.F32
+                && (v == 1 || x.stride(1) == 1)
+                && v <= Integer.MAX_VALUE - PART
+                && rows < 1 << 16;
+        if (!served || !index.isContiguous() || !share.isContiguous()) {
+            host.likeliest(x, index, share);
+            return;
+        }
+        if (rows == 0) {
+            return;
+        }
+        int parts = (int) Math.ceilDiv(v, (long) PART);
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            Arguments a = Arguments.begin();
+            a.pointer(cuda.read(x)).i64(x.stride(0));
+            a.pointer(cuda.write(index)).pointer(cuda.write(share));
+            a.pointer(scratch.take(DType.F32, rows * parts)).pointer(scratch.take(DType.I32, rows * parts));
+            a.pointer(scratch.take(DType.F64, rows * parts)).i32((int) v).i32(parts);
+            likeliestPart.launch(new Engine.Grid(parts, rows, 1, THREADS, 0), a);
+            likeliestWhole.launch(Engine.Grid.of(rows, WARP), a);
+        }
     }
 }

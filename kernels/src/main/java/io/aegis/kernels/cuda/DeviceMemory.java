@@ -30,8 +30,8 @@ final class DeviceMemory implements Memory {
     private final FreeBlocks free = new FreeBlocks();
     /** The blocks of recorded graphs, by address. */
     private final Map<Long, FreeBlocks> reserved = new HashMap<>();
-    /** Where this thread takes blocks from while it records a graph. */
-    private final ThreadLocal<FreeBlocks> recording = new ThreadLocal<>();
+    /** What this thread records, while it does. */
+    private final ThreadLocal<Capture> recording = new ThreadLocal<>();
 
     private final TreeMap<Long, ArrayDeque<MemorySegment>> freeHost = new TreeMap<>();
     private final ReferenceQueue<Buffer> dropped = new ReferenceQueue<>();
@@ -57,13 +57,10 @@ final class DeviceMemory implements Memory {
     synchronized long take(long bytes) {
         collect();
         long size = rounded(bytes);
-        FreeBlocks own = recording.get();
-        long address = (own == null ? free : own).take(size);
+        Capture capture = recording.get();
+        long address = capture == null ? free.take(size) : reserved(size, capture.blocks());
         if (address == 0) {
             address = allocate(size);
-            if (own != null) {
-                reserved.put(address, own);
-            }
         }
         liveBytes += size;
         peakBytes = Math.max(peakBytes, liveBytes);
@@ -74,12 +71,30 @@ final class DeviceMemory implements Memory {
         return address;
     }
 
+    /** A block of a graph's own; work that is queued already may use it still, but the graph is queued behind that. */
+    private long reserved(long size, FreeBlocks own) {
+        long address = own.take(size);
+        if (address == 0) {
+            address = free.take(size);
+            if (address == 0) {
+                address = allocate(size);
+            }
+            reserved.put(address, own);
+        }
+        return address;
+    }
+
     /** Gives a block back; {@code bytes} as it was asked for. */
     synchronized void give(long address, long bytes) {
         long size = rounded(bytes);
         liveBytes -= size;
         engine.use(address, 0);
-        reserved.getOrDefault(address, free).give(address, size);
+        FreeBlocks owner = reserved.getOrDefault(address, free);
+        owner.give(address, size);
+        Capture capture = recording.get();
+        if (capture != null && capture.blocks() == owner) {
+            capture.forget(address);
+        }
     }
 
     /**
@@ -90,30 +105,24 @@ final class DeviceMemory implements Memory {
      * @see Engine#record
      */
     Engine.Graph record(Runnable work) {
-        FreeBlocks own = new FreeBlocks();
+        Capture capture = new Capture();
         Engine.Graph graph = null;
-        recording.set(own);
+        Capture outer = recording.get();
+        recording.set(capture);
         try {
             graph = engine.record(work);
         } finally {
-            recording.remove();
+            recording.set(outer);
             if (graph == null) {
-                dissolve(own);
+                dissolve(capture.blocks());
             }
         }
-        Engine.Graph recorded = graph;
-        return new Engine.Graph() {
-            @Override
-            public void launch() {
-                recorded.launch();
-            }
+        return capture.of(graph, () -> dissolve(capture.blocks()));
+    }
 
-            @Override
-            public void close() {
-                recorded.close();
-                dissolve(own);
-            }
-        };
+    /** What this thread records; null when it does not. */
+    Capture recording() {
+        return recording.get();
     }
 
     /** A graph's blocks are as all others again. */
@@ -168,6 +177,10 @@ final class DeviceMemory implements Memory {
     }
 
     private Residence guest(Buffer buffer) {
+        if (recording.get() != null) {
+            throw new CudaException("a graph is being recorded on " + device + ", and a buffer of the host of "
+                    + buffer.bytes() + " bytes comes up for the first time: its content would stay what it is now");
+        }
         Residence residence = new Residence(this, buffer.memory());
         synchronized (this) {
             guests.put(new PhantomReference<>(buffer, dropped), residence);

@@ -4,10 +4,12 @@ import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * A GPU behind its driver: the device's primary context (which cuBLAS and others of this process share), one stream, and
@@ -55,11 +57,30 @@ final class DriverEngine implements Engine {
     /** An array of one address, that of the kernel's struct; the driver reads it before a launch returns. */
     private final ThreadLocal<MemorySegment> parameters =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(ValueLayout.ADDRESS));
-    /** The stream that records what this thread queues, while it does. */
-    private final ThreadLocal<Long> recording = new ThreadLocal<>();
+    /** What records what this thread queues, while it does. */
+    private final ThreadLocal<Tape> recording = new ThreadLocal<>();
 
     private volatile String lost;
     private volatile boolean closed;
+
+    /**
+     * A stream that records, so that other threads go on queueing in the engine's own.
+     *
+     * @param kernels those launched, by the numbers of their launches: what a fault is told by
+     */
+    private record Tape(long stream, Map<String, Integer> kernels) {
+        Tape(long stream) {
+            this(stream, new LinkedHashMap<>());
+        }
+
+        @Override
+        public String toString() {
+            return "a recorded graph of "
+                    + kernels.entrySet().stream()
+                            .map(k -> k.getKey() + (k.getValue() == 1 ? "" : " (" + k.getValue() + " times)"))
+                            .collect(Collectors.joining(", "));
+        }
+    }
 
     /**
      * Opens a device.
@@ -254,6 +275,9 @@ final class DriverEngine implements Engine {
                 profile.around(entryName(f), queue, () -> driver.launch(f.handle, grid, queue, array));
             }
             launched(queue, new LaunchHistory.Launch(f, grid));
+            if (queue != stream) {
+                recording.get().kernels.merge(entryName(f), 1, Integer::sum);
+            }
         } catch (CudaException e) {
             throw failure(new LaunchHistory.Launch(f, grid).toString(), e);
         }
@@ -291,25 +315,30 @@ final class DriverEngine implements Engine {
         return call("making a timer", EventTimer::new);
     }
 
+    /** Not where somebody wants to know of each launch by itself: how long it takes, or whether it faults. */
+    @Override
+    public boolean canRecord() {
+        return !blocking && profile == null;
+    }
+
     @Override
     public Graph record(Runnable work) {
         if (recording.get() != null) {
             throw new CudaException("a graph is being recorded on this thread already");
         }
         return call("recording a graph", () -> {
-            // A stream of its own, so that other threads go on queueing.
-            long own = driver.createStream();
+            Tape tape = new Tape(driver.createStream());
             try {
-                return record(own, work);
+                return record(tape, work);
             } finally {
-                driver.destroyStream(own);
+                driver.destroyStream(tape.stream);
             }
         });
     }
 
-    private Graph record(long own, Runnable work) {
-        driver.beginCapture(own);
-        recording.set(own);
+    private Graph record(Tape tape, Runnable work) {
+        driver.beginCapture(tape.stream);
+        recording.set(tape);
         boolean done = false;
         try {
             work.run();
@@ -317,13 +346,13 @@ final class DriverEngine implements Engine {
         } finally {
             recording.remove();
             if (!done) {
-                abandon(own);
+                abandon(tape.stream);
             }
         }
         driver.setContext(context);
-        long graph = driver.endCapture(own);
+        long graph = driver.endCapture(tape.stream);
         try {
-            return new Recorded(driver.instantiate(graph));
+            return new Recorded(driver.instantiate(graph), tape.toString());
         } finally {
             driver.destroyGraph(graph);
         }
@@ -392,8 +421,8 @@ final class DriverEngine implements Engine {
 
     /** Where this thread's work goes. */
     long queue() {
-        Long own = recording.get();
-        return own == null ? stream : own;
+        Tape own = recording.get();
+        return own == null ? stream : own.stream;
     }
 
     /** Every call begins with it: other libraries of this process set contexts as well. */
@@ -578,9 +607,11 @@ final class DriverEngine implements Engine {
 
     private final class Recorded implements Graph {
         private final long executable;
+        private final String name;
 
-        Recorded(long executable) {
+        Recorded(long executable, String name) {
             this.executable = executable;
+            this.name = name;
             owned.add(this);
         }
 
@@ -591,7 +622,7 @@ final class DriverEngine implements Engine {
             }
             run("launching a graph", () -> {
                 driver.launchGraph(executable, stream);
-                launched(stream, "a recorded graph");
+                launched(stream, name);
             });
         }
 

@@ -45,6 +45,9 @@ final class EmulatorEngine implements Engine {
     private final Map<Variant, Library> libraries = new ConcurrentHashMap<>();
     private final TreeMap<Long, Block> blocks = new TreeMap<>();
 
+    /** What this thread records, while it does: launches with their arguments' bytes, copies, fills, and what they may access. */
+    private final ThreadLocal<List<Runnable>> recording = new ThreadLocal<>();
+
     private record Block(Arena arena, MemorySegment memory) {}
 
     private record Library(Path file, SymbolLookup symbols) {}
@@ -105,6 +108,10 @@ final class EmulatorEngine implements Engine {
 
     @Override
     public void use(long address, long bytes) {
+        List<Runnable> tape = recording.get();
+        if (tape != null) {
+            tape.add(() -> use(address, bytes));
+        }
         synchronized (ONE_AT_A_TIME) {
             call(used, address, bytes);
         }
@@ -129,17 +136,63 @@ final class EmulatorEngine implements Engine {
 
     @Override
     public void download(long from, MemorySegment to) {
+        if (recording.get() != null) {
+            throw new CudaException("a graph is being recorded on emulator: no result can be read before it has run");
+        }
         to.copyFrom(at(from, to.byteSize()));
     }
 
     @Override
     public void copy(long from, long to, long bytes) {
-        at(to, bytes).copyFrom(at(from, bytes));
+        queue(() -> at(to, bytes).copyFrom(at(from, bytes)));
     }
 
     @Override
     public void fill(long to, byte value, long bytes) {
-        at(to, bytes).fill(value);
+        queue(() -> at(to, bytes).fill(value));
+    }
+
+    /** Runs at once, or is recorded. */
+    private void queue(Runnable work) {
+        List<Runnable> tape = recording.get();
+        if (tape == null) {
+            work.run();
+        } else {
+            tape.add(work);
+        }
+    }
+
+    @Override
+    public boolean canRecord() {
+        return true;
+    }
+
+    @Override
+    public Graph record(Runnable work) {
+        if (recording.get() != null) {
+            throw new CudaException("a graph is being recorded on this thread already");
+        }
+        List<Runnable> tape = new ArrayList<>();
+        recording.set(tape);
+        try {
+            work.run();
+        } finally {
+            recording.remove();
+        }
+        return new Graph() {
+            @Override
+            public void launch() {
+                if (recording.get() != null) {
+                    throw new CudaException("a graph cannot be queued while another is recorded");
+                }
+                tape.forEach(Runnable::run);
+            }
+
+            @Override
+            public void close() {
+                tape.clear();
+            }
+        };
     }
 
     /** Memory of this engine, all inside one block. */
@@ -179,6 +232,16 @@ final class EmulatorEngine implements Engine {
 
     @Override
     public void launch(Kernel kernel, Grid grid, MemorySegment arguments) {
+        if (recording.get() == null) {
+            run(kernel, grid, arguments);
+        } else {
+            MemorySegment copy = Arena.ofAuto().allocate(arguments.byteSize(), TensorMap.ALIGNMENT);
+            copy.copyFrom(arguments);
+            queue(() -> run(kernel, grid, copy));
+        }
+    }
+
+    private void run(Kernel kernel, Grid grid, MemorySegment arguments) {
         Entry entry = (Entry) kernel;
         String failure;
         synchronized (ONE_AT_A_TIME) {
@@ -234,7 +297,11 @@ final class EmulatorEngine implements Engine {
     }
 
     @Override
-    public void synchronize() {}
+    public void synchronize() {
+        if (recording.get() != null) {
+            throw new CudaException("a graph is being recorded on emulator: there is nothing to wait for");
+        }
+    }
 
     @Override
     public void close() {

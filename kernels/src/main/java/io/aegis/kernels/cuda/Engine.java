@@ -1,5 +1,6 @@
 package io.aegis.kernels.cuda;
 
+import io.aegis.kernels.Recording;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -73,12 +74,17 @@ interface Engine extends AutoCloseable {
         return new HostTimer(this);
     }
 
+    /** Whether {@link #record} can be asked for. */
+    default boolean canRecord() {
+        return false;
+    }
+
     /**
      * Records the launches, copies and fills that {@code work} queues on this thread, and runs none of them. What other
      * threads queue meanwhile is not recorded. An upload is done at once and is no part of the graph: it is meant for what
      * stays the same whenever the graph runs. All addresses have to stay valid as long as the graph is used.
      *
-     * @throws UnsupportedOperationException on an engine that runs everything at once
+     * @throws UnsupportedOperationException unless {@link #canRecord}
      * @throws CudaException when {@code work} asks for what cannot be recorded, such as a download
      */
     default Graph record(Runnable work) {
@@ -123,13 +129,7 @@ interface Engine extends AutoCloseable {
     }
 
     /** Recorded work that is queued as a whole, in a fraction of the time that its launches take. */
-    interface Graph extends AutoCloseable {
-        /** Queues it all behind what is queued already. */
-        void launch();
-
-        @Override
-        void close();
-    }
+    interface Graph extends Recording {}
 
     /** A loaded entry. */
     interface Kernel {

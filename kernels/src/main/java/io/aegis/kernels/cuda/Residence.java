@@ -45,6 +45,10 @@ final class Residence implements Buffer.Mirror {
 
     @Override
     public synchronized MemorySegment host(boolean writes) {
+        if (writes && memory.recording() != null) {
+            throw new CudaException("a graph is being recorded on " + device() + ", and the host asks to write " + bytes
+                    + " bytes: it would not do so again when the graph runs");
+        }
         if (host == null) {
             host = memory.takeHost(bytes);
             borrowed = true;
@@ -72,7 +76,29 @@ final class Residence implements Buffer.Mirror {
     synchronized long writing(boolean whole) {
         long at = current(!whole);
         hostCurrent = false;
+        Capture capture = memory.recording();
+        if (capture != null) {
+            capture.writes(this);
+        }
         return at;
+    }
+
+    /**
+     * Makes the device's copy current for a graph that is about to run, as recording it did for what was queued then.
+     *
+     * @param recorded the address that the graph has
+     * @param written whether the graph writes it
+     * @throws IllegalStateException when the copy is gone, or another one
+     */
+    synchronized void replay(long recorded, boolean written) {
+        if (!onDevice || address != recorded) {
+            throw new IllegalStateException(
+                    "a graph uses a buffer of " + bytes + " bytes of " + device() + " that has been given back since");
+        }
+        current(true);
+        if (written) {
+            hostCurrent = false;
+        }
     }
 
     private long current(boolean contents) {
@@ -84,6 +110,10 @@ final class Residence implements Buffer.Mirror {
             memory.engine().upload(host.asSlice(0, bytes), address);
         }
         deviceCurrent = true;
+        Capture capture = memory.recording();
+        if (capture != null) {
+            capture.uses(this, address);
+        }
         return address;
     }
 

@@ -59,6 +59,19 @@ final class ScalarAttention implements Attention {
     }
 
     @Override
+    public void append(View k, View v, View keys, View values, View table, View lengths) {
+        for (long b = 0; b < k.size(0); b++) {
+            long last = lengths.getLong(b) - 1;
+            for (long h = 0; last >= 0 && h < k.size(1); h++) {
+                long page = table.getLong(b, last / keys.size(2));
+                long place = last % keys.size(2);
+                Doubles.writeRow(Doubles.readRow(k, k.index(b, h)), keys, keys.index(page, h, place));
+                Doubles.writeRow(Doubles.readRow(v, v.index(b, h)), values, values.index(page, h, place));
+            }
+        }
+    }
+
+    @Override
     public void backward(
             View q, View k, View v, double scale, Mask mask, View out, View lse, View dout, View dq, View dk, View dv) {
         int d = Math.toIntExact(q.size(3));

@@ -97,4 +97,21 @@ final class ScalarReduction implements Reduction {
         }
         return sum;
     }
+
+    @Override
+    public void likeliest(View x, View index, View share) {
+        for (long b = 0; b < x.size(0); b++) {
+            double[] row = Doubles.readRow(x, x.index(b, 0));
+            int best = 0;
+            double sum = 0;
+            for (int i = 0; i < row.length && best >= 0; i++) {
+                best = Double.isNaN(row[i]) ? -1 : row[i] > row[best] ? i : best;
+            }
+            for (int i = 0; i < row.length && best >= 0; i++) {
+                sum += Math.exp(row[i] - row[best]);
+            }
+            index.setLongAt(index.index(b), best);
+            share.setAt(share.index(b), best < 0 ? Double.NaN : -Math.log(sum));
+        }
+    }
 }

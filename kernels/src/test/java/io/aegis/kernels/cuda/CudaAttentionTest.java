@@ -321,6 +321,33 @@ class CudaAttentionTest {
         }
     }
 
+    /** The last of each sequence's keys is put where the table says, and nothing else is touched; what looks for it finds it. */
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "BF16", "F16"})
+    void oneMoreKey(DType type) {
+        View k = random(1, 6, 1, 2, 24).slice(3, 2, 22).select(1, 0);
+        View v = random(2, 6, 2, 20);
+        for (int tokens : new int[] {4, 16, 64}) {
+            PagedKeys p = PagedKeys.random(type, 2, 20, tokens, 0, 1, 15, 16, 17, 0, 130);
+            CudaTwin.compare(
+                    type + " pages of " + tokens,
+                    to(p.pagedKeys(), p.pagedValues()),
+                    (kernels, out) -> kernels.attention().append(k, v, out[0], out[1], p.table(), p.lengths()));
+        }
+        // Pages of 6, and lists with gaps, are the host's.
+        PagedKeys p = PagedKeys.random(type, 2, 20, 6, 0, 1, 15, 16, 17, 0, 130);
+        for (View table : to(p.table(), gaps(p.table()))) {
+            View[] expected = TestViews.copies(to(p.pagedKeys(), p.pagedValues()));
+            View[] got = TestViews.copies(to(p.pagedKeys(), p.pagedValues()));
+            Backends.scalar().attention().append(k, v, expected[0], expected[1], p.table(), p.lengths());
+            CudaTwin.kernels(Precision.F32).attention().append(k, v, got[0], got[1], table, p.lengths());
+            assertThat(got[0].toDoubles()).isEqualTo(expected[0].toDoubles());
+            assertThat(got[1].toDoubles()).isEqualTo(expected[1].toDoubles());
+        }
+    }
+
     private static View gaps(View numbers) {
         View wide =
                 TestViews.zeros(DType.I64, numbers.size(0), numbers.size(1), 2).select(2, 1);

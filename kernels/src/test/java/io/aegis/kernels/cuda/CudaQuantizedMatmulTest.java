@@ -8,11 +8,13 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Backends;
+import io.aegis.kernels.Device;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.QuantizedWeights;
+import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -47,6 +49,28 @@ class CudaQuantizedMatmulTest {
         for (View out : new View[] {garbage(n, k), garbage(k, n).transpose(0, 1)}) {
             CudaTwin.compare(format + " widened", to(out), (kernels, d) -> kernels.quantizedMatmul()
                     .widen(w, d[0]));
+        }
+    }
+
+    /** Rows by number have the bits of the widened weight, found on the device; also of many, and of codes with gaps. */
+    @ParameterizedTest
+    @EnumSource(Format.class)
+    void rowsByNumber(Format format) {
+        QuantizedMatmul fast = CudaTwin.kernels(Precision.F32).quantizedMatmul();
+        for (int gap : new int[] {0, 16, 3}) {
+            QuantizedWeight w = QuantizedWeights.random(2, format, 13, 192, 64, gap);
+            View ids = TestViews.indices(12, 0, 7, 7, 1);
+            View got = garbage(5, 192);
+            fast.lookup(w, ids, got);
+            assertThat(got.buffer().device().kind()).isEqualTo(Device.Kind.CUDA);
+            for (int i = 0; i < 5; i++) {
+                View row = garbage(1, 192);
+                fast.widen(w.rows(ids.getLong(i), ids.getLong(i) + 1), row);
+                assertThat(got.select(0, i).toDoubles()).as("row %d", i).isEqualTo(row.toDoubles());
+            }
+            View turned = garbage(192, 5).transpose(0, 1);
+            fast.lookup(w, ids, turned);
+            assertThat(turned.toDoubles()).as("for the host").isEqualTo(got.toDoubles());
         }
     }
 

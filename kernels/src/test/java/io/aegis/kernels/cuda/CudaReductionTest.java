@@ -4,6 +4,7 @@ import static io.aegis.kernels.cuda.CudaTwin.compare;
 import static io.aegis.kernels.cuda.CudaTwin.garbage;
 import static io.aegis.kernels.cuda.CudaTwin.random;
 import static io.aegis.kernels.cuda.CudaTwin.to;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
@@ -29,6 +30,40 @@ class CudaReductionTest {
             }
             compare("into strides", to(TestViews.strided(4, DType.F32, shape)), (k, d) -> k.reduction()
                     .sum(x, 2, true, d[0]));
+        }
+    }
+
+    /** The first of equal ones, over ends of threads' strides and of parts, alone and among others. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 31, 257, 4095, 4096, 4097, 9000})
+    void theLikeliest(int n) {
+        View x = random(1, 6, n + 3).slice(1, 1, n + 1);
+        View odd = random(2, 6, n);
+        for (int i = 0; i < n; i++) {
+            x.set(x.get(0, i) > 0 ? 2 : 1, 0, i);
+            x.set(i == n / 2 || i == n - 1 ? 4 : -3, 1, i);
+            x.set(Double.NEGATIVE_INFINITY, 2, i);
+            odd.set(-1, 1, i);
+        }
+        x.set(0.5, 2, n - 1);
+        odd.set(Double.NaN, 0, n - 1);
+        odd.set(Double.POSITIVE_INFINITY, 2, n / 3);
+        odd.set(Double.NaN, 3, n / 2);
+        odd.set(Double.POSITIVE_INFINITY, 3, n - 1);
+        for (View from : to(x, odd)) {
+            compare(
+                    "likeliest of " + from,
+                    to(TestViews.garbage(DType.I64, 6), TestViews.garbage(DType.F64, 6)),
+                    (k, d) -> k.reduction().likeliest(from, d[0], d[1]));
+        }
+        CudaKernels kernels = CudaTwin.kernels(Precision.F32);
+        View[] all = to(TestViews.garbage(DType.I64, 6), TestViews.garbage(DType.F64, 6));
+        View[] one = to(TestViews.garbage(DType.I64, 1), TestViews.garbage(DType.F64, 1));
+        kernels.reduction().likeliest(x, all[0], all[1]);
+        for (int b = 0; b < 6; b++) {
+            kernels.reduction().likeliest(x.slice(0, b, b + 1), one[0], one[1]);
+            assertThat(one[1].get(0)).as("bits of row %d", b).isEqualTo(all[1].get(b));
+            assertThat(one[0].getLong(0)).isEqualTo(all[0].getLong(b));
         }
     }
 

@@ -291,6 +291,23 @@ class DriverEngineTest {
     }
 
     @Test
+    void aFaultInAGraphNamesItsKernels() {
+        long p = engine.allocate(4);
+        Engine.Graph graph = engine.record(() -> {
+            add("add", p, 1, 1, Engine.Grid.of(1, 32));
+            add("fault", p, 1, 1, Engine.Grid.of(9, 32));
+            add("add", p, 1, 1, Engine.Grid.of(2, 32));
+        });
+        graph.launch();
+        assertThatThrownBy(engine::synchronize)
+                .hasMessageContaining(
+                        "it was a recorded graph of add of common.cuh [N=1] (2 times), fault of common.cuh"
+                                + " [N=1]. Only a new process");
+        graph.close();
+        closeLost();
+    }
+
+    @Test
     void manyLaunchesAreCounted() {
         long p = engine.allocate(4);
         for (int i = 1; i <= 20; i++) {

@@ -51,7 +51,16 @@ final class Answer {
 
     /** Chooses the next token from the logits of all. */
     void choose(double[] logits) {
-        Sampler.Choice choice = sampler.next(logits, count);
+        accept(sampler.next(logits, count));
+    }
+
+    /** Whether the likeliest token is enough to know. */
+    boolean isGreedy() {
+        return sampler.isGreedy();
+    }
+
+    /** Takes the next token. */
+    void accept(Sampler.Choice choice) {
         if (options.stopIds().contains(choice.id())) {
             ending = Ending.STOP_ID;
             String rest = stops.accept(stream.finish()) + stops.rest();

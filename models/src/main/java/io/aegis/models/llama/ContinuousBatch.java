@@ -44,9 +44,9 @@ final class ContinuousBatch {
     }
 
     void run() {
-        try {
+        try (Decoder decoder = generator.decoder()) {
             while (admit()) {
-                step();
+                step(decoder);
             }
         } finally {
             live.forEach(l -> l.answer.cache().close());
@@ -103,9 +103,9 @@ final class ContinuousBatch {
         retire();
     }
 
-    private void step() {
+    private void step(Decoder decoder) {
         long start = System.nanoTime();
-        generator.step(live.stream().map(l -> l.answer).toList());
+        Generator.step(decoder, live.stream().map(l -> l.answer).toList());
         double share = (System.nanoTime() - start) / 1e9 / live.size();
         live.forEach(l -> l.seconds += share);
         retire();

@@ -12,7 +12,8 @@ import java.util.List;
  * @param caches one a sequence of the batch, to read and to write; none when the sequences stand alone
  * @param pass dropout of the adapters
  * @param alone one token a sequence, each computed bit for bit as if it were alone
- * @param pages where the sequences' tokens lie, when all are to be looked at in their pages at once; else null
+ * @param pages where the sequences' tokens lie, when all are to be written and looked at in their pages at once, past the
+ *     caches; else null
  */
 record Flow(
         Rotary.Angles angles,

@@ -1,7 +1,6 @@
 package io.aegis.models.llama;
 
 import io.aegis.kernels.DType;
-import io.aegis.kernels.View;
 import io.aegis.layers.Probe;
 import io.aegis.tensor.AttentionMask;
 import io.aegis.tensor.Scope;
@@ -160,14 +159,16 @@ public final class Generator {
                 answers.get(i).choose(starts.get(i).logits());
             }
         }
-        List<Answer> active = going(answers);
-        while (!active.isEmpty()) {
-            if (isCancelled(cancelled)) {
-                active.forEach(Answer::cancel);
-            } else {
-                step(active);
+        try (Decoder decoder = decoder()) {
+            List<Answer> active = going(answers);
+            while (!active.isEmpty()) {
+                if (isCancelled(cancelled)) {
+                    active.forEach(Answer::cancel);
+                } else {
+                    step(decoder, active);
+                }
+                active = going(active);
             }
-            active = going(active);
         }
         return answers.stream().map(Answer::result).toList();
     }
@@ -193,19 +194,23 @@ public final class Generator {
         return answers.stream().filter(a -> !a.hasEnded()).toList();
     }
 
+    Decoder decoder() {
+        return new Decoder(network);
+    }
+
     /** The next token of each. */
-    void step(List<Answer> active) {
-        Tape.withoutRecording(() -> {
-            try (Scope scope = Scope.open()) {
-                long[] ids = active.stream().mapToLong(Answer::last).toArray();
-                Tensor x = network.embed(Tensor.of(ids, ids.length, 1));
-                Tensor h = network.step(x, active.stream().map(Answer::cache).toList());
-                View logits = network.logitsOfRows(h).view();
-                for (int i = 0; i < ids.length; i++) {
-                    active.get(i).choose(logits.select(0, i).toDoubles());
-                }
+    static void step(Decoder decoder, List<Answer> active) {
+        long[] ids = active.stream().mapToLong(Answer::last).toArray();
+        List<SequenceCache> caches = active.stream().map(Answer::cache).toList();
+        List<Decoder.Next> next = decoder.step(ids, caches, i -> active.get(i).isGreedy());
+        for (int i = 0; i < ids.length; i++) {
+            Decoder.Next n = next.get(i);
+            if (n.likeliest() != null) {
+                active.get(i).accept(n.likeliest());
+            } else {
+                active.get(i).choose(n.logits());
             }
-        });
+        }
     }
 
     static boolean isCancelled(BooleanSupplier cancelled) {

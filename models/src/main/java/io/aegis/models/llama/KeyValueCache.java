@@ -30,7 +30,7 @@ public final class KeyValueCache extends SequenceCache {
         this.heads = config.keyHeads();
         this.headSize = config.headSize();
         this.dtype = dtype;
-        this.capacity = Math.max(1, capacity);
+        this.capacity = whole(capacity);
         this.keys = allocate(arena, this.capacity);
         this.values = allocate(arena, this.capacity);
     }
@@ -38,6 +38,11 @@ public final class KeyValueCache extends SequenceCache {
     /** For a model that computes in float32. */
     public KeyValueCache(LlamaConfig config, long capacity) {
         this(config, capacity, DType.F32);
+    }
+
+    /** Of whole pages, as which it can be looked at too. */
+    private static long whole(long tokens) {
+        return Math.ceilDiv(Math.max(1, tokens), (long) PagePool.TOKENS) * PagePool.TOKENS;
     }
 
     @Override
@@ -50,7 +55,7 @@ public final class KeyValueCache extends SequenceCache {
         if (length() + more <= capacity) {
             return;
         }
-        long wanted = Math.max(length() + more, 2 * capacity);
+        long wanted = whole(Math.max(length() + more, 2 * capacity));
         Arena larger = Arena.ofShared();
         View[] k = allocate(larger, wanted);
         View[] v = allocate(larger, wanted);
@@ -80,6 +85,29 @@ public final class KeyValueCache extends SequenceCache {
     @Override
     Tensor values(int layer, long more) {
         return read(values[layer], more);
+    }
+
+    /** Each head's keys in pages one behind the other. */
+    @Override
+    Paging paging() {
+        return new Paging(keys, layer -> inPages(keys[layer]), layer -> inPages(values[layer]));
+    }
+
+    private View inPages(View all) {
+        long page = (long) PagePool.TOKENS * headSize;
+        return View.of(
+                all.buffer(),
+                dtype,
+                0,
+                new long[] {capacity / PagePool.TOKENS, heads, PagePool.TOKENS, headSize},
+                new long[] {page, capacity * headSize, headSize, 1});
+    }
+
+    @Override
+    void table(long tokens, View row) {
+        for (int i = 0; i < PagePool.pagesOf(tokens); i++) {
+            row.setLongAt(row.index(i), i);
+        }
     }
 
     private Tensor read(View all, long more) {

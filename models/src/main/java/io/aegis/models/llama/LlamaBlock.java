@@ -61,9 +61,11 @@ final class LlamaBlock {
         Tensor query = turned(q.of(u, flow).reshape(b, n, heads, headSize), flow); //       [B, N, Hq, D]
         Tensor key = turned(k.of(u, flow).reshape(b, n, keyHeads, headSize), flow); //      [B, N, Hkv, D]
         Tensor value = v.of(u, flow).reshape(b, n, keyHeads, headSize); //                  [B, N, Hkv, D]
-        Tensor seen = flow.caches().isEmpty()
-                ? Ops.attention(query, key, value, flow.mask())
-                : cached(query, key, value, flow); //                                       [B, N, Hq, D]
+        Tensor seen = flow.pages() != null
+                ? flow.pages().attention(index, query, key, value)
+                : flow.caches().isEmpty()
+                        ? Ops.attention(query, key, value, flow.mask())
+                        : cached(query, key, value, flow); //                               [B, N, Hq, D]
         return o.of(seen.reshape(b, n, (long) heads * headSize), flow, x);
     }
 
@@ -76,9 +78,6 @@ final class LlamaBlock {
         Tensor[] seen = new Tensor[flow.caches().size()];
         for (int i = 0; i < seen.length; i++) {
             flow.caches().get(i).write(index, key.slice(0, i, i + 1), value.slice(0, i, i + 1));
-        }
-        if (flow.pages() != null) {
-            return flow.pages().attention(index, query);
         }
         for (int i = 0; i < seen.length; i++) {
             SequenceCache cache = flow.caches().get(i);

@@ -180,6 +180,15 @@ public final class LlamaNetwork {
         return out;
     }
 
+    /** Logits of one token of each sequence, with the bits that it has alone: ids I64 [B, 1] to [B, 1, V]. */
+    Tensor logitsOfTokens(Tensor ids, Flow flow) {
+        return logitsOfRows(run(embed(ids), flow, 0, Probe.NONE));
+    }
+
+    Rotary rotary() {
+        return rotary;
+    }
+
     private Tensor run(Tensor x, Flow flow, int checkpointed, Probe probe) {
         Tensor h = x;
         for (int i = 0; i < blocks.size(); i++) {

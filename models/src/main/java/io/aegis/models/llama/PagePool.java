@@ -24,6 +24,7 @@ public final class PagePool implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final View[] keys;
     private final View[] values;
+    private final Paging paging = new Paging(this, this::keys, this::values);
     /** Sequences that hold each page. */
     private final int[] holders;
     /** The free pages' numbers, {@link #left} of them. */
@@ -90,6 +91,10 @@ public final class PagePool implements AutoCloseable {
 
     int layers() {
         return keys.length;
+    }
+
+    Paging paging() {
+        return paging;
     }
 
     /** Keys of a block, [P, Hkv, {@value #TOKENS}, D]. */

@@ -2,17 +2,18 @@ package io.aegis.models.llama;
 
 import io.aegis.kernels.DType;
 import io.aegis.tensor.Ops;
+import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.util.List;
 
 /**
  * Where the tokens of several sequences lie, those that are being computed among them.
  *
- * @param pool that all of them have their pages from
+ * @param paging that all of them have their pages from
  * @param pages I64 [B, L]
  * @param lengths I64 [B]
  */
-record PageTable(PagePool pool, Tensor pages, Tensor lengths) {
+record PageTable(Paging paging, Tensor pages, Tensor lengths) {
     /**
      * Of sequences to each of which one token is being added, in the current scope.
      *
@@ -20,8 +21,8 @@ record PageTable(PagePool pool, Tensor pages, Tensor lengths) {
      * @return null when they are not all in pages of one pool
      */
     static PageTable of(List<? extends SequenceCache> caches) {
-        PagePool pool = !caches.isEmpty() && caches.getFirst() instanceof PagedCache first ? first.pool() : null;
-        if (pool == null || !caches.stream().allMatch(c -> c instanceof PagedCache p && p.pool() == pool)) {
+        Paging paging = caches.stream().allMatch(PagedCache.class::isInstance) ? Paging.of(caches) : null;
+        if (paging == null) {
             return null;
         }
         long[] lengths = caches.stream().mapToLong(c -> c.length() + 1).toArray();
@@ -31,14 +32,31 @@ record PageTable(PagePool pool, Tensor pages, Tensor lengths) {
         }
         Tensor pages = Tensor.zeros(DType.I64, lengths.length, most);
         for (int i = 0; i < lengths.length; i++) {
-            ((PagedCache) caches.get(i)).table(lengths[i], pages.view().select(0, i));
+            caches.get(i).table(lengths[i], pages.view().select(0, i));
         }
-        return new PageTable(pool, pages, Tensor.of(lengths, lengths.length));
+        return new PageTable(paging, pages, Tensor.of(lengths, lengths.length));
     }
 
-    /** Attention of one query a sequence, [B, 1, Hq, D], over what a block has of all tokens. */
-    Tensor attention(int layer, Tensor query) {
-        return Ops.pagedAttention(
-                query, Tensor.wrap(pool.keys(layer), false), Tensor.wrap(pool.values(layer), false), pages, lengths);
+    /**
+     * Attention of one query a sequence over what a block has of all tokens, of which it takes in the last first.
+     *
+     * @param query [B, 1, Hq, D]
+     * @param key [B, 1, Hkv, D]
+     * @param value as key
+     */
+    Tensor attention(int layer, Tensor query, Tensor key, Tensor value) {
+        Tensor keys = Tensor.wrap(paging.keys().apply(layer), false);
+        Tensor values = Tensor.wrap(paging.values().apply(layer), false);
+        Scope.current()
+                .kernels()
+                .attention()
+                .append(
+                        key.view().select(1, 0),
+                        value.view().select(1, 0),
+                        keys.view(),
+                        values.view(),
+                        pages.view(),
+                        lengths.view());
+        return Ops.pagedAttention(query, keys, values, pages, lengths);
     }
 }

@@ -36,10 +36,6 @@ public final class PagedCache extends SequenceCache {
         }
     }
 
-    PagePool pool() {
-        return pool;
-    }
-
     /** Another sequence that begins as this one does, with no memory of its own until it goes on. */
     public PagedCache fork() {
         requireOpen();
@@ -146,7 +142,12 @@ public final class PagedCache extends SequenceCache {
         return piece.permute(0, 2, 1, 3);
     }
 
-    /** Writes the numbers of the pages of the first tokens into a row of a table, and nothing behind them. */
+    @Override
+    Paging paging() {
+        return pool.paging();
+    }
+
+    @Override
     void table(long tokens, View row) {
         for (int i = 0; i < PagePool.pagesOf(tokens); i++) {
             row.setLongAt(row.index(i), pages[i]);

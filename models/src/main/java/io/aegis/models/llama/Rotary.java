@@ -44,16 +44,18 @@ public final class Rotary {
         Tensor cos = Tensor.empty(DType.F32, shape);
         Tensor sin = Tensor.empty(DType.F32, shape);
         View from = positions.view();
-        long at = 0;
         for (long i = 0; i < positions.elements(); i++) {
-            float position = from.getLongAt(from.position(i));
-            for (float f : frequencies) {
-                float angle = position * f;
-                cos.view().setAt(at, Math.cos(angle));
-                sin.view().setAt(at, Math.sin(angle));
-                at++;
-            }
+            write(from.getLongAt(from.position(i)), i * frequencies.length, cos.view(), sin.view());
         }
         return new Angles(cos, sin);
+    }
+
+    /** Writes the angles of one position behind so many elements of views that are dense. */
+    void write(long position, long at, View cos, View sin) {
+        for (int j = 0; j < frequencies.length; j++) {
+            float angle = position * frequencies[j];
+            cos.setAt(cos.offset() + at + j, Math.cos(angle));
+            sin.setAt(sin.offset() + at + j, Math.sin(angle));
+        }
     }
 }

@@ -22,7 +22,19 @@ final class Sampler {
      * @param id the token
      * @param logProbability of it, by the model's logits as they are
      */
-    record Choice(int id, double logProbability) {}
+    record Choice(int id, double logProbability) {
+        /**
+         * As {@link io.aegis.kernels.Reduction#likeliest} gives it.
+         *
+         * @throws ArithmeticException for -1: one of the logits is not a number
+         */
+        static Choice of(long index, double share) {
+            if (index < 0) {
+                throw notNumbers();
+            }
+            return new Choice(Math.toIntExact(index), share);
+        }
+    }
 
     Sampler(GenerationOptions options, long sample) {
         this.options = options;
@@ -43,7 +55,7 @@ final class Sampler {
     Choice next(double[] logits, long step) {
         for (double x : logits) {
             if (Double.isNaN(x)) {
-                throw new ArithmeticException("the model's logits are not numbers (NaN): its weights are damaged");
+                throw notNumbers();
             }
         }
         double[] scores = logits.clone();
@@ -51,6 +63,15 @@ final class Sampler {
         int id = options.temperature() == 0 ? best(scores) : draw(scores, step);
         saw(id);
         return new Choice(id, logits[id] - logSum(logits));
+    }
+
+    private static ArithmeticException notNumbers() {
+        return new ArithmeticException("the model's logits are not numbers (NaN): its weights are damaged");
+    }
+
+    /** Whether it takes the likeliest token by the logits as they are. */
+    boolean isGreedy() {
+        return options.temperature() == 0 && options.repetitionPenalty() == 1;
     }
 
     private void penalise(double[] scores) {
@@ -63,7 +84,7 @@ final class Sampler {
     }
 
     /** The first of the greatest. */
-    private static int best(double[] scores) {
+    static int best(double[] scores) {
         int best = 0;
         for (int i = 1; i < scores.length; i++) {
             if (scores[i] > scores[best]) {

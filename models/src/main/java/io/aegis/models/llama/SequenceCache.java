@@ -62,6 +62,12 @@ public abstract sealed class SequenceCache implements AutoCloseable permits KeyV
     /** Values likewise. */
     abstract Tensor values(int layer, long more);
 
+    /** What its pages lie in, as long as nothing more is reserved. */
+    abstract Paging paging();
+
+    /** Writes the numbers of the pages of the first tokens into a row of a table, and nothing behind them. */
+    abstract void table(long tokens, View row);
+
     /** Counts what every layer has written. */
     final void advance(long tokens, long nextPosition) {
         length += tokens;

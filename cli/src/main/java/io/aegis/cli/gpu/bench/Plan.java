@@ -87,7 +87,8 @@ public enum Plan {
                         row(new CacheWork(2, 4, 2, 65, 64, 1 << 17), BEST),
                         row(new RowsWork(WeightType.BF16, 1, 72, 128, 1 << 16), BEST),
                         row(new RowsWork(WeightType.INT8, 1, 72, 128, 1 << 16), BEST),
-                        row(new TokenWork("llama-tiny", WeightType.INT4, 5), BEST));
+                        row(new TokenWork("llama-tiny", WeightType.INT4, 5, false), BEST),
+                        row(new TokenWork("llama-tiny", WeightType.INT4, 5, true), BEST));
             case MODELS ->
                 List.of(
                         row(new FirstTokenWork("bunny-tiny", WeightType.BF16, 20), BEST, HOPPER),
@@ -161,9 +162,11 @@ public enum Plan {
         rows.add(row(rows(WeightType.INT8, 1), Goal.ofCeiling(0.80, 0.88), BEST));
         rows.add(row(rows(WeightType.INT4, 1), Goal.ofCeiling(0.70, 0.82), BEST));
         rows.add(row(rows(WeightType.BF16, 4), BEST));
-        rows.add(row(token(WeightType.BF16), Goal.of(230, 263), BEST));
-        rows.add(row(token(WeightType.INT8), Goal.of(400, 490), BEST));
-        rows.add(row(token(WeightType.INT4), Goal.of(600, 820), BEST));
+        for (boolean graph : new boolean[] {true, false}) {
+            rows.add(row(token(WeightType.BF16, graph), graph ? Goal.of(230, 263) : Goal.NONE, BEST));
+            rows.add(row(token(WeightType.INT8, graph), graph ? Goal.of(400, 490) : Goal.NONE, BEST));
+            rows.add(row(token(WeightType.INT4, graph), graph ? Goal.of(600, 820) : Goal.NONE, BEST));
+        }
         return rows;
     }
 
@@ -171,8 +174,8 @@ public enum Plan {
         return new RowsWork(type, rows, 14336, 4096, UNCACHED);
     }
 
-    private static Work token(WeightType type) {
-        return new TokenWork("llama-3-8b", type, 1522);
+    private static Work token(WeightType type, boolean graph) {
+        return new TokenWork("llama-3-8b", type, 1522, graph);
     }
 
     private static List<Row> models() {

@@ -4,24 +4,26 @@ import io.aegis.cli.bench.LanguageModel;
 import io.aegis.cli.bench.Shapes;
 import io.aegis.cli.workload.WeightType;
 import io.aegis.kernels.Kernels;
+import io.aegis.models.llama.Decoder;
 import io.aegis.models.llama.KeyValueCache;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 
 /**
- * One token of a Llama behind a prompt, greedily, one sequence.
+ * One token of a Llama behind a prompt, greedily, one sequence; until it has come back to the host.
  *
  * @param shape of {@link Shapes#LANGUAGE}
  * @param type how its matrices are stored
  * @param prompt tokens in the cache before the first that is said
+ * @param graph whether a token is one launch of a recorded graph, where there are graphs; else kernel by kernel
  */
-public record TokenWork(String shape, WeightType type, int prompt) implements ModelWork {
+public record TokenWork(String shape, WeightType type, int prompt, boolean graph) implements ModelWork {
     /** Tokens said before the cache is cut back to the prompt. */
     private static final int ANSWER = 64;
 
     @Override
     public String name() {
-        return shape + ", " + type + ", a token behind " + prompt;
+        return shape + ", " + type + ", a token behind " + prompt + (graph ? "" : ", without a graph");
     }
 
     @Override
@@ -49,24 +51,27 @@ public record TokenWork(String shape, WeightType type, int prompt) implements Mo
     public Subject open(Kernels kernels) {
         LanguageModel model = LanguageModel.random(kernels, shape, type);
         KeyValueCache cache;
-        double[][] scores = new double[1][];
         try (Scope scope = Scope.open(kernels)) {
             cache = model.work().cache(prompt + ANSWER);
-            Tape.withoutRecording(() -> scores[0] = model.work().read(cache, prompt));
+            Tape.withoutRecording(() -> model.work().read(cache, prompt));
         }
+        Decoder decoder = new Decoder(model.work().network(), graph);
         return new Subject() {
+            private int token;
+
             @Override
             public void run(Kernels k) {
                 if (cache.length() == prompt + ANSWER) {
                     cache.truncate(prompt, prompt);
                 }
                 try (Scope scope = Scope.open(k)) {
-                    Tape.withoutRecording(() -> scores[0] = model.work().say(cache, scores[0]));
+                    token = decoder.next(token, cache);
                 }
             }
 
             @Override
             public void close() {
+                decoder.close();
                 cache.close();
                 model.close();
             }

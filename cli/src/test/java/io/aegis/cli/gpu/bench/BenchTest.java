@@ -101,7 +101,7 @@ class BenchTest {
                 new DadmWork("dadm-tiny", 3, true),
                 new DadmWork("dadm-tiny", 3, false),
                 new PromptWork("llama-tiny", WeightType.BF16, 9),
-                new TokenWork("llama-tiny", WeightType.INT8, 3))) {
+                new TokenWork("llama-tiny", WeightType.INT8, 3, true))) {
             try (ModelWork.Subject subject = work.open(Backends.best())) {
                 for (int i = 0; i < 70; i++) { // a cache is full behind 64 tokens
                     if (i < 2 || work instanceof TokenWork) {
