@@ -38,21 +38,39 @@ public final class BatchNorm {
         }
         Ops.BatchNormed out = Ops.batchNormTraining(x, weight.tensor(), bias.tensor(), EPS, activation);
         if (pass.updateStatistics()) {
-            Scope.current()
-                    .kernels()
-                    .normalization()
-                    .updateRunning(
-                            out.mean().view(),
-                            out.variance().view(),
-                            x.elements() / x.size(-1),
-                            MOMENTUM,
-                            runningMean.view(),
-                            runningVariance.view());
-            View n = batches.view();
-            n.set(n.getLong() + 1);
-            runningMean.changed();
-            runningVariance.changed();
+            update(out.mean().view(), out.variance().view(), x.elements() / x.size(-1));
         }
         return out.y();
+    }
+
+    /** Adds the statistics of so many rows to the running ones. */
+    void update(View mean, View variance, long rows) {
+        Scope.current()
+                .kernels()
+                .normalization()
+                .updateRunning(mean, variance, rows, MOMENTUM, runningMean.view(), runningVariance.view());
+        View n = batches.view();
+        n.set(n.getLong() + 1);
+        runningMean.changed();
+        runningVariance.changed();
+    }
+
+    /** Behind a convolution, as one of several layers side by side. */
+    Ops.StageLayer behind(Conv2d convolution) {
+        return new Ops.StageLayer(
+                convolution.weight().tensor(),
+                convolution.bias().tensor(),
+                weight.tensor(),
+                bias.tensor(),
+                runningMean.tensor(),
+                runningVariance.tensor());
+    }
+
+    double eps() {
+        return EPS;
+    }
+
+    Activation activation() {
+        return activation;
     }
 }

@@ -100,6 +100,47 @@ sealed interface ShapeOp extends Op {
         }
     }
 
+    /**
+     * Equal parts of x along its first dimension, put together anew: {@code parts[r][c]} is the number of the one at place r
+     * along the first dimension and c along the last.
+     *
+     * @param of how many parts x has
+     */
+    record Mosaic(int of, int[][] parts) implements ShapeOp {
+        @Override
+        public void forward(Forward f) {
+            View x = f.in(0);
+            f.require(x.size(0) % of == 0, "the first dimension must divide into " + of + " parts");
+            long[] shape = x.shape();
+            shape[0] = x.size(0) / of * parts.length;
+            shape[shape.length - 1] *= parts[0].length;
+            View y = f.out(shape);
+            for (int r = 0; r < parts.length; r++) {
+                for (int c = 0; c < parts[r].length; c++) {
+                    f.k().elementwise().copy(part(x, parts[r][c], of), place(y, r, c));
+                }
+            }
+        }
+
+        @Override
+        public void backward(Backward b) {
+            for (int r = 0; r < parts.length; r++) {
+                for (int c = 0; c < parts[r].length; c++) {
+                    b.k().elementwise().addScaled(place(b.dy(), r, c), 1, part(b.accumulate(0), parts[r][c], of));
+                }
+            }
+        }
+
+        private View place(View y, int r, int c) {
+            long width = y.size(-1) / parts[0].length;
+            return part(y, r, parts.length).slice(y.rank() - 1, c * width, (c + 1) * width);
+        }
+
+        private static View part(View x, int i, int n) {
+            return io.aegis.kernels.Convolution.part(x, i, n);
+        }
+    }
+
     /** Rows by index: y[i] = x[index[i]]; indices I64 as input 1. */
     record Gather() implements ShapeOp {
         @Override

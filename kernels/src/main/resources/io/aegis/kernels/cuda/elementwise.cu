@@ -8,7 +8,7 @@
 //          registers a multiprocessor has 32 KB an operand on their way. A destination may be a source of the same layout.
 // Shared   transpose: one tile of 32 x 33 elements; scatter_add: two lists of 256 numbers.
 // Barriers transpose: tile written | read. scatter_add: the list of a round complete | used up.
-#include "common.cuh"
+#include "slopes.cuh"
 
 enum { THREADS = 256 };
 
@@ -115,28 +115,6 @@ KERNEL(THREADS, 4, activation, Pointwise<2>) {
     });
 }
 
-DEVICE float sigmoid(float x) { return activate(SIGMOID, x); }
-DEVICE float gate_slope(float x, float by) { // of x sigmoid(by x)
-    float s = sigmoid(by * x);
-    return s + by * x * s * (1.f - s);
-}
-DEVICE float slope(i32 function, float x) {
-    switch (function) {
-        case RELU: return x <= 0.f ? 0.f : 1.f;
-        case GELU: return 0.5f * erfcf(-0.70710678f * x) + x * 0.39894228f * expf(-0.5f * x * x);
-        case QUICK_GELU: return gate_slope(x, 1.702f);
-        case GELU_TANH: {
-            float s = sigmoid(1.5957691f * (x + 0.044715f * x * x * x));
-            return s + x * s * (1.f - s) * 1.5957691f * (1.f + 0.134145f * x * x);
-        }
-        case SILU: return gate_slope(x, 1.f);
-        case SIGMOID: return sigmoid(x) * sigmoid(-x);
-        case EXP: return expf(x);
-        case LOG: return 1.f / x;
-        case SQRT: return 0.5f / sqrtf(x);
-        default: return 1.f;
-    }
-}
 // Operands x, dy, dx.
 KERNEL(THREADS, 4, activation_backward, Pointwise<3>) {
     pointwise<2, 1>(a.space, a.o, [&](const float (&x)[2][FOUR], float (&y)[1][FOUR]) {
