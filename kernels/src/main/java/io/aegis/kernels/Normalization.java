@@ -114,4 +114,19 @@ public interface Normalization {
      * @param rows how many rows each channel's statistics came from, at least 2 (one has no unbiased variance)
      */
     void updateRunning(View mean, View variance, long rows, double momentum, View runningMean, View runningVariance);
+
+    /**
+     * The same for layers side by side.
+     *
+     * @param mean [n, C], with {@code variance}
+     * @param rows how many rows each layer's statistics came from
+     * @param runningMeans one a layer, with {@code runningVariances}
+     */
+    default void updateRunning(
+            View mean, View variance, long rows, double momentum, View[] runningMeans, View[] runningVariances) {
+        for (int i = 0; i < runningMeans.length; i++) {
+            View m = mean.select(0, i);
+            updateRunning(m, variance.select(0, i), rows, momentum, runningMeans[i], runningVariances[i]);
+        }
+    }
 }

@@ -52,12 +52,18 @@ public final class Stage {
         if (pass.batchStatistics() && pass.updateStatistics()) {
             Tensor y = out.y();
             long maps = first == null ? y.elements() : y.elements() - y.size(0) * y.size(-1);
-            for (int i = 0; i < norms.size(); i++) {
-                long rows = maps / y.size(-1) / norms.size();
-                norms.get(i).update(out.mean().view().select(0, i), out.variance().view().select(0, i), rows);
-            }
+            BatchNorm.update(norms, out.mean().view(), out.variance().view(), maps / y.size(-1) / norms.size());
         }
         return out.y();
+    }
+
+    /** A convolution's places as tokens behind a first one, the same [1, 1, out] for all: x [B, H, W, in] to [B, 1 + H' W', out]. */
+    public static Tensor tokens(Tensor x, Conv2d convolution, Tensor first) {
+        Tensor bias = convolution.bias().tensor();
+        Ops.StageLayer layer =
+                new Ops.StageLayer(convolution.weight().tensor(), bias, null, null, null, null);
+        return Ops.stage(x, List.of(layer), convolution.geometry(), false, 0, Activation.NONE, null, first)
+                .y();
     }
 
     /** Linears of one shape side by side: x [n B, N, in] to [n B, N, out]. */

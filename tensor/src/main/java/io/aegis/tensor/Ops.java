@@ -40,6 +40,12 @@ public final class Ops {
         return apply(new ShapeOp.Slice(dim < 0 ? dim + x.rank() : dim, from, to), x)[0];
     }
 
+    /** Parts of a dimension, one behind the other, which together are all of it. */
+    public static Tensor[] split(Tensor x, int dim, long... sizes) {
+        // A copy: the tape has the array itself.
+        return apply(new ShapeOp.Split(dim < 0 ? dim + x.rank() : dim, sizes), x).clone();
+    }
+
     public static Tensor concat(int dim, Tensor... parts) {
         return apply(new ShapeOp.Concat(dim < 0 ? dim + parts[0].rank() : dim), parts)[0];
     }

@@ -109,7 +109,8 @@ final class CudaConvolution implements Convolution {
                 && y.size(0) == x.size(0)
                 && !(geometry.stride() > 1 && arePatches(x, first, geometry, y));
         for (View w : weights) {
-            boolean same = w.sameShape(first) && w.dtype() == first.dtype() && Arrays.equals(w.strides(), first.strides());
+            boolean same =
+                    w.sameShape(first) && w.dtype() == first.dtype() && Arrays.equals(w.strides(), first.strides());
             fits &= same && fits(x, w, y, geometry);
         }
         return fits;

@@ -340,23 +340,63 @@ final class CudaNormalization implements Normalization {
     @Override
     public void updateRunning(
             View mean, View variance, long rows, double momentum, View runningMean, View runningVariance) {
-        View[] all = {mean, variance, runningMean, runningVariance};
-        for (View v : all) {
-            if (v.dtype() != DType.F32 || v.rank() != 1 || v.elements() > Integer.MAX_VALUE) {
-                host.updateRunning(mean, variance, rows, momentum, runningMean, runningVariance);
-                return;
+        View[] means = {runningMean};
+        View[] variances = {runningVariance};
+        if (!updated(mean.unsqueeze(0), variance.unsqueeze(0), rows, momentum, means, variances)) {
+            host.updateRunning(mean, variance, rows, momentum, runningMean, runningVariance);
+        }
+    }
+
+    @Override
+    public void updateRunning(
+            View mean, View variance, long rows, double momentum, View[] runningMeans, View[] runningVariances) {
+        if (!updated(mean, variance, rows, momentum, runningMeans, runningVariances)) {
+            Normalization.super.updateRunning(mean, variance, rows, momentum, runningMeans, runningVariances);
+        }
+    }
+
+    private boolean updated(
+            View mean, View variance, long rows, double momentum, View[] runningMeans, View[] runningVariances) {
+        int n = runningMeans.length;
+        if (n > LayerPointers.MOST
+                || !isUpdated(mean, mean.size(1), mean.stride(1))
+                || !isUpdated(variance, mean.size(1), variance.stride(1))) {
+            return false;
+        }
+        for (int i = 0; i < n; i++) {
+            if (!isUpdated(runningMeans[i], mean.size(1), runningMeans[0].stride(0))
+                    || !isUpdated(runningVariances[i], mean.size(1), runningVariances[0].stride(0))) {
+                return false;
             }
         }
         if (mean.elements() == 0) {
-            return;
+            return true;
+        }
+        long[] means = new long[n];
+        long[] variances = new long[n];
+        for (int i = 0; i < n; i++) {
+            means[i] = cuda.update(runningMeans[i]);
+            variances[i] = cuda.update(runningVariances[i]);
         }
         Arguments a = Arguments.begin().pointer(cuda.read(mean)).pointer(cuda.read(variance));
-        a.pointer(cuda.update(runningMean)).pointer(cuda.update(runningVariance));
-        for (View v : all) {
-            a.i64(v.stride(0));
-        }
-        a.i32((int) mean.elements()).f32(momentum).f32(rows / (rows - 1.0));
-        updateRunning.launch(Engine.Grid.cover(mean.elements(), THREADS), a);
+        LayerPointers.pack(a, means);
+        LayerPointers.pack(a, variances);
+        a.i64(mean.stride(1)).i64(variance.stride(1));
+        a.i64(runningMeans[0].stride(0)).i64(runningVariances[0].stride(0));
+        a.i64(mean.stride(0)).i64(variance.stride(0));
+        a.i32((int) mean.size(1)).f32(momentum).f32(rows / (rows - 1.0));
+        long blocks = Math.ceilDiv(mean.size(1), (long) THREADS);
+        updateRunning.launch(new Engine.Grid(blocks, n, 1, THREADS, 0), a);
+        return true;
+    }
+
+    /** Whether a vector, or rows of one, are float32, of so many channels that lie so far apart. */
+    private static boolean isUpdated(View v, long channels, long stride) {
+        int last = v.rank() - 1;
+        return v.dtype() == DType.F32
+                && v.size(last) == channels
+                && v.stride(last) == stride
+                && v.elements() <= Integer.MAX_VALUE;
     }
 
     private static long rows(View v) {

@@ -104,7 +104,13 @@ final class ImplicitGemm {
 
     /** The struct Convolve, and the launch. */
     private void convolve(
-            Cuda.Scratch scratch, Product product, Picture picture, Kernel[] layers, View weight, Behind behind, View to) {
+            Cuda.Scratch scratch,
+            Product product,
+            Picture picture,
+            Kernel[] layers,
+            View weight,
+            Behind behind,
+            View to) {
         long rows = to.elements() / to.size(3) / layers.length;
         long columns = to.size(3);
         long pitch = picture.in.pitch();
@@ -289,7 +295,11 @@ final class ImplicitGemm {
             for (int i = 0; i < sums.length; i++) {
                 View own = Convolution.part(x, i, sums.length);
                 long picture = i * own.size(0);
-                add(own, address + picture * x.stride(0) * x.dtype().bytes(), to + picture * x.size(1) * line * element.bytes(), sums[i]);
+                add(
+                        own,
+                        address + picture * x.stride(0) * x.dtype().bytes(),
+                        to + picture * x.size(1) * line * element.bytes(),
+                        sums[i]);
             }
             return new Pixels(to, x.size(1) * line, line, pitch, x.size(1), x.size(2), pitch);
         }

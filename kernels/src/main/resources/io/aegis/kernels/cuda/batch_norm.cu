@@ -376,19 +376,20 @@ KERNEL(THREADS, 3, batch_norm_backward, BatchNormBackward) {
     else batch_norm_backward_of<1>(a);
 }
 
-// running = (1 - momentum) running + momentum batch, the variance unbiased. One thread a channel.
+// running = (1 - momentum) running + momentum batch, the variance unbiased. One thread a channel; grid y: layers.
 struct Running {
     const float *mean, *variance;
-    float *running_mean, *running_variance;
-    i64 strides[4];
+    float *running_means[LAYERS], *running_variances[LAYERS];
+    i64 strides[4];             // from channel to channel; those of running ones are all alike
+    i64 of_mean, of_variance;   // from layer to layer
     i32 channels;
     float momentum, unbiased;
 };
 KERNEL(THREADS, 1, update_running, Running) {
-    const i64 c = (i64)blockIdx.x * THREADS + threadIdx.x;
+    const i64 c = (i64)blockIdx.x * THREADS + threadIdx.x, layer = blockIdx.y;
     if (c >= a.channels) return;
-    float& m = a.running_mean[c * a.strides[2]];
-    float& v = a.running_variance[c * a.strides[3]];
-    m = (1.f - a.momentum) * m + a.momentum * a.mean[c * a.strides[0]];
-    v = (1.f - a.momentum) * v + a.momentum * a.unbiased * a.variance[c * a.strides[1]];
+    float& m = a.running_means[layer][c * a.strides[2]];
+    float& v = a.running_variances[layer][c * a.strides[3]];
+    m = (1.f - a.momentum) * m + a.momentum * a.mean[layer * a.of_mean + c * a.strides[0]];
+    v = (1.f - a.momentum) * v + a.momentum * a.unbiased * a.variance[layer * a.of_variance + c * a.strides[1]];
 }

@@ -96,6 +96,18 @@ KERNEL(THREADS, 4, binary, Pointwise<3>) {
     });
 }
 
+// Several calls of one kind in one launch, a job a grid y; they do not touch each other.
+enum { JOBS = 8 };
+template <class Call> struct Several {
+    Call jobs[JOBS];
+};
+KERNEL(THREADS, 4, sums, Several<Pointwise<3>>) {
+    const Pointwise<3>& job = a.jobs[blockIdx.y];
+    pointwise<2, 1>(job.space, job.o, [&](const float (&x)[2][FOUR], float (&y)[1][FOUR]) {
+        each(y[0], x[0], x[1], [](float u, float v) { return u + v; });
+    });
+}
+
 KERNEL(THREADS, 4, affine, Pointwise<2>) {
     pointwise<1, 1>(a.space, a.o, [&](const float (&x)[1][FOUR], float (&y)[1][FOUR]) {
         each(y[0], x[0], [&](float v) { return fmaf(a.scale, v, a.shift); });
@@ -205,6 +217,9 @@ KERNEL(THREADS, 2, move2, Move) { move<u16>(a); }
 KERNEL(THREADS, 2, move4, Move) { move<u32>(a); }
 KERNEL(THREADS, 2, move8, Move) { move<u64>(a); }
 KERNEL(THREADS, 2, move16, Move) { move<Word4>(a); }
+
+KERNEL(THREADS, 2, moves4, Several<Move>) { move<u32>(a.jobs[blockIdx.y]); }
+KERNEL(THREADS, 2, moves16, Several<Move>) { move<Word4>(a.jobs[blockIdx.y]); }
 
 // One pattern everywhere.
 struct Fill {

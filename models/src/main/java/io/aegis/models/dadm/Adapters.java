@@ -10,7 +10,7 @@ import io.aegis.layers.Pass;
 import io.aegis.layers.Stage;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** The adapters of all modalities of one layer at once, modality after modality along the batch. */
@@ -37,9 +37,13 @@ final class Adapters {
         Tensor hidden = products.reshape(all.size(), rows / all.size() * n, a).plus(concat(0, biases));
         Tensor v = activate(QUICK_GELU, hidden).reshape(rows, n, a);
         List<Tensor> kernels = all.stream().map(CdcAdapter::kernel).toList();
-        Tensor head = convolved(v.slice(1, 0, 1).reshape(rows, 1, 1, a), kernels, null)
-                .reshape(rows, 1, a);
-        v = n == 1 ? head : convolved(v.slice(1, 1, n).reshape(rows, grid, grid, a), kernels, head);
+        if (n == 1) {
+            v = convolved(v.reshape(rows, 1, 1, a), kernels, null).reshape(rows, 1, a);
+        } else {
+            Tensor[] tokens = Ops.split(v, 1, 1, n - 1);
+            Tensor head = convolved(tokens[0].reshape(rows, 1, 1, a), kernels, null);
+            v = convolved(tokens[1].reshape(rows, grid, grid, a), kernels, head.reshape(rows, 1, a));
+        }
         return Stage.linears(pass.dropout() ? dropped(v, pass) : v, ups);
     }
 
@@ -49,11 +53,12 @@ final class Adapters {
 
     /** Each adapter is a dropout of its own. */
     private Tensor dropped(Tensor v, Pass pass) {
-        long b = v.size(0) / all.size();
-        List<Tensor> parts = new ArrayList<>();
-        for (int k = 0; k < all.size(); k++) {
-            parts.add(all.get(k).dropped(v.slice(0, k * b, (k + 1) * b), pass));
+        long[] each = new long[all.size()];
+        Arrays.fill(each, v.size(0) / all.size());
+        Tensor[] parts = Ops.split(v, 0, each);
+        for (int k = 0; k < parts.length; k++) {
+            parts[k] = all.get(k).dropped(parts[k], pass);
         }
-        return Ops.concat(0, parts.toArray(Tensor[]::new));
+        return concat(0, parts);
     }
 }

@@ -1,6 +1,7 @@
 package io.aegis.models.dadm;
 
 import static io.aegis.tensor.Ops.concat;
+import static io.aegis.tensor.Ops.split;
 
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.layers.Conv2d;
@@ -11,6 +12,7 @@ import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
 import io.aegis.layers.Probe;
+import io.aegis.layers.Stage;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
@@ -186,7 +188,7 @@ public final class DadmNetwork {
         Gathered gathered = new Gathered(l, permutations);
         for (int i = 0; i < l; i++) {
             try (Scope scope = Scope.open()) {
-                x = scope.keep(learningLayer(i, x, b, pass, gathered));
+                x = scope.keep(learningLayer(i, x, pass, gathered));
                 gathered.keep(scope);
             }
         }
@@ -199,19 +201,19 @@ public final class DadmNetwork {
     }
 
     /** One layer: [3B, N, D] to the same, or of the last one to [3B, 1, D]. */
-    private Tensor learningLayer(int i, Tensor x, long b, Pass pass, Gathered gathered) {
+    private Tensor learningLayer(int i, Tensor x, Pass pass, Gathered gathered) {
         boolean last = i == config.layers() - 1;
         EncoderLayer e = encoder.get(i);
         Tensor c = e.attention(e.norm1(x)); //                                         [3B, N, D]
         PairMasks mask = pairMasks.get(i);
         Tensor pairs = PairMasks.pairs(c); //                                          [3B, N, 2D]
-        PairMasks.Masked masked = mask.mask(pairs, pass, !last);
-        Tensor tokens = masked.tokens(); //                                            [3B, 1, 2D]
+        Tensor[] tokens = split(pairs, 1, 1, config.tokens() - 1L);
+        PairMasks.Masked masked = mask.mask(tokens[1], tokens[0], pass, !last);
+        Tensor[] information = masked.tokens();
         for (int pair = 0; pair < masks.length; pair++) {
-            Tensor own = tokens.slice(0, pair * b, (pair + 1) * b);
-            gathered.add(i, pair, own.slice(2, 0, config.width()), own.slice(2, config.width(), 2L * config.width()));
+            gathered.add(i, pair, information[2 * pair], information[2 * pair + 1]);
         }
-        Tensor taken = last ? mask.classIntoAdapters(pairs.slice(1, 0, 1)) : mask.intoAdapters(masked);
+        Tensor taken = last ? mask.classIntoAdapters(tokens[0]) : mask.intoAdapters(masked);
         Tensor adapted = adaptersOfAll.get(i).of(taken, pass);
         Tensor r = last ? classToken(x).plus(classToken(c)) : x.plus(c);
         return r.plus(e.mlp(e.norm2(r))).plus(adapted);
@@ -239,7 +241,8 @@ public final class DadmNetwork {
         EncoderLayer e = encoder.get(i);
         Tensor c = e.attention(e.norm1(x)); //                                         [3B, N, D]
         PairMasks mask = pairMasks.get(i);
-        Tensor taken = mask.intoAdapters(mask.mask(PairMasks.pairs(c), pass, true));
+        Tensor[] tokens = split(PairMasks.pairs(c), 1, 1, config.tokens() - 1L); //    class tokens, patches
+        Tensor taken = mask.intoAdapters(mask.mask(tokens[1], tokens[0], pass, true));
         Tensor adapted = adaptersOfAll.get(i).of(taken, pass);
         Tensor r = x.plus(c);
         return r.plus(e.mlp(e.norm2(r))).plus(adapted);
@@ -260,14 +263,13 @@ public final class DadmNetwork {
         Tensor[] tokens = new Tensor[Modality.COUNT];
         for (Modality m : Modality.values()) {
             int k = m.ordinal();
-            long b = pictures[k].size(0);
-            Tensor map = patches[k].of(pictures[k].permute(0, 2, 3, 1)); //            [B, G, G, D]
-            probe.see("conv_proj" + m.number(), map.permute(0, 3, 1, 2));
-            Tensor flat = map.reshape(b, config.tokens() - 1L, config.width());
-            Tensor start = classTokens[k].tensor();
-            Tensor[] starts = new Tensor[(int) b];
-            Arrays.fill(starts, start);
-            tokens[k] = concat(1, concat(0, starts), flat).plus(positions[k].tensor());
+            Tensor picture = pictures[k].permute(0, 2, 3, 1); //                       [B, S, S, 3]
+            Tensor embedded = Stage.tokens(picture, patches[k], classTokens[k].tensor()); // [B, N, D]
+            if (probe != Probe.NONE) {
+                Tensor map = embedded.slice(1, 1, config.tokens());
+                probe.see("conv_proj" + m.number(), map.permute(0, 2, 1).reshape(map.size(0), map.size(2), config.grid(), config.grid()));
+            }
+            tokens[k] = embedded.plus(positions[k].tensor());
         }
         return concat(0, tokens);
     }

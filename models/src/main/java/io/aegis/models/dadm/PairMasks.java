@@ -11,6 +11,7 @@ import io.aegis.layers.Stage;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -79,25 +80,31 @@ final class PairMasks {
      * @param shared what they share, class token included, [3B, N, H2]; without it [3B, G, G, H2] where nobody asked
      */
     record Masked(Tensor own, Tensor shared) {
-        /** Information tokens of both modalities, [3B, 1, 2D]. */
-        Tensor tokens() {
-            return mean(own, 1);
+        /** Information tokens, [B, 1, D] each: of the first pair's first modality, of its second, and so on. */
+        Tensor[] tokens() {
+            Tensor all = mean(own, 1); //                                                   [3B, 1, 2D]
+            long b = all.size(0) / PAIRS;
+            long d = all.size(2) / 2;
+            long[] each = new long[2 * PAIRS];
+            Arrays.fill(each, b);
+            Tensor bySide = Ops.permute(all.reshape(PAIRS, b, 2, d), 0, 2, 1, 3);
+            return Ops.split(bySide.reshape(2 * PAIRS * b, 1, d), 0, each);
         }
     }
 
     /**
-     * @param pairs as {@link #pairs} gives them
+     * @param patches of pairs as {@link #pairs} gives them, [3B, N - 1, 2D]
+     * @param classes their class tokens, [3B, 1, 2D]
      * @param classShared whether the class tokens' part of what is shared is wanted
      */
-    Masked mask(Tensor pairs, Pass pass, boolean classShared) {
-        long n = pairs.size(1);
-        Tensor maps = pairs.slice(1, 1, n).reshape(pairs.size(0), grid, grid, 2L * width); // [3B, G, G, 2D]
-        Tensor classes = pairs.slice(1, 0, 1); //                                           [3B, 1, 2D]
+    Masked mask(Tensor patches, Tensor classes, Pass pass, boolean classShared) {
+        long b = patches.size(0);
+        Tensor maps = patches.reshape(b, grid, grid, 2L * width); //                        [3B, G, G, 2D]
         Tensor p = stages.pointwise.of(stages.depthwise.of(maps, pass), pass); //           [3B, G, G, H2]
         Tensor shared = classShared
                 ? stages.shared.of(p, pass, null, Stage.linears(classes, classInteractions)) // [3B, N, H2]
                 : stages.shared.of(p, pass);
-        Tensor s = classShared ? shared.slice(1, 1, n).reshape(p.shape()) : shared; //      [3B, G, G, H2]
+        Tensor s = classShared ? shared.slice(1, 1, shared.size(1)).reshape(p.shape()) : shared; // [3B, G, G, H2]
         Tensor m = stages.mask1.of(stages.mask0.of(s, pass), pass); //                      [3B, G, G, H1]
         return new Masked(stages.mask2.of(m, pass, maps, classes), shared);
     }
@@ -118,15 +125,15 @@ final class PairMasks {
     private Tensor intoAdapters(Tensor own, Tensor shared) {
         Tensor all = products(weights(downs), weights(fuses)); //                           [6, a, D + H1]
         long a = all.size(1);
-        Tensor folded = all.reshape(PAIRS, 2, a, width + h1);
+        Tensor[] folded = Ops.split(all.reshape(PAIRS, 2, a, width + h1), 3, width, h1);
         List<Tensor> columns = fuses.stream()
                 .map(f -> f.bias().tensor().reshape(width, 1))
                 .toList();
         Tensor bias = products(weights(downs), columns).reshape(2L * PAIRS, 1, a);
         long b = own.size(0) / PAIRS;
         long n = own.size(1);
-        Tensor x = matmul(sides(own), turned(folded.slice(3, 0, width))); //                [3, 2, B n, a]
-        Tensor y = matmul(sides(shared), turned(folded.slice(3, width, width + h1)));
+        Tensor x = matmul(sides(own), turned(folded[0])); //                [3, 2, B n, a]
+        Tensor y = matmul(sides(shared), turned(folded[1]));
         Tensor views = x.plus(y).reshape(2L * PAIRS, b * n, a).plus(bias);
         return sumOfViews(views).times(0.5).reshape(own.size(0), n, a);
     }
