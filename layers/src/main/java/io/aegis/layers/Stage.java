@@ -60,8 +60,7 @@ public final class Stage {
     /** A convolution's places as tokens behind a first one, the same [1, 1, out] for all: x [B, H, W, in] to [B, 1 + H' W', out]. */
     public static Tensor tokens(Tensor x, Conv2d convolution, Tensor first) {
         Tensor bias = convolution.bias().tensor();
-        Ops.StageLayer layer =
-                new Ops.StageLayer(convolution.weight().tensor(), bias, null, null, null, null);
+        Ops.StageLayer layer = new Ops.StageLayer(convolution.weight().tensor(), bias, null, null, null, null);
         return Ops.stage(x, List.of(layer), convolution.geometry(), false, 0, Activation.NONE, null, first)
                 .y();
     }
@@ -72,7 +71,8 @@ public final class Stage {
         for (Linear l : linears) {
             Tensor w = l.weight().tensor();
             Tensor kernel = w.reshape(w.size(0), w.size(1), 1, 1);
-            layers.add(new Ops.StageLayer(kernel, l.bias() == null ? null : l.bias().tensor(), null, null, null, null));
+            layers.add(new Ops.StageLayer(
+                    kernel, l.bias() == null ? null : l.bias().tensor(), null, null, null, null));
         }
         Tensor map = x.reshape(x.size(0), x.size(1), 1, x.size(2));
         Tensor y = Ops.stage(map, layers, Geometry.POINTWISE, false, 0, Activation.NONE, null, null)

@@ -43,7 +43,8 @@ public final class Ops {
     /** Parts of a dimension, one behind the other, which together are all of it. */
     public static Tensor[] split(Tensor x, int dim, long... sizes) {
         // A copy: the tape has the array itself.
-        return apply(new ShapeOp.Split(dim < 0 ? dim + x.rank() : dim, sizes), x).clone();
+        return apply(new ShapeOp.Split(dim < 0 ? dim + x.rank() : dim, sizes), x)
+                .clone();
     }
 
     public static Tensor concat(int dim, Tensor... parts) {

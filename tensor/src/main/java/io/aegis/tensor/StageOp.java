@@ -208,10 +208,7 @@ record StageOp(Geometry geometry, int layers, boolean normed, boolean batch, dou
                     View gamma = next();
                     View beta = next();
                     norms.add(new Channels(
-                            gamma,
-                            beta,
-                            batch ? mean.select(0, i) : next(),
-                            batch ? variance.select(0, i) : next()));
+                            gamma, beta, batch ? mean.select(0, i) : next(), batch ? variance.select(0, i) : next()));
                 }
             }
         }

@@ -31,9 +31,8 @@ final class Adapters {
         long rows = products.size(0);
         long n = products.size(1);
         long a = products.size(2);
-        Tensor[] biases = all.stream()
-                .map(x -> x.down().bias().tensor().reshape(1, 1, a))
-                .toArray(Tensor[]::new);
+        Tensor[] biases =
+                all.stream().map(x -> x.down().bias().tensor().reshape(1, 1, a)).toArray(Tensor[]::new);
         Tensor hidden = products.reshape(all.size(), rows / all.size() * n, a).plus(concat(0, biases));
         Tensor v = activate(QUICK_GELU, hidden).reshape(rows, n, a);
         List<Tensor> kernels = all.stream().map(CdcAdapter::kernel).toList();

@@ -150,8 +150,9 @@ public final class DadmNetwork {
      * final_ln/m{k}}, k from 1 and l from 0.
      *
      * @param pictures one [B, 3, S, S] a modality, values (pixel - 127.5) / 128
-     * <p>Where nobody looks inside, it does less: adapters take in what the masks give without the aligned modalities in
-     * between, and behind the last attention only class tokens are computed. What its masks convolve then serves nothing
+     * <p>Where nobody looks inside, it does less: the masks of all pairs lie side by side, and so do the adapters ({@link
+     * PairMasks}, {@link Adapters}); adapters take in what the masks give without the aligned modalities in between, and behind the
+     * last attention only class tokens are computed. What its masks convolve then serves nothing
      * but the mutual-information losses, and is left out with them. Results are the same but for rounding; what only zeros
      * would come back through is not reached.
      *
@@ -267,7 +268,9 @@ public final class DadmNetwork {
             Tensor embedded = Stage.tokens(picture, patches[k], classTokens[k].tensor()); // [B, N, D]
             if (probe != Probe.NONE) {
                 Tensor map = embedded.slice(1, 1, config.tokens());
-                probe.see("conv_proj" + m.number(), map.permute(0, 2, 1).reshape(map.size(0), map.size(2), config.grid(), config.grid()));
+                probe.see(
+                        "conv_proj" + m.number(),
+                        map.permute(0, 2, 1).reshape(map.size(0), map.size(2), config.grid(), config.grid()));
             }
             tokens[k] = embedded.plus(positions[k].tensor());
         }

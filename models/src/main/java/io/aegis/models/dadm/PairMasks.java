@@ -126,9 +126,8 @@ final class PairMasks {
         Tensor all = products(weights(downs), weights(fuses)); //                           [6, a, D + H1]
         long a = all.size(1);
         Tensor[] folded = Ops.split(all.reshape(PAIRS, 2, a, width + h1), 3, width, h1);
-        List<Tensor> columns = fuses.stream()
-                .map(f -> f.bias().tensor().reshape(width, 1))
-                .toList();
+        List<Tensor> columns =
+                fuses.stream().map(f -> f.bias().tensor().reshape(width, 1)).toList();
         Tensor bias = products(weights(downs), columns).reshape(2L * PAIRS, 1, a);
         long b = own.size(0) / PAIRS;
         long n = own.size(1);

@@ -76,9 +76,12 @@ class SideBySideTest {
 
     private static double[] logits(Kernels kernels, DType dtype, Probe probe) {
         double[][] out = new double[1][];
-        with(kernels, dtype, (network, p, x, samples) -> out[0] = network.forward(x, Pass.EVALUATION, null, probe)
-                .logits()
-                .toDoubles());
+        with(
+                kernels,
+                dtype,
+                (network, p, x, samples) -> out[0] = network.forward(x, Pass.EVALUATION, null, probe)
+                        .logits()
+                        .toDoubles());
         return out[0];
     }
 
@@ -115,7 +118,8 @@ class SideBySideTest {
     private static Tensor loss(DadmNetwork network, Tensor[] x, boolean training, Tensor samples, Probe probe) {
         Pass pass = training ? Pass.training(1, 1, samples) : new Pass(false, false, false, 1, 1, samples);
         DadmNetwork.Output out = network.forward(x, pass, Permutations.random(pass), probe);
-        Tensor loss = out.mutualInformation()[0].plus(out.mutualInformation()[1]).plus(out.mutualInformation()[2]);
+        Tensor loss =
+                out.mutualInformation()[0].plus(out.mutualInformation()[1]).plus(out.mutualInformation()[2]);
         for (Tensor f : out.features()) {
             loss = loss.plus(Ops.total(f.times(f)));
         }
@@ -150,7 +154,11 @@ class SideBySideTest {
             launches[1] = count(() -> {
                 try (Tape tape = Tape.record()) {
                     Tensor loss = loss(network, x, true, samples, Probe.NONE);
-                    tape.gradients(loss, p.trainable().stream().map(Parameter::tensor).toList())
+                    tape.gradients(
+                                    loss,
+                                    p.trainable().stream()
+                                            .map(Parameter::tensor)
+                                            .toList())
                             .close();
                 }
             });

@@ -19,6 +19,7 @@ import io.aegis.kernels.View;
 import io.aegis.kernels.VisionMasking;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 
@@ -66,8 +67,8 @@ final class RehearsalKernels implements Kernels {
         return switch (method) {
             case "dropout" -> "dropout";
             case "siluGate", "siluGateBackward", "activate", "activateBackward" -> "activations";
-            case "binary", "addScaled", "affine" -> "sums and scales";
-            case "copy", "fill", "gather", "scatterAdd" -> "copies";
+            case "binary", "addScaled", "affine", "sums" -> "sums and scales";
+            case "copy", "copies", "fill", "gather", "scatterAdd" -> "copies";
             default -> family;
         };
     }
@@ -77,6 +78,7 @@ final class RehearsalKernels implements Kernels {
             case View v -> ledger.seen(v.buffer(), kind);
             case QuantizedWeight w -> ledger.seen(w.codes().buffer(), kind);
             case Collection<?> several -> several.forEach(each -> see(each, kind));
+            case View[] several -> see(Arrays.asList(several), kind);
             case null, default -> {}
         }
     }
