@@ -26,15 +26,15 @@ import java.util.List;
  */
 record StageOp(Geometry geometry, int layers, boolean normed, boolean batch, double eps, Activation activation)
         implements Op {
-    private static final int X = 0;
-    private static final int TIMES = 1;
-    private static final int FIRST = 2;
+    static final int X = 0;
+    static final int TIMES = 1;
+    static final int FIRST = 2;
     private static final int LAYERS = 3;
 
-    private static final int WEIGHT = 0;
-    private static final int BIAS = 1;
-    private static final int GAMMA = 2;
-    private static final int BETA = 3;
+    static final int WEIGHT = 0;
+    static final int BIAS = 1;
+    static final int GAMMA = 2;
+    static final int BETA = 3;
     private static final int MEAN = 4;
     private static final int VARIANCE = 5;
 
@@ -42,7 +42,7 @@ record StageOp(Geometry geometry, int layers, boolean normed, boolean batch, dou
         return !normed ? 2 : batch ? 4 : 6;
     }
 
-    private int input(int layer, int which) {
+    int input(int layer, int which) {
         return LAYERS + layer * width() + which;
     }
 
@@ -70,7 +70,7 @@ record StageOp(Geometry geometry, int layers, boolean normed, boolean batch, dou
         }
         if (!f.isRecording() && !(normed && batch)) {
             Convolution.Behind behind = new Convolution.Behind(eps, activation, times);
-            if (f.k().convolution().forwardNormed(x, convolutions(f, null), geometry, behind, map)) {
+            if (f.k().convolution().forwardNormed(x, convolutions(f), geometry, behind, map)) {
                 return;
             }
         }
@@ -79,8 +79,10 @@ record StageOp(Geometry geometry, int layers, boolean normed, boolean batch, dou
 
     private void stepByStep(Forward f, View x, View times, View map, long[] shape) {
         boolean plain = isPlain(times != null, f.optional(FIRST) != null);
-        View z = plain ? map : f.temporary(x.dtype(), shape);
-        f.k().convolution().forward(x, convolutions(f, null), geometry, z);
+        // Where nobody goes back, nobody needs what the norm was given: it is written over.
+        boolean over = !f.isRecording() && times == null && map.isContiguous();
+        View z = plain || over ? map : f.temporary(x.dtype(), shape);
+        f.k().convolution().forward(x, convolutions(f), geometry, z);
         View mean = null;
         View variance = null;
         if (!plain) {
@@ -94,7 +96,7 @@ record StageOp(Geometry geometry, int layers, boolean normed, boolean batch, dou
         }
         List<Channels> norms = norms(f, mean, variance);
         if (times != null) {
-            View factor = f.temporary(x.dtype(), shape);
+            View factor = f.isRecording() ? f.temporary(x.dtype(), shape) : z;
             activate(f.k().normalization(), f.k().elementwise(), norms, z, factor);
             f.k().stored(factor);
             f.k().elementwise().binary(Elementwise.Binary.MULTIPLY, factor, times, map);
@@ -105,28 +107,29 @@ record StageOp(Geometry geometry, int layers, boolean normed, boolean batch, dou
     }
 
     /** Whether the convolution alone is the result. */
-    private boolean isPlain(boolean times, boolean first) {
+    boolean isPlain(boolean times, boolean first) {
         return !normed && activation == Activation.NONE && !times && !first;
     }
 
     /** Whether the result says where the activation was flat: max(z, 0) is positive where z is. */
-    private boolean tellsSlope(boolean times) {
+    boolean tellsSlope(boolean times) {
         return normed && activation == Activation.RELU && !times;
     }
 
     /** y = act(norm(z)). */
-    private void activate(Normalization n, Elementwise e, List<Channels> norms, View z, View y) {
+    void activate(Normalization n, Elementwise e, List<Channels> norms, View z, View y) {
         if (normed) {
             n.batchNorm(z, norms, eps, activation, y);
         } else if (activation != Activation.NONE) {
             e.activate(activation, z, y);
-        } else {
+        } else if (y != z) {
             e.copy(z, y);
         }
     }
 
-    private List<Convolution.Layer> convolutions(Forward f, List<Channels> given) {
-        List<Channels> norms = given == null && normed && !batch ? norms(f, null, null) : given;
+    /** With the norms behind them, where their statistics are given. */
+    private List<Convolution.Layer> convolutions(Forward f) {
+        List<Channels> norms = normed && !batch ? norms(f, null, null) : null;
         List<Convolution.Layer> out = new ArrayList<>();
         for (int i = 0; i < layers; i++) {
             out.add(new Convolution.Layer(
@@ -176,212 +179,14 @@ record StageOp(Geometry geometry, int layers, boolean normed, boolean batch, dou
         }
     }
 
-    /** What {@link #keep} kept. */
-    private final class Kept {
-        private final Backward b;
-        private int at;
-        private View z;
-        /** y, or null. */
-        private View y;
-
-        private View x;
-        private View times;
-        private final List<View> weights = new ArrayList<>();
-        private final List<Channels> norms = new ArrayList<>();
-
-        Kept(Backward b) {
-            this.b = b;
-            boolean first = b.has(FIRST);
-            boolean factor = b.has(TIMES);
-            z = isPlain(factor, first) ? null : next();
-            y = tellsSlope(factor) ? next() : null;
-            if (y != null && first) {
-                y = y.slice(1, 1, y.size(1)).reshape(z.shape());
-            }
-            x = b.isTracked(input(0, WEIGHT)) ? next() : null;
-            times = factor ? next() : null;
-            View mean = normed && batch ? next() : null;
-            View variance = normed && batch ? next() : null;
-            for (int i = 0; i < layers; i++) {
-                weights.add(next());
-                if (normed) {
-                    View gamma = next();
-                    View beta = next();
-                    norms.add(new Channels(
-                            gamma, beta, batch ? mean.select(0, i) : next(), batch ? variance.select(0, i) : next()));
-                }
-            }
-        }
-
-        private View next() {
-            return b.kept(at++);
-        }
-    }
-
     @Override
     public void backward(Backward b) {
         backward(List.of(b));
     }
 
-    /** What the activation gave is computed again once, for all losses. */
     @Override
     public void backward(List<Backward> losses) {
-        Backward one = losses.getFirst();
-        Kept kept = new Kept(one);
-        View factor = null;
-        if (kept.times != null && losses.stream().anyMatch(b -> b.wants(TIMES))) {
-            factor = one.temporary(kept.z.dtype(), kept.z.shape());
-            activate(one.k().normalization(), one.k().elementwise(), kept.norms, kept.z, factor);
-        }
-        Slope slope = new Slope(one, kept);
-        for (Backward b : losses) {
-            if (b.dyOrNull(0) != null) {
-                View dy = map(b, kept);
-                if (kept.times != null) {
-                    dy = unmultiplied(b, kept, factor, dy);
-                }
-                convolutionBackward(b, kept, slope.through(b, dy));
-            }
-        }
-    }
-
-    /** The gradient of the map in y; that of the first tokens is passed on. */
-    private View map(Backward b, Kept kept) {
-        View dy = b.dy();
-        if (!b.has(FIRST)) {
-            return dy;
-        }
-        if (b.wants(FIRST)) {
-            View rows = dy.slice(1, 0, 1);
-            if (b.shape(FIRST)[0] == dy.size(0)) {
-                b.pass(FIRST, rows);
-            } else {
-                b.k().reduction().sum(rows, 1, false, b.into(FIRST));
-            }
-        }
-        View rest = dy.slice(1, 1, dy.size(1));
-        long[] shape = kept.z.shape();
-        if (rest.canReshape(shape)) {
-            return rest.reshape(shape);
-        }
-        View dense = b.temporary(dy.dtype(), rest.shape());
-        b.k().elementwise().copy(rest, dense);
-        return dense.reshape(shape);
-    }
-
-    private static View unmultiplied(Backward b, Kept kept, View factor, View dy) {
-        Elementwise e = b.k().elementwise();
-        if (b.wants(TIMES)) {
-            e.binary(Elementwise.Binary.MULTIPLY, dy, factor, b.into(TIMES));
-        }
-        View out = b.temporary(dy.dtype(), dy.shape());
-        e.binary(Elementwise.Binary.MULTIPLY, dy, kept.times, out);
-        return out;
-    }
-
-    /** Back through activation and norm, to the gradient of what the convolution gave. */
-    private final class Slope {
-        private final Kept kept;
-        private final Backward one;
-        /** What the activation was given, and room, where the norm's own kernel leaves the activation to another. */
-        private View given;
-
-        private View room;
-
-        Slope(Backward one, Kept kept) {
-            this.one = one;
-            this.kept = kept;
-        }
-
-        View through(Backward b, View dy) {
-            if (kept.z == null) {
-                return dy;
-            }
-            boolean needed = b.wants(X);
-            View[] dgammas = new View[layers];
-            View[] dbetas = new View[layers];
-            for (int i = 0; i < layers; i++) {
-                needed |= b.wants(input(i, WEIGHT)) || b.wants(input(i, BIAS));
-                dgammas[i] = normed ? b.into(input(i, GAMMA)) : null;
-                dbetas[i] = normed ? b.into(input(i, BETA)) : null;
-            }
-            View dz = needed ? b.temporary(dy.dtype(), kept.z.shape()) : null;
-            if (!normed) {
-                if (dz != null) {
-                    undo(b, kept.z, dy, dz);
-                }
-                return dz;
-            }
-            Normalization n = b.k().normalization();
-            if (!n.batchNormBackward(kept.z, kept.norms, eps, batch, activation, dy, dz, dgammas, dbetas)) {
-                byLayer(b, dy, dz, dgammas, dbetas);
-            }
-            return dz;
-        }
-
-        private void byLayer(Backward b, View dy, View dz, View[] dgammas, View[] dbetas) {
-            Normalization n = b.k().normalization();
-            if (room == null) {
-                room = one.temporary(dy.dtype(), kept.z.shape());
-                given = kept.y;
-                if (given == null && activation != Activation.NONE) {
-                    given = one.temporary(dy.dtype(), kept.z.shape());
-                    n.batchNorm(kept.z, kept.norms, eps, Activation.NONE, given);
-                }
-            }
-            undo(b, given, dy, room);
-            for (int i = 0; i < layers; i++) {
-                Channels c = kept.norms.get(i);
-                n.batchNormBackward(
-                        Convolution.part(kept.z, i, layers),
-                        c.gamma(),
-                        c.mean(),
-                        c.variance(),
-                        eps,
-                        batch,
-                        Convolution.part(room, i, layers),
-                        dz == null ? null : Convolution.part(dz, i, layers),
-                        dgammas[i],
-                        dbetas[i]);
-            }
-        }
-
-        private void undo(Backward b, View z, View dy, View dz) {
-            if (activation == Activation.NONE) {
-                b.k().elementwise().copy(dy, dz);
-            } else {
-                b.k().elementwise().activateBackward(activation, z, dy, dz);
-            }
-        }
-    }
-
-    private void convolutionBackward(Backward b, Kept kept, View dz) {
-        if (dz == null) {
-            return;
-        }
-        if (b.wants(X)) {
-            b.k().convolution().backwardInput(dz, kept.weights, geometry, b.into(X));
-        }
-        View[] dweights = new View[layers];
-        View[] dbiases = new View[layers];
-        boolean any = false;
-        boolean weights = false;
-        for (int i = 0; i < layers; i++) {
-            dweights[i] = b.into(input(i, WEIGHT));
-            dbiases[i] = b.into(input(i, BIAS));
-            any |= dweights[i] != null || dbiases[i] != null;
-            weights |= dweights[i] != null;
-        }
-        if (weights) {
-            b.k().convolution().backwardWeight(kept.x, dz, geometry, dweights, dbiases);
-        } else if (any) {
-            for (int i = 0; i < layers; i++) {
-                if (dbiases[i] != null) {
-                    View own = Convolution.part(dz, i, layers);
-                    b.k().reduction().sum(own, 1, false, dbiases[i].reshape(1, 1, 1, dbiases[i].elements()));
-                }
-            }
-        }
+        new StageBackward(this, losses.getFirst()).go(losses);
     }
 
     private static DType accumulator(View x) {

@@ -62,9 +62,8 @@ template <int N> DEVICE void merge(Pair<N>& to, const Pair<N>& from) {
 // of channels of a layer.
 template <class Sums, int N>
 DEVICE bool over_rows(Sums& mine, int rows, int channels, float* partial, u32* ticket, float* room, u32* last) {
-    partial += (i64)blockIdx.z * gridDim.x * 2 * channels;
-    ticket += blockIdx.z * gridDim.y;
     const int column = N * lane(), channel = (int)blockIdx.y * N * WARP + column, slabs = (int)gridDim.x;
+    const int layer = (int)again(blockIdx.z); // not before the sums are there
     const bool inside = channel < channels;
     float* spot = room + 2 * warp() * N * WARP + column;
     write(spot, mine.first);
@@ -79,22 +78,24 @@ DEVICE bool over_rows(Sums& mine, int rows, int channels, float* partial, u32* t
             other.rows = stripe_rows(slab, w);
             merge(mine, other);
         }
-        write(partial + (2 * (i64)blockIdx.x) * channels + channel, mine.first);
-        write(partial + (2 * (i64)blockIdx.x + 1) * channels + channel, mine.second);
+        float* own = partial + 2 * ((i64)layer * slabs + blockIdx.x) * channels + channel;
+        write(own, mine.first);
+        write(own + channels, mine.second);
         fence();
     }
     barrier();
-    if (threadIdx.x == 0) *last = atomic_add(ticket + blockIdx.y, 1u) == gridDim.x - 1;
+    if (threadIdx.x == 0) *last = atomic_add(ticket + layer * gridDim.y + blockIdx.y, 1u) == gridDim.x - 1;
     barrier();
     if (!*last) return false;
     fence();
-    if (threadIdx.x == 0) ticket[blockIdx.y] = 0u;
+    if (threadIdx.x == 0) ticket[layer * gridDim.y + blockIdx.y] = 0u;
     mine = nothing<Sums>();
     for (int p = warp(); p < slabs; p += LANES) {
         if (inside) {
             Sums other;
-            read(other.first, partial + (2 * (i64)p) * channels + channel);
-            read(other.second, partial + (2 * (i64)p + 1) * channels + channel);
+            const float* own = partial + 2 * ((i64)layer * slabs + p) * channels + channel;
+            read(other.first, own);
+            read(other.second, own + channels);
             other.rows = slab_rows(rows, slabs, p);
             merge(mine, other);
         }
@@ -166,14 +167,21 @@ template <int N> DEVICE void statistics(const Statistics& a, float* room, u32* l
     }
     if (over_rows<Moments<N>, N>(sums, a.rows, a.channels, a.partial, a.tickets, room, last)) {
         const float share = 1.f / a.rows;
+        const int to = (int)again(blockIdx.z) * a.channels + channel;
         for (int k = 0; k < N; k++) {
-            a.mean[blockIdx.z * a.channels + channel + k] = pivot[k] + sums.first[k] * share;
-            a.variance[blockIdx.z * a.channels + channel + k] = sums.second[k] * share;
+            a.mean[to + k] = pivot[k] + sums.first[k] * share;
+            a.variance[to + k] = sums.second[k] * share;
         }
     }
 }
 
-KERNEL(THREADS, 3, batch_statistics, Statistics) {
+// For 12.0 three blocks would leave a few registers too little.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ == 1200
+enum { STATISTICS_BLOCKS = 2 };
+#else
+enum { STATISTICS_BLOCKS = 3 };
+#endif
+KERNEL(THREADS, STATISTICS_BLOCKS, batch_statistics, Statistics) {
     SHARED(float, room, LANES * 2 * 4 * WARP);
     SHARED(u32, last, 1);
     if (a.wide) statistics<4>(a, room, last);
