@@ -19,6 +19,9 @@ final class CudaConvolution implements Convolution {
     /** What 32-bit numbers of pixels and offsets inside a picture reach. */
     private static final long MOST = 1 << 30;
 
+    /** Multiply-adds of a layer; a guess until a card has been asked. */
+    private static final long LARGE_PRODUCT = 1L << 30;
+
     private final Cuda cuda;
     private final Convolution host;
     private final Matmul matmul;
@@ -100,6 +103,11 @@ final class CudaConvolution implements Convolution {
         return layers.stream().allMatch(l -> LayerPointers.isVector(l.bias()));
     }
 
+    /** Whether a product of pixels gains more by the larger tiles of matrix products than it costs to launch each by itself. */
+    private static boolean isLargeProduct(View x, View weight, int layers) {
+        return x.elements() / layers * weight.size(0) >= LARGE_PRODUCT;
+    }
+
     /** Whether layers side by side are one launch: not of patches, which are copied out, and of one layout each. */
     private boolean together(View x, List<View> weights, View y, Geometry geometry) {
         View first = weights.getFirst();
@@ -107,7 +115,8 @@ final class CudaConvolution implements Convolution {
                 && y.elements() > 0
                 && x.size(0) % weights.size() == 0
                 && y.size(0) == x.size(0)
-                && !(geometry.stride() > 1 && arePatches(x, first, geometry, y));
+                && !(geometry.stride() > 1 && arePatches(x, first, geometry, y))
+                && !(isPointwise(x, first, geometry, y) && isLargeProduct(x, first, weights.size()));
         for (View w : weights) {
             boolean same =
                     w.sameShape(first) && w.dtype() == first.dtype() && Arrays.equals(w.strides(), first.strides());
