@@ -16,6 +16,20 @@ public interface Elementwise {
     /** y = x, between any strides and any dtypes. */
     void copy(View x, View y);
 
+    /** y = x for several pairs, as {@link #copy}; no y overlaps another pair's. */
+    default void copies(View[] x, View[] y) {
+        for (int i = 0; i < y.length; i++) {
+            copy(x[i], y[i]);
+        }
+    }
+
+    /** y = a + b for several triples, as {@link #binary}; no y overlaps another triple's. */
+    default void sums(View[] a, View[] b, View[] y) {
+        for (int i = 0; i < y.length; i++) {
+            binary(Binary.ADD, a[i], b[i], y[i]);
+        }
+    }
+
     /** y = a op b; y may be a or b. */
     void binary(Binary op, View a, View b, View y);
 

@@ -1,5 +1,7 @@
 package io.aegis.kernels;
 
+import java.util.List;
+
 /** Normalisations over the last dimension (layer norm, RMS norm) or over all others (batch norm, channels last). */
 public interface Normalization {
     /**
@@ -58,9 +60,73 @@ public interface Normalization {
             View dbeta);
 
     /**
+     * What a batch norm has for each of its channels, [C] each.
+     *
+     * @param mean of the batch, or the running one; with {@code variance}
+     */
+    record Channels(View gamma, View beta, View mean, View variance) {}
+
+    /**
+     * Statistics of n layers side by side: the i-th of n equal parts of x's first dimension has row i of mean [n, C] and
+     * variance [n, C].
+     */
+    default void batchStatisticsOfEach(View x, View mean, View variance) {
+        int n = (int) mean.size(0);
+        for (int i = 0; i < n; i++) {
+            batchStatistics(Convolution.part(x, i, n), mean.select(0, i), variance.select(0, i));
+        }
+    }
+
+    /** {@link #batchNorm} of layers side by side, each over its part of x's and y's first dimension. */
+    default void batchNorm(View x, List<Channels> layers, double eps, Activation activation, View y) {
+        int n = layers.size();
+        for (int i = 0; i < n; i++) {
+            Channels c = layers.get(i);
+            View own = Convolution.part(x, i, n);
+            View to = Convolution.part(y, i, n);
+            batchNorm(own, c.gamma(), c.beta(), c.mean(), c.variance(), eps, activation, to);
+        }
+    }
+
+    /**
+     * {@link #batchNormBackward} of layers side by side, the activation behind them included: dy is the gradient of what
+     * {@link #batchNorm} gave with it.
+     *
+     * @param dgammas one a layer, each unless null; with {@code dbetas}
+     * @return false when this cannot be done here without room for what the activation hands on, and nothing was done
+     */
+    default boolean batchNormBackward(
+            View x,
+            List<Channels> layers,
+            double eps,
+            boolean batch,
+            Activation activation,
+            View dy,
+            View dx,
+            View[] dgammas,
+            View[] dbetas) {
+        return false;
+    }
+
+    /**
      * running = (1 - momentum) running + momentum batch, in place, with the unbiased variance as PyTorch does.
      *
      * @param rows how many rows each channel's statistics came from, at least 2 (one has no unbiased variance)
      */
     void updateRunning(View mean, View variance, long rows, double momentum, View runningMean, View runningVariance);
+
+    /**
+     * The same for layers side by side.
+     *
+     * @param mean [n, C], with {@code variance}
+     * @param rows how many rows each layer's statistics came from
+     * @param runningMeans one a layer, with {@code runningVariances}
+     */
+    default void updateRunning(
+            View mean, View variance, long rows, double momentum, View[] runningMeans, View[] runningVariances) {
+        for (int i = 0; i < runningMeans.length; i++) {
+            View m = mean.select(0, i);
+            updateRunning(m, variance.select(0, i), rows, momentum, runningMeans[i], runningVariances[i]);
+        }
+    }
 }

@@ -5,6 +5,7 @@ import io.aegis.kernels.View;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
+import java.util.List;
 
 /**
  * Batch norm over all but the last dimension, with an activation behind it, PyTorch's eps 1e-5 and momentum 0.1. Which
@@ -38,21 +39,41 @@ public final class BatchNorm {
         }
         Ops.BatchNormed out = Ops.batchNormTraining(x, weight.tensor(), bias.tensor(), EPS, activation);
         if (pass.updateStatistics()) {
-            Scope.current()
-                    .kernels()
-                    .normalization()
-                    .updateRunning(
-                            out.mean().view(),
-                            out.variance().view(),
-                            x.elements() / x.size(-1),
-                            MOMENTUM,
-                            runningMean.view(),
-                            runningVariance.view());
-            View n = batches.view();
-            n.set(n.getLong() + 1);
-            runningMean.changed();
-            runningVariance.changed();
+            View mean = out.mean().view().unsqueeze(0);
+            update(List.of(this), mean, out.variance().view().unsqueeze(0), x.elements() / x.size(-1));
         }
         return out.y();
+    }
+
+    /** Adds the statistics [n, C] of layers side by side, of so many rows each, to the running ones. */
+    static void update(List<BatchNorm> layers, View mean, View variance, long rows) {
+        View[] means = layers.stream().map(l -> l.runningMean.view()).toArray(View[]::new);
+        View[] variances = layers.stream().map(l -> l.runningVariance.view()).toArray(View[]::new);
+        Scope.current().kernels().normalization().updateRunning(mean, variance, rows, MOMENTUM, means, variances);
+        for (BatchNorm l : layers) {
+            View n = l.batches.view();
+            n.set(n.getLong() + 1);
+            l.runningMean.changed();
+            l.runningVariance.changed();
+        }
+    }
+
+    /** Behind a convolution, as one of several layers side by side. */
+    Ops.StageLayer behind(Conv2d convolution) {
+        return new Ops.StageLayer(
+                convolution.weight().tensor(),
+                convolution.bias().tensor(),
+                weight.tensor(),
+                bias.tensor(),
+                runningMean.tensor(),
+                runningVariance.tensor());
+    }
+
+    double eps() {
+        return EPS;
+    }
+
+    Activation activation() {
+        return activation;
     }
 }

@@ -32,6 +32,19 @@ public final class Conv2d {
         return this;
     }
 
+    /** [out, in / groups, kernel, kernel] */
+    Parameter weight() {
+        return weight;
+    }
+
+    Parameter bias() {
+        return bias;
+    }
+
+    Geometry geometry() {
+        return geometry;
+    }
+
     /** x [B, H, W, in] to [B, H', W', out]. */
     public Tensor of(Tensor x) {
         return Ops.conv2d(x, weight.tensor(), bias.tensor(), geometry);

@@ -48,6 +48,16 @@ final class Backward {
         return entry.inputs()[i].shape();
     }
 
+    /** Whether input i was given. */
+    boolean has(int i) {
+        return i < entry.inputs().length && entry.inputs()[i] != null;
+    }
+
+    /** Whether some pass may want the gradient of input i. */
+    boolean isTracked(int i) {
+        return has(i) && entry.inputs()[i].isTracked();
+    }
+
     boolean wants(int i) {
         return i < entry.inputs().length && entry.inputs()[i] != null && table.wants(entry.inputs()[i]);
     }

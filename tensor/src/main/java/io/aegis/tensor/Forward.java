@@ -44,6 +44,11 @@ final class Forward {
         return i < inputs.length && inputs[i] != null ? inputs[i].view() : null;
     }
 
+    /** Whether backward may be asked for any gradient. */
+    boolean isRecording() {
+        return recording;
+    }
+
     /** Whether backward may be asked for the gradient of input i. */
     boolean wants(int i) {
         return recording && i < inputs.length && inputs[i] != null && inputs[i].isTracked();

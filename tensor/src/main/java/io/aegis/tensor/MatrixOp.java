@@ -50,6 +50,40 @@ sealed interface MatrixOp extends Op {
         }
     }
 
+    /** a_i b_i for pairs of matrices [M, K], [K, N] of one shape, given in turn: [pairs, M, N]. */
+    record Products() implements MatrixOp {
+        @Override
+        public void forward(Forward f) {
+            View a = f.in(0);
+            View b = f.in(1);
+            f.require(a.rank() == 2 && b.rank() == 2 && a.size(1) == b.size(0), "inner sizes must agree");
+            int pairs = f.count() / 2;
+            View c = f.out(pairs, a.size(0), b.size(1));
+            for (int i = 0; i < pairs; i++) {
+                f.require(f.in(2 * i).sameShape(a) && f.in(2 * i + 1).sameShape(b), "all must have one shape");
+                f.k().matmul().multiply(f.in(2 * i), f.in(2 * i + 1), c.select(0, i), Epilogue.NONE);
+            }
+            for (int i = 0; i < 2 * pairs; i++) {
+                f.keepInput(i);
+            }
+        }
+
+        @Override
+        public void backward(Backward b) {
+            for (int i = 0; i < b.count() / 2; i++) {
+                View dc = b.dy().select(0, i);
+                if (b.wants(2 * i)) {
+                    View right = b.kept(2 * i + 1).transpose(0, 1);
+                    b.k().matmul().multiply(dc, right, b.into(2 * i), Epilogue.NONE);
+                }
+                if (b.wants(2 * i + 1)) {
+                    View left = b.kept(2 * i).transpose(0, 1);
+                    b.k().matmul().multiply(left, dc, b.into(2 * i + 1), Epilogue.NONE);
+                }
+            }
+        }
+    }
+
     /**
      * x W^T + bias + residual, as checkpoints store W: x [..., in], W [out, in], bias [out] or absent, residual as y or absent, y
      * [..., out]. A frozen W may be F16 or BF16 beside a float32 x.

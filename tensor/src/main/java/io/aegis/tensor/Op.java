@@ -15,6 +15,7 @@ sealed interface Op
                 NormOp,
                 EmbeddingOp,
                 ConvolutionOp,
+                StageOp,
                 LossOp,
                 CheckpointOp {
     /** Checks shapes, makes outputs, computes them, and says what backward will need. */

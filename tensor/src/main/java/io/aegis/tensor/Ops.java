@@ -3,8 +3,10 @@ package io.aegis.tensor;
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.Elementwise;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
 import java.util.function.Function;
 
 /**
@@ -38,8 +40,25 @@ public final class Ops {
         return apply(new ShapeOp.Slice(dim < 0 ? dim + x.rank() : dim, from, to), x)[0];
     }
 
+    /** Parts of a dimension, one behind the other, which together are all of it. */
+    public static Tensor[] split(Tensor x, int dim, long... sizes) {
+        // A copy: the tape has the array itself.
+        return apply(new ShapeOp.Split(dim < 0 ? dim + x.rank() : dim, sizes), x)
+                .clone();
+    }
+
     public static Tensor concat(int dim, Tensor... parts) {
         return apply(new ShapeOp.Concat(dim < 0 ? dim + parts[0].rank() : dim), parts)[0];
+    }
+
+    /**
+     * Equal parts of x [n M, ..., D] along its first dimension, put together anew: {@code parts[r][c]} is the number of the one at
+     * place r along the first dimension and c along the last.
+     *
+     * @param of n
+     */
+    public static Tensor mosaic(Tensor x, int of, int[][] parts) {
+        return apply(new ShapeOp.Mosaic(of, parts), x)[0];
     }
 
     /** Rows of x [M, ...] by index I64 [n]: [n, ...]. */
@@ -177,6 +196,16 @@ public final class Ops {
         return apply(new MatrixOp.QuantizedLinear(true), x, weight.codes(), weight.scales(), bias, residual)[0];
     }
 
+    /** a_i b_i for pairs of matrices [M, K] and [K, N], as many of either: [pairs, M, N]. */
+    public static Tensor products(List<Tensor> a, List<Tensor> b) {
+        Tensor[] inputs = new Tensor[2 * a.size()];
+        for (int i = 0; i < a.size(); i++) {
+            inputs[2 * i] = a.get(i);
+            inputs[2 * i + 1] = b.get(i);
+        }
+        return apply(new MatrixOp.Products(), inputs)[0];
+    }
+
     /** x W^T + u B^T: x [..., in], W [out, in], u [..., r], B [out, r]; a W that is not trained may be F16 or BF16. */
     public static Tensor linearBoth(Tensor x, Tensor weight, Tensor u, Tensor low) {
         return apply(new MatrixOp.Both(), x, weight, u, low)[0];
@@ -277,6 +306,56 @@ public final class Ops {
     public static Tensor conv2d(Tensor x, Tensor weight, Tensor bias, Geometry geometry) {
         Op op = new ConvolutionOp.Conv2d(geometry);
         return (bias == null ? apply(op, x, weight) : apply(op, x, weight, bias))[0];
+    }
+
+    /**
+     * One of several convolutions of one shape that lie side by side.
+     *
+     * @param weight [O, C / groups, kh, kw]
+     * @param bias [O], or null
+     * @param gamma of the batch norm behind it, [O], with {@code beta}; both null where there is none
+     * @param mean of that batch norm, with {@code variance}; both null where they are the batch's own
+     */
+    public record StageLayer(Tensor weight, Tensor bias, Tensor gamma, Tensor beta, Tensor mean, Tensor variance) {}
+
+    /**
+     * act(norm(conv(x))) of n layers of one shape side by side, layer i on the i-th of n equal parts of x [n B, H, W, C]; times
+     * another map, and behind first tokens, if those are given. Where nobody goes back and statistics are given, one pass.
+     *
+     * @param batch whether the norms' statistics are those of each layer's own part
+     * @param times [n B, H', W', O], or null
+     * @param first [n B, 1, O], or one for all [1, 1, O], or null
+     * @return y [n B, H', W', O], or tokens [n B, 1 + H' W', O] behind first ones; the batch's statistics [n, O], or null
+     */
+    public static BatchNormed stage(
+            Tensor x,
+            List<StageLayer> layers,
+            Geometry geometry,
+            boolean batch,
+            double eps,
+            Activation activation,
+            Tensor times,
+            Tensor first) {
+        boolean normed = layers.getFirst().gamma() != null;
+        List<Tensor> inputs = new ArrayList<>();
+        inputs.add(x);
+        inputs.add(times);
+        inputs.add(first);
+        for (StageLayer l : layers) {
+            inputs.add(l.weight());
+            inputs.add(l.bias());
+            if (normed) {
+                inputs.add(l.gamma());
+                inputs.add(l.beta());
+            }
+            if (normed && !batch) {
+                inputs.add(l.mean());
+                inputs.add(l.variance());
+            }
+        }
+        StageOp op = new StageOp(geometry, layers.size(), normed, batch && normed, eps, activation);
+        Tensor[] out = apply(op, inputs.toArray(Tensor[]::new));
+        return new BatchNormed(out[0], out.length > 1 ? out[1] : null, out.length > 1 ? out[2] : null);
     }
 
     /** The plain kernel that computes the central-difference convolution with this one. */

@@ -10,6 +10,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Philox;
 import io.aegis.kernels.View;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -162,6 +163,60 @@ class OpGradientTest {
                                 s(4, 2),
                                 s(2),
                                 s(2)),
+                        new Case(
+                                "split",
+                                x -> {
+                                    Tensor[] y = Ops.split(x.get(0), -1, 1, 2, 1);
+                                    return Ops.multiply(y[1], y[2]);
+                                },
+                                s(2, 4)),
+                        new Case(
+                                "mosaic",
+                                x -> Ops.mosaic(x.get(0), 3, new int[][] {{0, 1}, {0, 2}, {1, 2}}),
+                                s(3, 2, 2)),
+                        new Case(
+                                "products",
+                                x -> Ops.products(List.of(x.get(0), x.get(1)), List.of(x.get(2), x.get(2))),
+                                s(2, 3),
+                                s(2, 3),
+                                s(3, 4)),
+                        stage("stage, statistics of the batch", true, Activation.SIGMOID, true, s(2, 1, 2)),
+                        stage("stage, one first token for all", true, Activation.RELU, false, s(1, 1, 2)),
+                        stage("stage, given statistics", false, Activation.SIGMOID, true, s(2, 1, 2)),
+                        stage("stage, given statistics, no factor", false, Activation.RELU, false, s(2, 1, 2)),
+                        new Case(
+                                "stage without norms",
+                                x -> Ops.stage(
+                                                x.get(0),
+                                                List.of(layer(x.get(1), x.get(2)), layer(x.get(3), null)),
+                                                Geometry.POINTWISE,
+                                                false,
+                                                0,
+                                                Activation.QUICK_GELU,
+                                                null,
+                                                null)
+                                        .y(),
+                                s(4, 1, 3, 2),
+                                s(3, 2, 1, 1),
+                                s(3),
+                                s(3, 2, 1, 1)),
+                        new Case(
+                                "linears side by side",
+                                x -> Ops.stage(
+                                                x.get(0),
+                                                List.of(layer(x.get(1), x.get(2)), layer(x.get(3), x.get(4))),
+                                                Geometry.POINTWISE,
+                                                false,
+                                                0,
+                                                Activation.NONE,
+                                                null,
+                                                null)
+                                        .y(),
+                                s(2, 1, 3, 2),
+                                s(3, 2, 1, 1),
+                                s(3),
+                                s(3, 2, 1, 1),
+                                s(3)),
                         conv("convolution 3x3", Geometry.SAME_3X3, s(2, 4, 3, 2), s(3, 2, 3, 3), s(3)),
                         conv("convolution 1x1", Geometry.POINTWISE, s(2, 3, 3, 2), s(4, 2, 1, 1), s(4)),
                         conv("depthwise", Geometry.depthwise3x3(3), s(2, 3, 4, 3), s(3, 1, 3, 3), s(3)),
@@ -230,6 +285,37 @@ class OpGradientTest {
                 s(2, 3, 2),
                 s(2),
                 s(2));
+    }
+
+    private static Ops.StageLayer layer(Tensor weight, Tensor bias) {
+        return new Ops.StageLayer(weight, bias, null, null, null, null);
+    }
+
+    /** Two layers of 3x3 with batch norms; the factor, if there is one, is the last input, the first tokens the one before. */
+    private static Case stage(String name, boolean batch, Activation act, boolean times, long[] first) {
+        return new Case(
+                name,
+                x -> {
+                    Tensor mean = Tensor.of(DType.F64, new double[] {0.1, -0.2}, 2);
+                    Tensor variance = Tensor.of(DType.F64, new double[] {0.7, 1.3}, 2);
+                    List<Ops.StageLayer> layers = List.of(
+                            new Ops.StageLayer(x.get(1), x.get(2), x.get(3), x.get(4), mean, variance),
+                            new Ops.StageLayer(x.get(5), x.get(6), x.get(7), x.get(8), mean, variance));
+                    Tensor factor = times ? x.get(10) : null;
+                    return Ops.stage(x.get(0), layers, Geometry.SAME_3X3, batch, 1e-5, act, factor, x.get(9))
+                            .y();
+                },
+                s(2, 3, 2, 3),
+                s(2, 3, 3, 3),
+                s(2),
+                s(2),
+                s(2),
+                s(2, 3, 3, 3),
+                s(2),
+                s(2),
+                s(2),
+                first,
+                s(2, 3, 2, 2));
     }
 
     private static Case conv(String name, Geometry g, long[]... shapes) {

@@ -295,7 +295,7 @@ final class CpuNormalization implements Normalization {
     @Override
     public void batchNorm(
             View x, View gamma, View beta, View mean, View variance, double eps, Activation activation, View y) {
-        if (!dense(x, y) || !dense(gamma, beta, mean, variance)) {
+        if (!dense(x) || !isOfRows(y) || !dense(gamma, beta, mean, variance)) {
             plain.batchNorm(x, gamma, beta, mean, variance, eps, activation, y);
             return;
         }
@@ -308,7 +308,7 @@ final class CpuNormalization implements Normalization {
         Workers.grains(x.elements() / Math.max(1, c), grain(c), (from, to) -> {
             for (long r = from; r < to; r++) {
                 long ix = x.offset() + r * c;
-                long iy = y.offset() + r * c;
+                long iy = row(y, r);
                 normRow(in, ix, m, mean.offset(), scale, b, beta.offset(), out, iy, c);
                 // A second pass over a row that is still in the first-level cache: no function inside the loop above.
                 if (CpuActivation.covers(activation)) {
@@ -512,6 +512,21 @@ final class CpuNormalization implements Normalization {
             }
         }
         return true;
+    }
+
+    /** Whether rows are dense, wherever they lie. */
+    private static boolean isOfRows(View y) {
+        return y.dtype() == DType.F32 && (y.size(-1) == 1 || y.stride(y.rank() - 1) == 1);
+    }
+
+    /** Where row r begins. */
+    private static long row(View y, long r) {
+        long at = y.offset();
+        for (int d = y.rank() - 2; d >= 0; d--) {
+            at += r % y.size(d) * y.stride(d);
+            r /= y.size(d);
+        }
+        return at;
     }
 
     private static long grain(int rowLength) {

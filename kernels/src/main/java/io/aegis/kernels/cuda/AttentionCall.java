@@ -161,7 +161,7 @@ final class AttentionCall implements AutoCloseable {
         long bytes = v.size(0) * v.size(1) * v.size(2) * pitch * type.bytes();
         long address = scratch.take(bytes);
         if (pitch > v.size(3)) {
-            cuda.engine().fill(address, (byte) 0, bytes);
+            cuda.fill(address, (byte) 0, bytes);
         }
         return new Operand(address, type, v.size(1) * v.size(2) * pitch, v.size(2) * pitch, pitch, 1);
     }

@@ -4,10 +4,9 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Recording;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 
 /**
  * What every family of kernels here works with: addresses of views, scratch memory, launches. Work is queued and runs in
@@ -19,13 +18,17 @@ final class Cuda {
 
     /** The name of a recorded graph among those of kernels. */
     static final String GRAPH = "graph";
+    /** What is queued without a kernel, among the names of kernels. */
+    static final String COPY = "copy";
+
+    static final String FILL = "fill";
 
     private final Engine engine;
     private final DeviceMemory memory;
     private final Precision precision;
     private final Route route;
-    /** Names of what is launched; null while nobody asks. */
-    private volatile Set<String> launched;
+    /** What is queued, by name and how often; null while nobody asks. */
+    private volatile Map<String, Integer> launched;
 
     Cuda(Engine engine, DeviceMemory memory, Precision precision) {
         this(engine, memory, precision, Route.BEST);
@@ -122,23 +125,40 @@ final class Cuda {
         engine.launch(kernel, grid, arguments.packed());
     }
 
+    /** Queues a copy from device to device. */
+    void copy(long from, long to, long bytes) {
+        note(COPY);
+        engine.copy(from, to, bytes);
+    }
+
+    /** Queues the writing of one byte everywhere. */
+    void fill(long to, byte value, long bytes) {
+        note(FILL);
+        engine.fill(to, value, bytes);
+    }
+
     private void note(String name) {
-        Set<String> names = launched;
+        Map<String, Integer> names = launched;
         if (names != null) {
-            names.add(name);
+            synchronized (names) {
+                names.merge(name, 1, Integer::sum);
+            }
         }
     }
 
-    /** Entries of the kernels that some work launches, {@value #LIBRARY} and {@value #GRAPH}, in the order of their first launch. */
-    synchronized List<String> launched(Runnable work) {
-        Set<String> names = Collections.synchronizedSet(new LinkedHashSet<>());
+    /**
+     * What some work queues, in the order in which each comes first, and how often: entries of kernels, {@value #LIBRARY}, {@value
+     * #GRAPH}, {@value #COPY} and {@value #FILL}.
+     */
+    synchronized Map<String, Integer> launched(Runnable work) {
+        Map<String, Integer> names = new LinkedHashMap<>();
         launched = names;
         try {
             work.run();
         } finally {
             launched = null;
         }
-        return List.copyOf(names);
+        return names;
     }
 
     /** Records a graph; what it queues is launched by it alone, and its kernels are not noted any more. */

@@ -202,10 +202,20 @@ public final class CudaBackend {
      * for all that was recorded, in the order of their first launch. For one thread at a time.
      */
     public static List<String> launched(Kernels kernels, Runnable work) {
+        List<String> names = new ArrayList<>(launches(kernels, work).keySet());
+        names.removeAll(List.of(Cuda.COPY, Cuda.FILL));
+        return names;
+    }
+
+    /**
+     * Runs work, and tells what it queues on a GPU and how often: entries of kernels, {@code cublasLt}, and {@code copy} and {@code
+     * fill} for what needs no kernel. For one thread at a time.
+     */
+    public static Map<String, Integer> launches(Kernels kernels, Runnable work) {
         if (kernels instanceof CudaKernels cuda) {
             return cuda.cuda().launched(work);
         }
         work.run();
-        return List.of();
+        return Map.of();
     }
 }

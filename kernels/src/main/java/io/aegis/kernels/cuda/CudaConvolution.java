@@ -6,6 +6,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.View;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -17,6 +18,9 @@ import java.util.function.Consumer;
 final class CudaConvolution implements Convolution {
     /** What 32-bit numbers of pixels and offsets inside a picture reach. */
     private static final long MOST = 1 << 30;
+
+    /** Multiply-adds of a layer; a guess until a card has been asked. */
+    private static final long LARGE_PRODUCT = 1L << 30;
 
     private final Cuda cuda;
     private final Convolution host;
@@ -49,7 +53,7 @@ final class CudaConvolution implements Convolution {
         } else if (y.elements() == 0) {
             return;
         } else if (geometry.groups() > 1) {
-            depthwise.forward(x, weight, bias, geometry, y);
+            depthwise.forward(x, List.of(new Layer(weight, bias, null)), geometry, null, y);
         } else if (isPointwise(x, weight, geometry, y)) {
             View w = weight.reshape(weight.size(0), weight.size(1)).permute(1, 0);
             matmul.multiply(flat(x), w, flat(y), Matmul.Epilogue.bias(bias));
@@ -60,8 +64,65 @@ final class CudaConvolution implements Convolution {
                         patches.rows(), patches.flat(weight).permute(1, 0), flat(y), Matmul.Epilogue.bias(bias));
             });
         } else {
-            gemm.forward(x, weight, bias, geometry, y);
+            gemm.forward(x, List.of(new Layer(weight, bias, null)), geometry, null, y);
         }
+    }
+
+    @Override
+    public void forward(View x, List<Layer> layers, Geometry geometry, View y) {
+        if (!together(x, weights(layers), y, geometry) || !biases(layers) || y.dtype() != DType.F32) {
+            Convolution.super.forward(x, layers, geometry, y);
+        } else if (geometry.groups() > 1) {
+            depthwise.forward(x, layers, geometry, null, y);
+        } else {
+            gemm.forward(x, layers, geometry, null, y);
+        }
+    }
+
+    @Override
+    public boolean forwardNormed(View x, List<Layer> layers, Geometry geometry, Behind behind, View y) {
+        boolean fits = together(x, weights(layers), y, geometry)
+                && biases(layers)
+                && y.dtype() == DType.F32
+                && layers.stream().allMatch(l -> LayerPointers.fits(l.norm()))
+                && (behind.times() == null || behind.times().dtype() == DType.F32);
+        if (fits && geometry.groups() > 1) {
+            return depthwise.takes(layers, geometry, behind) && depthwise.forward(x, layers, geometry, behind, y);
+        }
+        if (fits) {
+            gemm.forward(x, layers, geometry, behind, y);
+        }
+        return fits;
+    }
+
+    private static List<View> weights(List<Layer> layers) {
+        return layers.stream().map(Layer::weight).toList();
+    }
+
+    private static boolean biases(List<Layer> layers) {
+        return layers.stream().allMatch(l -> LayerPointers.isVector(l.bias()));
+    }
+
+    /** Whether a product of pixels gains more by the larger tiles of matrix products than it costs to launch each by itself. */
+    private static boolean isLargeProduct(View x, View weight, int layers) {
+        return x.elements() / layers * weight.size(0) >= LARGE_PRODUCT;
+    }
+
+    /** Whether layers side by side are one launch: not of patches, which are copied out, and of one layout each. */
+    private boolean together(View x, List<View> weights, View y, Geometry geometry) {
+        View first = weights.getFirst();
+        boolean fits = weights.size() <= LayerPointers.MOST
+                && y.elements() > 0
+                && x.size(0) % weights.size() == 0
+                && y.size(0) == x.size(0)
+                && !(geometry.stride() > 1 && arePatches(x, first, geometry, y))
+                && !(isPointwise(x, first, geometry, y) && isLargeProduct(x, first, weights.size()));
+        for (View w : weights) {
+            boolean same =
+                    w.sameShape(first) && w.dtype() == first.dtype() && Arrays.equals(w.strides(), first.strides());
+            fits &= same && fits(x, w, y, geometry);
+        }
+        return fits;
     }
 
     @Override
@@ -71,7 +132,7 @@ final class CudaConvolution implements Convolution {
         } else if (dy.elements() == 0) {
             elementwise.fill(dx, 0);
         } else if (geometry.groups() > 1) {
-            depthwise.backwardInput(dy, weight, geometry, dx);
+            depthwise.backwardInput(dy, List.of(weight), geometry, dx);
         } else if (isPointwise(dx, weight, geometry, dy)) {
             matmul.multiply(flat(dy), weight.reshape(weight.size(0), weight.size(1)), flat(dx), Matmul.Epilogue.NONE);
         } else if (arePatches(dx, weight, geometry, dy)) {
@@ -83,7 +144,37 @@ final class CudaConvolution implements Convolution {
                 elementwise.copy(patches.unfolded(), patches.of(dx));
             });
         } else {
-            gemm.backwardInput(dy, weight, geometry, dx);
+            gemm.backwardInput(dy, List.of(weight), geometry, dx);
+        }
+    }
+
+    @Override
+    public void backwardInput(View dy, List<View> weights, Geometry geometry, View dx) {
+        if (!together(dx, weights, dy, geometry) || dx.dtype() != DType.F32) {
+            Convolution.super.backwardInput(dy, weights, geometry, dx);
+        } else if (geometry.groups() > 1) {
+            depthwise.backwardInput(dy, weights, geometry, dx);
+        } else {
+            gemm.backwardInput(dy, weights, geometry, dx);
+        }
+    }
+
+    @Override
+    public void backwardWeight(View x, View dy, Geometry geometry, View[] dweights, View[] dbiases) {
+        boolean whole = true;
+        for (int i = 0; i < dweights.length; i++) {
+            whole &= dweights[i] != null && dweights[i].dtype() == DType.F32 && LayerPointers.isVector(dbiases[i]);
+        }
+        boolean groups = geometry.groups() > 1;
+        if (!whole
+                || !together(x, List.of(dweights), dy, geometry)
+                || groups && !CudaDepthwise.counts(dweights[0], dweights.length)) {
+            Convolution.super.backwardWeight(x, dy, geometry, dweights, dbiases);
+        } else if (groups) {
+            depthwise.backwardWeight(x, dy, geometry, dweights);
+            gemm.backwardBias(dy, dbiases);
+        } else {
+            gemm.backwardWeight(x, dy, geometry, dweights, dbiases);
         }
     }
 
@@ -92,7 +183,7 @@ final class CudaConvolution implements Convolution {
         if (!fits(x, null, dy, geometry)
                 || dweight != null && dweight.dtype() != DType.F32
                 || !vector(dbias)
-                || geometry.groups() > 1 && dweight != null && !CudaDepthwise.counts(dweight)) {
+                || geometry.groups() > 1 && dweight != null && !CudaDepthwise.counts(dweight, 1)) {
             host.backwardWeight(x, dy, geometry, dweight, dbias);
         } else if (dy.elements() == 0) {
             for (View d : new View[] {dweight, dbias}) {
@@ -116,7 +207,7 @@ final class CudaConvolution implements Convolution {
             });
             gemm.backwardBias(dy, dbias);
         } else {
-            gemm.backwardWeight(x, dy, geometry, dweight, dbias);
+            gemm.backwardWeight(x, dy, geometry, new View[] {dweight}, new View[] {dbias});
         }
     }
 

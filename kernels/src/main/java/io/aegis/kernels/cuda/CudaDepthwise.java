@@ -1,8 +1,12 @@
 package io.aegis.kernels.cuda;
 
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.Convolution.Behind;
 import io.aegis.kernels.Convolution.Geometry;
+import io.aegis.kernels.Convolution.Layer;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
+import java.util.List;
 
 /** depthwise.cu: one input and one output channel a group, float32 in any layout; and central-difference kernels. */
 final class CudaDepthwise {
@@ -36,31 +40,46 @@ final class CudaDepthwise {
         this.centralBackward = new Entry(cuda, FILE, "central_difference_backward");
     }
 
-    void forward(View x, View weight, View bias, Geometry g, View y) {
-        Call call = new Call(x, y, weight, g, false);
+    /** Whether what follows layers can be computed on the way. */
+    boolean takes(List<Layer> layers, Geometry g, Behind behind) {
+        View w = layers.getFirst().weight();
+        return slides(w, g)
+                && behind.times() == null
+                && layers.stream().allMatch(l -> l.norm() != null)
+                && (behind.activation() == Activation.NONE || behind.activation() == Activation.RELU);
+    }
+
+    /** Layers side by side, at most {@link LayerPointers#MOST}; {@code behind} null leaves their batch norms out. True. */
+    boolean forward(View x, List<Layer> layers, Geometry g, Behind behind, View y) {
+        Call call = new Call(x, y, layers.getFirst().weight(), layers.size(), g, false);
         long from = cuda.read(x);
-        long w = cuda.read(weight);
-        long b = cuda.readOrNull(bias);
-        call.run(from, cuda.write(y), w, b);
+        long[] weights = new long[layers.size()];
+        long[] biases = new long[layers.size()];
+        for (int i = 0; i < weights.length; i++) {
+            weights[i] = cuda.read(layers.get(i).weight());
+            biases[i] = cuda.readOrNull(layers.get(i).bias());
+        }
+        call.run(from, cuda.write(y), weights, biases, behind == null ? List.of() : layers, behind);
+        return true;
     }
 
-    void backwardInput(View dy, View weight, Geometry g, View dx) {
-        Call call = new Call(dy, dx, weight, g, true);
+    void backwardInput(View dy, List<View> weights, Geometry g, View dx) {
+        Call call = new Call(dy, dx, weights.getFirst(), weights.size(), g, true);
         long from = cuda.read(dy);
-        long w = cuda.read(weight);
-        call.run(from, cuda.write(dx), w, 0);
+        long[] w = weights.stream().mapToLong(cuda::read).toArray();
+        call.run(from, cuda.write(dx), w, new long[0], List.of(), null);
     }
 
-    /** Whether there are tickets enough for the gradient of this weight. */
-    static boolean counts(View weight) {
-        return weight.size(2) * weight.size(3) * Math.ceilDiv(weight.size(0), 32) <= Tickets.COUNT;
+    /** Whether there are tickets enough for the gradients of weights like this one. */
+    static boolean counts(View weight, int layers) {
+        return layers * weight.size(2) * weight.size(3) * Math.ceilDiv(weight.size(0), 32) <= Tickets.COUNT;
     }
 
-    void backwardWeight(View x, View dy, Geometry g, View dweight) {
-        Call call = new Call(x, dy, dweight, g, false);
+    void backwardWeight(View x, View dy, Geometry g, View... dweights) {
+        Call call = new Call(x, dy, dweights[0], dweights.length, g, false);
         long from = cuda.read(x);
         long slope = cuda.read(dy);
-        call.runWeight(from, slope, cuda.write(dweight));
+        call.runWeight(from, slope, LayerPointers.written(cuda, dweights));
     }
 
     /** False for another dtype than float32 or more kernels than fit. */
@@ -95,25 +114,31 @@ final class CudaDepthwise {
         return true;
     }
 
+    private static boolean slides(View weight, Geometry g) {
+        return weight.size(2) == 3 && weight.size(3) == 3 && g.stride() == 1;
+    }
+
     /** One launch: {@code y} from {@code x} or, for the weight's gradient, beside it. */
     private final class Call {
         private final View x;
         private final View y;
         private final View weight;
+        private final int layers;
         private final Geometry g;
         private final boolean backward;
         private final boolean slides;
 
-        Call(View x, View y, View weight, Geometry g, boolean backward) {
+        Call(View x, View y, View weight, int layers, Geometry g, boolean backward) {
             this.x = x;
             this.y = y;
             this.weight = weight;
+            this.layers = layers;
             this.g = g;
             this.backward = backward;
-            this.slides = weight.size(2) == 3 && weight.size(3) == 3 && g.stride() == 1;
+            this.slides = slides(weight, g);
         }
 
-        void run(long from, long to, long w, long bias) {
+        void run(long from, long to, long[] weights, long[] biases, List<Layer> normed, Behind behind) {
             boolean wide = wide(from, to);
             long words = words(wide);
             // Long segments load a line's columns once; short ones give a small batch enough threads.
@@ -123,27 +148,33 @@ final class CudaDepthwise {
                             < 16L * cuda.properties().multiprocessors()) {
                 segment = Math.ceilDiv(segment, 2);
             }
-            long units = y.size(0) * y.size(1) * Math.ceilDiv(y.size(2), segment);
-            Arguments a = pack(from, to, segment, wide, w, bias, 0, 0, 0);
-            Engine.Grid grid = new Engine.Grid(Math.ceilDiv(units, LANES), words, 1, THREADS, 0);
+            Arguments a = pack(from, to, segment, wide, weights, biases, new long[0], 0, 0, normed, behind);
+            Engine.Grid grid = new Engine.Grid(Math.ceilDiv(units(segment), LANES), words, layers, THREADS, 0);
             (slides ? sliding : direct).launch(grid, a);
         }
 
-        void runWeight(long from, long slope, long to) {
+        void runWeight(long from, long slope, long[] to) {
             boolean wide = wide(from, slope);
-            long units = y.size(0) * y.size(1);
+            long units = units(y.size(2));
             long taps = weight.size(2) * weight.size(3);
             long words = words(wide);
             long parts = Math.clamp(
-                    2L * cuda.properties().multiprocessors() / words,
+                    2L * cuda.properties().multiprocessors() / words / layers,
                     1,
                     Math.clamp(Math.ceilDiv(units, LANES), 1, MOST_PARTS));
             try (Cuda.Scratch scratch = cuda.scratch()) {
-                long partial = scratch.take(DType.F32, parts * taps * weight.size(0));
-                Arguments a = pack(from, slope, y.size(2), wide, 0, 0, to, partial, tickets.address());
-                Engine.Grid grid = new Engine.Grid(parts, words, slides ? 1 : taps, THREADS, 0);
+                long partial = scratch.take(DType.F32, layers * parts * taps * weight.size(0));
+                long[] none = new long[0];
+                long all = tickets.address();
+                Arguments a = pack(from, slope, y.size(2), wide, none, none, to, partial, all, List.of(), null);
+                Engine.Grid grid = new Engine.Grid(parts, words, slides ? layers : layers * taps, THREADS, 0);
                 (slides ? slidingWeight : directWeight).launch(grid, a);
             }
+        }
+
+        /** Segments of a layer's lines. */
+        private long units(long segment) {
+            return y.size(0) / layers * y.size(1) * Math.ceilDiv(y.size(2), Math.max(1, segment));
         }
 
         private long words(boolean wide) {
@@ -167,18 +198,25 @@ final class CudaDepthwise {
                 long to,
                 long segment,
                 boolean wide,
-                long w,
-                long bias,
-                long dweight,
+                long[] weights,
+                long[] biases,
+                long[] dweights,
                 long partial,
-                long ticketsOrNull) {
+                long ticketsOrNull,
+                List<Layer> normed,
+                Behind behind) {
             Arguments a = Arguments.begin();
             strided(a, from, x);
             strided(a, to, y);
-            a.pointer(w).pointer(bias).pointer(dweight);
+            LayerPointers.pack(a, weights);
+            LayerPointers.pack(a, biases);
+            LayerPointers.pack(a, dweights);
+            for (int i = 0; i < LayerPointers.MOST; i++) {
+                LayerPointers.pack(a, cuda, i < normed.size() ? normed.get(i).norm() : null);
+            }
             a.i64(weight.stride(0)).i64(weight.stride(2)).i64(weight.stride(3));
             a.pointer(partial).pointer(ticketsOrNull);
-            a.i32((int) x.size(0)).i32((int) x.size(1)).i32((int) x.size(2));
+            a.i32((int) x.size(0) / layers).i32((int) x.size(1)).i32((int) x.size(2));
             a.i32((int) y.size(1)).i32((int) y.size(2)).i32((int) y.size(3));
             int kh = (int) weight.size(2);
             int kw = (int) weight.size(3);
@@ -190,11 +228,13 @@ final class CudaDepthwise {
             a.i32(backward ? 1 : 0);
             long segments = Math.ceilDiv(y.size(2), Math.max(1, segment));
             a.i32((int) segment).i32((int) segments).i32(wide ? 1 : 0);
-            a.i32((int) (y.size(0) * y.size(1) * segments));
+            a.i32((int) units(segment));
+            a.i32(behind == null ? 0 : behind.activation().ordinal()).f32(behind == null ? 0 : behind.eps());
             return a.divisor(backward ? g.stride() : 1)
                     .divisor(segments)
                     .divisor(y.size(1))
-                    .divisor(kw);
+                    .divisor(kw)
+                    .divisor((long) kh * kw);
         }
 
         private static void strided(Arguments a, long address, View v) {

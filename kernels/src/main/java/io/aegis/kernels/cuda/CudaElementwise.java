@@ -4,6 +4,7 @@ import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.View;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -19,6 +20,10 @@ final class CudaElementwise implements Elementwise {
     private static final int TILED_FROM = 16;
 
     private static final int TILE = 32;
+    /** Calls of one launch, {@code JOBS} of elementwise.cu. */
+    private static final int JOBS = 8;
+    /** Bytes of the widest unit. */
+    private static final int WORD = 16;
 
     private final Cuda cuda;
     private final Elementwise host;
@@ -32,6 +37,9 @@ final class CudaElementwise implements Elementwise {
     private final Entry dropout;
     private final Entry convert;
     private final Entry convertAny;
+    private final Entry moves4;
+    private final Entry moves16;
+    private final Entry sums;
     private final Entry scatterCount;
     private final Entry scatterPlace;
     private final Entry scatterList;
@@ -56,6 +64,9 @@ final class CudaElementwise implements Elementwise {
         dropout = entry("dropout");
         convert = entry("convert");
         convertAny = entry("convert_any");
+        moves4 = entry("moves4");
+        moves16 = entry("moves16");
+        sums = entry("sums");
         scatterCount = entry("scatter_count");
         scatterPlace = entry("scatter_place");
         scatterList = entry("scatter_list");
@@ -99,7 +110,7 @@ final class CudaElementwise implements Elementwise {
         long at = cuda.write(y);
         long pattern = pattern(y.dtype(), value);
         if (isOneRun(space, 1) && pattern == (pattern & 0xff) * 0x0101010101010101L) {
-            cuda.engine().fill(at, (byte) pattern, y.bytes());
+            cuda.fill(at, (byte) pattern, y.bytes());
             return;
         }
         int unit = space.unite(y.dtype().bytes(), 16, at);
@@ -150,6 +161,105 @@ final class CudaElementwise implements Elementwise {
         }
     }
 
+    @Override
+    public void copies(View[] x, View[] y) {
+        for (int from = 0; from < y.length; from += JOBS) {
+            int to = Math.min(y.length, from + JOBS);
+            if (!copied(Arrays.copyOfRange(x, from, to), Arrays.copyOfRange(y, from, to))) {
+                for (int i = from; i < to; i++) {
+                    copy(x[i], y[i]);
+                }
+            }
+        }
+    }
+
+    /** In one launch, if all pairs are of 4-byte elements and there are at least two. */
+    private boolean copied(View[] x, View[] y) {
+        int n = y.length;
+        long[] from = new long[n];
+        long[] to = new long[n];
+        int unit = WORD;
+        boolean served = n > 1;
+        for (int i = 0; served && i < n; i++) {
+            Space space = Space.of(x[i], y[i]);
+            served = x[i].dtype() == y[i].dtype() && y[i].dtype().bytes() == 4 && y[i].elements() > 0 && space.fits();
+            if (served) {
+                from[i] = cuda.read(x[i]);
+                to[i] = cuda.write(y[i]);
+                unit = Math.min(unit, space.unite(4, WORD, from[i], to[i]) < WORD ? 4 : WORD);
+            }
+        }
+        if (!served) {
+            return false;
+        }
+        Space[] spaces = new Space[n];
+        long most = 0;
+        for (int i = 0; i < n; i++) {
+            spaces[i] = Space.of(x[i], y[i]);
+            spaces[i].unite(4, unit, from[i], to[i]);
+            most = Math.max(most, spaces[i].count());
+        }
+        Arguments a = Arguments.begin();
+        for (int i = 0; i < JOBS; i++) {
+            int job = Math.min(i, n - 1);
+            spaces[job].pack(a);
+            spaces[job].packOperand(a, 0, from[job]);
+            spaces[job].packOperand(a, 1, to[job]);
+        }
+        int rounds = unit < WORD ? 4 : 1;
+        long blocks = Math.ceilDiv(most, (long) THREADS * rounds);
+        (unit < WORD ? moves4 : moves16).launch(new Engine.Grid(blocks, n, 1, THREADS, 0), a);
+        return true;
+    }
+
+    @Override
+    public void sums(View[] a, View[] b, View[] y) {
+        for (int from = 0; from < y.length; from += JOBS) {
+            int to = Math.min(y.length, from + JOBS);
+            if (!summed(
+                    Arrays.copyOfRange(a, from, to),
+                    Arrays.copyOfRange(b, from, to),
+                    Arrays.copyOfRange(y, from, to))) {
+                for (int i = from; i < to; i++) {
+                    binary(Binary.ADD, a[i], b[i], y[i]);
+                }
+            }
+        }
+    }
+
+    /** In one launch, if there are at least two and none is empty. */
+    private boolean summed(View[] a, View[] b, View[] y) {
+        int n = y.length;
+        Space[] spaces = new Space[n];
+        boolean served = n > 1;
+        for (int i = 0; served && i < n; i++) {
+            spaces[i] = y[i].elements() > 0 ? floats(a[i], b[i], y[i]) : null;
+            served = spaces[i] != null;
+        }
+        if (!served) {
+            return false;
+        }
+        long[][] addresses = new long[n][];
+        long blocks = 1;
+        for (int i = 0; i < n; i++) {
+            addresses[i] = new long[] {cuda.read(a[i]), cuda.read(b[i]), cuda.write(y[i])};
+            spaces[i].widen(addresses[i]);
+            int steps = spaces[i].width() > 1 ? THREADS : THREADS * NARROW;
+            blocks = Math.max(blocks, Math.ceilDiv(spaces[i].count(), (long) steps));
+        }
+        Arguments all = Arguments.begin();
+        for (int i = 0; i < JOBS; i++) {
+            int job = Math.min(i, n - 1);
+            spaces[job].pack(all);
+            for (int k = 0; k < addresses[job].length; k++) {
+                spaces[job].packOperand(all, k, addresses[job][k]);
+            }
+            all.f32(0).f32(0).i32(0).i32(0);
+        }
+        sums.launch(new Engine.Grid(blocks, n, 1, THREADS, 0), all);
+        return true;
+    }
+
     private static boolean isFloat(DType dtype) {
         return dtype.isFloating() && dtype != DType.F64;
     }
@@ -165,7 +275,7 @@ final class CudaElementwise implements Elementwise {
 
     private void move(Space space, int bytes, long from, long to) {
         if (isOneRun(space, 2)) {
-            cuda.engine().copy(from, to, space.count() * bytes);
+            cuda.copy(from, to, space.count() * bytes);
             return;
         }
         int across = acrossSource(space);
@@ -421,7 +531,7 @@ final class CudaElementwise implements Elementwise {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             long rows = x.size(0);
             long counts = scratch.take(DType.I32, rows + 1);
-            cuda.engine().fill(counts, (byte) 0, 4 * (rows + 1));
+            cuda.fill(counts, (byte) 0, 4 * (rows + 1));
             Arguments a = Arguments.begin();
             a.pointer(numbers).i64(index.stride(0)).i32((int) n).i32((int) rows);
             a.pointer(counts).pointer(scratch.take(DType.I32, rows));

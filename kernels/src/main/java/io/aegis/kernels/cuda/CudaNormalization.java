@@ -161,10 +161,28 @@ final class CudaNormalization implements Normalization {
 
     @Override
     public void batchStatistics(View x, View mean, View variance) {
-        Columns columns = Columns.of(x);
-        if (columns == null || rows(x) == 0 || !dense(mean, variance)) {
+        if (!statistics(x, 1, mean, variance)) {
             host.batchStatistics(x, mean, variance);
-            return;
+        }
+    }
+
+    @Override
+    public void batchStatisticsOfEach(View x, View mean, View variance) {
+        int layers = (int) mean.size(0);
+        if (!together(layers, x) || !statistics(x, layers, mean, variance)) {
+            Normalization.super.batchStatisticsOfEach(x, mean, variance);
+        }
+    }
+
+    /** Whether layers side by side are one launch. */
+    private static boolean together(int layers, View x) {
+        return layers <= LayerPointers.MOST && x.size(0) % layers == 0;
+    }
+
+    private boolean statistics(View x, int layers, View mean, View variance) {
+        Columns columns = Columns.of(x, layers);
+        if (columns == null || rows(x) == 0 || !dense(mean, variance)) {
+            return false;
         }
         long channels = x.size(-1);
         long in = cuda.read(x);
@@ -174,35 +192,53 @@ final class CudaNormalization implements Normalization {
             Arguments a = columns.rows().pack(Arguments.begin(), in);
             a.pointer(cuda.write(mean))
                     .pointer(cuda.write(variance))
-                    .pointer(scratch.take(DType.F32, 2 * channels * grid.x()))
+                    .pointer(scratch.take(DType.F32, 2 * layers * channels * grid.x()))
                     .pointer(tickets.address());
             batchStatistics.launch(grid, columns.pack(a, wide).i32(0));
         }
+        return true;
     }
 
     @Override
     public void batchNorm(
             View x, View gamma, View beta, View mean, View variance, double eps, Activation activation, View y) {
-        Columns columns = Columns.of(x);
-        Rows to = Rows.of(y);
-        if (columns == null || to == null || !dense(gamma, beta, mean, variance)) {
+        if (!normed(x, List.of(new Channels(gamma, beta, mean, variance)), eps, activation, y)) {
             host.batchNorm(x, gamma, beta, mean, variance, eps, activation, y);
-            return;
+        }
+    }
+
+    @Override
+    public void batchNorm(View x, List<Channels> layers, double eps, Activation activation, View y) {
+        if (!together(layers.size(), x) || !normed(x, layers, eps, activation, y)) {
+            Normalization.super.batchNorm(x, layers, eps, activation, y);
+        }
+    }
+
+    private boolean normed(View x, List<Channels> layers, double eps, Activation activation, View y) {
+        Columns columns = Columns.of(x, layers.size());
+        Rows to = Rows.of(y);
+        if (columns == null || to == null || !layers.stream().allMatch(LayerPointers::fits)) {
+            return false;
         }
         if (rows(x) == 0) {
-            return;
+            return true;
         }
         long in = cuda.read(x);
-        Arguments a = columns.rows().pack(Arguments.begin(), in);
-        long g = cuda.read(gamma);
-        long b = cuda.read(beta);
-        long m = cuda.read(mean);
-        long v = cuda.read(variance);
         long out = cuda.write(y);
-        to.pack(a, out).pointer(g).pointer(b).pointer(m).pointer(v);
+        Arguments a = columns.rows().pack(Arguments.begin(), in);
+        to.pack(a, out);
+        channels(a, layers);
         boolean wide = columns.rows().isWide(in) && to.isWide(out);
         columns.pack(a, wide).i32(activation.ordinal()).f32(eps);
         batchNorm.launch(columns.each(cuda.properties(), wide), a);
+        return true;
+    }
+
+    /** An array of the struct Channels. */
+    private void channels(Arguments a, List<Channels> layers) {
+        for (int i = 0; i < LayerPointers.MOST; i++) {
+            LayerPointers.pack(a, cuda, layers.get(Math.min(i, layers.size() - 1)));
+        }
     }
 
     @Override
@@ -217,69 +253,150 @@ final class CudaNormalization implements Normalization {
             View dx,
             View dgamma,
             View dbeta) {
-        Columns columns = Columns.of(x);
+        // Without an activation beta is not needed: any vector of its size stands for it.
+        List<Channels> one = List.of(new Channels(gamma, gamma, mean, variance));
+        View[] gammas = {dgamma};
+        View[] betas = {dbeta};
+        if (!backward(x, one, eps, batch, Activation.NONE, dy, dx, gammas, betas)) {
+            host.batchNormBackward(x, gamma, mean, variance, eps, batch, dy, dx, dgamma, dbeta);
+        }
+    }
+
+    @Override
+    public boolean batchNormBackward(
+            View x,
+            List<Channels> layers,
+            double eps,
+            boolean batch,
+            Activation activation,
+            View dy,
+            View dx,
+            View[] dgammas,
+            View[] dbetas) {
+        return together(layers.size(), x) && backward(x, layers, eps, batch, activation, dy, dx, dgammas, dbetas);
+    }
+
+    private boolean backward(
+            View x,
+            List<Channels> layers,
+            double eps,
+            boolean batch,
+            Activation activation,
+            View dy,
+            View dx,
+            View[] dgammas,
+            View[] dbetas) {
+        int n = layers.size();
+        Columns columns = Columns.of(x, n);
         Rows slope = Rows.of(dy);
         Rows to = Rows.of(dx == null ? x : dx);
         if (columns == null
                 || slope == null
                 || to == null
                 || rows(x) == 0
-                || !dense(gamma, mean, variance, dgamma, dbeta)) {
-            host.batchNormBackward(x, gamma, mean, variance, eps, batch, dy, dx, dgamma, dbeta);
-            return;
+                || !layers.stream().allMatch(LayerPointers::fits)
+                || !dense(dgammas)
+                || !dense(dbetas)) {
+            return false;
         }
         long in = cuda.read(x);
         long dout = cuda.read(dy);
-        long g = cuda.read(gamma);
-        long m = cuda.read(mean);
-        long v = cuda.read(variance);
         long sums = 0;
+        boolean wanted = batch && dx != null;
+        for (int i = 0; i < n; i++) {
+            wanted |= dgammas[i] != null || dbetas[i] != null;
+        }
         try (Cuda.Scratch scratch = cuda.scratch()) {
-            if (dgamma != null || dbeta != null || batch && dx != null) {
+            if (wanted) {
                 boolean wide = columns.rows().isWide(in) && slope.isWide(dout);
                 Engine.Grid grid = columns.sums(cuda.properties(), wide);
-                sums = scratch.take(DType.F32, 2 * x.size(-1));
+                sums = scratch.take(DType.F32, 2 * n * x.size(-1));
                 Arguments a = columns.rows().pack(Arguments.begin(), in);
-                slope.pack(a, dout).pointer(m).pointer(v).pointer(sums);
-                a.pointer(cuda.writeOrNull(dgamma))
-                        .pointer(cuda.writeOrNull(dbeta))
-                        .pointer(scratch.take(DType.F32, 2 * x.size(-1) * grid.x()))
+                slope.pack(a, dout);
+                channels(a, layers);
+                a.pointer(sums);
+                LayerPointers.pack(a, LayerPointers.written(cuda, dgammas));
+                LayerPointers.pack(a, LayerPointers.written(cuda, dbetas));
+                a.pointer(scratch.take(DType.F32, 2 * n * x.size(-1) * grid.x()))
                         .pointer(tickets.address());
-                batchNormSums.launch(grid, columns.pack(a, wide).f32(eps));
+                columns.pack(a, wide).f32(eps).i32(activation.ordinal()).i32(0);
+                batchNormSums.launch(grid, a);
             }
             if (dx != null) {
                 Arguments a = columns.rows().pack(Arguments.begin(), in);
                 long din = cuda.write(dx);
                 boolean wide = columns.rows().isWide(in) && slope.isWide(dout) && to.isWide(din);
                 slope.pack(a, dout);
-                to.pack(a, din).pointer(g).pointer(m).pointer(v).pointer(batch ? sums : 0);
-                batchNormBackward.launch(
-                        columns.each(cuda.properties(), wide),
-                        columns.pack(a, wide).f32(eps));
+                to.pack(a, din);
+                channels(a, layers);
+                a.pointer(batch ? sums : 0);
+                columns.pack(a, wide).f32(eps).i32(activation.ordinal()).i32(0);
+                batchNormBackward.launch(columns.each(cuda.properties(), wide), a);
             }
         }
+        return true;
     }
 
     @Override
     public void updateRunning(
             View mean, View variance, long rows, double momentum, View runningMean, View runningVariance) {
-        View[] all = {mean, variance, runningMean, runningVariance};
-        for (View v : all) {
-            if (v.dtype() != DType.F32 || v.rank() != 1 || v.elements() > Integer.MAX_VALUE) {
-                host.updateRunning(mean, variance, rows, momentum, runningMean, runningVariance);
-                return;
+        View[] means = {runningMean};
+        View[] variances = {runningVariance};
+        if (!updated(mean.unsqueeze(0), variance.unsqueeze(0), rows, momentum, means, variances)) {
+            host.updateRunning(mean, variance, rows, momentum, runningMean, runningVariance);
+        }
+    }
+
+    @Override
+    public void updateRunning(
+            View mean, View variance, long rows, double momentum, View[] runningMeans, View[] runningVariances) {
+        if (!updated(mean, variance, rows, momentum, runningMeans, runningVariances)) {
+            Normalization.super.updateRunning(mean, variance, rows, momentum, runningMeans, runningVariances);
+        }
+    }
+
+    private boolean updated(
+            View mean, View variance, long rows, double momentum, View[] runningMeans, View[] runningVariances) {
+        int n = runningMeans.length;
+        if (n > LayerPointers.MOST
+                || !isUpdated(mean, mean.size(1), mean.stride(1))
+                || !isUpdated(variance, mean.size(1), variance.stride(1))) {
+            return false;
+        }
+        for (int i = 0; i < n; i++) {
+            if (!isUpdated(runningMeans[i], mean.size(1), runningMeans[0].stride(0))
+                    || !isUpdated(runningVariances[i], mean.size(1), runningVariances[0].stride(0))) {
+                return false;
             }
         }
         if (mean.elements() == 0) {
-            return;
+            return true;
+        }
+        long[] means = new long[n];
+        long[] variances = new long[n];
+        for (int i = 0; i < n; i++) {
+            means[i] = cuda.update(runningMeans[i]);
+            variances[i] = cuda.update(runningVariances[i]);
         }
         Arguments a = Arguments.begin().pointer(cuda.read(mean)).pointer(cuda.read(variance));
-        a.pointer(cuda.update(runningMean)).pointer(cuda.update(runningVariance));
-        for (View v : all) {
-            a.i64(v.stride(0));
-        }
-        a.i32((int) mean.elements()).f32(momentum).f32(rows / (rows - 1.0));
-        updateRunning.launch(Engine.Grid.cover(mean.elements(), THREADS), a);
+        LayerPointers.pack(a, means);
+        LayerPointers.pack(a, variances);
+        a.i64(mean.stride(1)).i64(variance.stride(1));
+        a.i64(runningMeans[0].stride(0)).i64(runningVariances[0].stride(0));
+        a.i64(mean.stride(0)).i64(variance.stride(0));
+        a.i32((int) mean.size(1)).f32(momentum).f32(rows / (rows - 1.0));
+        long blocks = Math.ceilDiv(mean.size(1), (long) THREADS);
+        updateRunning.launch(new Engine.Grid(blocks, n, 1, THREADS, 0), a);
+        return true;
+    }
+
+    /** Whether a vector, or rows of one, are float32, of so many channels that lie so far apart. */
+    private static boolean isUpdated(View v, long channels, long stride) {
+        int last = v.rank() - 1;
+        return v.dtype() == DType.F32
+                && v.size(last) == channels
+                && v.stride(last) == stride
+                && v.elements() <= Integer.MAX_VALUE;
     }
 
     private static long rows(View v) {
@@ -343,16 +460,17 @@ final class CudaNormalization implements Normalization {
         }
     }
 
-    /** Channels side by side: 32 words of 4 or of 1, times 8 rows a block. */
-    private record Columns(Rows rows, int channels) {
-        static Columns of(View x) {
+    /** Channels side by side: 32 words of 4 or of 1, times 8 rows a block; layers side by side, each of as many rows. */
+    private record Columns(Rows rows, int channels, int layers) {
+        static Columns of(View x, int layers) {
             Rows rows = Rows.of(x);
-            boolean fits = rows != null && x.size(-1) > 0 && x.size(-1) <= 32L * Tickets.COUNT;
-            return fits ? new Columns(rows, (int) x.size(-1)) : null;
+            boolean fits = rows != null && x.size(-1) > 0 && x.size(-1) * layers <= 32L * Tickets.COUNT;
+            return fits ? new Columns(rows, (int) x.size(-1), layers) : null;
         }
 
+        /** Of a layer. */
         int count() {
-            return (int) CudaNormalization.rows(rows.view());
+            return (int) (CudaNormalization.rows(rows.view()) / layers);
         }
 
         private long slabs(boolean wide) {
@@ -361,14 +479,18 @@ final class CudaNormalization implements Normalization {
 
         /** For sums over rows: slabs of at least 64 rows, so that what they leave to add up is little. */
         Engine.Grid sums(Engine.Properties device, boolean wide) {
-            long most = Math.max(1, 3L * device.multiprocessors() / slabs(wide));
-            return new Engine.Grid(Math.clamp(Math.ceilDiv(count(), 8 * LANES), 1, most), slabs(wide), 1, THREADS, 0);
+            return grid(3L * device.multiprocessors(), 8 * LANES, wide);
         }
 
         /** For what each row computes by itself. */
         Engine.Grid each(Engine.Properties device, boolean wide) {
-            long most = Math.max(1, 2L * RESIDENT * device.multiprocessors() / slabs(wide));
-            return new Engine.Grid(Math.clamp(Math.ceilDiv(count(), LANES), 1, most), slabs(wide), 1, THREADS, 0);
+            return grid(2L * RESIDENT * device.multiprocessors(), LANES, wide);
+        }
+
+        private Engine.Grid grid(long blocks, int rowsOfOne, boolean wide) {
+            long most = Math.max(1, blocks / slabs(wide) / layers);
+            long along = Math.clamp(Math.ceilDiv(count(), rowsOfOne), 1, most);
+            return new Engine.Grid(along, slabs(wide), layers, THREADS, 0);
         }
 
         Arguments pack(Arguments a, boolean wide) {

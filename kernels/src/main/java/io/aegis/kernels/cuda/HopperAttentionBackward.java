@@ -105,7 +105,7 @@ final class HopperAttentionBackward {
         if (together) {
             long elements = (long) call.batch * call.heads * call.padded() * HopperHeads.dim(call.d);
             sums = call.scratch(DType.F32, elements);
-            cuda.engine().fill(sums, (byte) 0, elements * Float.BYTES);
+            cuda.fill(sums, (byte) 0, elements * Float.BYTES);
         }
         if (keys) {
             keyGradients(call, in, to, rows, seen, sums);

@@ -1,15 +1,19 @@
 package io.aegis.kernels.cuda;
 
+import io.aegis.kernels.Convolution;
+import io.aegis.kernels.Convolution.Behind;
 import io.aegis.kernels.Convolution.Geometry;
+import io.aegis.kernels.Convolution.Layer;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Normalization.Channels;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * convolution.cu: dense convolutions of any kernel, stride and padding in the engine's {@link Precision}. What is not in
- * the element type already, or not in whole 16-byte words, is copied to scratch first, the picture and the weight in one
- * launch.
+ * the element type already, or not in whole 16-byte words, is copied to scratch first, the picture and the weights in one
+ * launch. Layers of one shape side by side are one launch as well.
  */
 final class ImplicitGemm {
     private static final int SMALL = 64;
@@ -23,6 +27,8 @@ final class ImplicitGemm {
     private static final int MOST_PARTS = 128;
 
     private static final int PACK_THREADS = 256;
+    /** {@code 2 * LAYERS} of layers.cuh. */
+    private static final int JOBS = 2 * LayerPointers.MOST;
 
     private final Cuda cuda;
     private final Tickets tickets;
@@ -62,83 +68,129 @@ final class ImplicitGemm {
         }
     }
 
-    void forward(View x, View weight, View bias, Geometry g, View y) {
+    /** Layers side by side, at most {@link LayerPointers#MOST}; {@code behind} null leaves their batch norms out. */
+    void forward(View x, List<Layer> layers, Geometry g, Behind behind, View y) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Packing packing = new Packing(scratch);
             Pixels in = packing.pixels(x);
-            Pixels w = packing.dense(weight.permute(0, 2, 3, 1));
+            Kernel[] kernels = new Kernel[layers.size()];
+            for (int i = 0; i < kernels.length; i++) {
+                Layer l = layers.get(i);
+                Pixels w = packing.dense(l.weight().permute(0, 2, 3, 1));
+                kernels[i] = new Kernel(w, l.bias(), behind == null ? null : l.norm());
+            }
             packing.run();
-            long b = cuda.readOrNull(bias);
-            Arguments a = picture(Arguments.begin(), in, y, g.stride(), 1, -g.padding(), 1);
-            convolve(scratch, forward, a, in, w, b, y, weight);
+            Picture picture = new Picture(in, y, g.stride(), 1, -g.padding(), 1);
+            convolve(scratch, forward, picture, kernels, layers.getFirst().weight(), behind, y);
         }
     }
 
-    void backwardInput(View dy, View weight, Geometry g, View dx) {
+    void backwardInput(View dy, List<View> weights, Geometry g, View dx) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Packing packing = new Packing(scratch);
             Pixels in = packing.pixels(dy);
-            Pixels w = packing.dense(weight.permute(0, 2, 3, 1));
+            Kernel[] kernels = new Kernel[weights.size()];
+            for (int i = 0; i < kernels.length; i++) {
+                kernels[i] = new Kernel(packing.dense(weights.get(i).permute(0, 2, 3, 1)), null, null);
+            }
             packing.run();
-            Arguments a = picture(Arguments.begin(), in, dx, 1, -1, g.padding(), g.stride());
-            convolve(scratch, input, a, in, w, 0, dx, weight);
+            Picture picture = new Picture(in, dx, 1, -1, g.padding(), g.stride());
+            convolve(scratch, input, picture, kernels, weights.getFirst(), null, dx);
         }
     }
 
-    /** The struct Convolve behind its picture, and the launch. */
+    /** The struct Layer. */
+    private record Kernel(Pixels weight, View bias, Channels norm) {}
+
+    /** The struct Convolve, and the launch. */
     private void convolve(
-            Cuda.Scratch scratch, Product product, Arguments a, Pixels in, Pixels w, long bias, View to, View weight) {
-        long rows = to.elements() / to.size(3);
+            Cuda.Scratch scratch,
+            Product product,
+            Picture picture,
+            Kernel[] layers,
+            View weight,
+            Behind behind,
+            View to) {
+        long rows = to.elements() / to.size(3) / layers.length;
         long columns = to.size(3);
-        long depth = weight.size(2) * weight.size(3) * in.pitch();
+        long pitch = picture.in.pitch();
+        long depth = weight.size(2) * weight.size(3) * pitch;
         int device = cuda.properties().multiprocessors();
         boolean large = element != DType.F32
-                && Math.ceilDiv(rows, LARGE) * Math.ceilDiv(columns, LARGE) >= device
+                && Math.ceilDiv(rows, LARGE) * Math.ceilDiv(columns, LARGE) * layers.length >= device
                 && shared(LARGE) < cuda.properties().sharedBytes();
         int side = large ? LARGE : SMALL;
         long across = Math.ceilDiv(columns, side);
         long tiles = Math.ceilDiv(rows, side) * across;
-        long splits = splits(tiles, depth);
+        long splits = splits(tiles * layers.length, depth);
+        View times = behind == null ? null : behind.times();
+        // Addresses first: each may move a buffer, and the arguments are one a thread.
+        long[] biases = new long[layers.length];
+        for (int i = 0; i < layers.length; i++) {
+            biases[i] = cuda.readOrNull(layers[i].bias);
+        }
+        long factor = cuda.readOrNull(times);
         long out = cuda.write(to);
-        a.pointer(w.address()).pointer(bias);
-        result(a, out, to.strides(), scratch, splits, tiles * side * side);
+        Arguments a = picture.pack(Arguments.begin());
+        for (int i = 0; i < LayerPointers.MOST; i++) {
+            Kernel l = layers[Math.min(i, layers.length - 1)];
+            a.pointer(l.weight.address()).pointer(biases[Math.min(i, layers.length - 1)]);
+            LayerPointers.pack(a, cuda, l.norm);
+        }
+        a.pointer(out);
+        strides(a, to);
+        a.pointer(factor);
+        strides(a, times == null ? to : times);
+        parts(a, scratch, splits, tiles * layers.length * side * side);
         a.i32((int) rows).i32((int) columns).i32((int) depth);
-        a.i32((int) weight.size(0)).i32((int) w.pitch()).i32(isWide(out, to, 3) ? 1 : 0);
-        a.divisor(in.pitch()).divisor(weight.size(3)).divisor(across);
-        Engine.Grid grid = new Engine.Grid(tiles, 1, splits, large ? 256 : 128, shared(side));
+        a.i32((int) weight.size(0)).i32((int) layers[0].weight.pitch());
+        a.i32(isWide(out, to, 3) ? 1 : 0).i32(times != null && isWide(factor, times, 3) ? 1 : 0);
+        a.i32((int) (to.size(0) / layers.length)).i32(behind == null ? 0 : 1);
+        a.i32(behind == null ? 0 : behind.activation().ordinal())
+                .f32(behind == null ? 0 : behind.eps())
+                .i32(0);
+        a.divisor(pitch).divisor(weight.size(3)).divisor(across);
+        Engine.Grid grid = new Engine.Grid(tiles, layers.length, splits, large ? 256 : 128, shared(side));
         (large ? product.large : product.small).launch(grid, a);
     }
 
-    void backwardWeight(View x, View dy, Geometry g, View dweight, View dbias) {
+    /** Of layers side by side, at most {@link LayerPointers#MOST}; all gradients of weights have one layout. */
+    void backwardWeight(View x, View dy, Geometry g, View[] dweights, View[] dbiases) {
+        View any = dweights[0];
+        int layers = dweights.length;
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Packing packing = new Packing(scratch);
             Pixels in = packing.pixels(x);
-            Pixels slope = packing.dense(dy, dbias);
+            Pixels slope = packing.dense(dy, dbiases);
             packing.run();
-            long rows = dy.elements() / dy.size(3);
+            long rows = dy.elements() / dy.size(3) / layers;
             long across = Math.ceilDiv(x.size(3), SMALL);
             long pairs = Math.ceilDiv(dy.size(3), SMALL) * across;
-            long taps = dweight.size(2) * dweight.size(3);
-            long splits = splits(pairs * taps, rows);
-            long out = cuda.write(dweight);
-            Arguments a = picture(Arguments.begin(), in, dy, g.stride(), 1, -g.padding(), 1)
-                    .pointer(slope.address());
-            result(a, out, dweight.strides(), scratch, splits, pairs * taps * SMALL * SMALL);
+            long taps = any.size(2) * any.size(3);
+            long splits = splits(pairs * taps * layers, rows);
+            long[] out = LayerPointers.written(cuda, dweights);
+            boolean wide = true;
+            for (int i = 0; i < layers; i++) {
+                wide &= dweights[i] == null || isWide(out[i], dweights[i], 1);
+            }
+            Picture picture = new Picture(in, dy, g.stride(), 1, -g.padding(), 1);
+            Arguments a = picture.pack(Arguments.begin()).pointer(slope.address());
+            LayerPointers.pack(a, out);
+            strides(a, any);
+            parts(a, scratch, splits, pairs * taps * layers * SMALL * SMALL);
             a.i32((int) rows).i32((int) slope.pitch()).i32((int) dy.size(3)).i32((int) x.size(3));
-            a.i32(isWide(out, dweight, 1) ? 1 : 0).i32(0);
-            a.divisor(dweight.size(3)).divisor(across);
-            weight.launch(new Engine.Grid(pairs, taps, splits, 128, shared(SMALL)), a);
+            a.i32(wide ? 1 : 0).i32((int) (dy.size(0) / layers));
+            a.divisor(taps).divisor(any.size(3)).divisor(across);
+            weight.launch(new Engine.Grid(pairs, taps * layers, splits, 128, shared(SMALL)), a);
         }
     }
 
-    /** The sum over pixels alone; nothing for null. */
-    void backwardBias(View dy, View dbias) {
-        if (dbias != null) {
-            try (Cuda.Scratch scratch = cuda.scratch()) {
-                Packing packing = new Packing(scratch);
-                packing.sum(dy, dbias);
-                packing.run();
-            }
+    /** The sums over pixels alone, of layers side by side; nothing for null. */
+    void backwardBias(View dy, View... dbiases) {
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            Packing packing = new Packing(scratch);
+            packing.sums(dy, dbiases);
+            packing.run();
         }
     }
 
@@ -158,12 +210,14 @@ final class ImplicitGemm {
         return Math.max(1, Math.ceilDiv(steps, each));
     }
 
-    /** Where the result goes and, when its sums are divided, where their parts go. */
-    private void result(Arguments a, long out, long[] strides, Cuda.Scratch scratch, long splits, long elements) {
-        a.pointer(out);
-        for (long stride : strides) {
+    private static void strides(Arguments a, View v) {
+        for (long stride : v.strides()) {
             a.i64(stride);
         }
+    }
+
+    /** Where the parts of sums go, when they are divided. */
+    private void parts(Arguments a, Cuda.Scratch scratch, long splits, long elements) {
         a.pointer(splits > 1 ? scratch.take(DType.F32, splits * elements) : 0).pointer(tickets.address());
     }
 
@@ -177,11 +231,13 @@ final class ImplicitGemm {
     }
 
     /** The struct Picture: {@code in}, as it is met from the pixels of {@code result}. */
-    private static Arguments picture(Arguments a, Pixels in, View result, int times, int sign, int shift, int over) {
-        a.pointer(in.address()).i64(in.batch()).i32((int) in.line()).i32((int) in.pixel());
-        a.i32((int) in.height()).i32((int) in.width()).i32((int) in.pitch());
-        a.i32(times).i32(sign).i32(shift);
-        return a.divisor(over).divisor(result.size(1) * result.size(2)).divisor(result.size(2));
+    private record Picture(Pixels in, View result, int times, int sign, int shift, int over) {
+        Arguments pack(Arguments a) {
+            a.pointer(in.address()).i64(in.batch()).i32((int) in.line()).i32((int) in.pixel());
+            a.i32((int) in.height()).i32((int) in.width()).i32((int) in.pitch());
+            a.i32(times).i32(sign).i32(shift);
+            return a.divisor(over).divisor(result.size(1) * result.size(2)).divisor(result.size(2));
+        }
     }
 
     /**
@@ -192,7 +248,7 @@ final class ImplicitGemm {
      */
     private record Pixels(long address, long batch, long line, long pixel, long height, long width, long pitch) {}
 
-    /** What has to be copied, or summed, before a product: up to two views in one launch. */
+    /** What has to be copied, or summed, before a product: up to {@value #JOBS} views in one launch. */
     private final class Packing {
         private final Cuda.Scratch scratch;
         private final List<Source> jobs = new ArrayList<>();
@@ -207,35 +263,44 @@ final class ImplicitGemm {
             if (isReady(x, address)) {
                 return new Pixels(address, x.stride(0), x.stride(1), x.stride(2), x.size(1), x.size(2), x.size(3));
             }
-            return copied(x, address, null);
+            return copied(x, address);
         }
 
-        /** The same for what has to be dense. */
-        Pixels dense(View x) {
-            return dense(x, null);
-        }
-
-        /** And with its sum over pixels, unless that is null. */
-        Pixels dense(View x, View sums) {
+        /** The same for what has to be dense; with the sums over pixels of its equal parts, each unless null. */
+        Pixels dense(View x, View... sums) {
             long address = cuda.read(x);
             if (isReady(x, address) && x.isContiguous()) {
-                if (sums != null) {
-                    sum(x, sums);
-                }
+                sums(x, sums);
                 return new Pixels(address, x.stride(0), x.stride(1), x.stride(2), x.size(1), x.size(2), x.size(3));
             }
             return copied(x, address, sums);
         }
 
-        void sum(View x, View sums) {
-            add(x, cuda.read(x), 0, sums);
+        void sums(View x, View... sums) {
+            for (int i = 0; i < sums.length; i++) {
+                if (sums[i] != null) {
+                    View own = Convolution.part(x, i, sums.length);
+                    add(own, cuda.read(own), 0, sums[i]);
+                }
+            }
         }
 
-        private Pixels copied(View x, long address, View sums) {
+        private Pixels copied(View x, long address, View... sums) {
             long pitch = pitch(x);
-            long to = scratch.take(element, x.size(0) * x.size(1) * x.size(2) * pitch);
-            add(x, address, to, sums);
             long line = x.size(2) * pitch;
+            long to = scratch.take(element, x.size(0) * x.size(1) * line);
+            if (sums.length == 0) {
+                add(x, address, to, null);
+            }
+            for (int i = 0; i < sums.length; i++) {
+                View own = Convolution.part(x, i, sums.length);
+                long picture = i * own.size(0);
+                add(
+                        own,
+                        address + picture * x.stride(0) * x.dtype().bytes(),
+                        to + picture * x.size(1) * line * element.bytes(),
+                        sums[i]);
+            }
             return new Pixels(to, x.size(1) * line, line, pitch, x.size(1), x.size(2), pitch);
         }
 
@@ -270,13 +335,15 @@ final class ImplicitGemm {
             }
             slabs = Math.min(slabs, most);
             Arguments a = Arguments.begin();
-            jobs.forEach(job -> job.pack(a));
-            if (jobs.size() == 1) {
-                jobs.get(0).pack(a);
+            for (int i = 0; i < JOBS; i++) {
+                jobs.get(Math.min(i, jobs.size() - 1)).pack(a);
             }
             long pitch = jobs.stream().mapToLong(Source::pitch).max().orElseThrow();
             boolean sums = jobs.stream().anyMatch(job -> job.sums != 0);
-            a.pointer(sums ? scratch.take(DType.F32, slabs * pitch) : 0).pointer(tickets.address());
+            a.pointer(sums ? scratch.take(DType.F32, jobs.size() * slabs * pitch) : 0)
+                    .pointer(tickets.address())
+                    .i32((int) pitch)
+                    .i32(0);
             pack.launch(new Engine.Grid(slabs, columns, jobs.size(), PACK_THREADS, 0), a);
         }
     }

@@ -17,8 +17,13 @@
 //          adds them in the order of z: the same bits each time.
 // Barriers one a step: the step's words have arrived for all, and all are done with the stage that is filled next.
 //
+// Layers   grid y: layers of one shape side by side, each with weights of its own and as many pictures (layers.cuh)
+// Behind   a forward sum takes, channel by channel, bias, batch norm with given statistics and activation, then a factor of another
+//          map: what would be two more passes over y. It goes by way of shared memory, where the stages were: [M][N + 4] sums and
+//          four numbers a column; two barriers.
+//
 // pack copies any float32, bf16 or f16 view [.., C] to such pixels, and at once sums it over pixels (a bias's gradient).
-#include "common.cuh"
+#include "layers.cuh"
 
 #ifdef EXACT
 typedef float E;
@@ -198,14 +203,14 @@ struct Picture {
 };
 
 // Where a result's pixel meets the picture, before the tap moves it: line and column times `over`, and, when that is 1, the
-// offset of the pixel there.
+// offset of the pixel there. Its picture is counted from the layer's `first`.
 struct Place { i64 offset; i32 line, column; };
-DEVICE Place place_of(const Picture& p, int m, bool inside) {
+DEVICE Place place_of(const Picture& p, int first, int m, bool inside) {
     u32 b = quotient((u32)m, p.per_picture), rest = (u32)m - b * p.per_picture.by, i = quotient(rest, p.per_line);
     Place at;
     at.line = (i32)i * p.times + p.shift;
     at.column = (i32)(rest - i * p.per_line.by) * p.times + p.shift;
-    at.offset = (i64)b * p.batch;
+    at.offset = (i64)(first + (i32)b) * p.batch;
     if (p.over.by == 1) at.offset += (i64)at.line * p.line + (i64)at.column * p.pixel;
     if (!inside) at.line = -(1 << 30); // far outside whatever the tap
     return at;
@@ -239,19 +244,88 @@ DEVICE void gather(const u8* to, const Picture& p, const Place& at, const Move& 
 
 // ---- Forward, and the gradient of the input
 
-struct Convolve {
-    Picture x;
+struct Layer {
     const u8* weight;
     const float* bias;              // null: none
+    Channels norm;
+};
+struct Convolve {
+    Picture x;
+    Layer layers[LAYERS];
     float* y;
     i64 out[4];                     // strides of y [B, H, W, N]
-    float* partial;                 // [splits][tiles][QUADS][THREADS] words, when the sum is divided
+    const float* times;             // null: none
+    i64 times_out[4];               // its strides
+    float* partial;                 // [splits][layers tiles][QUADS][THREADS] words, when the sum is divided
     u32* tickets;
-    i32 rows, columns, depth;       // of the product; depth = taps x.channels
+    i32 rows, columns, depth;       // of a layer's product; depth = taps x.channels
     i32 outputs, inner;             // true O, and the weight's padded C
-    i32 wide;                       // whether y takes words
+    i32 wide, times_wide;           // whether y, and `times`, are in words
+    i32 pictures;                   // of a layer
+    i32 behind, activation;         // whether anything but a bias follows
+    float eps;
+    i32 unused;
     Divisor per_tap, kernel_width, across; // x.channels; kw; tiles across
 };
+
+// A sum's place in y or beside it.
+DEVICE i64 pixel_of(const Convolve& a, const i64 (&strides)[4], int m) {
+    u32 b = quotient((u32)m, a.x.per_picture), rest = (u32)m - b * a.x.per_picture.by, i = quotient(rest, a.x.per_line);
+    return ((i64)blockIdx.y * a.pictures + b) * strides[0] + i * strides[1] + (rest - i * a.x.per_line.by) * strides[2];
+}
+
+// What follows the sums of a tile.
+template <int M, int N, int WM, int WN>
+DEVICE void finish(Tile<M, N, WM, WN>& t, const Convolve& a, const Layer& layer, u8* shared, int first, int left) {
+    enum { PITCH = N + 4, THREADS = Tile<M, N, WM, WN>::THREADS };
+    float *sums = (float*)shared, *bias = sums + M * PITCH, *mean = bias + N, *scale = mean + N, *shift = scale + N;
+    barrier();
+    each_quad(t, [&](int row, int column, float(&v)[4]) {
+        store16(sums + row * PITCH + column, Word4{as_bits(v[0]), as_bits(v[1]), as_bits(v[2]), as_bits(v[3])});
+    });
+    for (int c = (int)threadIdx.x; c < N; c += THREADS) {
+        const int n = left + c;
+        const bool normed = layer.norm.gamma && n < a.columns;
+        bias[c] = layer.bias && n < a.columns ? layer.bias[n] : 0.f;
+        mean[c] = normed ? layer.norm.mean[n] : 0.f;
+        scale[c] = normed ? channel_scale(layer.norm, n, a.eps) : 1.f;
+        shift[c] = normed ? layer.norm.beta[n] : 0.f;
+    }
+    barrier();
+    #pragma unroll 1
+    for (int q = (int)threadIdx.x; q < M * N / 4; q += THREADS) {
+        const int row = q / (N / 4), column = q % (N / 4) * 4, m = first + row, n = left + column;
+        if (m >= a.rows || n >= a.columns) continue;
+        float v[4], b[4], o[4], s[4], h[4];
+        load4(v, sums + row * PITCH + column);
+        load4(b, bias + column);
+        load4(o, mean + column);
+        load4(s, scale + column);
+        load4(h, shift + column);
+        #pragma unroll
+        for (int k = 0; k < 4; k++) v[k] = fmaf(v[k] + b[k] - o[k], s[k], h[k]);
+        if (a.activation != NONE) {
+            // Round and round, so that the code of all activations is there once.
+            #pragma unroll 1
+            for (int k = 0; k < 4; k++) {
+                float w = activate(a.activation, v[0]);
+                v[0] = v[1], v[1] = v[2], v[2] = v[3], v[3] = w;
+            }
+        }
+        if (a.times) {
+            const float* p = a.times + pixel_of(a, a.times_out, m) + n * a.times_out[3];
+            if (a.times_wide) {
+                load4(o, p);
+            } else {
+                #pragma unroll
+                for (int k = 0; k < 4; k++) o[k] = n + k < a.columns ? p[k * a.times_out[3]] : 0.f;
+            }
+            #pragma unroll
+            for (int k = 0; k < 4; k++) v[k] *= o[k];
+        }
+        put(a.y + pixel_of(a, a.out, m) + n * a.out[3], a.out[3], a.wide, a.columns - n, v);
+    }
+}
 
 template <bool INPUT, int M, int N, int WM, int WN> DEVICE void convolve(const Convolve& a, u8* shared, u32* last) {
     typedef Tile<M, N, WM, WN> T;
@@ -260,11 +334,13 @@ template <bool INPUT, int M, int N, int WM, int WN> DEVICE void convolve(const C
     const int left = (tile - down * (int)a.across.by) * N, word = (int)threadIdx.x % 8, line = (int)threadIdx.x / 8;
     const int steps = (a.depth + DEEP - 1) / DEEP, each = (steps + (int)gridDim.z - 1) / (int)gridDim.z;
     const int from = (int)blockIdx.z * each, to = least(steps, from + each);
+    const Layer& layer = a.layers[blockIdx.y];
+    const u8* weight = layer.weight;
     Place places[M / LINES];
     #pragma unroll
     for (int i = 0; i < M / LINES; i++) {
         int m = first + line + i * LINES;
-        places[i] = place_of(a.x, m, m < a.rows);
+        places[i] = place_of(a.x, (int)blockIdx.y * a.pictures, m, m < a.rows);
     }
     auto load = [&](int step) {
         const u8 *at = shared + step % STAGES * T::BYTES, *bt = at + M * 128;
@@ -283,7 +359,7 @@ template <bool INPUT, int M, int N, int WM, int WN> DEVICE void convolve(const C
                 const int t = (int)quotient((u32)q, a.per_tap), o = q - t * (int)a.per_tap.by;
                 const bool there = q < a.depth && o < a.outputs && n < a.inner;
                 const i64 offset = there ? ((i64)o * taps + t) * a.inner + n : 0;
-                copy_async16((void*)cell(bt, N * (int)sizeof(E), row, (int)threadIdx.x % WORDS), a.weight + offset * (i64)sizeof(E), there ? 16 : 0);
+                copy_async16((void*)cell(bt, N * (int)sizeof(E), row, (int)threadIdx.x % WORDS), weight + offset * (i64)sizeof(E), there ? 16 : 0);
             }
         } else {
             #pragma unroll
@@ -291,7 +367,7 @@ template <bool INPUT, int M, int N, int WM, int WN> DEVICE void convolve(const C
                 const int row = line + i * LINES;
                 const bool there = inside && left + row < a.columns;
                 const i64 offset = there ? (i64)(left + row) * a.depth + k : 0;
-                copy_async16((void*)cell(bt, 128, row, word), a.weight + offset * (i64)sizeof(E), there ? 16 : 0);
+                copy_async16((void*)cell(bt, 128, row, word), weight + offset * (i64)sizeof(E), there ? 16 : 0);
             }
         }
     };
@@ -309,19 +385,21 @@ template <bool INPUT, int M, int N, int WM, int WN> DEVICE void convolve(const C
         const u8* at = shared + step % STAGES * T::BYTES;
         multiply<false, INPUT>(t, at, at + M * 128);
     }
-    if (!whole(t, tile, (int)gridDim.x, a.partial, a.tickets, last)) return;
+    if (!whole(t, (int)(blockIdx.y * gridDim.x) + tile, (int)(gridDim.x * gridDim.y), a.partial, a.tickets, last)) return;
+    if (!INPUT && a.behind) {
+        finish(t, a, layer, shared, first, left);
+        return;
+    }
     each_quad(t, [&](int row, int column, float(&v)[4]) {
         const int m = first + row, n = left + column;
         if (m >= a.rows || n >= a.columns) return;
-        if (a.bias) {
+        if (layer.bias) {
             #pragma unroll
             for (int k = 0; k < 4; k++) {
-                if (n + k < a.columns) v[k] += a.bias[n + k];
+                if (n + k < a.columns) v[k] += layer.bias[n + k];
             }
         }
-        u32 b = quotient((u32)m, a.x.per_picture), rest = (u32)m - b * a.x.per_picture.by, i = quotient(rest, a.x.per_line);
-        float* y = a.y + b * a.out[0] + i * a.out[1] + (rest - i * a.x.per_line.by) * a.out[2] + n * a.out[3];
-        put(y, a.out[3], a.wide, a.columns - n, v);
+        put(a.y + pixel_of(a, a.out, m) + n * a.out[3], a.out[3], a.wide, a.columns - n, v);
     });
 }
 
@@ -358,27 +436,30 @@ KERNEL(256, LARGE_BLOCKS, input_large, Convolve) {
 
 struct Weight {
     Picture x;
-    const u8* dy;                   // [rows][outputs padded], dense
-    float* dweight;
+    const u8* dy;                   // [layers rows][outputs padded], dense
+    float* dweights[LAYERS];        // null: not wanted
     i64 out[4];                     // strides of dweight [O, C, kh, kw]
     float* partial;
     u32* tickets;
-    i32 rows, pitch;                // pixels of dy; its padded channels
+    i32 rows, pitch;                // a layer's pixels of dy; its padded channels
     i32 outputs, channels;          // true O and C
-    i32 wide, unused;
-    Divisor kernel_width, across;   // kw; tiles across c
+    i32 wide, pictures;             // of a layer
+    Divisor taps, kernel_width, across; // kh kw; kw; tiles across c
 };
 
+// Grid y = layers x taps.
 KERNEL(128, 4, weight, Weight) {
     DYNAMIC_SHARED(shared);
     SHARED(u32, last, 1);
     typedef Tile<SMALL, SMALL, 2, 2> T;
     enum { WORDS = SMALL / WORD, TALL = T::THREADS / WORDS, HALF = DEEP * SMALL * (int)sizeof(E) };
     const int tile = (int)(blockIdx.y * gridDim.x + blockIdx.x), down = (int)quotient(blockIdx.x, a.across);
-    const int u = (int)quotient(blockIdx.y, a.kernel_width), v = (int)blockIdx.y - u * (int)a.kernel_width.by;
+    const int layer = (int)quotient(blockIdx.y, a.taps), tap = (int)blockIdx.y - layer * (int)a.taps.by;
+    const int u = (int)quotient((u32)tap, a.kernel_width), v = tap - u * (int)a.kernel_width.by;
     const int word = (int)threadIdx.x % WORDS, o = down * SMALL, c = ((int)blockIdx.x - down * (int)a.across.by) * SMALL;
     const int steps = (a.rows + DEEP - 1) / DEEP, each = (steps + (int)gridDim.z - 1) / (int)gridDim.z;
     const int from = (int)blockIdx.z * each, to = least(steps, from + each);
+    if (!a.dweights[layer]) return;
     const bool left = o + word * WORD < a.pitch;
     const Move by = move_of(a.x, u, v, c + word * WORD, c + word * WORD < a.x.channels);
     auto load = [&](int step) {
@@ -387,9 +468,9 @@ KERNEL(128, 4, weight, Weight) {
         for (int i = 0; i < DEEP / TALL; i++) {
             const int row = (int)threadIdx.x / WORDS + i * TALL, m = step * DEEP + row;
             const bool there = left && m < a.rows;
-            const i64 offset = there ? (i64)m * a.pitch + o + word * WORD : 0;
+            const i64 offset = there ? ((i64)layer * a.rows + m) * a.pitch + o + word * WORD : 0;
             copy_async16((void*)cell(at, SMALL * (int)sizeof(E), row, word), a.dy + offset * (i64)sizeof(E), there ? 16 : 0);
-            gather(cell(at + HALF, SMALL * (int)sizeof(E), row, word), a.x, place_of(a.x, m, m < a.rows), by);
+            gather(cell(at + HALF, SMALL * (int)sizeof(E), row, word), a.x, place_of(a.x, layer * a.pictures, m, m < a.rows), by);
         }
     };
     T t;
@@ -407,7 +488,7 @@ KERNEL(128, 4, weight, Weight) {
         multiply<true, true>(t, at, at + HALF);
     }
     if (!whole(t, tile, (int)(gridDim.x * gridDim.y), a.partial, a.tickets, last)) return;
-    float* dw = a.dweight + u * a.out[2] + v * a.out[3];
+    float* dw = a.dweights[layer] + u * a.out[2] + v * a.out[3];
     each_quad(t, [&](int row, int column, float(&s)[4]) {
         if (o + row < a.outputs && c + column < a.channels) {
             put(dw + (o + row) * a.out[0] + (c + column) * a.out[1], a.out[1], a.wide, a.channels - c - column, s);
@@ -418,7 +499,7 @@ KERNEL(128, 4, weight, Weight) {
 // ---- Into the shape that the above reads
 
 // Copies a view [n0, n1, n2, C] to dense pixels of `pitch` elements, zeros behind the C-th, and sums it over pixels. A block is
-// 256 / `across` pixels by `across` words (a power of two); grid x: slabs of pixels, y: slabs of words, z: which of two jobs.
+// 256 / `across` pixels by `across` words (a power of two); grid x: slabs of pixels, y: slabs of words, z: which job.
 struct Source {
     const u8* data;
     i64 stride[4];
@@ -431,9 +512,10 @@ struct Source {
     i32 wide, across;
 };
 struct Pack {
-    Source jobs[2];
-    float* partial;                 // [slabs][pitch], when sums are wanted (of one job at most)
+    Source jobs[2 * LAYERS];
+    float* partial;                 // [jobs][slabs][largest pitch], when sums are wanted
     u32* tickets;
+    i32 pitch, unused;              // the largest
 };
 
 DEVICE float load_any(const u8* p, i32 dtype) {
@@ -512,23 +594,24 @@ KERNEL(256, 2, pack, Pack) {
     }
     if (!s.sums) return;
     const bool first = over_lines(room, sum, across) && inside;
-    float* partial = a.partial + c;
+    float* partial = a.partial + (i64)blockIdx.z * slabs * a.pitch + c;
     if (first) {
         #pragma unroll
-        for (int k = 0; k < WORD; k++) partial[(i64)blockIdx.x * s.pitch + k] = sum[k];
+        for (int k = 0; k < WORD; k++) partial[(i64)blockIdx.x * a.pitch + k] = sum[k];
         fence();
     }
     barrier();
-    if (threadIdx.x == 0) *last = atomic_add(a.tickets + blockIdx.y, 1u) == gridDim.x - 1;
+    u32* ticket = a.tickets + blockIdx.z * gridDim.y + blockIdx.y;
+    if (threadIdx.x == 0) *last = atomic_add(ticket, 1u) == gridDim.x - 1;
     barrier();
     if (!*last) return;
     fence();
-    if (threadIdx.x == 0) a.tickets[blockIdx.y] = 0u;
+    if (threadIdx.x == 0) *ticket = 0u;
     #pragma unroll
     for (int k = 0; k < WORD; k++) sum[k] = 0.f;
     for (int p = line; inside && p < slabs; p += lines) {
         #pragma unroll
-        for (int k = 0; k < WORD; k++) sum[k] += partial[(i64)p * s.pitch + k];
+        for (int k = 0; k < WORD; k++) sum[k] += partial[(i64)p * a.pitch + k];
     }
     if (over_lines(room, sum, across) && inside) {
         #pragma unroll

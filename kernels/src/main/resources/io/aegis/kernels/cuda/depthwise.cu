@@ -11,6 +11,9 @@
 // Others   tap by tap from the first-level cache
 // dw       a thread sums its lines; then the block's 8 threads of a word are added (shared memory), and the block that is done
 //          last (a ticket) adds all blocks' sums in their order. 3x3, s=1: all taps at once; others: grid z = the tap.
+// Layers   grid z: layers of one shape side by side, each with weights of its own and as many pictures (layers.cuh); for dw, layers x
+//          taps. Forwards (3x3, s=1) batch norm with given statistics and ReLU may follow on the way, their factors in shared memory.
+#include "layers.cuh"
 #include "rows.cuh"
 
 enum { THREADS = 256, LANES = THREADS / WARP, TOGETHER = 3 /* columns */ };
@@ -23,28 +26,32 @@ struct Strided {
 struct Depthwise {
     Strided x;                      // the source
     Strided y;                      // the result; for dw: dy
-    const float* weight;
-    const float* bias;              // null: none
-    float* dweight;
-    i64 taps[3];                    // strides of weight or dweight: c, u, v
-    float* partial;                 // [blocks][taps of a block][channels]
+    const float* weights[LAYERS];
+    const float* biases[LAYERS];    // null: none
+    float* dweights[LAYERS];
+    Channels norms[LAYERS];
+    i64 taps[3];                    // strides of weights or dweights: c, u, v
+    float* partial;                 // [grid z][blocks][taps of a block][channels]
     u32* tickets;
-    i32 batch, height, width;       // of the source
+    i32 batch, height, width;       // of a layer's source
     i32 lines, columns, channels;   // of y
     i32 kh, kw;
     i32 times, sign, shift, flip;   // at(i, u) = (times i + sign u + shift) / over; flip: u counts down in weight (3x3 only)
     i32 segment, segments;          // columns of a segment; segments of a line
-    i32 wide, units;                // segments in all
-    Divisor over, per_line, per_picture, kernel_width; // by segments; lines; kw
+    i32 wide, units;                // segments of a layer
+    i32 activation;                 // behind a batch norm: NONE or RELU
+    float eps;
+    Divisor over, per_line, per_picture, kernel_width, kernel; // by segments; lines; kw; kh kw
 };
 
 // A segment: picture, line, columns from and up to.
 struct Segment { int picture, line, from, to; };
-DEVICE Segment segment_of(const Depthwise& a, int unit) {
+DEVICE Segment segment_of(const Depthwise& a, int layer, int unit) {
     Segment s;
     u32 row = quotient((u32)unit, a.per_line);
     s.picture = (int)quotient(row, a.per_picture);
     s.line = (int)row - s.picture * (int)a.per_picture.by;
+    s.picture += layer * a.batch;
     s.from = (unit - (int)row * (int)a.per_line.by) * a.segment;
     s.to = least(a.columns, s.from + a.segment);
     return s;
@@ -77,18 +84,44 @@ template <int N> DEVICE void shift_columns(float (&v)[3][5][N]) {
         }
     }
 }
-template <int N> DEVICE void sliding(const Depthwise& a) {
-    const int c = ((int)blockIdx.y * WARP + lane()) * N, unit = (int)blockIdx.x * LANES + warp();
+// What follows a sum: batch norm and ReLU, by factors in shared memory.
+template <int N> DEVICE void behind(const Depthwise& a, const float* norm, float (&sum)[N]) {
+    float mean[N], scale[N], shift[N];
+    read(mean, norm);
+    read(scale, norm + N * WARP);
+    read(shift, norm + 2 * N * WARP);
+    #pragma unroll
+    for (int k = 0; k < N; k++) {
+        sum[k] = fmaf(sum[k] - mean[k], scale[k], shift[k]);
+        if (a.activation == RELU) sum[k] = sum[k] <= 0.f ? 0.f : sum[k];
+    }
+}
+// room: [mean, scale, shift][N * WARP]
+template <int N> DEVICE void sliding(const Depthwise& a, float* room) {
+    enum { WIDTH = N * WARP };
+    const int c = ((int)blockIdx.y * WARP + lane()) * N, unit = (int)blockIdx.x * LANES + warp(), layer = (int)blockIdx.z;
+    const bool normed = a.norms[layer].gamma;
+    if (normed) {
+        const int n = (int)blockIdx.y * WIDTH + (int)threadIdx.x;
+        if ((int)threadIdx.x < WIDTH && n < a.channels) {
+            const Channels& norm = a.norms[layer];
+            room[threadIdx.x] = norm.mean[n];
+            room[WIDTH + threadIdx.x] = channel_scale(norm, n, a.eps);
+            room[2 * WIDTH + threadIdx.x] = norm.beta[n];
+        }
+        barrier();
+    }
     if (c >= a.channels || unit >= a.units) return;
-    const Segment s = segment_of(a, unit);
+    const Segment s = segment_of(a, layer, unit);
+    const float *weight = a.weights[layer], *biases = a.biases[layer];
     float w[3][3][N], bias[N], v[3][5][N];
     #pragma unroll
     for (int k = 0; k < N; k++) {
-        bias[k] = a.bias ? a.bias[c + k] : 0.f;
+        bias[k] = biases ? biases[c + k] : 0.f;
         #pragma unroll
         for (int t = 0; t < 9; t++) {
             const int u = a.flip ? 2 - t / 3 : t / 3, q = a.flip ? 2 - t % 3 : t % 3;
-            w[t / 3][t % 3][k] = a.weight[(c + k) * a.taps[0] + u * a.taps[1] + q * a.taps[2]];
+            w[t / 3][t % 3][k] = weight[(c + k) * a.taps[0] + u * a.taps[1] + q * a.taps[2]];
         }
     }
     const float* x = a.x.data + s.picture * a.x.batch + c * a.x.channel;
@@ -107,6 +140,7 @@ template <int N> DEVICE void sliding(const Depthwise& a) {
                     #pragma unroll
                     for (int t = 0; t < 9; t++) sum[k] = fmaf(v[t / 3][m + t % 3][k], w[t / 3][t % 3][k], sum[k]);
                 }
+                if (normed) behind(a, room + lane() * N, sum);
                 write(y + (j + m) * a.y.pixel, sum);
             }
         }
@@ -115,8 +149,9 @@ template <int N> DEVICE void sliding(const Depthwise& a) {
 }
 
 KERNEL(THREADS, 2, sliding_3x3, Depthwise) {
-    if (a.wide) sliding<4>(a);
-    else sliding<1>(a);
+    SHARED(float, room, 3 * 4 * WARP);
+    if (a.wide) sliding<4>(a, room);
+    else sliding<1>(a, room);
 }
 
 // The source's line (or column) for a result's line and a tap, -1 outside.
@@ -130,12 +165,13 @@ DEVICE int at(const Depthwise& a, int i, int u, int size) {
 template <int N> DEVICE void tap_by_tap(const Depthwise& a) {
     const int c = ((int)blockIdx.y * WARP + lane()) * N, unit = (int)blockIdx.x * LANES + warp();
     if (c >= a.channels || unit >= a.units) return;
-    const Segment s = segment_of(a, unit);
+    const Segment s = segment_of(a, (int)blockIdx.z, unit);
+    const float *weight = a.weights[blockIdx.z], *biases = a.biases[blockIdx.z];
     const float* x = a.x.data + s.picture * a.x.batch + c * a.x.channel;
     float* y = a.y.data + s.picture * a.y.batch + s.line * a.y.line + c * a.y.channel;
     for (int j = s.from; j < s.to; j++) {
         float sum[N], v[N];
-        for (int k = 0; k < N; k++) sum[k] = a.bias ? a.bias[c + k] : 0.f;
+        for (int k = 0; k < N; k++) sum[k] = biases ? biases[c + k] : 0.f;
         for (int u = 0; u < a.kh; u++) {
             const int line = at(a, s.line, u, a.height);
             for (int q = 0; line >= 0 && q < a.kw; q++) {
@@ -143,7 +179,7 @@ template <int N> DEVICE void tap_by_tap(const Depthwise& a) {
                 if (column < 0) continue;
                 read(v, x + line * a.x.line + column * a.x.pixel);
                 for (int k = 0; k < N; k++) {
-                    sum[k] = fmaf(v[k], a.weight[(c + k) * a.taps[0] + u * a.taps[1] + q * a.taps[2]], sum[k]);
+                    sum[k] = fmaf(v[k], weight[(c + k) * a.taps[0] + u * a.taps[1] + q * a.taps[2]], sum[k]);
                 }
             }
         }
@@ -159,7 +195,8 @@ KERNEL(THREADS, 2, direct, Depthwise) {
 // ---- The gradient of the weight
 
 // The sums of all threads to dweight; `first` is the number of sum[0]'s tap. room: [TAPS][LANES][N * WARP]
-template <int TAPS, int N> DEVICE void over_all(const Depthwise& a, float (&sum)[TAPS][N], int first, float* room, u32* last) {
+template <int TAPS, int N>
+DEVICE void over_all(const Depthwise& a, int layer, float (&sum)[TAPS][N], int first, float* room, u32* last) {
     enum { WIDTH = N * WARP };
     const int blocks = (int)gridDim.x, slab = (int)blockIdx.y * WIDTH;
     float* partial = a.partial + (i64)blockIdx.z * blocks * TAPS * a.channels;
@@ -199,7 +236,7 @@ template <int TAPS, int N> DEVICE void over_all(const Depthwise& a, float (&sum)
         float all = 0.f;
         for (int w = 0; w < LANES; w++) all += room[(t * LANES + w) * WIDTH + c];
         const int u = (int)quotient((u32)(first + t), a.kernel_width), q = first + t - u * a.kw;
-        if (slab + c < a.channels) a.dweight[(slab + c) * a.taps[0] + u * a.taps[1] + q * a.taps[2]] = all;
+        if (slab + c < a.channels) a.dweights[layer][(slab + c) * a.taps[0] + u * a.taps[1] + q * a.taps[2]] = all;
     }
 }
 
@@ -212,7 +249,7 @@ template <int N> DEVICE void sliding_weight(const Depthwise& a, float* room, u32
     }
     if (c < a.channels) {
         for (int unit = (int)blockIdx.x * LANES + warp(); unit < a.units; unit += (int)gridDim.x * LANES) {
-            const Segment s = segment_of(a, unit);
+            const Segment s = segment_of(a, (int)blockIdx.z, unit);
             const float* x = a.x.data + s.picture * a.x.batch + c * a.x.channel;
             const float* dy = a.y.data + s.picture * a.y.batch + s.line * a.y.line + c * a.y.channel;
             const int line = s.line + a.shift;
@@ -243,7 +280,7 @@ template <int N> DEVICE void sliding_weight(const Depthwise& a, float* room, u32
             }
         }
     }
-    over_all(a, sum, 0, room, last);
+    over_all(a, (int)blockIdx.z, sum, 0, room, last);
 }
 
 KERNEL(THREADS, 1, sliding_weight_3x3, Depthwise) {
@@ -254,13 +291,14 @@ KERNEL(THREADS, 1, sliding_weight_3x3, Depthwise) {
 }
 
 template <int N> DEVICE void direct_weight_of(const Depthwise& a, float* room, u32* last) {
-    const int c = ((int)blockIdx.y * WARP + lane()) * N, tap = (int)blockIdx.z;
+    const int layer = (int)quotient(blockIdx.z, a.kernel), tap = (int)blockIdx.z - layer * (int)a.kernel.by;
+    const int c = ((int)blockIdx.y * WARP + lane()) * N;
     const int u = (int)quotient((u32)tap, a.kernel_width), q = tap - u * a.kw;
     float sum[1][N];
     for (int k = 0; k < N; k++) sum[0][k] = 0.f;
     if (c < a.channels) {
         for (int unit = (int)blockIdx.x * LANES + warp(); unit < a.units; unit += (int)gridDim.x * LANES) {
-            const Segment s = segment_of(a, unit);
+            const Segment s = segment_of(a, layer, unit);
             const int line = at(a, s.line, u, a.height);
             if (line < 0) continue;
             const float* x = a.x.data + s.picture * a.x.batch + line * a.x.line + c * a.x.channel;
@@ -275,7 +313,7 @@ template <int N> DEVICE void direct_weight_of(const Depthwise& a, float* room, u
             }
         }
     }
-    over_all(a, sum, tap, room, last);
+    over_all(a, layer, sum, tap, room, last);
 }
 
 KERNEL(THREADS, 2, direct_weight, Depthwise) {

@@ -8,7 +8,7 @@
 //          registers a multiprocessor has 32 KB an operand on their way. A destination may be a source of the same layout.
 // Shared   transpose: one tile of 32 x 33 elements; scatter_add: two lists of 256 numbers.
 // Barriers transpose: tile written | read. scatter_add: the list of a round complete | used up.
-#include "common.cuh"
+#include "slopes.cuh"
 
 enum { THREADS = 256 };
 
@@ -96,6 +96,18 @@ KERNEL(THREADS, 4, binary, Pointwise<3>) {
     });
 }
 
+// Several calls of one kind in one launch, a job a grid y; they do not touch each other.
+enum { JOBS = 8 };
+template <class Call> struct Several {
+    Call jobs[JOBS];
+};
+KERNEL(THREADS, 4, sums, Several<Pointwise<3>>) {
+    const Pointwise<3>& job = a.jobs[blockIdx.y];
+    pointwise<2, 1>(job.space, job.o, [&](const float (&x)[2][FOUR], float (&y)[1][FOUR]) {
+        each(y[0], x[0], x[1], [](float u, float v) { return u + v; });
+    });
+}
+
 KERNEL(THREADS, 4, affine, Pointwise<2>) {
     pointwise<1, 1>(a.space, a.o, [&](const float (&x)[1][FOUR], float (&y)[1][FOUR]) {
         each(y[0], x[0], [&](float v) { return fmaf(a.scale, v, a.shift); });
@@ -115,28 +127,6 @@ KERNEL(THREADS, 4, activation, Pointwise<2>) {
     });
 }
 
-DEVICE float sigmoid(float x) { return activate(SIGMOID, x); }
-DEVICE float gate_slope(float x, float by) { // of x sigmoid(by x)
-    float s = sigmoid(by * x);
-    return s + by * x * s * (1.f - s);
-}
-DEVICE float slope(i32 function, float x) {
-    switch (function) {
-        case RELU: return x <= 0.f ? 0.f : 1.f;
-        case GELU: return 0.5f * erfcf(-0.70710678f * x) + x * 0.39894228f * expf(-0.5f * x * x);
-        case QUICK_GELU: return gate_slope(x, 1.702f);
-        case GELU_TANH: {
-            float s = sigmoid(1.5957691f * (x + 0.044715f * x * x * x));
-            return s + x * s * (1.f - s) * 1.5957691f * (1.f + 0.134145f * x * x);
-        }
-        case SILU: return gate_slope(x, 1.f);
-        case SIGMOID: return sigmoid(x) * sigmoid(-x);
-        case EXP: return expf(x);
-        case LOG: return 1.f / x;
-        case SQRT: return 0.5f / sqrtf(x);
-        default: return 1.f;
-    }
-}
 // Operands x, dy, dx.
 KERNEL(THREADS, 4, activation_backward, Pointwise<3>) {
     pointwise<2, 1>(a.space, a.o, [&](const float (&x)[2][FOUR], float (&y)[1][FOUR]) {
@@ -227,6 +217,9 @@ KERNEL(THREADS, 2, move2, Move) { move<u16>(a); }
 KERNEL(THREADS, 2, move4, Move) { move<u32>(a); }
 KERNEL(THREADS, 2, move8, Move) { move<u64>(a); }
 KERNEL(THREADS, 2, move16, Move) { move<Word4>(a); }
+
+KERNEL(THREADS, 2, moves4, Several<Move>) { move<u32>(a.jobs[blockIdx.y]); }
+KERNEL(THREADS, 2, moves16, Several<Move>) { move<Word4>(a.jobs[blockIdx.y]); }
 
 // One pattern everywhere.
 struct Fill {

@@ -48,9 +48,19 @@ final class CdcAdapter {
         return down;
     }
 
-    /** From down's product without its bias, [B, N, a], N perhaps 1: the class token alone. */
-    Tensor ofProduct(Tensor product, Pass pass) {
-        return bend(product.plus(down.bias().tensor()), pass);
+    /** What gives it back: a to D. */
+    Linear up() {
+        return up;
+    }
+
+    /** The convolution's kernel, [a, a, 3, 3]. */
+    Tensor kernel() {
+        return conv.kernel();
+    }
+
+    /** v as dropout leaves it this time. */
+    Tensor dropped(Tensor v, Pass pass) {
+        return pass.dropout() ? Ops.dropout(v, DROPOUT, pass.seed(), pass.step(), site, pass.samples()) : v;
     }
 
     private Tensor bend(Tensor hidden, Pass pass) {
@@ -61,16 +71,8 @@ final class CdcAdapter {
         Tensor kernel = conv.kernel();
         Tensor head = CentralDifferenceConv.of(v.slice(1, 0, 1).reshape(b, 1, 1, a), kernel)
                 .reshape(b, 1, a);
-        if (n > 1) {
-            Tensor map = CentralDifferenceConv.of(v.slice(1, 1, n).reshape(b, grid, grid, a), kernel);
-            v = concat(1, head, map.reshape(b, n - 1, a));
-        } else {
-            v = head;
-        }
-        v = activate(QUICK_GELU, v);
-        if (pass.dropout()) {
-            v = Ops.dropout(v, DROPOUT, pass.seed(), pass.step(), site, pass.samples());
-        }
-        return up.of(v);
+        Tensor map = CentralDifferenceConv.of(v.slice(1, 1, n).reshape(b, grid, grid, a), kernel);
+        v = activate(QUICK_GELU, concat(1, head, map.reshape(b, n - 1, a)));
+        return up.of(dropped(v, pass));
     }
 }

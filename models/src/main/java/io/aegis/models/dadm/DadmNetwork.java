@@ -1,6 +1,7 @@
 package io.aegis.models.dadm;
 
 import static io.aegis.tensor.Ops.concat;
+import static io.aegis.tensor.Ops.split;
 
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.layers.Conv2d;
@@ -11,10 +12,12 @@ import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
 import io.aegis.layers.Probe;
+import io.aegis.layers.Stage;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -35,6 +38,10 @@ public final class DadmNetwork {
     private final Linear[] domainHeads = new Linear[DadmConfig.DOMAINS];
     private final MutualInformationMask[][] masks;
     private final CdcAdapter[][] adapters;
+    /** The same masks and adapters layer by layer, side by side. */
+    private final List<PairMasks> pairMasks = new ArrayList<>();
+
+    private final List<Adapters> adaptersOfAll = new ArrayList<>();
 
     /**
      * What one pass gives.
@@ -103,6 +110,19 @@ public final class DadmNetwork {
                         p.at("adapter_" + m.number() + "." + i), config, (long) i * Modality.COUNT + m.ordinal());
             }
         }
+        putSideBySide();
+    }
+
+    private void putSideBySide() {
+        for (int i = 0; i < config.layers(); i++) {
+            int layer = i;
+            List<CdcAdapter> own =
+                    Arrays.stream(adapters).map(all -> all[layer]).toList();
+            List<MutualInformationMask> pairs =
+                    Arrays.stream(masks).map(all -> all[layer]).toList();
+            pairMasks.add(new PairMasks(config, pairs, own));
+            adaptersOfAll.add(new Adapters(config, own));
+        }
     }
 
     public DadmConfig config() {
@@ -130,8 +150,9 @@ public final class DadmNetwork {
      * final_ln/m{k}}, k from 1 and l from 0.
      *
      * @param pictures one [B, 3, S, S] a modality, values (pixel - 127.5) / 128
-     * <p>Where nobody looks inside, it does less: adapters take in what the masks give without the aligned modalities in
-     * between, and behind the last attention only class tokens are computed. What its masks convolve then serves nothing
+     * <p>Where nobody looks inside, it does less: the masks of all pairs lie side by side, and so do the adapters ({@link
+     * PairMasks}, {@link Adapters}); adapters take in what the masks give without the aligned modalities in between, and behind the
+     * last attention only class tokens are computed. What its masks convolve then serves nothing
      * but the mutual-information losses, and is left out with them. Results are the same but for rounding; what only zeros
      * would come back through is not reached.
      *
@@ -168,7 +189,7 @@ public final class DadmNetwork {
         Gathered gathered = new Gathered(l, permutations);
         for (int i = 0; i < l; i++) {
             try (Scope scope = Scope.open()) {
-                x = scope.keep(learningLayer(i, x, b, pass, gathered));
+                x = scope.keep(learningLayer(i, x, pass, gathered));
                 gathered.keep(scope);
             }
         }
@@ -181,28 +202,20 @@ public final class DadmNetwork {
     }
 
     /** One layer: [3B, N, D] to the same, or of the last one to [3B, 1, D]. */
-    private Tensor learningLayer(int i, Tensor x, long b, Pass pass, Gathered gathered) {
+    private Tensor learningLayer(int i, Tensor x, Pass pass, Gathered gathered) {
         boolean last = i == config.layers() - 1;
         EncoderLayer e = encoder.get(i);
         Tensor c = e.attention(e.norm1(x)); //                                         [3B, N, D]
-        Tensor[] own = parts(c, b);
-        Tensor[] classes = last ? parts(classToken(c), b) : null;
-        Tensor[] taken = new Tensor[Modality.COUNT];
+        PairMasks mask = pairMasks.get(i);
+        Tensor pairs = PairMasks.pairs(c); //                                          [3B, N, 2D]
+        Tensor[] tokens = split(pairs, 1, 1, config.tokens() - 1L);
+        PairMasks.Masked masked = mask.mask(tokens[1], tokens[0], pass, !last);
+        Tensor[] information = masked.tokens();
         for (int pair = 0; pair < masks.length; pair++) {
-            int first = Modality.Pair.ALL.get(pair).a().ordinal();
-            int second = Modality.Pair.ALL.get(pair).b().ordinal();
-            Linear downA = adapters[first][i].down();
-            Linear downB = adapters[second][i].down();
-            MutualInformationMask mask = masks[pair][i];
-            MutualInformationMask.Masked masked = mask.mask(own[first], own[second], pass);
-            gathered.add(i, pair, masked.tokenA(), masked.tokenB());
-            Tensor[] into = last
-                    ? mask.classIntoAdapters(classes[first], classes[second], downA, downB)
-                    : mask.intoAdapters(masked, downA, downB);
-            addTo(taken, first, into[0]);
-            addTo(taken, second, into[1]);
+            gathered.add(i, pair, information[2 * pair], information[2 * pair + 1]);
         }
-        Tensor adapted = adapted(i, taken, pass);
+        Tensor taken = last ? mask.classIntoAdapters(tokens[0]) : mask.intoAdapters(masked);
+        Tensor adapted = adaptersOfAll.get(i).of(taken, pass);
         Tensor r = last ? classToken(x).plus(classToken(c)) : x.plus(c);
         return r.plus(e.mlp(e.norm2(r))).plus(adapted);
     }
@@ -214,7 +227,7 @@ public final class DadmNetwork {
         long b = x.size(0) / Modality.COUNT;
         for (int i = 0; i < l; i++) {
             try (Scope scope = Scope.open()) {
-                x = scope.keep(i < l - 1 ? scoringLayer(i, x, b, pass) : classTokens(i, x, b, pass));
+                x = scope.keep(i < l - 1 ? scoringLayer(i, x, pass) : classTokens(i, x, pass));
             }
         }
         x = finalNorm.of(x); //                                                        [3B, 1, D]
@@ -225,49 +238,25 @@ public final class DadmNetwork {
         return new Output(head.of(concat(1, features)), features, null, null);
     }
 
-    private Tensor scoringLayer(int i, Tensor x, long b, Pass pass) {
+    private Tensor scoringLayer(int i, Tensor x, Pass pass) {
         EncoderLayer e = encoder.get(i);
         Tensor c = e.attention(e.norm1(x)); //                                         [3B, N, D]
-        Tensor adapted = adapted(i, c, b, pass, false);
+        PairMasks mask = pairMasks.get(i);
+        Tensor[] tokens = split(PairMasks.pairs(c), 1, 1, config.tokens() - 1L); //    class tokens, patches
+        Tensor taken = mask.intoAdapters(mask.mask(tokens[1], tokens[0], pass, true));
+        Tensor adapted = adaptersOfAll.get(i).of(taken, pass);
         Tensor r = x.plus(c);
         return r.plus(e.mlp(e.norm2(r))).plus(adapted);
     }
 
     /** The last layer for the class tokens: [3B, N, D] to [3B, 1, D]. */
-    private Tensor classTokens(int i, Tensor x, long b, Pass pass) {
+    private Tensor classTokens(int i, Tensor x, Pass pass) {
         EncoderLayer e = encoder.get(i);
         Tensor c = e.classAttention(e.norm1(x)); //                                    [3B, 1, D]
-        Tensor adapted = adapted(i, c, b, pass, true);
+        Tensor taken = pairMasks.get(i).classIntoAdapters(PairMasks.pairs(c));
+        Tensor adapted = adaptersOfAll.get(i).of(taken, pass);
         Tensor r = classToken(x).plus(c);
         return r.plus(e.mlp(e.norm2(r))).plus(adapted);
-    }
-
-    /** What masks and adapters add, from the attention's output c of all modalities. */
-    private Tensor adapted(int i, Tensor c, long b, Pass pass, boolean classOnly) {
-        Tensor[] taken = new Tensor[Modality.COUNT];
-        for (int pair = 0; pair < masks.length; pair++) {
-            Modality first = Modality.Pair.ALL.get(pair).a();
-            Modality second = Modality.Pair.ALL.get(pair).b();
-            Linear downA = adapters[first.ordinal()][i].down();
-            Linear downB = adapters[second.ordinal()][i].down();
-            MutualInformationMask mask = masks[pair][i];
-            Tensor[] into = classOnly
-                    ? mask.classIntoAdapters(part(c, first, b), part(c, second, b), downA, downB)
-                    : mask.intoAdapters(mask.mask(part(c, first, b), part(c, second, b), pass), downA, downB);
-            addTo(taken, first, into[0]);
-            addTo(taken, second, into[1]);
-        }
-        return adapted(i, taken, pass);
-    }
-
-    /** What the adapters make of what they took in from both masks: [B, n, a] each to [3B, n, D]. */
-    private Tensor adapted(int i, Tensor[] taken, Pass pass) {
-        Tensor[] adapted = new Tensor[Modality.COUNT];
-        for (int k = 0; k < adapted.length; k++) {
-            // Each modality meets two others: the mean of both views of it.
-            adapted[k] = adapters[k][i].ofProduct(taken[k].times(0.5), pass);
-        }
-        return concat(0, adapted);
     }
 
     /** Patches, class tokens and positions of all modalities: [3B, N, D]. */
@@ -275,14 +264,15 @@ public final class DadmNetwork {
         Tensor[] tokens = new Tensor[Modality.COUNT];
         for (Modality m : Modality.values()) {
             int k = m.ordinal();
-            long b = pictures[k].size(0);
-            Tensor map = patches[k].of(pictures[k].permute(0, 2, 3, 1)); //            [B, G, G, D]
-            probe.see("conv_proj" + m.number(), map.permute(0, 3, 1, 2));
-            Tensor flat = map.reshape(b, config.tokens() - 1L, config.width());
-            Tensor start = classTokens[k].tensor();
-            Tensor[] starts = new Tensor[(int) b];
-            java.util.Arrays.fill(starts, start);
-            tokens[k] = concat(1, concat(0, starts), flat).plus(positions[k].tensor());
+            Tensor picture = pictures[k].permute(0, 2, 3, 1); //                       [B, S, S, 3]
+            Tensor embedded = Stage.tokens(picture, patches[k], classTokens[k].tensor()); // [B, N, D]
+            if (probe != Probe.NONE) {
+                Tensor map = embedded.slice(1, 1, config.tokens());
+                probe.see(
+                        "conv_proj" + m.number(),
+                        map.permute(0, 2, 1).reshape(map.size(0), map.size(2), config.grid(), config.grid()));
+            }
+            tokens[k] = embedded.plus(positions[k].tensor());
         }
         return concat(0, tokens);
     }
@@ -335,14 +325,6 @@ public final class DadmNetwork {
     /** The rows of one modality: [3B, N, D] to [B, N, D]. */
     private static Tensor part(Tensor x, Modality m, long b) {
         return x.slice(0, m.ordinal() * b, (m.ordinal() + 1) * b);
-    }
-
-    private static Tensor[] parts(Tensor x, long b) {
-        Tensor[] parts = new Tensor[Modality.COUNT];
-        for (Modality m : Modality.values()) {
-            parts[m.ordinal()] = part(x, m, b);
-        }
-        return parts;
     }
 
     private static Tensor classToken(Tensor x) {

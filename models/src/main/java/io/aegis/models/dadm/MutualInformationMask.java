@@ -1,9 +1,6 @@
 package io.aegis.models.dadm;
 
-import static io.aegis.tensor.Ops.add;
 import static io.aegis.tensor.Ops.concat;
-import static io.aegis.tensor.Ops.linear;
-import static io.aegis.tensor.Ops.matmul;
 import static io.aegis.tensor.Ops.mean;
 
 import io.aegis.kernels.Activation;
@@ -13,7 +10,10 @@ import io.aegis.layers.Conv2d;
 import io.aegis.layers.Linear;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Stage;
 import io.aegis.tensor.Tensor;
+import java.util.List;
+import java.util.function.Function;
 
 /** Mutual-information mask between two modalities (DADM, section 3.2); token 0 is the class token. */
 final class MutualInformationMask {
@@ -109,6 +109,46 @@ final class MutualInformationMask {
         }
     }
 
+    Linear classInteraction() {
+        return classInteraction;
+    }
+
+    Linear fuseA() {
+        return fuseA;
+    }
+
+    Linear fuseB() {
+        return fuseB;
+    }
+
+    /** What the convolutions of several masks make, one stage after the other, side by side. */
+    static final class Stages {
+        final Stage depthwise;
+        final Stage pointwise;
+        final Stage shared;
+        final Stage mask0;
+        final Stage mask1;
+        final Stage mask2;
+
+        Stages(List<MutualInformationMask> masks) {
+            depthwise = stage(masks, m -> m.depthwise, m -> m.depthwiseNorm);
+            pointwise = stage(masks, m -> m.pointwise, m -> m.pointwiseNorm);
+            shared = stage(masks, m -> m.shared, m -> m.sharedNorm);
+            mask0 = stage(masks, m -> m.mask0, m -> m.maskNorm0);
+            mask1 = stage(masks, m -> m.mask1, m -> m.maskNorm1);
+            mask2 = stage(masks, m -> m.mask2, m -> m.maskNorm2);
+        }
+
+        private static Stage stage(
+                List<MutualInformationMask> masks,
+                Function<MutualInformationMask, Conv2d> convolution,
+                Function<MutualInformationMask, BatchNorm> norm) {
+            return new Stage(
+                    masks.stream().map(convolution).toList(),
+                    masks.stream().map(norm).toList());
+        }
+    }
+
     /** a, b [B, N, D]. */
     Masked mask(Tensor a, Tensor b, Pass pass) {
         Tensor classA = classToken(a); //                                              [B, 1, D]
@@ -121,40 +161,6 @@ final class MutualInformationMask {
         Tensor a1 = join(classA, gridA.times(mask.slice(3, 0, width))); //             [B, N, D], class token unmasked
         Tensor b1 = join(classB, gridB.times(mask.slice(3, width, 2L * width)));
         return new Masked(a1, b1, s, classA, classB);
-    }
-
-    /**
-     * The aligned modalities as the adapters take them in, [B, N, a] each, without the aligned modalities: adapter_down
-     * (a rows) times fc1 or fc2 is a matrix of a rows, so that D columns are never computed to be reduced to a. Bias of
-     * the adapter not included.
-     *
-     * @param m what {@link #mask} gave
-     * @param downA adapter_down of the first modality
-     * @param downB adapter_down of the second
-     */
-    Tensor[] intoAdapters(Masked m, Linear downA, Linear downB) {
-        return intoAdapters(m.a, m.b, m.both(classInteraction), downA, downB);
-    }
-
-    /** As above for the class tokens alone, a, b [B, 1, D]: they do not pass the mask, so there is nothing to convolve. */
-    Tensor[] classIntoAdapters(Tensor a, Tensor b, Linear downA, Linear downB) {
-        return intoAdapters(a, b, classInteraction.of(concat(2, a, b)), downA, downB);
-    }
-
-    private Tensor[] intoAdapters(Tensor a, Tensor b, Tensor both, Linear downA, Linear downB) {
-        return new Tensor[] {
-            folded(a, both.slice(2, 0, h1), fuseA, downA), folded(b, both.slice(2, h1, 2L * h1), fuseB, downB)
-        };
-    }
-
-    /** down(fuse([own, shared])) with the product of the two matrices. */
-    private Tensor folded(Tensor own, Tensor shared, Linear fuse, Linear down) {
-        Tensor product = matmul(down.weight().tensor(), fuse.weight().tensor()); //    [a, D + H1]
-        Tensor bias =
-                linear(fuse.bias().tensor().reshape(1, width), down.weight().tensor(), null);
-        return add(
-                linear(own, product.slice(1, 0, width), null),
-                linear(shared, product.slice(1, width, product.size(1)), bias.reshape(bias.size(1))));
     }
 
     /** What the two modalities have in common, position by position: [B, G, G, 2D] to [B, G, G, H2]. */

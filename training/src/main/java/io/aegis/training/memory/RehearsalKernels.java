@@ -7,6 +7,7 @@ import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
@@ -50,8 +51,8 @@ final class RehearsalKernels extends DerivedKernels {
         return switch (method) {
             case "dropout" -> "dropout";
             case "siluGate", "siluGateBackward", "activate", "activateBackward" -> "activations";
-            case "binary", "addScaled", "affine" -> "sums and scales";
-            case "copy", "fill", "gather", "scatterAdd" -> "copies";
+            case "binary", "addScaled", "affine", "sums" -> "sums and scales";
+            case "copy", "copies", "fill", "gather", "scatterAdd" -> "copies";
             default -> kind(family);
         };
     }
@@ -76,6 +77,7 @@ final class RehearsalKernels extends DerivedKernels {
             case View v -> ledger.seen(v.buffer(), kind);
             case QuantizedWeight w -> ledger.seen(w.codes().buffer(), kind);
             case Collection<?> several -> several.forEach(each -> see(each, kind));
+            case View[] several -> see(Arrays.asList(several), kind);
             case null, default -> {}
         }
     }

@@ -1,0 +1,130 @@
+package io.aegis.kernels.check;
+
+import io.aegis.kernels.Activation;
+import io.aegis.kernels.Convolution;
+import io.aegis.kernels.Convolution.Behind;
+import io.aegis.kernels.Convolution.Geometry;
+import io.aegis.kernels.Convolution.Layer;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Elementwise;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Normalization.Channels;
+import io.aegis.kernels.View;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** Layers of one shape side by side, and what is one pass with what precedes it; step by step where kernels have no such pass. */
+final class LayerCases {
+    private static final double EXACT = 1e-5;
+    private static final double GRADIENT = 5e-5;
+    private static final double EPS = 1e-5;
+
+    private LayerCases() {}
+
+    private static Channels channels(Draw d, long c) {
+        return new Channels(d.normal(c), d.normal(c), d.normal(c), d.positive(c));
+    }
+
+    static Case normedConvolution(Draw d) {
+        int n = d.of(1, 2, 3, 3, 5);
+        boolean depthwise = d.below(3) == 0;
+        long c = depthwise ? d.size(140) : d.of(3, 8, 24, 33, 64);
+        long o = depthwise ? c : d.of(1, 8, 24, 33, 72);
+        int k = depthwise ? 3 : d.of(1, 3, 3);
+        Geometry g = new Geometry(1, k / 2, depthwise ? (int) c : 1);
+        long i = depthwise ? 1 : c;
+        List<Layer> layers = new ArrayList<>();
+        for (int l = 0; l < n; l++) {
+            View dense = d.normal(o, i, k, k);
+            View w = View.of(dense.buffer(), DType.F32, 0, dense.shape(), Convolution.channelsLast(o, i, k, k));
+            layers.add(new Layer(w, d.normal(o), channels(d, o)));
+        }
+        View x = d.normal(n * d.of(1, 2), 1 + d.below(14), 1 + d.below(14), c);
+        long[] shape = {x.size(0), x.size(1), x.size(2), o};
+        View times = depthwise || d.coin() ? null : d.normal(shape);
+        Activation f = depthwise ? Activation.RELU : d.coin() ? Activation.SIGMOID : Activation.QUICK_GELU;
+        Behind behind = new Behind(EPS, f, times);
+        String name = n + " convolutions with batch norm " + x + " to " + o + " " + g + " " + f;
+        View y = d.destination(shape);
+        return new Case(name, EXACT, EXACT, new View[] {y}, (kernels, out) -> {
+            if (!kernels.convolution().forwardNormed(x, layers, g, behind, out[0])) {
+                stepByStep(kernels, x, layers, g, behind, out[0]);
+            }
+        });
+    }
+
+    private static void stepByStep(Kernels kernels, View x, List<Layer> layers, Geometry g, Behind behind, View y) {
+        kernels.convolution().forward(x, layers, g, y);
+        List<Channels> norms = layers.stream().map(Layer::norm).toList();
+        kernels.normalization().batchNorm(y, norms, behind.eps(), behind.activation(), y);
+        if (behind.times() != null) {
+            kernels.elementwise().binary(Elementwise.Binary.MULTIPLY, y, behind.times(), y);
+        }
+    }
+
+    static Case normsSideBySide(Draw d) {
+        int n = d.of(1, 3, 3, 5);
+        View x = d.normal(n * (2 + d.below(90)), d.size(200));
+        long c = x.size(1);
+        View dy = d.normal(x.shape());
+        List<Channels> norms = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            norms.add(channels(d, c));
+        }
+        Activation f = d.coin() ? Activation.RELU : Activation.SIGMOID;
+        boolean batch = d.coin();
+        List<View> to = new ArrayList<>(
+                List.of(d.destination(n, c), d.destination(n, c), d.destination(x.shape()), d.destination(x.shape())));
+        for (int i = 0; i < n; i++) {
+            to.add(d.destination(c));
+        }
+        String name = n + " batch norms " + x + " " + f;
+        return new Case(name, GRADIENT, GRADIENT, to.toArray(View[]::new), (kernels, out) -> {
+            kernels.normalization().batchStatisticsOfEach(x, out[0], out[1]);
+            kernels.normalization().batchNorm(x, norms, EPS, f, out[2]);
+            back(kernels, x, norms, batch, f, dy, out);
+        });
+    }
+
+    /** The gradient of x to out[3], those of the gains behind it. */
+    private static void back(
+            Kernels kernels, View x, List<Channels> norms, boolean batch, Activation f, View dy, View[] out) {
+        int n = norms.size();
+        View[] dgammas = new View[n];
+        System.arraycopy(out, 4, dgammas, 0, n);
+        if (kernels.normalization().batchNormBackward(x, norms, EPS, batch, f, dy, out[3], dgammas, new View[n])) {
+            return;
+        }
+        // Through room that is nobody's: what the activation was given lies where y does until it is computed again.
+        kernels.normalization().batchNorm(x, norms, EPS, Activation.NONE, out[2]);
+        kernels.elementwise().activateBackward(f, out[2], dy, out[2]);
+        for (int i = 0; i < n; i++) {
+            Channels c = norms.get(i);
+            View slope = Convolution.part(out[2], i, n);
+            View own = Convolution.part(x, i, n);
+            View dx = Convolution.part(out[3], i, n);
+            kernels.normalization()
+                    .batchNormBackward(own, c.gamma(), c.mean(), c.variance(), EPS, batch, slope, dx, dgammas[i], null);
+        }
+        kernels.normalization().batchNorm(x, norms, EPS, f, out[2]);
+    }
+
+    static Case several(Draw d) {
+        int n = 1 + d.below(10);
+        View[] a = new View[n];
+        View[] b = new View[n];
+        View[] to = new View[2 * n];
+        for (int i = 0; i < n; i++) {
+            long[] shape = {d.of(1, 3), 1 + d.below(9), d.of(3, 8, 16, 33)};
+            a[i] = d.normal(shape);
+            b[i] = d.normal(shape[0], 1, shape[2]).expand(shape);
+            to[i] = d.destination(shape);
+            to[n + i] = d.destination(shape);
+        }
+        return new Case(n + " copies and sums", EXACT, EXACT, to, (kernels, out) -> {
+            kernels.elementwise().copies(a, Arrays.copyOf(out, n));
+            kernels.elementwise().sums(a, b, Arrays.copyOfRange(out, n, 2 * n));
+        });
+    }
+}
