@@ -102,14 +102,19 @@ final class Cuda {
 
     /** As above, where what is added to lies elsewhere, as C does. */
     boolean multiplyByLibrary(Operand a, Operand b, long from, long c, DType out, long ldc, boolean accumulate) {
-        boolean asked = route == Route.BEST || route == Route.LIBRARY;
-        if (!asked
-                || !(engine instanceof DriverEngine driver)
-                || driver.products().library() == null) {
+        if (!hasLibrary() || !(engine instanceof DriverEngine driver)) {
             return false;
         }
         note(LIBRARY);
         return driver.products().library().multiply(this, driver.queue(), a, b, from, c, out, ldc, accumulate);
+    }
+
+    /** Whether the toolkit's library is installed, and may be taken. */
+    boolean hasLibrary() {
+        boolean asked = route == Route.BEST || route == Route.LIBRARY;
+        return asked
+                && engine instanceof DriverEngine driver
+                && driver.products().library() != null;
     }
 
     Engine.Kernel kernel(Variant variant, String entry) {

@@ -119,11 +119,12 @@ final class CudaGemm {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Operand a = readable(p, p.a(), type, scratch);
             Operand b = readable(p, p.b(), type, scratch);
-            if (type != DType.F32 && hopper != null && hopper.takes(p, a, b)) {
-                hopper.multiply(p, a, b);
+            // Where it is installed, the library is the faster: bench/results has both in turn.
+            if (type != DType.F32 && multiplyByLibrary(p, a, b, scratch)) {
                 return;
             }
-            if (type != DType.F32 && multiplyByLibrary(p, a, b, scratch)) {
+            if (type != DType.F32 && hopper != null && hopper.takes(p, a, b)) {
+                hopper.multiply(p, a, b);
                 return;
             }
             Layout layout = new Layout(type, a.isAlongK(), b.isAlongK());
@@ -157,7 +158,7 @@ final class CudaGemm {
     }
 
     /**
-     * c = silu(a gate) (a up) in one launch, where a device has one for it.
+     * c = silu(a gate) (a up) in one launch, where a device has one for it, and no library that takes less for two.
      *
      * @param gate the product with the one
      * @param up with the other; of the same a and c
@@ -165,7 +166,7 @@ final class CudaGemm {
      */
     boolean multiplyGated(Product gate, Product up) {
         DType type = type(gate);
-        if (hopper == null || type == DType.F32 || type(up) != type || !hopper.isLargeGate(gate)) {
+        if (hopper == null || cuda.hasLibrary() || type == DType.F32 || type(up) != type || !hopper.isLargeGate(gate)) {
             return false;
         }
         try (Cuda.Scratch scratch = cuda.scratch()) {

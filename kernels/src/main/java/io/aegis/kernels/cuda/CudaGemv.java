@@ -57,9 +57,9 @@ final class CudaGemv {
             this.bits = bits;
         }
 
-        /** So many in 16 bytes. */
+        /** So many a lane takes at a time. */
         int chunk() {
-            return 128 / bits;
+            return this == F32 ? 4 : 8;
         }
 
         static Weight of(DType dtype) {

@@ -2,11 +2,11 @@ package io.aegis.kernels.cuda;
 
 /** Which implementation serves large products and attention of more than a few queries; all else has one. */
 public enum Route {
-    /** What a program gets: kernels of the device's own generation where they were asked for, the toolkit's library, ours. */
+    /** What a program gets: the toolkit's library where it is installed, kernels of the device's own generation, portable ones. */
     BEST,
     /** The kernels that every device has. */
     PORTABLE,
-    /** Those of compute capability 9.0 alone, asked for or not, where they take a call; else the portable ones. */
+    /** Those of compute capability 9.0 alone, left out or not, where they take a call; else the portable ones. */
     HOPPER,
     /** The toolkit's cuBLASLt for products that it can compute; else the portable ones. */
     LIBRARY

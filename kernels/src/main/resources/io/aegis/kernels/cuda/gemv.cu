@@ -2,8 +2,8 @@
 //
 // Shapes   x [batch, M, K] float32, contiguous along K, rows and batches multiples of 4 elements apart; c [batch, M, N] as
 //          Output says. w [batch, K, N] of WEIGHT, 16-byte aligned rows of its contiguous dimension:
-//              ALONG_K=1   along K, as checkpoints store weights ([N, K]): a warp has a few outputs, its lanes 16 bytes each of
-//                          their rows of w; `splits` warps may share the outputs, each a stretch of every row
+//              ALONG_K=1   along K, as checkpoints store weights ([N, K]): a warp has a few outputs, its lanes eight weights (of
+//                          F32 four) each of their rows of w, so that what they read of x lies close together; `splits` warps may share the outputs, each a stretch of every row
 //              ALONG_K=0   along N: lanes take 16 bytes of a row of w, four side by side, the other lanes and warps other k
 //          gemv_R computes R rows of x together (1, 2, 4, 8); blocks of the grid's y have further rows.
 // Weights  F32, F16, BF16: the product is exact float32 arithmetic on what is stored.
@@ -20,9 +20,8 @@ enum {
     WARPS = THREADS / WARP,
     QUANTISED = WEIGHT == INT8 || WEIGHT == INT4,
     BITS = WEIGHT == F32 ? 32 : WEIGHT == INT8 ? 8 : WEIGHT == INT4 ? 4 : 16,
-    CHUNK = 128 / BITS,                // weights of 16 bytes
-    BLOCK = CHUNK < 8 ? CHUNK : 8,     // weights that are widened together
-    BLOCKS = CHUNK / BLOCK
+    CHUNK = WEIGHT == F32 ? 4 : 8,     // weights that a lane takes at a time
+    WORDS = CHUNK * BITS / 32
 };
 
 struct Args {
@@ -39,15 +38,28 @@ struct Args {
     i32 scale_shift;  // 2^scale_shift chunks have a scale
 };
 
-// One block of a chunk as floats. Of INT4, 1 + q / 16: q put into the fraction of a 1 by one byte's choice; what that adds
+// So many words of w, which are read once.
+struct __align__(8) Word2 { u32 x, y; };
+DEVICE void load_words(u32 (&words)[WORDS], const u8* p) {
+    if constexpr (WORDS == 4) {
+        Word4 v = load16_once(p);
+        words[0] = v.x, words[1] = v.y, words[2] = v.z, words[3] = v.w;
+    } else if constexpr (WORDS == 2) {
+        Word2 v = *(const Word2*)p;
+        words[0] = v.x, words[1] = v.y;
+    } else {
+        words[0] = *(const u32*)p;
+    }
+}
+
+// A chunk as floats. Of INT4, 1 + q / 16: q put into the fraction of a 1 by one byte's choice; what that adds
 // to a sum is taken away from the whole.
-DEVICE void widen(const Word4& chunk, int block, float (&f)[BLOCK]) {
-    const u32 words[4] = {chunk.x, chunk.y, chunk.z, chunk.w};
-    const u32 low = words[block * BLOCK * BITS / 32];
+DEVICE void widen(const u32 (&words)[WORDS], float (&f)[CHUNK]) {
+    const u32 low = words[0];
     const u32 even = (low << 3 & 0x78787878u) | 0x80808080u, odd = (low >> 1 & 0x78787878u) | 0x80808080u;
 #pragma unroll
-    for (int i = 0; i < BLOCK; i++) {
-        u32 word = words[(block * BLOCK + i) * BITS / 32];
+    for (int i = 0; i < CHUNK; i++) {
+        u32 word = words[i * BITS / 32];
         if constexpr (WEIGHT == F32) {
             f[i] = as_float(word);
         } else if constexpr (WEIGHT == F16) {
@@ -63,9 +75,9 @@ DEVICE void widen(const Word4& chunk, int block, float (&f)[BLOCK]) {
     }
 }
 
-DEVICE void read_block(const float* x, float (&v)[BLOCK]) {
+DEVICE void read_chunk(const float* x, float (&v)[CHUNK]) {
 #pragma unroll
-    for (int i = 0; i < BLOCK; i += 4) {
+    for (int i = 0; i < CHUNK; i += 4) {
         Word4 w = load16(x + i);
         v[i] = as_float(w.x), v[i + 1] = as_float(w.y), v[i + 2] = as_float(w.z), v[i + 3] = as_float(w.w);
     }
@@ -81,7 +93,7 @@ DEVICE float single(const u8* w) {
 
 // sums += x w over one chunk of each of the warp's rows of w; `rows`: where those of x begin.
 template <int ROWS, int OUTPUTS>
-DEVICE void multiply_chunk(const float* x, const int (&rows)[ROWS], int chunk, const Word4 (&w)[OUTPUTS],
+DEVICE void multiply_chunk(const float* x, const int (&rows)[ROWS], int chunk, const u32 (&w)[OUTPUTS][WORDS],
                            const float (&scale)[OUTPUTS], float (&sums)[ROWS][OUTPUTS]) {
     float part[ROWS][OUTPUTS], offset[ROWS];
     if (QUANTISED) {
@@ -92,23 +104,20 @@ DEVICE void multiply_chunk(const float* x, const int (&rows)[ROWS], int chunk, c
             for (int o = 0; o < OUTPUTS; o++) part[r][o] = 0.f;
         }
     }
+    float f[OUTPUTS][CHUNK];
 #pragma unroll
-    for (int b = 0; b < BLOCKS; b++) {
-        float f[OUTPUTS][BLOCK];
+    for (int o = 0; o < OUTPUTS; o++) widen(w[o], f[o]);
 #pragma unroll
-        for (int o = 0; o < OUTPUTS; o++) widen(w[o], b, f[o]);
+    for (int r = 0; r < ROWS; r++) {
+        float v[CHUNK];
+        read_chunk(x + (rows[r] + chunk * CHUNK), v);
 #pragma unroll
-        for (int r = 0; r < ROWS; r++) {
-            float v[BLOCK];
-            read_block(x + (rows[r] + chunk * CHUNK + b * BLOCK), v);
+        for (int i = 0; i < CHUNK; i++) {
+            if (WEIGHT == INT4) offset[r] += v[i];
 #pragma unroll
-            for (int i = 0; i < BLOCK; i++) {
-                if (WEIGHT == INT4) offset[r] += v[i];
-#pragma unroll
-                for (int o = 0; o < OUTPUTS; o++) {
-                    float& sum = QUANTISED ? part[r][o] : sums[r][o];
-                    sum = fmaf(v[i], f[o][i], sum);
-                }
+            for (int o = 0; o < OUTPUTS; o++) {
+                float& sum = QUANTISED ? part[r][o] : sums[r][o];
+                sum = fmaf(v[i], f[o][i], sum);
             }
         }
     }
@@ -152,14 +161,14 @@ template <int ROWS, int OUTPUTS, int AHEAD> DEVICE void dot(const Args& a, float
     int chunks = a.k / CHUNK, step = a.splits * WARP, chunk = split * WARP + lane();
 #pragma unroll 1
     for (; chunk < chunks; chunk += AHEAD * step) {
-        Word4 words[AHEAD][OUTPUTS];
+        u32 words[AHEAD][OUTPUTS][WORDS];
         float scale[AHEAD][OUTPUTS];
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
             if (chunk + i * step >= chunks) break;
 #pragma unroll
             for (int o = 0; o < OUTPUTS; o++) {
-                words[i][o] = load16_once(w[o] + (i64)(chunk + i * step) * 16);
+                load_words(words[i][o], w[o] + (i64)(chunk + i * step) * (WORDS * 4));
                 if (QUANTISED) scale[i][o] = scales[o][(chunk + i * step) >> a.scale_shift];
             }
         }
@@ -203,11 +212,12 @@ template <int ROWS, int OUTPUTS, int AHEAD> DEVICE void dot(const Args& a, float
         SHARED(float, room, WARPS * rows * (outputs));         \
         dot<rows, (outputs), (ahead)>(a, room);                \
     }
-GEMV(1, 2, 4, QUANTISED ? 2 : 4)
+// Of few bits more chunks are on their way.
+GEMV(1, 2, QUANTISED ? 8 : 4, QUANTISED ? 2 : 4)
 GEMV(2, 2, 4, 2)
 // More outputs a warp where registers allow, so that x takes less of the first-level cache's time.
-GEMV(4, QUANTISED ? 2 : 4, 1, 2)
-GEMV(8, 2, QUANTISED ? 1 : 2, QUANTISED ? 1 : 2)
+GEMV(4, QUANTISED ? 2 : 4, QUANTISED ? 2 : 1, 2)
+GEMV(8, 2, 2, QUANTISED ? 1 : 2)
 
 #else
 
@@ -235,17 +245,16 @@ template <int ROWS, int AHEAD> DEVICE void sum(const Args& a, float* room) {
     int k = warp() * TOGETHER + lane() / SIDE_BY_SIDE;
     if (n + CHUNK <= a.n) {
         for (; k < a.k; k += AHEAD * step) {
-            Word4 words[AHEAD];
+            u32 words[AHEAD][WORDS] = {};
 #pragma unroll
             for (int i = 0; i < AHEAD; i++) {
-                words[i] = Word4{0, 0, 0, 0};
-                if (k + i * step < a.k) words[i] = load16_once(w + (k + i * step) * a.w_row);
+                if (k + i * step < a.k) load_words(words[i], w + (k + i * step) * a.w_row);
             }
 #pragma unroll
             for (int i = 0; i < AHEAD; i++) {
                 if (k + i * step >= a.k) continue;
                 float f[CHUNK];
-                widen(words[i], 0, f);
+                widen(words[i], f);
 #pragma unroll
                 for (int r = 0; r < ROWS; r++) {
                     float v = x[rows[r] + k + i * step];
