@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Lets a small FaceShield talk about synthetic faces and attacks; draws more of them in RGB, depth and"
                         + " infrared, trains a small DADM on three of their domains and scores the fourth; writes a"
-                        + " report. Takes less than three minutes on two cores.",
+                        + " report. Takes three to five minutes on two cores.",
         mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
     @Option(
