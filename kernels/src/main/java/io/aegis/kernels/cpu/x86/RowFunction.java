@@ -108,11 +108,7 @@ public final class RowFunction {
         }
         row();
         if (kind == Kind.EXPONENTIAL) {
-            a.vextractf128(0, SUMS);
-            a.vaddps128(0, 0, SUMS);
-            a.vhaddps128(0, 0, 0);
-            a.vhaddps128(0, 0, 0);
-            a.vmovss(RDX.at(Float.BYTES), 0);
+            Idioms.storeSum(a, RDX.at(Float.BYTES), SUMS, 0);
             a.add(RDX, 2 * Float.BYTES);
             a.mov(RAX, RSP.at(2 * Long.BYTES));
             a.add(R10, RAX);
@@ -129,25 +125,9 @@ public final class RowFunction {
     }
 
     private void row() {
-        Label few = a.label();
-        Label rest = a.label();
         Label done = a.label();
         a.mov(RAX, R8);
-        a.add(RAX, -SIDE_BY_SIDE);
-        a.js(few);
-        a.align(VECTOR);
-        Label next = a.here();
-        vectors(SIDE_BY_SIDE, false);
-        a.add(RAX, -SIDE_BY_SIDE);
-        a.jns(next);
-        a.bind(few);
-        a.add(RAX, SIDE_BY_SIDE);
-        a.jz(rest);
-        Label one = a.here();
-        vectors(1, false);
-        a.dec(RAX);
-        a.jnz(one);
-        a.bind(rest);
+        Idioms.repeat(a, RAX, SIDE_BY_SIDE, times -> vectors(times, false));
         a.test(R9);
         a.jz(done);
         a.vmovups(MASK, R9.at(0));

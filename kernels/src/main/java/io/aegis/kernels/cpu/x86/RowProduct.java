@@ -258,10 +258,6 @@ public final class RowProduct {
         if (!weights.scaled()) {
             a.vaddps(sum, sum, q + r);
         }
-        a.vextractf128(wide, sum);
-        a.vaddps128(wide, wide, sum);
-        a.vhaddps128(wide, wide, wide);
-        a.vhaddps128(wide, wide, wide);
-        a.vmovss(RCX.at(r * Float.BYTES), wide);
+        Idioms.storeSum(a, RCX.at(r * Float.BYTES), sum, wide);
     }
 }

@@ -99,7 +99,8 @@ public final class TileProduct {
         for (int i = 0; i < 2 * rows; i++) {
             a.vxorps(i, i, i);
         }
-        depth();
+        a.mov(RAX, R8);
+        Idioms.repeat(a, RAX, UNROLLED, this::steps);
         store();
         for (int r = 0; r < rows; r++) {
             a.add(RDX, R9);
@@ -118,27 +119,6 @@ public final class TileProduct {
     private void fourth() {
         a.lea(RAX, RDX.at(R9, 2, 0));
         a.add(RAX, R9);
-    }
-
-    private void depth() {
-        Label rest = a.label();
-        Label done = a.label();
-        a.mov(RAX, R8);
-        a.add(RAX, -UNROLLED);
-        a.js(rest);
-        a.align(VECTOR);
-        Label loop = a.here();
-        steps(UNROLLED);
-        a.add(RAX, -UNROLLED);
-        a.jns(loop);
-        a.bind(rest);
-        a.add(RAX, UNROLLED);
-        a.jz(done);
-        Label single = a.here();
-        steps(1);
-        a.dec(RAX);
-        a.jnz(single);
-        a.bind(done);
     }
 
     private void steps(int count) {
