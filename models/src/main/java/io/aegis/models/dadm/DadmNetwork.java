@@ -315,10 +315,7 @@ public final class DadmNetwork {
     }
 
     private static void addTo(Tensor[] sums, Modality m, Tensor term) {
-        addTo(sums, m.ordinal(), term);
-    }
-
-    private static void addTo(Tensor[] sums, int i, Tensor term) {
+        int i = m.ordinal();
         sums[i] = sums[i] == null ? term : sums[i].plus(term);
     }
 
