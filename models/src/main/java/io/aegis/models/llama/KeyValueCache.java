@@ -1,11 +1,8 @@
 package io.aegis.models.llama;
 
-import io.aegis.kernels.Buffer;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.tensor.Tensor;
-import java.lang.foreign.Arena;
-import java.util.Arrays;
 
 /**
  * A {@link SequenceCache} in one piece of memory, [Hkv, capacity, D] for the keys and for the values of each block; it grows as
@@ -16,7 +13,7 @@ public final class KeyValueCache extends SequenceCache {
     private final int heads;
     private final int headSize;
     private final DType dtype;
-    private Arena arena = Arena.ofShared();
+    private CacheMemory memory = new CacheMemory();
     private View[] keys;
     private View[] values;
     private long capacity;
@@ -31,8 +28,8 @@ public final class KeyValueCache extends SequenceCache {
         this.headSize = config.headSize();
         this.dtype = dtype;
         this.capacity = whole(capacity);
-        this.keys = allocate(arena, this.capacity);
-        this.values = allocate(arena, this.capacity);
+        this.keys = allocate(memory, this.capacity);
+        this.values = allocate(memory, this.capacity);
     }
 
     /** For a model that computes in float32. */
@@ -56,15 +53,15 @@ public final class KeyValueCache extends SequenceCache {
             return;
         }
         long wanted = whole(Math.max(length() + more, 2 * capacity));
-        Arena larger = Arena.ofShared();
+        CacheMemory larger = new CacheMemory();
         View[] k = allocate(larger, wanted);
         View[] v = allocate(larger, wanted);
         for (int i = 0; i < layers; i++) {
             copy(keys[i].slice(1, 0, length()), k[i].slice(1, 0, length()));
             copy(values[i].slice(1, 0, length()), v[i].slice(1, 0, length()));
         }
-        free();
-        arena = larger;
+        memory.close();
+        memory = larger;
         keys = k;
         values = v;
         capacity = wanted;
@@ -114,25 +111,12 @@ public final class KeyValueCache extends SequenceCache {
         return Tensor.wrap(all.slice(1, 0, length() + more).permute(1, 0, 2).unsqueeze(0), false);
     }
 
-    private View[] allocate(Arena in, long tokens) {
-        View[] out = new View[layers];
-        long bytes = Math.multiplyExact((long) heads * tokens, (long) headSize * dtype.bytes());
-        Arrays.setAll(out, i -> View.of(Buffer.allocate(in, bytes), dtype, heads, tokens, headSize));
-        return out;
+    private View[] allocate(CacheMemory in, long tokens) {
+        return in.allocate(layers, dtype, heads, tokens, headSize);
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            free();
-        }
-    }
-
-    private void free() {
-        for (int i = 0; i < layers; i++) {
-            keys[i].buffer().discardMirror();
-            values[i].buffer().discardMirror();
-        }
-        arena.close();
+        memory.close();
     }
 }

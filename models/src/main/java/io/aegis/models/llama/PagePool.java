@@ -1,10 +1,8 @@
 package io.aegis.models.llama;
 
-import io.aegis.kernels.Buffer;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.tensor.Scope;
-import java.lang.foreign.Arena;
 import java.util.Arrays;
 
 /**
@@ -21,7 +19,7 @@ public final class PagePool implements AutoCloseable {
     /** Tokens of a page. */
     public static final int TOKENS = 64;
 
-    private final Arena arena = Arena.ofShared();
+    private final CacheMemory memory = new CacheMemory();
     private final View[] keys;
     private final View[] values;
     private final Paging paging = new Paging(this, this::keys, this::values);
@@ -43,17 +41,9 @@ public final class PagePool implements AutoCloseable {
         if (pages < 1) {
             throw new IllegalArgumentException("a pool of " + pages + " pages, expected at least 1");
         }
-        keys = new View[config.layers()];
-        values = new View[config.layers()];
-        try {
-            long[] shape = {pages, config.keyHeads(), TOKENS, config.headSize()};
-            long bytes = Math.multiplyExact(View.count(shape), (long) dtype.bytes());
-            Arrays.setAll(keys, i -> View.of(Buffer.allocate(arena, bytes), dtype, shape));
-            Arrays.setAll(values, i -> View.of(Buffer.allocate(arena, bytes), dtype, shape));
-        } catch (RuntimeException | Error e) {
-            arena.close();
-            throw e;
-        }
+        long[] shape = {pages, config.keyHeads(), TOKENS, config.headSize()};
+        keys = memory.allocate(config.layers(), dtype, shape);
+        values = memory.allocate(config.layers(), dtype, shape);
         holders = new int[pages];
         free = new int[pages];
         Arrays.setAll(free, i -> pages - 1 - i);
@@ -114,7 +104,7 @@ public final class PagePool implements AutoCloseable {
      * @throws CacheFullException when there are not so many
      */
     synchronized int[] take(int count, long tokens) {
-        if (!arena.scope().isAlive()) {
+        if (!memory.isOpen()) {
             throw new IllegalStateException("this pool of pages was closed");
         }
         if (count > left) {
@@ -173,12 +163,6 @@ public final class PagePool implements AutoCloseable {
     /** Frees the memory. */
     @Override
     public synchronized void close() {
-        if (arena.scope().isAlive()) {
-            for (int i = 0; i < keys.length; i++) {
-                keys[i].buffer().discardMirror();
-                values[i].buffer().discardMirror();
-            }
-            arena.close();
-        }
+        memory.close();
     }
 }

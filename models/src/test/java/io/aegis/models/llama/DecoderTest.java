@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Device;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeight.Format;
@@ -316,6 +317,27 @@ class DecoderTest {
         @Override
         public void end(Generation answer, double seconds) {
             this.answer = answer;
+        }
+    }
+
+    /** Made where a device computes, keys and values are there from the first byte on, and nowhere else. */
+    @Test
+    void cachesBeginOnTheDevice() {
+        try (Scope scope = Scope.open(kernels);
+                KeyValueCache cache = new KeyValueCache(CONFIG, 8);
+                PagePool pool = new PagePool(CONFIG, 2, DType.F32)) {
+            for (Paging paging : List.of(cache.paging(), pool.paging())) {
+                assertThat(paging.keys().apply(1).buffer().device()).isNotEqualTo(Device.CPU);
+                assertThat(paging.values().apply(1).buffer().device()).isNotEqualTo(Device.CPU);
+            }
+            assertThat(scope.kernels().memory().liveBlocks()).isEqualTo(8);
+            cache.reserve(100);
+            assertThat(cache.paging().keys().apply(1).buffer().device()).isNotEqualTo(Device.CPU);
+            assertThat(scope.kernels().memory().liveBlocks()).isEqualTo(8);
+        }
+        assertThat(kernels.memory().liveBlocks()).isZero();
+        try (KeyValueCache cache = new KeyValueCache(CONFIG, 8)) {
+            assertThat(cache.paging().keys().apply(1).buffer().device()).isEqualTo(Device.CPU);
         }
     }
 
