@@ -61,7 +61,9 @@ final class MatmulAround {
                 .i32(Product.code(x.dtype()))
                 .i32(Product.code(to))
                 .i32(aligned ? 1 : 0)
-                .i32(0);
+                .i32(0)
+                .divisor(leading / EIGHT)
+                .divisor(rows);
         dense.launch(Engine.Grid.cover(inner * outer * matrix / EIGHT, THREADS), arguments);
         return new Operand(
                 address,
@@ -91,7 +93,9 @@ final class MatmulAround {
                 .i64(p.c().innerStride())
                 .i64(p.c().outerStride())
                 .i32(parts)
-                .i32(0);
+                .i32(0)
+                .divisor(leading / FOUR)
+                .divisor(p.m());
         sumParts.launch(Engine.Grid.cover(part / FOUR, THREADS), arguments);
     }
 }

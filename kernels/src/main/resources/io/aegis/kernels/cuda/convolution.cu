@@ -23,6 +23,7 @@
 //          four numbers a column; two barriers.
 //
 // pack copies any float32, bf16 or f16 view [.., C] to such pixels, and at once sums it over pixels (a bias's gradient).
+#include "activations.cuh"
 #include "layers.cuh"
 
 #ifdef EXACT
@@ -304,14 +305,7 @@ DEVICE void finish(Tile<M, N, WM, WN>& t, const Convolve& a, const Layer& layer,
         load4(h, shift + column);
         #pragma unroll
         for (int k = 0; k < 4; k++) v[k] = fmaf(v[k] + b[k] - o[k], s[k], h[k]);
-        if (a.activation != NONE) {
-            // Round and round, so that the code of all activations is there once.
-            #pragma unroll 1
-            for (int k = 0; k < 4; k++) {
-                float w = activate(a.activation, v[0]);
-                v[0] = v[1], v[1] = v[2], v[2] = v[3], v[3] = w;
-            }
-        }
+        activate_all(a.activation, v);
         if (a.times) {
             const float* p = a.times + pixel_of(a, a.times_out, m) + n * a.times_out[3];
             if (a.times_wide) {

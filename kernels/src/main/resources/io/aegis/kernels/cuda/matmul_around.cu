@@ -18,7 +18,11 @@ struct Dense {
     i32 x_type, y_type;
     i32 aligned;  // eight elements of x lie side by side, on a multiple of 16 bytes
     i32 unused;
+    Divisor eights, lines;  // of a row; rows
 };
+
+// n / d.by: a division of 64 bits is a hundred instructions, and what is here would otherwise take none of a multiprocessor's time.
+DEVICE i64 divide(i64 n, const Divisor& d) { return n >> 31 ? n / d.by : (i64)quotient((u32)n, d); }
 
 DEVICE float element(const u8* x, i32 type, i64 at) {
     if (type == OF_F32) return ((const float*)x)[at];
@@ -46,13 +50,14 @@ DEVICE void read8(const Dense& a, i64 at, int count, float (&v)[EIGHT]) {
 }
 
 KERNEL(THREADS, 4, dense, Dense) {
-    i64 eights = a.leading / EIGHT;
     i64 i = (i64)blockIdx.x * THREADS + threadIdx.x;
-    if (i >= a.batches * a.rows * eights) return;
-    i64 column = i % eights * EIGHT, row = i / eights % a.rows, batch = i / eights / a.rows;
+    if (i >= a.batches * a.rows * a.eights.by) return;
+    i64 line = divide(i, a.eights), column = (i - line * a.eights.by) * EIGHT;
+    i64 batch = divide(line, a.lines), row = line - batch * a.rows;
+    i64 outer = a.batches == 1 ? 0 : batch / a.inner, inner = batch - outer * a.inner;
     float v[EIGHT];
     i64 left = a.columns - column;
-    read8(a, batch % a.inner * a.x_inner + batch / a.inner * a.x_outer + row * a.x_row + column * a.x_column,
+    read8(a, inner * a.x_inner + outer * a.x_outer + row * a.x_row + column * a.x_column,
           (int)least(left, (i64)EIGHT), v);
     if (a.y_type == OF_F32) {
         float* y = (float*)a.y + i * EIGHT;
@@ -77,13 +82,15 @@ struct SumParts {
     i64 inner, c_inner, c_outer;
     i32 parts;
     i32 unused;
+    Divisor fours, lines;  // of a row; rows
 };
 
 KERNEL(THREADS, 4, sum_parts, SumParts) {
-    i64 fours = a.leading / 4;
     i64 i = (i64)blockIdx.x * THREADS + threadIdx.x;
-    if (i >= a.batches * a.m * fours) return;
-    i64 n = i % fours * 4, m = i / fours % a.m, batch = i / fours / a.m;
+    if (i >= a.batches * a.m * a.fours.by) return;
+    i64 line = divide(i, a.fours), n = (i - line * a.fours.by) * 4;
+    i64 batch = divide(line, a.lines), m = line - batch * a.m;
+    i64 outer = a.batches == 1 ? 0 : batch / a.inner, inner = batch - outer * a.inner;
     float v[4] = {0.f, 0.f, 0.f, 0.f};
 #pragma unroll 4
     for (int p = 0; p < a.parts; p++) {
@@ -91,5 +98,5 @@ KERNEL(THREADS, 4, sum_parts, SumParts) {
         v[0] += as_float(w.x), v[1] += as_float(w.y), v[2] += as_float(w.z), v[3] += as_float(w.w);
     }
     i64 left = a.n - n;
-    finish4(a.c, batch % a.inner * a.c_inner + batch / a.inner * a.c_outer, m, n, (int)least(left, (i64)4), v);
+    finish4(a.c, inner * a.c_inner + outer * a.c_outer, m, n, (int)least(left, (i64)4), v);
 }

@@ -102,7 +102,8 @@ DEVICE void produce(const Args& a, u8* shared, Bar* full, Bar* empty) {
 }
 
 // Stores 16 rows of a warp: in each eight columns a thread has two of row g and two of row g + 8; an even one gives the latter
-// to its neighbour for two more of row g. 32 columns a turn, so that the code of the activations is there a few times only.
+// to its neighbour for two more of row g. 32 columns a turn, and of those an activation of four at a time, round and round, so that
+// its code is there once.
 DEVICE void store(const Args& a, const Place& p, int row, const float (&d)[128]) {
     enum { TURN = 4 };
     int t = lane() % 4;
@@ -129,9 +130,24 @@ DEVICE void store(const Args& a, const Place& p, int row, const float (&d)[128])
             float (&x)[4] = v[i];
             float give0 = odd ? x[0] : x[2], give1 = odd ? x[1] : x[3];
             float get0 = shuffle_xor(give0, 1), get1 = shuffle_xor(give1, 1);
-            float y[4] = {odd ? get0 : x[0], odd ? get1 : x[1], odd ? x[2] : get0, odd ? x[3] : get1};
+            x[0] = odd ? get0 : x[0], x[1] = odd ? get1 : x[1], x[2] = odd ? x[2] : get0, x[3] = odd ? x[3] : get1;
+            add_bias4(a.c, n + 8 * (turn + i), a.n - (n + 8 * (turn + i)), x);
+        }
+        if (a.c.activation != NONE) {
+#pragma unroll 1
+            for (int i = 0; i < TURN; i++) {
+                float x[4] = {v[0][0], v[0][1], v[0][2], v[0][3]};
+                activate_all(a.c.activation, x);
+#pragma unroll
+                for (int j = 0; j < TURN * 4 - 4; j++) v[j / 4][j % 4] = v[j / 4 + 1][j % 4];
+#pragma unroll
+                for (int j = 0; j < 4; j++) v[TURN - 1][j] = x[j];
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < TURN; i++) {
             int column = n + 8 * (turn + i);
-            finish4(a.c, batch, m, column, m < a.m ? a.n - column : 0, y);
+            deliver4(a.c, batch, m, column, m < a.m ? a.n - column : 0, v[i]);
         }
     }
 }

@@ -1,7 +1,7 @@
 // product.cuh: where the elements of a matrix product go, and what happens to them on the way: c = act(x + bias), or that plus or
 // times an element of another matrix; c += x is that sum with c itself.
 #pragma once
-#include "common.cuh"
+#include "activations.cuh"
 
 enum { OF_F32, OF_F16, OF_BF16 };
 enum { ALONE, PLUS, TIMES };
@@ -61,23 +61,18 @@ DEVICE void read4(const Output& c, i64 at, float (&v)[4]) {
     }
 }
 
-// The same for the four columns from n on, of which `count` (any number) exist.
-DEVICE void finish4(const Output& c, i64 batch, i64 m, i64 n, int count, float (&v)[4]) {
+// What comes before the other matrix, for the four columns from n on, of which `count` (any number) exist.
+DEVICE void add_bias4(const Output& c, i64 n, int count, float (&v)[4]) {
+    if (!c.bias) return;
+#pragma unroll
+    for (int i = 0; i < 4; i++) v[i] += i < count ? c.bias[n + i] : 0.f;
+}
+
+// The rest: the other matrix, and into memory.
+DEVICE void deliver4(const Output& c, i64 batch, i64 m, i64 n, int count, float (&v)[4]) {
     if (count <= 0) return;
     i64 at = batch + m * c.row + n * c.column;
     bool whole = c.aligned && count >= 4;
-    if (c.bias) {
-#pragma unroll
-        for (int i = 0; i < 4; i++) v[i] += i < count ? c.bias[n + i] : 0.f;
-    }
-    if (c.activation != NONE) {
-        // Round and round, so that the code of all activations is there once.
-#pragma unroll 1
-        for (int i = 0; i < 4; i++) {
-            float y = activate(c.activation, v[0]);
-            v[0] = v[1], v[1] = v[2], v[2] = v[3], v[3] = y;
-        }
-    }
     if (c.merge != ALONE) {
         float w[4] = {0.f, 0.f, 0.f, 0.f};
         if (whole) {
@@ -104,4 +99,11 @@ DEVICE void finish4(const Output& c, i64 batch, i64 m, i64 n, int count, float (
         u32 high = half ? pack(v[2], v[3], f16{}) : pack(v[2], v[3], bf16{});
         *(u64*)((u16*)c.data + at) = low | (u64)high << 32;
     }
+}
+
+// As finish, for those four.
+DEVICE void finish4(const Output& c, i64 batch, i64 m, i64 n, int count, float (&v)[4]) {
+    add_bias4(c, n, count, v);
+    activate_all(c.activation, v);
+    deliver4(c, batch, m, n, count, v);
 }
