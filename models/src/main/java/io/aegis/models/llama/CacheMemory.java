@@ -16,6 +16,7 @@ import java.util.List;
  */
 final class CacheMemory implements AutoCloseable {
     private final Memory device;
+    private final DType operands;
     private final Arena host = Arena.ofShared();
     private final List<Buffer> taken = new ArrayList<>();
 
@@ -23,7 +24,16 @@ final class CacheMemory implements AutoCloseable {
     CacheMemory() {
         try (Scope scope = Scope.open()) {
             device = scope.kernels().memory();
+            operands = scope.kernels().operands();
         }
+    }
+
+    /**
+     * What keys and values of a model are kept as that computes in {@code dtype}: itself, or what a device's attention would
+     * round float32 to at every token, which is half to read.
+     */
+    DType kept(DType dtype) {
+        return device != null && dtype == DType.F32 ? operands : dtype;
     }
 
     /**

@@ -6,17 +6,18 @@ import io.aegis.tensor.Tensor;
 
 /**
  * A {@link SequenceCache} in one piece of memory, [Hkv, capacity, D] for the keys and for the values of each block; it grows as
- * needed.
+ * needed. On a device whose attention rounds its operands they are kept rounded.
  */
 public final class KeyValueCache extends SequenceCache {
     private final int layers;
     private final int heads;
     private final int headSize;
-    private final DType dtype;
+    private final DType computed;
     private CacheMemory memory = new CacheMemory();
     private View[] keys;
     private View[] values;
     private long capacity;
+    private DType dtype;
 
     /**
      * @param capacity tokens to have room for at once
@@ -26,7 +27,8 @@ public final class KeyValueCache extends SequenceCache {
         this.layers = config.layers();
         this.heads = config.keyHeads();
         this.headSize = config.headSize();
-        this.dtype = dtype;
+        this.computed = dtype;
+        this.dtype = memory.kept(dtype);
         this.capacity = whole(capacity);
         this.keys = allocate(memory, this.capacity);
         this.values = allocate(memory, this.capacity);
@@ -62,6 +64,7 @@ public final class KeyValueCache extends SequenceCache {
         }
         memory.close();
         memory = larger;
+        dtype = larger.kept(computed);
         keys = k;
         values = v;
         capacity = wanted;
@@ -112,7 +115,7 @@ public final class KeyValueCache extends SequenceCache {
     }
 
     private View[] allocate(CacheMemory in, long tokens) {
-        return in.allocate(layers, dtype, heads, tokens, headSize);
+        return in.allocate(layers, in.kept(computed), heads, tokens, headSize);
     }
 
     @Override

@@ -42,8 +42,8 @@ public final class PagePool implements AutoCloseable {
             throw new IllegalArgumentException("a pool of " + pages + " pages, expected at least 1");
         }
         long[] shape = {pages, config.keyHeads(), TOKENS, config.headSize()};
-        keys = memory.allocate(config.layers(), dtype, shape);
-        values = memory.allocate(config.layers(), dtype, shape);
+        keys = memory.allocate(config.layers(), memory.kept(dtype), shape);
+        values = memory.allocate(config.layers(), memory.kept(dtype), shape);
         holders = new int[pages];
         free = new int[pages];
         Arrays.setAll(free, i -> pages - 1 - i);

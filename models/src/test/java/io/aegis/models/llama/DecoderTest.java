@@ -341,6 +341,25 @@ class DecoderTest {
         }
     }
 
+    /** What attention rounds to 16 bits is kept in 16 bits, before and after a cache has grown. */
+    @Test
+    void cachesAreKeptAsAttentionReadsThem() throws Exception {
+        Kernels rounding = CudaBackend.emulator(Precision.BF16);
+        try (AutoCloseable closing = (AutoCloseable) rounding;
+                Scope scope = Scope.open(rounding);
+                KeyValueCache cache = new KeyValueCache(CONFIG, 8);
+                KeyValueCache exact = new KeyValueCache(CONFIG, 8, DType.F64);
+                PagePool pool = new PagePool(CONFIG, 2, DType.F32)) {
+            long bytes = cache.bytes();
+            assertThat(cache.paging().keys().apply(0).dtype()).isEqualTo(DType.BF16);
+            assertThat(pool.paging().values().apply(0).dtype()).isEqualTo(DType.BF16);
+            assertThat(exact.bytes()).isEqualTo(4 * bytes);
+            cache.reserve(100);
+            assertThat(cache.paging().keys().apply(0).dtype()).isEqualTo(DType.BF16);
+            assertThat(cache.bytes()).isEqualTo(2 * bytes);
+        }
+    }
+
     /** Sequences in memory of their own are answered together all the same, with the bits of each alone. */
     @Test
     void sequencesInPiecesOfTheirOwn() {
