@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * Makes tensors from tensors: the catalogue for model code. Each result belongs to the current {@link Scope} and is
@@ -219,6 +220,40 @@ public final class Ops {
         return apply(new MatrixOp.Gated(), x, gate, up)[0];
     }
 
+    /**
+     * x W_i^T for weights that share x, each row bit for bit as {@link #linearRows} gives it: W_i [out_i, in]. Where launches cost, a few
+     * rows take all weights in one.
+     */
+    public static Tensor[] linearsOfRows(Tensor x, Tensor... weights) {
+        Tensor[] inputs = Stream.concat(Stream.of(x), Stream.of(weights)).toArray(Tensor[]::new);
+        return isRecorded(inputs)
+                ? Arrays.stream(weights).map(w -> linearRows(x, w, null)).toArray(Tensor[]::new)
+                : apply(new RowsOp.Linears(), inputs);
+    }
+
+    /** As {@link #linearsOfRows(Tensor, Tensor...)}, with weights of 8 or 4 bits beside a float32 x. */
+    public static Tensor[] linearsOfRows(Tensor x, QuantizedMatrix... weights) {
+        Tensor[] inputs = Stream.concat(Stream.of(x), Stream.of(weights).flatMap(w -> Stream.of(w.codes(), w.scales())))
+                .toArray(Tensor[]::new);
+        return isRecorded(inputs)
+                ? Arrays.stream(weights).map(w -> linearRows(x, w, null)).toArray(Tensor[]::new)
+                : apply(new RowsOp.QuantizedLinears(), inputs);
+    }
+
+    /** silu(x G^T) (x U^T), each row bit for bit as {@link #siluGate} of two {@link #linearRows} gives it: G and U [out, in]. */
+    public static Tensor linearGateRows(Tensor x, Tensor gate, Tensor up) {
+        return isRecorded(x, gate, up)
+                ? siluGate(linearRows(x, gate, null), linearRows(x, up, null))
+                : apply(new RowsOp.Gated(), x, gate, up)[0];
+    }
+
+    /** As {@link #linearGateRows(Tensor, Tensor, Tensor)}, with weights of 8 or 4 bits beside a float32 x. */
+    public static Tensor linearGateRows(Tensor x, QuantizedMatrix gate, QuantizedMatrix up) {
+        return isRecorded(x)
+                ? siluGate(linearRows(x, gate, null), linearRows(x, up, null))
+                : apply(new RowsOp.QuantizedGated(), x, gate.codes(), gate.scales(), up.codes(), up.scales())[0];
+    }
+
     // Attention and positions.
 
     /** Multi-head self-attention over packed q|k|v rows [B, N, 3D]: [B, N, D]. */
@@ -406,20 +441,24 @@ public final class Ops {
     }
 
     private static Tensor[] apply(Op op, Tensor... inputs) {
-        Tape tape = Tape.recording();
-        boolean tracked = false;
-        if (tape != null) {
-            for (Tensor t : inputs) {
-                tracked |= t != null && t.isTracked();
-            }
-        }
-        Forward f = new Forward(op, inputs, tracked);
+        Forward f = new Forward(op, inputs, isRecorded(inputs));
         try {
             op.forward(f);
         } catch (RuntimeException | Error e) {
             f.abandon();
             throw e;
         }
-        return f.finish(tape);
+        return f.finish(Tape.recording());
+    }
+
+    /** Whether somebody may want to go back to some of these. */
+    private static boolean isRecorded(Tensor... inputs) {
+        boolean tracked = false;
+        if (Tape.recording() != null) {
+            for (Tensor t : inputs) {
+                tracked |= t != null && t.isTracked();
+            }
+        }
+        return tracked;
     }
 }
