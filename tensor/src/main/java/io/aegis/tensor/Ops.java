@@ -270,16 +270,27 @@ public final class Ops {
         return (mask.keys() == null ? apply(op, q, k, v) : apply(op, q, k, v, mask.keys()))[0];
     }
 
+    /** A token of each of some sequences: q [B, 1, Hq, D], k and v [B, 1, Hkv, D], cos and sin of its position [B, 1, D / 2]. */
+    public record Token(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin) {}
+
     /**
-     * Attention of one query a sequence over keys and values in pages, each sequence with the bits that {@link #attention}
-     * gives it alone: q [B, 1, Hq, D], k and v [P, Hkv, T, D] to [B, 1, Hq, D]. Key j of a sequence is at place j % T of page
-     * {@code table[b, j / T]}. No gradient goes through it.
+     * Where sequences lie: key j of a sequence is at place j % T of page {@code table[b, j / T]}.
      *
+     * @param keys [P, Hkv, T, D]
+     * @param values as keys
      * @param table I64 [B, L], what is behind a sequence's last page being anything
      * @param lengths I64 [B], keys of each sequence
      */
-    public static Tensor pagedAttention(Tensor q, Tensor k, Tensor v, Tensor table, Tensor lengths) {
-        return apply(new AttentionOp.AttendPages(), q, k, v, table, lengths)[0];
+    public record Pages(Tensor keys, Tensor values, Tensor table, Tensor lengths) {}
+
+    /**
+     * Attention of one more token of each sequence, which the lengths count already: q and k are turned as by {@link #rotate}, k and v
+     * put in their place, and each query looks at its sequence, with the bits that {@link #attention} gives it alone: [B, 1, Hq, D].
+     * No gradient goes through it.
+     */
+    public static Tensor stepInPages(Token t, Pages p) {
+        AttentionOp op = new AttentionOp.StepInPages();
+        return apply(op, t.q, t.k, t.v, t.cos, t.sin, p.keys, p.values, p.table, p.lengths)[0];
     }
 
     /**

@@ -74,9 +74,11 @@ final class LlamaBlock {
     private Tensor inPages(Tensor u, Flow flow) {
         long b = u.size(0);
         Tensor[] qkv = Projection.together(u, flow, q, k, v);
-        Tensor query = turned(qkv[0].reshape(b, 1, heads, headSize), flow); //              [B, 1, Hq, D]
-        Tensor key = turned(qkv[1].reshape(b, 1, keyHeads, headSize), flow); //             [B, 1, Hkv, D]
-        return flow.pages().attention(index, query, key, qkv[2].reshape(b, 1, keyHeads, headSize));
+        Tensor query = qkv[0].reshape(b, 1, heads, headSize); //                            [B, 1, Hq, D]
+        Tensor key = qkv[1].reshape(b, 1, keyHeads, headSize); //                           [B, 1, Hkv, D]
+        Tensor value = qkv[2].reshape(b, 1, keyHeads, headSize); //                         [B, 1, Hkv, D]
+        Rotary.Angles angles = flow.angles();
+        return flow.pages().attention(index, new Ops.Token(query, key, value, angles.cos(), angles.sin()));
     }
 
     private static Tensor turned(Tensor x, Flow flow) {

@@ -121,7 +121,7 @@ class DecoderTest {
                         if (again) {
                             assertThat(launched).containsExactly("graph");
                         } else {
-                            assertThat(launched).contains("attention_append", "attention_decode", "likeliest_whole");
+                            assertThat(launched).contains("rotate_append", "attention_decode", "likeliest_whole");
                         }
                     }
                 }

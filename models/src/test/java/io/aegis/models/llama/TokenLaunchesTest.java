@@ -54,9 +54,7 @@ class TokenLaunchesTest {
                             2,
                             "gemv_together" + rows,
                             1,
-                            "rotate",
-                            2,
-                            "attention_append",
+                            "rotate_append",
                             1,
                             "attention_decode",
                             1,
@@ -75,8 +73,7 @@ class TokenLaunchesTest {
         assertThat(ofALayer("quantized", 1))
                 .containsExactlyInAnyOrderEntriesOf(Map.of(
                         "rms_norm", 2,
-                        "rotate", 2,
-                        "attention_append", 1,
+                        "rotate_append", 1,
                         "attention_decode", 1,
                         "attention_combine", 1,
                         "gemv_1", 7));
