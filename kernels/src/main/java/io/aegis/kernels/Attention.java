@@ -49,6 +49,44 @@ public interface Attention {
     void append(View k, View v, View keys, View values, View table, View lengths);
 
     /**
+     * A token of each of some sequences, as its projections give it.
+     *
+     * @param q [B, Hq, D]
+     * @param k [B, Hkv, D]
+     * @param v as k
+     * @param cos [B, D / 2], of each token's position
+     * @param sin as cos
+     */
+    record Token(View q, View k, View v, View cos, View sin) {
+        /** Turns queries or keys [B, H, D], bit for bit as all tokens of a sequence are turned. */
+        private void turn(RotaryEmbedding rotary, View x, View y) {
+            rotary.rotate(x.unsqueeze(1), cos.unsqueeze(1), sin.unsqueeze(1), false, y.unsqueeze(1));
+        }
+    }
+
+    /**
+     * Turns a token's queries and keys by its position, and then does what {@link #append} does: all that is between a token's projections
+     * and {@link #paged}, to the bit, in one launch where launches cost.
+     *
+     * @param rotary of the same device
+     * @param room as k, apart from all, with any content then and afterwards
+     * @param turned as q: the turned queries
+     */
+    default void appendTurned(
+            Token token,
+            RotaryEmbedding rotary,
+            View keys,
+            View values,
+            View table,
+            View lengths,
+            View room,
+            View turned) {
+        token.turn(rotary, token.q, turned);
+        token.turn(rotary, token.k, room);
+        append(room, token.v, keys, values, table, lengths);
+    }
+
+    /**
      * Which keys a query may see.
      *
      * @param causal query i sees key j only if j is at most i + (M - N): the last query sees all, as with a cache

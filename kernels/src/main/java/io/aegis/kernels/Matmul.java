@@ -1,5 +1,7 @@
 package io.aegis.kernels;
 
+import java.util.List;
+
 /**
  * Matrix products. The right operand may be stored in half precision (F16 or BF16) beside float32 on the left and in the
  * result: a frozen weight as a checkpoint holds it. It is widened exactly, a panel at a time; products and sums are float32.
@@ -24,6 +26,30 @@ public interface Matmul {
      * {@link #multiply}.
      */
     void multiplyRows(View a, View b, View c, Epilogue epilogue);
+
+    /**
+     * As {@link #multiplyRows(View, View, View, Epilogue)} with each of several matrices in turn, to the bit: where launches cost, few
+     * rows may take all of them in one.
+     *
+     * @param a [M, K]
+     * @param b each [K, N] with an N of its own
+     * @param c as many, [M, N]
+     */
+    default void multiplyRows(View a, List<View> b, List<View> c) {
+        for (int i = 0; i < b.size(); i++) {
+            multiplyRows(a, b.get(i), c.get(i), Epilogue.NONE);
+        }
+    }
+
+    /**
+     * As {@link #multiplyGated}, each row by itself: the same bits as two {@link #multiplyRows} and {@link Elementwise#siluGate}.
+     *
+     * @param room of c's shape and strides, apart from it, with any content then and afterwards
+     */
+    default void multiplyGatedRows(View a, View gate, View up, View room, View c) {
+        multiplyRows(a, up, room, Epilogue.NONE);
+        multiplyRows(a, gate, c, Epilogue.gate(room));
+    }
 
     /**
      * c = silu(a gate) (a up): the middle of a SwiGLU block, for who needs neither factor again. The same bits as two products and

@@ -1,5 +1,6 @@
 package io.aegis.tensor;
 
+import io.aegis.kernels.Attention;
 import io.aegis.kernels.Attention.Mask;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
@@ -76,42 +77,61 @@ sealed interface AttentionOp extends Op {
     }
 
     /**
-     * One query a sequence over keys and values in pages: q [B, 1, Hq, D], k, v [P, Hkv, T, D], table I64 [B, L], lengths I64
-     * [B]; y as q, scale 1/sqrt(D). For answering: nothing is learned from what a cache holds.
+     * One token of each of some sequences, q [B, 1, Hq, D], k and v [B, 1, Hkv, D], cos and sin [B, 1, D / 2]: q and k are turned, k and
+     * v put into pages [P, Hkv, T, D] by a table I64 [B, L] and lengths I64 [B] that count them, and each query looks at its
+     * sequence; y as q, scale 1/sqrt(D). For answering: nothing is learned from what a cache holds.
      */
-    record AttendPages() implements AttentionOp {
+    record StepInPages() implements AttentionOp {
         @Override
         public void forward(Forward f) {
             View q = f.in(0);
             View k = f.in(1);
-            View table = f.in(3);
-            View lengths = f.in(4);
+            View v = f.in(2);
+            View cos = f.in(3);
+            View keys = f.in(5);
+            View values = f.in(6);
+            View table = f.in(7);
+            View lengths = f.in(8);
             f.require(
-                    q.rank() == 4 && q.size(1) == 1 && k.rank() == 4 && k.sameShape(f.in(2)),
-                    "q [B, 1, Hq, D] and k, v [P, Hkv, T, D]");
+                    q.rank() == 4 && q.size(1) == 1 && k.rank() == 4 && k.size(1) == 1 && k.sameShape(v),
+                    "q [B, 1, Hq, D] and k, v [B, 1, Hkv, D]");
+            long b = q.size(0);
+            long d = q.size(3);
             f.require(
-                    q.size(3) == k.size(3) && k.size(1) > 0 && q.size(2) % k.size(1) == 0,
-                    "head sizes must agree, and the key heads divide the query heads");
+                    k.size(0) == b && k.size(3) == d && k.size(2) > 0 && q.size(2) % k.size(2) == 0,
+                    "batch and head sizes must agree, and the key heads divide the query heads");
+            f.require(
+                    keys.rank() == 4 && keys.sameShape(values) && keys.size(1) == k.size(2) && keys.size(3) == d,
+                    "pages must be [P, Hkv, T, D]");
+            f.require(
+                    cos.rank() == 3 && cos.size(0) == b && 2 * cos.size(2) == d && cos.sameShape(f.in(4)),
+                    "cos and sin must be [B, 1, D / 2]");
             f.require(
                     table.dtype() == DType.I64
                             && table.rank() == 2
-                            && table.size(0) == q.size(0)
+                            && table.size(0) == b
                             && lengths.dtype() == DType.I64
                             && lengths.rank() == 1
-                            && lengths.size(0) == q.size(0),
+                            && lengths.size(0) == b,
                     "the table must be I64 [B, L] and the lengths I64 [B]");
             f.require(!f.wants(0) && !f.wants(1) && !f.wants(2), "no gradient goes through pages");
             View y = f.out(q.shape());
-            f.k().attention().paged(q.select(1, 0), k, f.in(2), table, lengths, scale(q), y.select(1, 0));
+            View turned = f.temporary(q.dtype(), q.shape()).select(1, 0);
+            View room = f.temporary(k.dtype(), k.shape()).select(1, 0);
+            Attention.Token token = new Attention.Token(
+                    q.select(1, 0),
+                    k.select(1, 0),
+                    v.select(1, 0),
+                    cos.select(1, 0),
+                    f.in(4).select(1, 0));
+            Attention attention = f.k().attention();
+            attention.appendTurned(token, f.k().rotaryEmbedding(), keys, values, table, lengths, room, turned);
+            attention.paged(turned, keys, values, table, lengths, 1 / Math.sqrt(d), y.select(1, 0));
         }
 
         @Override
         public void backward(Backward b) {
             throw new UnsupportedOperationException("no gradient goes through pages");
-        }
-
-        private static double scale(View q) {
-            return 1 / Math.sqrt(q.size(3));
         }
     }
 

@@ -11,6 +11,7 @@ sealed interface Op
                 PointwiseOp,
                 ReductionOp,
                 MatrixOp,
+                RowsOp,
                 AttentionOp,
                 NormOp,
                 EmbeddingOp,

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * Makes tensors from tensors: the catalogue for model code. Each result belongs to the current {@link Scope} and is
@@ -219,6 +220,40 @@ public final class Ops {
         return apply(new MatrixOp.Gated(), x, gate, up)[0];
     }
 
+    /**
+     * x W_i^T for weights that share x, each row bit for bit as {@link #linearRows} gives it: W_i [out_i, in]. Where launches cost, a few
+     * rows take all weights in one.
+     */
+    public static Tensor[] linearsOfRows(Tensor x, Tensor... weights) {
+        Tensor[] inputs = Stream.concat(Stream.of(x), Stream.of(weights)).toArray(Tensor[]::new);
+        return isRecorded(inputs)
+                ? Arrays.stream(weights).map(w -> linearRows(x, w, null)).toArray(Tensor[]::new)
+                : apply(new RowsOp.Linears(), inputs);
+    }
+
+    /** As {@link #linearsOfRows(Tensor, Tensor...)}, with weights of 8 or 4 bits beside a float32 x. */
+    public static Tensor[] linearsOfRows(Tensor x, QuantizedMatrix... weights) {
+        Tensor[] inputs = Stream.concat(Stream.of(x), Stream.of(weights).flatMap(w -> Stream.of(w.codes(), w.scales())))
+                .toArray(Tensor[]::new);
+        return isRecorded(inputs)
+                ? Arrays.stream(weights).map(w -> linearRows(x, w, null)).toArray(Tensor[]::new)
+                : apply(new RowsOp.QuantizedLinears(), inputs);
+    }
+
+    /** silu(x G^T) (x U^T), each row bit for bit as {@link #siluGate} of two {@link #linearRows} gives it: G and U [out, in]. */
+    public static Tensor linearGateRows(Tensor x, Tensor gate, Tensor up) {
+        return isRecorded(x, gate, up)
+                ? siluGate(linearRows(x, gate, null), linearRows(x, up, null))
+                : apply(new RowsOp.Gated(), x, gate, up)[0];
+    }
+
+    /** As {@link #linearGateRows(Tensor, Tensor, Tensor)}, with weights of 8 or 4 bits beside a float32 x. */
+    public static Tensor linearGateRows(Tensor x, QuantizedMatrix gate, QuantizedMatrix up) {
+        return isRecorded(x)
+                ? siluGate(linearRows(x, gate, null), linearRows(x, up, null))
+                : apply(new RowsOp.QuantizedGated(), x, gate.codes(), gate.scales(), up.codes(), up.scales())[0];
+    }
+
     // Attention and positions.
 
     /** Multi-head self-attention over packed q|k|v rows [B, N, 3D]: [B, N, D]. */
@@ -235,16 +270,27 @@ public final class Ops {
         return (mask.keys() == null ? apply(op, q, k, v) : apply(op, q, k, v, mask.keys()))[0];
     }
 
+    /** A token of each of some sequences: q [B, 1, Hq, D], k and v [B, 1, Hkv, D], cos and sin of its position [B, 1, D / 2]. */
+    public record Token(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin) {}
+
     /**
-     * Attention of one query a sequence over keys and values in pages, each sequence with the bits that {@link #attention}
-     * gives it alone: q [B, 1, Hq, D], k and v [P, Hkv, T, D] to [B, 1, Hq, D]. Key j of a sequence is at place j % T of page
-     * {@code table[b, j / T]}. No gradient goes through it.
+     * Where sequences lie: key j of a sequence is at place j % T of page {@code table[b, j / T]}.
      *
+     * @param keys [P, Hkv, T, D]
+     * @param values as keys
      * @param table I64 [B, L], what is behind a sequence's last page being anything
      * @param lengths I64 [B], keys of each sequence
      */
-    public static Tensor pagedAttention(Tensor q, Tensor k, Tensor v, Tensor table, Tensor lengths) {
-        return apply(new AttentionOp.AttendPages(), q, k, v, table, lengths)[0];
+    public record Pages(Tensor keys, Tensor values, Tensor table, Tensor lengths) {}
+
+    /**
+     * Attention of one more token of each sequence, which the lengths count already: q and k are turned as by {@link #rotate}, k and v
+     * put in their place, and each query looks at its sequence, with the bits that {@link #attention} gives it alone: [B, 1, Hq, D].
+     * No gradient goes through it.
+     */
+    public static Tensor stepInPages(Token t, Pages p) {
+        AttentionOp op = new AttentionOp.StepInPages();
+        return apply(op, t.q, t.k, t.v, t.cos, t.sin, p.keys, p.values, p.table, p.lengths)[0];
     }
 
     /**
@@ -406,20 +452,24 @@ public final class Ops {
     }
 
     private static Tensor[] apply(Op op, Tensor... inputs) {
-        Tape tape = Tape.recording();
-        boolean tracked = false;
-        if (tape != null) {
-            for (Tensor t : inputs) {
-                tracked |= t != null && t.isTracked();
-            }
-        }
-        Forward f = new Forward(op, inputs, tracked);
+        Forward f = new Forward(op, inputs, isRecorded(inputs));
         try {
             op.forward(f);
         } catch (RuntimeException | Error e) {
             f.abandon();
             throw e;
         }
-        return f.finish(tape);
+        return f.finish(Tape.recording());
+    }
+
+    /** Whether somebody may want to go back to some of these. */
+    private static boolean isRecorded(Tensor... inputs) {
+        boolean tracked = false;
+        if (Tape.recording() != null) {
+            for (Tensor t : inputs) {
+                tracked |= t != null && t.isTracked();
+            }
+        }
+        return tracked;
     }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -118,6 +119,56 @@ class FusedLinearTest {
     }
 
     @Test
+    void severalWeightsOfRows() {
+        same(
+                x -> Ops.concat(2, Ops.linearsOfRows(x.get(0), x.get(1), x.get(2), x.get(3))),
+                x -> Ops.concat(
+                        2,
+                        x.subList(1, 4).stream()
+                                .map(w -> Ops.linearRows(x.get(0), w, null))
+                                .toArray(Tensor[]::new)),
+                s(3, 1, 24),
+                s(37, 24),
+                s(5, 24),
+                s(8, 24));
+    }
+
+    @Test
+    void aGateOfRows() {
+        same(
+                x -> Ops.linearGateRows(x.get(0), x.get(1), x.get(2)),
+                x -> Ops.siluGate(Ops.linearRows(x.get(0), x.get(1), null), Ops.linearRows(x.get(0), x.get(2), null)),
+                s(3, 1, 24),
+                s(37, 24),
+                s(37, 24));
+    }
+
+    @Test
+    void rowsOfWeightsOfFewBits() {
+        try (Arena arena = Arena.ofConfined()) {
+            QuantizedMatrix first = quantized(arena, 1);
+            QuantizedMatrix second = quantized(arena, 2);
+            same(
+                    x -> Ops.concat(2, Ops.linearsOfRows(x.get(0), first, second)),
+                    x -> Ops.concat(2, Ops.linearRows(x.get(0), first, null), Ops.linearRows(x.get(0), second, null)),
+                    s(3, 1, 64));
+            same(
+                    x -> Ops.linearGateRows(x.get(0), first, second),
+                    x -> Ops.siluGate(Ops.linearRows(x.get(0), first, null), Ops.linearRows(x.get(0), second, null)),
+                    s(3, 1, 64));
+        }
+    }
+
+    private static QuantizedMatrix quantized(Arena arena, int seed) {
+        View codes = View.allocate(arena, DType.I8, 37, 64);
+        Random random = new Random(seed);
+        for (long i = 0; i < codes.elements(); i++) {
+            codes.setLongAt(i, random.nextInt(-127, 128));
+        }
+        return QuantizedMatrix.wrap(new QuantizedWeight(codes, random(arena, seed, 37, 2)), "w");
+    }
+
+    @Test
     void whatDoesNotFit() {
         try (Arena arena = Arena.ofConfined();
                 Scope scope = Scope.open(Backends.best())) {
@@ -128,6 +179,13 @@ class FusedLinearTest {
                     .hasMessageContaining("[3, 4]");
             assertThatThrownBy(() -> Ops.linearBoth(x, w, x, x)).hasMessageContaining("B and W must have as many rows");
             assertThatThrownBy(() -> Ops.linearGate(x, w, x)).hasMessageContaining("must have one shape");
+            assertThatThrownBy(() -> Ops.linearsOfRows(x, w, Tensor.wrap(random(arena, 3, 4, 5), false)))
+                    .hasMessageContaining("the last size of x must be the last size of W")
+                    .hasMessageContaining("[4, 5]");
+            assertThatThrownBy(() -> Ops.linearGateRows(x, w, x)).hasMessageContaining("must have one shape");
+            Tensor wide = Tensor.wrap(random(arena, 4, 3, 65), false);
+            assertThatThrownBy(() -> Ops.linearsOfRows(wide, quantized(arena, 1)))
+                    .hasMessageContaining("the last size of x must be the last size of W, 64");
         }
     }
 }

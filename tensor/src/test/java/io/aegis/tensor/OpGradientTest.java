@@ -355,22 +355,47 @@ class OpGradientTest {
         }
     }
 
+    /** The same as turning, putting in place and looking one after the other; what does not fit is said. */
     @Test
     void nothingIsLearnedThroughPages() {
         try (Scope scope = Scope.open(Backends.scalar())) {
-            Tensor pages = random(1, 3, 2, 4, 8);
-            Tensor table = Tensor.of(new long[] {2, 0, 1, 1}, 2, 2);
-            Tensor lengths = Tensor.of(new long[] {7, 3}, 2);
-            Tensor query = random(2, 2, 1, 4, 8);
-            assertThat(Ops.pagedAttention(query, pages, pages, table, lengths).shape())
-                    .containsExactly(2, 1, 4, 8);
-            assertThatThrownBy(() -> Ops.pagedAttention(query, pages, pages, table, Tensor.of(new long[] {7}, 1)))
+            Tensor keys = random(1, 3, 2, 4, 8);
+            Tensor values = random(2, 3, 2, 4, 8);
+            Ops.Pages pages = new Ops.Pages(
+                    keys, values, Tensor.of(new long[] {2, 0, 1, 1}, 2, 2), Tensor.of(new long[] {7, 3}, 2));
+            Tensor q = random(3, 2, 1, 4, 8);
+            Tensor k = random(4, 2, 1, 2, 8);
+            Tensor v = random(5, 2, 1, 2, 8);
+            Tensor angle = random(6, 2, 1, 4);
+            Tensor y = Ops.stepInPages(new Ops.Token(q, k, v, angle, angle), pages);
+            // The second sequence's three keys are in page 1.
+            Tensor seen = Ops.slice(Ops.slice(keys, 0, 1, 2), 2, 0, 3);
+            assertThat(Ops.slice(seen, 2, 2, 3).toDoubles())
+                    .isEqualTo(Ops.slice(Ops.rotate(k, angle, angle), 0, 1, 2).toDoubles());
+            Tensor shown = Ops.slice(Ops.slice(values, 0, 1, 2), 2, 0, 3);
+            assertThat(Ops.slice(shown, 2, 2, 3).toDoubles())
+                    .isEqualTo(Ops.slice(v, 0, 1, 2).toDoubles());
+            Tensor query = Ops.slice(Ops.rotate(q, angle, angle), 0, 1, 2);
+            assertThat(Ops.slice(y, 0, 1, 2).toDoubles())
+                    .isEqualTo(Ops.attention(
+                                    query,
+                                    Ops.permute(seen, 0, 2, 1, 3),
+                                    Ops.permute(shown, 0, 2, 1, 3),
+                                    AttentionMask.none())
+                            .toDoubles());
+            Ops.Pages one =
+                    new Ops.Pages(keys, values, Tensor.of(new long[] {2, 0}, 1, 2), Tensor.of(new long[] {7}, 1));
+            assertThatThrownBy(() -> Ops.stepInPages(new Ops.Token(q, k, v, angle, angle), one))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("lengths I64 [B]")
                     .hasMessageContaining("[1]");
-            Tensor learned = Tensor.wrap(query.view(), true);
+            assertThatThrownBy(() -> Ops.stepInPages(new Ops.Token(q, k, q, angle, angle), pages))
+                    .hasMessageContaining("q [B, 1, Hq, D] and k, v [B, 1, Hkv, D]");
+            assertThatThrownBy(() -> Ops.stepInPages(new Ops.Token(q, k, v, q, angle), pages))
+                    .hasMessageContaining("cos and sin must be [B, 1, D / 2]");
+            Tensor learned = Tensor.wrap(q.view(), true);
             try (Tape tape = Tape.record()) {
-                assertThatThrownBy(() -> Ops.pagedAttention(learned, pages, pages, table, lengths))
+                assertThatThrownBy(() -> Ops.stepInPages(new Ops.Token(learned, k, v, angle, angle), pages))
                         .hasMessageContaining("no gradient goes through pages");
             }
         }

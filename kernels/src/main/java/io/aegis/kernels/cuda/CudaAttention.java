@@ -2,6 +2,7 @@ package io.aegis.kernels.cuda;
 
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,6 +21,7 @@ final class CudaAttention implements Attention {
     private final Cuda cuda;
     private final Attention host;
     private final Entry append;
+    private final RotaryAppend appendTurned;
     private final AttentionCall.Preparation preparation;
     private final MatrixAttention matrix;
     private final ExactAttention exact;
@@ -33,6 +35,7 @@ final class CudaAttention implements Attention {
         this.exact = new ExactAttention(cuda);
         this.decode = new DecodeAttention(cuda);
         this.append = new Entry(cuda, APPEND, "attention_append");
+        this.appendTurned = new RotaryAppend(cuda);
     }
 
     /** What any device may ask for: tiles depend on the shared memory that a block can have. */
@@ -49,6 +52,7 @@ final class CudaAttention implements Attention {
         all.addAll(DecodeAttention.variants());
         all.add(AttentionCall.PREPARE);
         all.add(APPEND);
+        all.add(RotaryAppend.FILE);
         return all;
     }
 
@@ -97,18 +101,7 @@ final class CudaAttention implements Attention {
 
     @Override
     public void append(View k, View v, View keys, View values, View table, View lengths) {
-        boolean served = isList(table)
-                && isList(lengths)
-                && Long.bitCount(keys.size(2)) == 1
-                && keys.dtype() == values.dtype()
-                && fits(k.unsqueeze(2))
-                && fits(keys)
-                && areRows(k)
-                && areRows(v)
-                && areRows(keys)
-                && areRows(values)
-                && k.size(0) <= MOST_SEQUENCES;
-        if (!served || k.dtype() != DType.F32 || v.dtype() != DType.F32) {
+        if (!isAppended(k, v, keys, values, table, lengths)) {
             host.append(k, v, keys, values, table, lengths);
             return;
         }
@@ -127,9 +120,45 @@ final class CudaAttention implements Attention {
         }
         a.pointer(cuda.read(table)).pointer(cuda.read(lengths)).i64(table.stride(0));
         a.i32((int) k.size(1)).i32((int) k.size(2)).i32(Long.numberOfTrailingZeros(keys.size(2)));
-        a.i32(keys.dtype() == DType.F32 ? 0 : keys.dtype() == DType.BF16 ? 1 : 2);
+        a.i32(RotaryAppend.code(keys.dtype()));
         long blocks = Math.ceilDiv(k.size(1) * k.size(2), (long) THREADS);
         append.launch(new Engine.Grid(blocks, k.size(0), 2, THREADS, 0), a);
+    }
+
+    @Override
+    public void appendTurned(
+            Token token,
+            RotaryEmbedding rotary,
+            View keys,
+            View values,
+            View table,
+            View lengths,
+            View room,
+            View turned) {
+        boolean served = token.k().elements() > 0
+                && isAppended(token.k(), token.v(), keys, values, table, lengths)
+                && RotaryAppend.takes(token, turned);
+        if (served) {
+            appendTurned.run(token, keys, values, table, lengths, turned);
+        } else {
+            Attention.super.appendTurned(token, rotary, keys, values, table, lengths, room, turned);
+        }
+    }
+
+    private static boolean isAppended(View k, View v, View keys, View values, View table, View lengths) {
+        return isList(table)
+                && isList(lengths)
+                && Long.bitCount(keys.size(2)) == 1
+                && keys.dtype() == values.dtype()
+                && k.dtype() == DType.F32
+                && v.dtype() == DType.F32
+                && fits(k.unsqueeze(2))
+                && fits(keys)
+                && areRows(k)
+                && areRows(v)
+                && areRows(keys)
+                && areRows(values)
+                && k.size(0) <= MOST_SEQUENCES;
     }
 
     private static boolean areRows(View v) {

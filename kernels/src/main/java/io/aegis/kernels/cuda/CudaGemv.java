@@ -13,7 +13,7 @@ final class CudaGemv {
     /** Rows that one reading of the weights serves. */
     static final int TOGETHER = 8;
 
-    private static final int THREADS = 256;
+    static final int THREADS = 256;
     private static final int WARPS = THREADS / 32;
     /** Outputs of a warp, of weights along K; twice as many of four rows. */
     private static final int OUTPUTS = 2;
@@ -30,9 +30,12 @@ final class CudaGemv {
     /** By weight, by whether it lies along K, by the logarithm of the rows together. */
     private final Entry[][][] kernels = new Entry[Weight.values().length][2][];
 
+    private final GemvTogether several;
+
     CudaGemv(Cuda cuda, MatmulAround around) {
         this.cuda = cuda;
         this.around = around;
+        this.several = new GemvTogether(cuda, this);
         for (Weight weight : Weight.values()) {
             for (int alongK = 0; alongK < 2; alongK++) {
                 Variant variant = variant(weight, alongK);
@@ -84,6 +87,7 @@ final class CudaGemv {
                 all.add(variant(weight, 0));
             }
         }
+        all.addAll(GemvTogether.variants());
         return all;
     }
 
@@ -110,8 +114,18 @@ final class CudaGemv {
         }
     }
 
+    /** Several products of one x in one launch, each with the bits of its own; false where they are not for that. */
+    boolean multiplyTogether(List<Product> products) {
+        return several.multiply(products);
+    }
+
+    /** c = silu(x gate) (x up) in one launch; false where it is not for that. */
+    boolean multiplyGated(Product gate, Product up) {
+        return several.multiplyGated(gate, up);
+    }
+
     /** x as float32, along K. */
-    private Operand x(Product p, Cuda.Scratch scratch) {
+    Operand x(Product p, Cuda.Scratch scratch) {
         Operand a = p.a();
         boolean asItLies = a.dtype() == DType.F32 && a.isAlongK() && a.isReadable();
         return asItLies ? a : around.dense(p, scratch, a, DType.F32, true);
@@ -121,43 +135,64 @@ final class CudaGemv {
         Operand w = weights.w();
         boolean alongK = w.isAlongK();
         int chunk = weights.weight().chunk();
-        int splits = alongK ? splits(p) : 1;
-        int together = p.m() > 4 ? TOGETHER : p.m() == 3 ? 4 : p.m();
-        int outputs = together == 4 && weights.group() == 0 ? 2 * OUTPUTS : OUTPUTS;
-        long blocks = alongK
-                ? Math.ceilDiv((long) p.n(), outputs * (WARPS / splits))
-                : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * chunk);
+        int together = together(p.m());
+        int outputs = weights.group() == 0 ? outputs(together) : OUTPUTS;
+        long blocks = alongK ? blocks(p, outputs) : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * chunk);
         Entry kernel = kernels[weights.weight().ordinal()][alongK ? 1 : 0][Integer.numberOfTrailingZeros(together)];
-        long bytes = w.dtype().bytes();
-        int shift = weights.group() == 0 ? 0 : Integer.numberOfTrailingZeros(weights.group() / chunk);
         for (long row = 0; row < p.m(); row += (long) MOST_GROUPS * together) {
             long first = row;
             int rows = (int) Math.min(p.m() - row, (long) MOST_GROUPS * together);
             p.batches().each(1, (i, o, inner, outer) -> {
-                Arguments arguments = Arguments.begin()
-                        .pointer(x.at(i, o) + first * x.acrossStride() * Float.BYTES)
-                        .pointer(w.at(i, o))
-                        .pointer(weights.scales())
-                        .i64(x.acrossStride())
-                        .i64(x.innerStride())
-                        .i64(x.outerStride())
-                        .i64(w.leading() * bytes)
-                        .i64(w.innerStride() * bytes)
-                        .i64(w.outerStride() * bytes)
-                        .i64(p.c().innerStride())
-                        .i64(p.c().outerStride());
-                p.fromRow(first)
-                        .output(arguments, i, o)
-                        .i32(rows)
-                        .i32(p.n())
-                        .i32(p.k())
-                        .i32((int) inner)
-                        .i32(splits)
-                        .i32(shift);
+                Arguments arguments = Arguments.begin();
+                pack(arguments, p, x, weights, new Piece(first, rows, i, o, (int) inner));
                 kernel.launch(
                         new Engine.Grid(blocks, Math.ceilDiv(rows, together), inner * outer, THREADS, 0), arguments);
             });
         }
+    }
+
+    /** Some of a product: rows from {@code first} on, of its batches those from i and o on, {@code inner} side by side. */
+    record Piece(long first, int rows, long i, long o, int inner) {}
+
+    /** The struct Args of gemv.cu. */
+    void pack(Arguments to, Product p, Operand x, Weights weights, Piece piece) {
+        Operand w = weights.w();
+        long bytes = w.dtype().bytes();
+        int chunk = weights.weight().chunk();
+        to.pointer(x.at(piece.i, piece.o) + piece.first * x.acrossStride() * Float.BYTES)
+                .pointer(w.at(piece.i, piece.o))
+                .pointer(weights.scales())
+                .i64(x.acrossStride())
+                .i64(x.innerStride())
+                .i64(x.outerStride())
+                .i64(w.leading() * bytes)
+                .i64(w.innerStride() * bytes)
+                .i64(w.outerStride() * bytes)
+                .i64(p.c().innerStride())
+                .i64(p.c().outerStride());
+        p.fromRow(piece.first)
+                .output(to, piece.i, piece.o)
+                .i32(piece.rows)
+                .i32(p.n())
+                .i32(p.k())
+                .i32(piece.inner)
+                .i32(w.isAlongK() ? splits(p) : 1)
+                .i32(weights.group() == 0 ? 0 : Integer.numberOfTrailingZeros(weights.group() / chunk));
+    }
+
+    /** Rows of x that a kernel takes together. */
+    static int together(int rows) {
+        return rows > 4 ? TOGETHER : rows == 3 ? 4 : rows;
+    }
+
+    /** Of a warp, of weights along K that are no codes. */
+    static int outputs(int together) {
+        return together == 4 ? 2 * OUTPUTS : OUTPUTS;
+    }
+
+    /** Blocks whose warps have so many columns, of weights along K. */
+    long blocks(Product p, int columns) {
+        return Math.ceilDiv((long) p.n(), columns * (WARPS / splits(p)));
     }
 
     /** Warps that share a weight's row: so many that the device is busy, of N and K alone. */

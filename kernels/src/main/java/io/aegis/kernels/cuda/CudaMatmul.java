@@ -62,10 +62,38 @@ final class CudaMatmul implements Matmul {
     }
 
     @Override
+    public void multiplyRows(View a, List<View> b, List<View> c) {
+        List<Product> products = new ArrayList<>();
+        for (int i = 0; i < b.size() && few(a, b.get(i), c.get(i)); i++) {
+            products.add(product(a, b.get(i), c.get(i)));
+        }
+        if (products.size() < b.size() || !gemv.multiplyTogether(products)) {
+            Matmul.super.multiplyRows(a, b, c);
+        }
+    }
+
+    @Override
+    public void multiplyGatedRows(View a, View gate, View up, View room, View c) {
+        boolean few = few(a, gate, c) && few(a, up, c);
+        if (!few || !gemv.multiplyGated(product(a, gate, c), product(a, up, c))) {
+            Matmul.super.multiplyGatedRows(a, gate, up, room, c);
+        }
+    }
+
+    /** Whether it is of matrices, and of so few rows that one reading of the weights serves them. */
+    private static boolean few(View a, View b, View c) {
+        boolean few = c.rank() == 2 && c.size(0) <= CudaGemv.TOGETHER && c.elements() > 0 && a.size(1) > 0;
+        return few && fits(a, b, c, Epilogue.NONE);
+    }
+
+    private Product product(View a, View b, View c) {
+        return Product.of(cuda, a, b, c, Epilogue.NONE, Batches.of(a, b, c));
+    }
+
+    @Override
     public void multiplyGated(View a, View gate, View up, View room, View c) {
         Product first = large(a, gate, c);
-        if (first == null
-                || !gemm.multiplyGated(first, Product.of(cuda, a, up, c, Epilogue.NONE, Batches.of(a, up, c)))) {
+        if (first == null || !gemm.multiplyGated(first, product(a, up, c))) {
             Matmul.super.multiplyGated(a, gate, up, room, c);
         }
     }
@@ -73,9 +101,7 @@ final class CudaMatmul implements Matmul {
     @Override
     public void multiplyBoth(View a, View b, View left, View right, View room, View c) {
         Product full = large(a, b, c);
-        if (full == null
-                || !gemm.multiplyBoth(
-                        full, Product.of(cuda, left, right, c, Epilogue.NONE, Batches.of(left, right, c)))) {
+        if (full == null || !gemm.multiplyBoth(full, product(left, right, c))) {
             Matmul.super.multiplyBoth(a, b, left, right, room, c);
         }
     }
@@ -83,9 +109,7 @@ final class CudaMatmul implements Matmul {
     /** A product of two matrices that is not of a few rows; null for any other. */
     private Product large(View a, View b, View c) {
         boolean large = c.rank() == 2 && c.size(0) > CudaGemv.TOGETHER && c.size(1) > 0 && a.size(1) > 0;
-        return large && fits(a, b, c, Epilogue.NONE)
-                ? Product.of(cuda, a, b, c, Epilogue.NONE, Batches.of(a, b, c))
-                : null;
+        return large && fits(a, b, c, Epilogue.NONE) ? product(a, b, c) : null;
     }
 
     private static boolean fits(View a, View b, View c, Epilogue epilogue) {

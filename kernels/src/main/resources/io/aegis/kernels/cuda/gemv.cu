@@ -6,6 +6,8 @@
 //                          F32 four) each of their rows of w, so that what they read of x lies close together; `splits` warps may share the outputs, each a stretch of every row
 //              ALONG_K=0   along N: lanes take 16 bytes of a row of w, four side by side, the other lanes and warps other k
 //          gemv_R computes R rows of x together (1, 2, 4, 8); blocks of the grid's y have further rows.
+// Together TOGETHER=1, along K only: weights that share x in one launch. gemv_together_R has up to three of any N, each with blocks of its
+//          own; gemv_gated_R gives silu(x gate) (x up), a warp having as many outputs of either. An output is summed as gemv_R sums it.
 // Weights  F32, F16, BF16: the product is exact float32 arithmetic on what is stored.
 //          INT8: signed, INT4: two a byte, low half first, 0 to 15 standing for -8 to 7; along K only. With a float32 scale a
 //          group of K: w[k, n] = scale[n, k / group] q[n, k]. A group is a multiple of 32 and divides K.
@@ -134,11 +136,13 @@ DEVICE void multiply_chunk(const float* x, const int (&rows)[ROWS], int chunk, c
     }
 }
 
-// AHEAD chunks of each row of w are on their way at a time.
-template <int ROWS, int OUTPUTS, int AHEAD> DEVICE void dot(const Args& a, float* room) {
+// AHEAD chunks of each row of w are on their way at a time; `block` is which of those that have this weight. With GATED the second half
+// of a warp's outputs are the same columns of another weight, `up`, which lies as w does.
+template <int ROWS, int OUTPUTS, int AHEAD, bool GATED> DEVICE void dot(const Args& a, int block, const u8* up, float* room) {
+    const int COLUMNS = GATED ? OUTPUTS / 2 : OUTPUTS;
     i64 inner = blockIdx.z % a.inner, outer = blockIdx.z / a.inner;
     int m0 = (int)blockIdx.y * ROWS;
-    int split = warp() % a.splits, n0 = ((int)blockIdx.x * (WARPS / a.splits) + warp() / a.splits) * OUTPUTS;
+    int split = warp() % a.splits, n0 = (block * (WARPS / a.splits) + warp() / a.splits) * COLUMNS;
     const float* x = a.x + inner * a.x_inner + outer * a.x_outer + m0 * a.x_row;
     int rows[ROWS];
 #pragma unroll
@@ -147,8 +151,8 @@ template <int ROWS, int OUTPUTS, int AHEAD> DEVICE void dot(const Args& a, float
     const float* scales[OUTPUTS];
 #pragma unroll
     for (int o = 0; o < OUTPUTS; o++) {
-        int n = least(n0 + o, a.n - 1);
-        w[o] = a.w + inner * a.w_inner + outer * a.w_outer + n * a.w_row;
+        int n = least(n0 + o % COLUMNS, a.n - 1);
+        w[o] = (o < COLUMNS ? a.w : up) + inner * a.w_inner + outer * a.w_outer + n * a.w_row;
         if (QUANTISED) scales[o] = a.scales + (i64)n * ((a.k / CHUNK) >> a.scale_shift);
     }
     float sums[ROWS][OUTPUTS];
@@ -197,21 +201,47 @@ template <int ROWS, int OUTPUTS, int AHEAD> DEVICE void dot(const Args& a, float
         }
     }
     barrier();
-    // A thread an output: first its place among those of a warp, then the warp.
-    int i = (int)threadIdx.x, out = i % (ROWS * OUTPUTS), team = i / (ROWS * OUTPUTS);
+    // A thread an element of c: first its place among those of a warp, then the warp.
+    int i = (int)threadIdx.x, row = i / COLUMNS % ROWS, column = i % COLUMNS, team = i / (ROWS * COLUMNS);
     if (team < WARPS / a.splits) {
-        float sum = 0.f;
-        for (int s = 0; s < a.splits; s++) sum += room[(team * a.splits + s) * (ROWS * OUTPUTS) + out];
-        int m = m0 + out / OUTPUTS, n = ((int)blockIdx.x * (WARPS / a.splits) + team) * OUTPUTS + out % OUTPUTS;
+        const float* sums_of = room + team * a.splits * (ROWS * OUTPUTS) + row * OUTPUTS + column;
+        float sum = 0.f, through = 0.f;
+        for (int s = 0; s < a.splits; s++) {
+            sum += sums_of[s * (ROWS * OUTPUTS)];
+            if (GATED) through += sums_of[s * (ROWS * OUTPUTS) + COLUMNS];
+        }
+        if (GATED) sum = activate(SILU, sum) * through;
+        int m = m0 + row, n = (block * (WARPS / a.splits) + team) * COLUMNS + column;
         if (m < a.m && n < a.n) finish(a.c, inner * a.c_inner + outer * a.c_outer, m, n, sum);
     }
 }
 
-#define GEMV(rows, outputs, ahead, blocks)                     \
-    KERNEL(THREADS, blocks, gemv_##rows, Args) {               \
-        SHARED(float, room, WARPS * rows * (outputs));         \
-        dot<rows, (outputs), (ahead)>(a, room);                \
+#ifndef TOGETHER
+#define GEMV(rows, outputs, ahead, blocks)                                \
+    KERNEL(THREADS, blocks, gemv_##rows, Args) {                          \
+        SHARED(float, room, WARPS * rows * (outputs));                    \
+        dot<rows, (outputs), (ahead), false>(a, (int)blockIdx.x, 0, room); \
     }
+#else
+struct Several {
+    Args of[3];
+    i32 first[4];  // block of each; as many as there are in all where there is none
+};
+struct Gated {
+    Args gate;
+    const u8* up;
+};
+#define GEMV(rows, outputs, ahead, blocks)                                           \
+    KERNEL(THREADS, blocks, gemv_together_##rows, Several) {                         \
+        SHARED(float, room, WARPS * rows * (outputs));                               \
+        int block = (int)blockIdx.x, i = (block >= a.first[1]) + (block >= a.first[2]); \
+        dot<rows, (outputs), (ahead), false>(a.of[i], block - a.first[i], 0, room);  \
+    }                                                                                \
+    KERNEL(THREADS, blocks, gemv_gated_##rows, Gated) {                              \
+        SHARED(float, room, WARPS * rows * (outputs));                               \
+        dot<rows, (outputs), (ahead), true>(a.gate, (int)blockIdx.x, a.up, room);    \
+    }
+#endif
 // Of few bits more chunks are on their way.
 GEMV(1, 2, QUANTISED ? 8 : 4, QUANTISED ? 2 : 4)
 GEMV(2, 2, 4, 2)

@@ -5,7 +5,7 @@
 // Variants  TYPE float | bf16 | f16
 // Work      a thread turns EACH pairs, 16 bytes of either half of a row, or one pair where rows do not consist of such words.
 //           It reads both halves before it writes: y may be x
-#include "common.cuh"
+#include "rotary.cuh"
 
 enum { THREADS = 256, EACH = 16 / sizeof(TYPE) };
 
@@ -61,18 +61,15 @@ KERNEL(THREADS, 4, rotate, Args) {
                 Word4 cos = load16(c + k), sin = load16(s + k);
                 const u32 cs[4] = {cos.x, cos.y, cos.z, cos.w}, sn[4] = {sin.x, sin.y, sin.z, sin.w};
 #pragma unroll
-                for (int l = 0; l < 4; l++) {
-                    float u = left[k + l], v = right[k + l], turn = as_float(sn[l]) * a.sign;
-                    left[k + l] = u * as_float(cs[l]) - v * turn;
-                    right[k + l] = v * as_float(cs[l]) + u * turn;
-                }
+                for (int l = 0; l < 4; l++) turn(left[k + l], right[k + l], as_float(cs[l]), as_float(sn[l]) * a.sign);
             }
             store16(y, packed(left, TYPE()));
             store16(y + a.half, packed(right, TYPE()));
         } else {
-            float u = to_float(x[0]), v = to_float(x[a.half]), turn = s[0] * a.sign;
-            from_float(u * c[0] - v * turn, y[0]);
-            from_float(v * c[0] + u * turn, y[a.half]);
+            float u = to_float(x[0]), v = to_float(x[a.half]);
+            turn(u, v, c[0], s[0] * a.sign);
+            from_float(u, y[0]);
+            from_float(v, y[a.half]);
         }
     }
 }

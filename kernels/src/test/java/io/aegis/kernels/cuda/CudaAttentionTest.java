@@ -10,9 +10,13 @@ import io.aegis.kernels.Attention;
 import io.aegis.kernels.Attention.Mask;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
 import io.aegis.kernels.PagedKeys;
+import io.aegis.kernels.RotaryEmbedding;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -346,6 +350,102 @@ class CudaAttentionTest {
             assertThat(got[0].toDoubles()).isEqualTo(expected[0].toDoubles());
             assertThat(got[1].toDoubles()).isEqualTo(expected[1].toDoubles());
         }
+    }
+
+    /** A token's queries turned, its key and value put in place, in one launch: the bits of three, and nothing else is touched. */
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "BF16", "F16"})
+    void oneMoreTurnedKey(DType type) {
+        CudaKernels kernels = CudaTwin.kernels(Precision.F32);
+        RotaryEmbedding rotary = kernels.rotaryEmbedding();
+        for (int d : new int[] {20, 64, 6}) {
+            PagedKeys p = PagedKeys.random(type, 2, d, 16, 0, 1, 15, 16, 17, 0, 130);
+            Attention.Token whole = token(6, 6, 2, d);
+            View apart = random(7, 6, 6, d + 1).slice(2, 1, d + 1);
+            Attention.Token odd = new Attention.Token(apart, whole.k(), whole.v(), whole.cos(), whole.sin());
+            for (Attention.Token t : List.of(whole, odd)) {
+                View[] one = TestViews.copies(to(p.pagedKeys(), p.pagedValues(), garbage(6, 6, d)));
+                View[] three = TestViews.copies(to(p.pagedKeys(), p.pagedValues(), garbage(6, 6, d)));
+                View untouched = garbage(6, 2, d);
+                assertThat(CudaBackend.launches(kernels, () -> kernels.attention()
+                                .appendTurned(t, rotary, one[0], one[1], p.table(), p.lengths(), untouched, one[2])))
+                        .isEqualTo(Map.of("rotate_append", 1));
+                View turned = garbage(6, 2, d);
+                View cos = t.cos().unsqueeze(1);
+                View sin = t.sin().unsqueeze(1);
+                rotary.rotate(t.q().unsqueeze(1), cos, sin, false, three[2].unsqueeze(1));
+                rotary.rotate(t.k().unsqueeze(1), cos, sin, false, turned.unsqueeze(1));
+                kernels.attention().append(turned, t.v(), three[0], three[1], p.table(), p.lengths());
+                for (int i = 0; i < 3; i++) {
+                    assertThat(one[i].toDoubles())
+                            .as("%s, %d wide, destination %d", type, d, i)
+                            .isEqualTo(three[i].toDoubles());
+                }
+            }
+            CudaTwin.compare(
+                    type + " beside the plain kernels",
+                    Precision.F32,
+                    type == DType.F32 ? CudaTwin.EXACT : type == DType.F16 ? 0x1p-10 : 0x1p-7,
+                    to(p.pagedKeys(), p.pagedValues(), garbage(6, 6, d)),
+                    (k, out) -> k.attention()
+                            .appendTurned(
+                                    whole,
+                                    k.rotaryEmbedding(),
+                                    out[0],
+                                    out[1],
+                                    p.table(),
+                                    p.lengths(),
+                                    garbage(6, 2, d),
+                                    out[2]));
+        }
+    }
+
+    /** Queries in 16 bits, pages of 6 and no sequence at all are not the kernel's, and right all the same. */
+    @Test
+    void turnedKeysOneAfterTheOther() {
+        CudaKernels kernels = CudaTwin.kernels(Precision.F32);
+        Attention.Token t = token(3, 4, 2, 8);
+        for (int tokens : new int[] {6, 16}) {
+            PagedKeys p = PagedKeys.random(DType.F32, 2, 8, tokens, 0, 1, 15, 16);
+            View q = TestViews.random(5, tokens == 6 ? DType.F32 : DType.BF16, 3, 4, 8);
+            Attention.Token other = new Attention.Token(q, t.k(), t.v(), t.cos(), t.sin());
+            View[] got = TestViews.copies(to(p.pagedKeys(), p.pagedValues(), TestViews.garbage(q.dtype(), 3, 4, 8)));
+            View[] expected = TestViews.copies(got);
+            for (Kernels k : List.of(kernels, Backends.scalar())) {
+                View[] out = k == kernels ? got : expected;
+                View room = garbage(3, 2, 8);
+                k.attention()
+                        .appendTurned(other, k.rotaryEmbedding(), out[0], out[1], p.table(), p.lengths(), room, out[2]);
+            }
+            for (int i = 0; i < 3; i++) {
+                assertThat(got[i].toDoubles())
+                        .containsExactly(expected[i].toDoubles(), within(i == 2 && tokens == 16 ? 0x1p-6 : 1e-5));
+            }
+        }
+        PagedKeys p = PagedKeys.random(DType.F32, 2, 8, 16, 0, 1, 15, 16);
+        Attention.Token none = token(0, 4, 2, 8);
+        assertThat(CudaBackend.launches(kernels, () -> kernels.attention()
+                        .appendTurned(
+                                none,
+                                kernels.rotaryEmbedding(),
+                                p.pagedKeys(),
+                                p.pagedValues(),
+                                p.table().slice(0, 0, 0),
+                                p.lengths().slice(0, 0, 0),
+                                garbage(0, 2, 8),
+                                garbage(0, 4, 8))))
+                .isEmpty();
+    }
+
+    private static Attention.Token token(int sequences, int heads, int keyHeads, int d) {
+        return new Attention.Token(
+                random(1, sequences, heads, d),
+                random(2, sequences, keyHeads, d),
+                random(3, sequences, keyHeads, d),
+                random(4, sequences, d / 2),
+                random(5, sequences, d / 2));
     }
 
     private static View gaps(View numbers) {

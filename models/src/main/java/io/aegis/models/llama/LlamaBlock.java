@@ -58,15 +58,27 @@ final class LlamaBlock {
     private Tensor attention(Tensor u, Flow flow, Tensor x) {
         long b = u.size(0);
         long n = u.size(1);
+        if (flow.pages() != null) {
+            return o.of(inPages(u, flow).reshape(b, n, (long) heads * headSize), flow, x);
+        }
         Tensor query = turned(q.of(u, flow).reshape(b, n, heads, headSize), flow); //       [B, N, Hq, D]
         Tensor key = turned(k.of(u, flow).reshape(b, n, keyHeads, headSize), flow); //      [B, N, Hkv, D]
         Tensor value = v.of(u, flow).reshape(b, n, keyHeads, headSize); //                  [B, N, Hkv, D]
-        Tensor seen = flow.pages() != null
-                ? flow.pages().attention(index, query, key, value)
-                : flow.caches().isEmpty()
-                        ? Ops.attention(query, key, value, flow.mask())
-                        : cached(query, key, value, flow); //                               [B, N, Hq, D]
+        Tensor seen = flow.caches().isEmpty()
+                ? Ops.attention(query, key, value, flow.mask())
+                : cached(query, key, value, flow); //                                       [B, N, Hq, D]
         return o.of(seen.reshape(b, n, (long) heads * headSize), flow, x);
+    }
+
+    /** One token of each sequence, in as few steps as there are. */
+    private Tensor inPages(Tensor u, Flow flow) {
+        long b = u.size(0);
+        Tensor[] qkv = Projection.together(u, flow, q, k, v);
+        Tensor query = qkv[0].reshape(b, 1, heads, headSize); //                            [B, 1, Hq, D]
+        Tensor key = qkv[1].reshape(b, 1, keyHeads, headSize); //                           [B, 1, Hkv, D]
+        Tensor value = qkv[2].reshape(b, 1, keyHeads, headSize); //                         [B, 1, Hkv, D]
+        Rotary.Angles angles = flow.angles();
+        return flow.pages().attention(index, new Ops.Token(query, key, value, angles.cos(), angles.sin()));
     }
 
     private static Tensor turned(Tensor x, Flow flow) {

@@ -2,7 +2,6 @@ package io.aegis.models.llama;
 
 import io.aegis.kernels.DType;
 import io.aegis.tensor.Ops;
-import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import java.util.List;
 
@@ -37,26 +36,10 @@ record PageTable(Paging paging, Tensor pages, Tensor lengths) {
         return new PageTable(paging, pages, Tensor.of(lengths, lengths.length));
     }
 
-    /**
-     * Attention of one query a sequence over what a block has of all tokens, of which it takes in the last first.
-     *
-     * @param query [B, 1, Hq, D]
-     * @param key [B, 1, Hkv, D]
-     * @param value as key
-     */
-    Tensor attention(int layer, Tensor query, Tensor key, Tensor value) {
+    /** Attention of one more token of each sequence in a block, which takes it in first: [B, 1, Hq, D]. */
+    Tensor attention(int layer, Ops.Token token) {
         Tensor keys = Tensor.wrap(paging.keys().apply(layer), false);
         Tensor values = Tensor.wrap(paging.values().apply(layer), false);
-        Scope.current()
-                .kernels()
-                .attention()
-                .append(
-                        key.view().select(1, 0),
-                        value.view().select(1, 0),
-                        keys.view(),
-                        values.view(),
-                        pages.view(),
-                        lengths.view());
-        return Ops.pagedAttention(query, keys, values, pages, lengths);
+        return Ops.stepInPages(token, new Ops.Pages(keys, values, pages, lengths));
     }
 }

@@ -4,8 +4,10 @@ import io.aegis.layers.Linear;
 import io.aegis.layers.Lora;
 import io.aegis.layers.Parameters;
 import io.aegis.tensor.Ops;
+import io.aegis.tensor.QuantizedMatrix;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
+import java.util.stream.Stream;
 
 /** A linear of a block, without a bias, that may carry a low-rank adapter. */
 final class Projection {
@@ -56,15 +58,42 @@ final class Projection {
         }
     }
 
-    /** silu(gate x) (up x), in one step where both are plain matrices. */
+    /** What each gives of the same x; of single tokens in one step where all are matrices of one kind. */
+    static Tensor[] together(Tensor x, Flow flow, Projection... all) {
+        if (flow.alone() && Stream.of(all).allMatch(Projection::isPlain)) {
+            return Ops.linearsOfRows(x, Stream.of(all).map(Projection::matrix).toArray(Tensor[]::new));
+        }
+        if (flow.alone() && Stream.of(all).allMatch(Projection::isQuantized)) {
+            return Ops.linearsOfRows(x, Stream.of(all).map(Projection::codes).toArray(QuantizedMatrix[]::new));
+        }
+        return Stream.of(all).map(p -> p.of(x, flow)).toArray(Tensor[]::new);
+    }
+
+    /** silu(gate x) (up x), in one step where both are matrices of one kind. */
     static Tensor gated(Projection gate, Projection up, Tensor x, Flow flow) {
-        return gate.isPlain() && up.isPlain() && !flow.alone()
-                ? Ops.linearGate(
-                        x, gate.linear.weight().tensor(), up.linear.weight().tensor())
+        if (gate.isPlain() && up.isPlain()) {
+            return flow.alone()
+                    ? Ops.linearGateRows(x, gate.matrix(), up.matrix())
+                    : Ops.linearGate(x, gate.matrix(), up.matrix());
+        }
+        return flow.alone() && gate.isQuantized() && up.isQuantized()
+                ? Ops.linearGateRows(x, gate.codes(), up.codes())
                 : Ops.siluGate(gate.of(x, flow), up.of(x, flow));
     }
 
     private boolean isPlain() {
         return adapter == null && !linear.weight().isQuantized();
+    }
+
+    private boolean isQuantized() {
+        return adapter == null && linear.weight().isQuantized();
+    }
+
+    private Tensor matrix() {
+        return linear.weight().tensor();
+    }
+
+    private QuantizedMatrix codes() {
+        return linear.weight().quantized();
     }
 }

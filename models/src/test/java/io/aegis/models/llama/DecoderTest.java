@@ -5,31 +5,19 @@ import static io.aegis.models.llama.TinyLlama.prompt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Kernels;
-import io.aegis.kernels.QuantizedWeight;
-import io.aegis.kernels.QuantizedWeight.Format;
-import io.aegis.kernels.View;
 import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.CudaException;
 import io.aegis.kernels.cuda.Precision;
 import io.aegis.layers.Parameter;
-import io.aegis.layers.Parameters;
-import io.aegis.models.lora.Adapter;
-import io.aegis.models.lora.LoraConfig;
-import io.aegis.tensor.QuantizedMatrix;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
-import io.aegis.weights.GroupRounding;
-import java.lang.foreign.Arena;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
@@ -73,46 +61,7 @@ class DecoderTest {
     }
 
     private LlamaNetwork network(String weights) {
-        if (weights.equals("F32") || weights.equals("adapted")) {
-            TinyLlama llama = opened(new TinyLlama(CONFIG, DType.F32, true));
-            if (weights.equals("adapted")) {
-                Parameters adapters = opened(new Parameters());
-                Adapter.fresh(llama.network, LoraConfig.of(4, 8, 0), adapters);
-                TinyLlama.fill(adapters, DType.F32, 9);
-            }
-            return llama.network;
-        }
-        boolean tied = weights.equals("quantized");
-        LlamaConfig config = new LlamaConfig(40, 32, 64, 2, 4, 2, 8, 1e-5, 10000, RopeScaling.NONE, tied, 512);
-        Arena arena = Arena.ofShared();
-        open.add(arena::close);
-        Map<String, View> stored = new LinkedHashMap<>();
-        try (TinyLlama original = new TinyLlama(config, DType.F32, true)) {
-            for (Parameter p : original.parameters.all()) {
-                store(arena, p.name(), p.view(), p.isQuantizable() ? weights : "F32", stored);
-            }
-        }
-        Parameters parameters = opened(new Parameters());
-        LlamaNetwork network = new LlamaNetwork(parameters, config).frozen();
-        parameters.loadAsStored("model.safetensors", stored.keySet(), stored::get);
-        return network;
-    }
-
-    /** Quantised: matrices of 4 bits, and an embedding of 8 that serves as output matrix. */
-    private static void store(Arena arena, String name, View from, String type, Map<String, View> stored) {
-        if (!type.equals("quantized")) {
-            View copy = View.allocate(arena, DType.valueOf(type), from.shape());
-            Backends.best().elementwise().copy(from, copy);
-            stored.put(name, copy);
-            return;
-        }
-        Format format = name.startsWith("embed") ? Format.INT8 : Format.INT4;
-        QuantizedWeight w = new QuantizedWeight(
-                View.allocate(arena, format.codes(), from.size(0), format.width(from.size(1))),
-                View.allocate(arena, DType.F32, from.size(0), from.size(1) / 32));
-        GroupRounding.round(from, w);
-        stored.put(name, w.codes());
-        stored.put(name + QuantizedMatrix.SCALE, w.scales());
+        return opened(new StoredLlama(CONFIG, weights)).network;
     }
 
     private void read(LlamaNetwork network, SequenceCache cache, int[] tokens) {
@@ -173,7 +122,7 @@ class DecoderTest {
                         if (again) {
                             assertThat(launched).containsExactly("graph");
                         } else {
-                            assertThat(launched).contains("attention_append", "attention_decode", "likeliest_whole");
+                            assertThat(launched).contains("rotate_append", "attention_decode", "likeliest_whole");
                         }
                     }
                 }
