@@ -3,8 +3,8 @@ package io.aegis.kernels;
 import java.lang.foreign.Arena;
 
 /**
- * Products of rounded operands and biases, with sums in float32. What is merged behind them meets a rounded product, as it would
- * in a pass of its own.
+ * Products of rounded operands and biases, with sums in float32. An activation and what is merged behind them meet a rounded product,
+ * as they would in a pass of their own.
  */
 record RoundedMatmul(Matmul inner, Elementwise elementwise, Rounding rounding) implements Matmul {
     @Override
@@ -23,10 +23,9 @@ record RoundedMatmul(Matmul inner, Elementwise elementwise, Rounding rounding) i
         }
     }
 
-    /** All but the other matrix, and what belongs to it. */
+    /** The bias alone. */
     private Epilogue rounded(Epilogue e, Arena arena) {
-        Activation f = isGate(e) ? Activation.NONE : e.activation();
-        return new Epilogue(rounding.of(e.bias(), arena), f, e.accumulate());
+        return new Epilogue(rounding.of(e.bias(), arena), Activation.NONE, e.accumulate());
     }
 
     private static boolean isGate(Epilogue e) {
@@ -34,6 +33,10 @@ record RoundedMatmul(Matmul inner, Elementwise elementwise, Rounding rounding) i
     }
 
     private void merge(View c, Epilogue e, Arena arena) {
+        if (e.activation() != Activation.NONE && !isGate(e)) {
+            rounding.inPlace(c);
+            elementwise.activate(e.activation(), c, c);
+        }
         if (e.other() == null) {
             return;
         }

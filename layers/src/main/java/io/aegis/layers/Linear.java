@@ -1,5 +1,6 @@
 package io.aegis.layers;
 
+import io.aegis.kernels.Activation;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
 
@@ -52,6 +53,14 @@ public final class Linear {
         return weight.isQuantized()
                 ? Ops.linear(x, weight.quantized(), b, residual)
                 : Ops.linear(x, weight.tensor(), b, residual);
+    }
+
+    /** f(x W^T + b), in one pass where no gradient is wanted. */
+    public Tensor activated(Tensor x, Activation f) {
+        Tensor b = bias == null ? null : bias.tensor();
+        return weight.isQuantized()
+                ? Ops.linearActivated(x, weight.quantized(), b, f)
+                : Ops.linearActivated(x, weight.tensor(), b, f);
     }
 
     /** As {@link #of(Tensor)}, each row bit for bit as if it were the only one. */

@@ -197,6 +197,25 @@ public final class Ops {
         return apply(new MatrixOp.QuantizedLinear(true), x, weight.codes(), weight.scales(), bias, residual)[0];
     }
 
+    /**
+     * f(x W^T + bias), with the bits of {@link #activate} of a {@link #linear}, but that the ends of rows whose size is no multiple of 16
+     * may differ in the last one. Where no gradient is wanted, what goes into f is not written to memory.
+     *
+     * @param bias [out], or null
+     */
+    public static Tensor linearActivated(Tensor x, Tensor weight, Tensor bias, Activation f) {
+        return isRecorded(x, weight, bias)
+                ? activate(f, linear(x, weight, bias))
+                : apply(new ActivatedOp.Linear(f), x, weight, bias)[0];
+    }
+
+    /** As {@link #linearActivated(Tensor, Tensor, Tensor, Activation)}, with a weight of 8 or 4 bits beside a float32 x. */
+    public static Tensor linearActivated(Tensor x, QuantizedMatrix weight, Tensor bias, Activation f) {
+        return isRecorded(x, bias)
+                ? activate(f, linear(x, weight, bias))
+                : apply(new ActivatedOp.QuantizedLinear(f), x, weight.codes(), weight.scales(), bias)[0];
+    }
+
     /** a_i b_i for pairs of matrices [M, K] and [K, N], as many of either: [pairs, M, N]. */
     public static Tensor products(List<Tensor> a, List<Tensor> b) {
         Tensor[] inputs = new Tensor[2 * a.size()];

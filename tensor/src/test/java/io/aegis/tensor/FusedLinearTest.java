@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.aegis.kernels.Activation;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.QuantizedWeight;
@@ -98,6 +99,31 @@ class FusedLinearTest {
     }
 
     @Test
+    void anActivation() {
+        for (Activation f : Activation.values()) {
+            same(
+                    x -> Ops.linearActivated(x.get(0), x.get(1), x.get(2), f),
+                    x -> Ops.activate(f, Ops.linear(x.get(0), x.get(1), x.get(2))),
+                    s(2, 19, 24),
+                    s(48, 24),
+                    s(48));
+        }
+        same(
+                x -> Ops.linearActivated(x.get(0), x.get(1), null, Activation.GELU),
+                x -> Ops.activate(Activation.GELU, Ops.linear(x.get(0), x.get(1), null)),
+                s(1, 24),
+                s(48, 24));
+        try (Arena arena = Arena.ofConfined()) {
+            QuantizedMatrix w = quantized(arena, 1, 48);
+            same(
+                    x -> Ops.linearActivated(x.get(0), w, x.get(1), Activation.QUICK_GELU),
+                    x -> Ops.activate(Activation.QUICK_GELU, Ops.linear(x.get(0), w, x.get(1))),
+                    s(3, 5, 64),
+                    s(48));
+        }
+    }
+
+    @Test
     void lowRankBeside() {
         same(
                 x -> Ops.linearBoth(x.get(0), x.get(1), x.get(2), x.get(3)),
@@ -160,12 +186,16 @@ class FusedLinearTest {
     }
 
     private static QuantizedMatrix quantized(Arena arena, int seed) {
-        View codes = View.allocate(arena, DType.I8, 37, 64);
+        return quantized(arena, seed, 37);
+    }
+
+    private static QuantizedMatrix quantized(Arena arena, int seed, int rows) {
+        View codes = View.allocate(arena, DType.I8, rows, 64);
         Random random = new Random(seed);
         for (long i = 0; i < codes.elements(); i++) {
             codes.setLongAt(i, random.nextInt(-127, 128));
         }
-        return QuantizedMatrix.wrap(new QuantizedWeight(codes, random(arena, seed, 37, 2)), "w");
+        return QuantizedMatrix.wrap(new QuantizedWeight(codes, random(arena, seed, rows, 2)), "w");
     }
 
     @Test

@@ -68,6 +68,6 @@ final class EncoderLayer {
 
     /** W2 GELU(W1 y + b1) + b2. */
     Tensor mlp(Tensor y) {
-        return fc2.of(Ops.activate(Activation.GELU, fc1.of(y)));
+        return fc2.of(fc1.activated(y, Activation.GELU));
     }
 }

@@ -3,7 +3,6 @@ package io.aegis.models.llava;
 import io.aegis.kernels.Activation;
 import io.aegis.layers.Linear;
 import io.aegis.layers.Parameters;
-import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
 
 /** {@code mlp2x_gelu}: W2 GELU(W1 v + b1) + b2 with the exact GELU, token by token (LLaVA-1.5, arXiv 2310.03744). */
@@ -26,6 +25,6 @@ public final class Projector {
 
     /** v [..., vision] to [..., width]. */
     public Tensor of(Tensor v) {
-        return second.of(Ops.activate(Activation.GELU, first.of(v)));
+        return second.of(first.activated(v, Activation.GELU));
     }
 }

@@ -3,7 +3,6 @@ package io.aegis.models.vit;
 import io.aegis.kernels.Activation;
 import io.aegis.layers.Linear;
 import io.aegis.layers.Parameters;
-import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
 
 /** fc2(act(fc1(x))). */
@@ -24,6 +23,6 @@ final class Mlp {
 
     /** fc2(act(fc1(x))) + residual; it may be null. */
     Tensor of(Tensor x, Tensor residual) {
-        return fc2.of(Ops.activate(activation, fc1.of(x)), residual);
+        return fc2.of(fc1.activated(x, activation), residual);
     }
 }
