@@ -1,0 +1,224 @@
+package io.aegis.training.dadm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.View;
+import io.aegis.layers.Parameters;
+import io.aegis.models.dadm.DadmNetwork;
+import io.aegis.models.dadm.Labels;
+import io.aegis.models.dadm.Prototypes;
+import io.aegis.models.dadm.Recipe;
+import io.aegis.tensor.Scope;
+import io.aegis.tensor.Tensor;
+import io.aegis.training.Adam;
+import io.aegis.training.GradientSums;
+import io.aegis.training.HalfOperands;
+import io.aegis.training.LossScale;
+import io.aegis.weights.StoredTensor;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Steps of a tiny DADM with scaled losses beside the same without, or with another scale. */
+class DadmScaleTest {
+    private static final int BATCH = 6;
+
+    @AfterEach
+    void release() {
+        Backends.choose(null);
+    }
+
+    private static final class Student implements AutoCloseable {
+        final Parameters parameters = new Parameters();
+        final Optional<LossScale> scale;
+        final DadmStep step;
+        private final Adam adam;
+        private final Retry retry;
+        final List<DadmStep.Report> reports = new ArrayList<>();
+        private long steps;
+
+        Student(Kernels kernels, String recipe, LossScale scale) {
+            Backends.choose(kernels);
+            this.scale = Optional.ofNullable(scale);
+            DadmNetwork network = new DadmNetwork(parameters, TinyFaces.CONFIG, DadmNetwork.Trunk.TRAINED);
+            parameters.initialize(DType.F32, 3);
+            adam = new Adam(parameters.trainable(), Adam.Constants.DADM);
+            retry = new Retry(parameters);
+            step = new DadmStep(network, parameters, Recipe.named(recipe), adam, 1, this.scale, retry);
+        }
+
+        Student(Kernels kernels, LossScale scale) {
+            this(kernels, "intended", scale);
+        }
+
+        /** An update of so many micro-batches; the first batch of the first is of epoch 0, all others of epoch 1. */
+        Student update(int parts) {
+            try (GradientSums sums = new GradientSums()) {
+                update(parts, sums);
+            }
+            return this;
+        }
+
+        private void update(int parts, GradientSums sums) {
+            long first = steps;
+            DadmStep.Report report = null;
+            while (report == null) {
+                steps = first;
+                for (int i = 0; i < parts; i++) {
+                    try (Scope scope = Scope.open()) {
+                        Batch batch = batch(BATCH - i, steps);
+                        long epoch = steps == 0 ? 0 : 1;
+                        report = i + 1 < parts
+                                ? step.accumulate(batch, epoch, steps, sums)
+                                : step.runAccumulated(batch, epoch, steps, 1e-3, sums);
+                        steps++;
+                    }
+                }
+            }
+            assertThat(sums.isEmpty()).isTrue();
+            assertThat(sums.sums()).isEmpty();
+            reports.add(report);
+        }
+
+        /** An update of one batch, by the method for that. */
+        Student run() {
+            try (Scope scope = Scope.open()) {
+                reports.add(step.run(batch(BATCH, steps), steps == 0 ? 0 : 1, steps, 1e-3));
+                steps++;
+            }
+            return this;
+        }
+
+        double factor() {
+            return scale.orElseThrow().factor();
+        }
+
+        /** All that a step changes; zeros of either sign are one. */
+        Map<String, double[]> state() {
+            Map<String, double[]> out = new TreeMap<>();
+            try (Arena arena = Arena.ofShared()) {
+                List<StoredTensor> all = new ArrayList<>(adam.tensors(arena));
+                all.forEach(t -> out.put(
+                        t.info().name(),
+                        View.of(
+                                        io.aegis.kernels.Buffer.host(t.bytes()),
+                                        t.info().dtype().dtype().orElseThrow(),
+                                        t.info().shape())
+                                .toDoubles()));
+            }
+            parameters.all().forEach(p -> out.put(p.name(), p.view().toDoubles()));
+            Prototypes known = step.prototypes();
+            for (int k = 0; known != null && k < 3; k++) {
+                out.put("prototypes/" + k, known.values(k));
+            }
+            out.values().forEach(v -> Arrays.setAll(v, i -> v[i] + 0.0));
+            return out;
+        }
+
+        void assertSame(Student other) {
+            assertSame(other.state());
+            assertThat(reports).hasSameSizeAs(other.reports);
+            for (int i = 0; i < reports.size(); i++) {
+                DadmStep.Report ours = reports.get(i);
+                DadmStep.Report theirs = other.reports.get(i);
+                assertThat(ours.total()).isEqualTo(theirs.total());
+                assertThat(ours.modal()).isEqualTo(theirs.modal());
+                assertThat(ours.information()).isEqualTo(theirs.information());
+                assertThat(ours.agreement()).isEqualTo(theirs.agreement());
+            }
+        }
+
+        void assertSame(Map<String, double[]> other) {
+            Map<String, double[]> ours = state();
+            assertThat(ours.keySet()).isEqualTo(other.keySet());
+            ours.forEach((name, v) -> assertThat(v).as(name).isEqualTo(other.get(name)));
+        }
+
+        @Override
+        public void close() {
+            adam.close();
+            retry.close();
+            parameters.close();
+        }
+    }
+
+    /** Waves, in all domains. */
+    private static Batch batch(int rows, long step) {
+        Tensor[] pictures = new Tensor[3];
+        int side = TinyFaces.CONFIG.image();
+        for (int k = 0; k < 3; k++) {
+            pictures[k] = Tensor.empty(DType.F32, rows, 3, side, side);
+            View v = pictures[k].view();
+            for (long i = 0; i < v.elements(); i++) {
+                v.setAt(i, Math.sin((0.37 + 0.01 * (i / (3 * side * side))) * i + k + 5 * step));
+            }
+        }
+        long[] live = new long[rows];
+        long[] prototype = new long[rows];
+        long[] domain = new long[rows];
+        Arrays.setAll(live, i -> 1 - i % 2);
+        Arrays.setAll(prototype, i -> 1 - i % 2);
+        Arrays.setAll(domain, i -> i / 2 % 3);
+        long[] samples = new long[rows];
+        Arrays.setAll(samples, i -> i);
+        return new Batch(pictures, null, new Labels(live, prototype, domain), Tensor.of(samples, rows));
+    }
+
+    /** ReGrad's projections and batch norm's statistics among it: what four scaled losses give is undone before anything is done with it. */
+    @ParameterizedTest
+    @ValueSource(doubles = {1, 65536, 0x1p40})
+    void noBitDependsOnTheScaleWhereNothingIsRounded(double factor) {
+        try (Student plain = new Student(Backends.best(), null).run().update(2);
+                Student scaled = new Student(Backends.best(), new LossScale(factor, 2000))
+                        .run()
+                        .update(2)) {
+            scaled.assertSame(plain);
+            assertThat(scaled.scale.orElseThrow().changes()).isEmpty();
+        }
+    }
+
+    @Test
+    void aScaleThatGrowsChangesNothingElse() {
+        try (Student plain = new Student(Backends.best(), null).run().run().update(1);
+                Student scaled = new Student(Backends.best(), new LossScale(2, 2))
+                        .run()
+                        .run()
+                        .update(1)) {
+            scaled.assertSame(plain);
+            assertThat(scaled.scale.orElseThrow().changes()).containsExactly(new LossScale.Change(2, 2, 4));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void anUpdateThatOverflowsIsThatOfAScaleThatHolds(int parts) {
+        Kernels half = new HalfOperands(1);
+        try (Student halved = new Student(half, new LossScale(0x1p40, 2000)).update(parts)) {
+            int times = halved.scale.orElseThrow().changes().size();
+            assertThat(times).isBetween(10, 40);
+            assertThat(halved.factor()).isEqualTo(Math.scalb(1.0, 40 - times));
+            assertThat(halved.scale.orElseThrow().changes())
+                    .extracting(LossScale.Change::step)
+                    .containsOnly((long) parts);
+            try (Student began = new Student(half, new LossScale(halved.factor(), 2000)).update(parts)) {
+                assertThat(began.scale.orElseThrow().changes()).isEmpty();
+                halved.assertSame(began);
+                // With momentum of prototypes, and statistics that are no longer those of the beginning.
+                halved.update(parts);
+                began.update(parts);
+                halved.assertSame(began);
+            }
+        }
+    }
+}
