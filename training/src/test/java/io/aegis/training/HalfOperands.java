@@ -10,6 +10,8 @@ import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.function.Function;
 
@@ -32,9 +34,11 @@ public final class HalfOperands extends DerivedKernels {
         }
         View out = View.allocate(arena, DType.F32, x.shape());
         inner.elementwise().copy(x, out);
-        for (long i = 0; i < out.elements(); i++) {
-            out.setAt(i, Float.float16ToFloat(Float.floatToFloat16((float) out.getAt(i) * unit)) / unit);
+        float[] values = out.segment().toArray(ValueLayout.JAVA_FLOAT);
+        for (int i = 0; i < values.length; i++) {
+            values[i] = Float.float16ToFloat(Float.floatToFloat16(values[i] * unit)) / unit;
         }
+        MemorySegment.copy(values, 0, out.segment(), ValueLayout.JAVA_FLOAT, 0, values.length);
         return out;
     }
 

@@ -1,11 +1,15 @@
 package io.aegis.training.dadm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.View;
+import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.CudaException;
+import io.aegis.kernels.cuda.Precision;
 import io.aegis.layers.Parameters;
 import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Labels;
@@ -26,8 +30,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Steps of a tiny DADM with scaled losses beside the same without, or with another scale. */
@@ -177,7 +183,7 @@ class DadmScaleTest {
 
     /** ReGrad's projections and batch norm's statistics among it: what four scaled losses give is undone before anything is done with it. */
     @ParameterizedTest
-    @ValueSource(doubles = {1, 65536, 0x1p40})
+    @ValueSource(doubles = {65536, 0x1p40})
     void noBitDependsOnTheScaleWhereNothingIsRounded(double factor) {
         try (Student plain = new Student(Backends.best(), null).run().update(2);
                 Student scaled = new Student(Backends.best(), new LossScale(factor, 2000))
@@ -201,13 +207,13 @@ class DadmScaleTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 3})
-    void anUpdateThatOverflowsIsThatOfAScaleThatHolds(int parts) {
+    @CsvSource({"1, 24", "3, 20"})
+    void anUpdateThatOverflowsIsThatOfAScaleThatHolds(int parts, int exponent) {
         Kernels half = new HalfOperands(1);
-        try (Student halved = new Student(half, new LossScale(0x1p40, 2000)).update(parts)) {
+        try (Student halved = new Student(half, new LossScale(Math.scalb(1.0, exponent), 2000)).update(parts)) {
             int times = halved.scale.orElseThrow().changes().size();
-            assertThat(times).isBetween(10, 40);
-            assertThat(halved.factor()).isEqualTo(Math.scalb(1.0, 40 - times));
+            assertThat(times).isBetween(3, 30);
+            assertThat(halved.factor()).isEqualTo(Math.scalb(1.0, exponent - times));
             assertThat(halved.scale.orElseThrow().changes())
                     .extracting(LossScale.Change::step)
                     .containsOnly((long) parts);
@@ -217,6 +223,102 @@ class DadmScaleTest {
                 // With momentum of prototypes, and statistics that are no longer those of the beginning.
                 halved.update(parts);
                 began.update(parts);
+                halved.assertSame(began);
+            }
+        }
+    }
+
+    /** Gradients of a batch, by parameter. */
+    private static Map<String, double[]> gradients(Kernels kernels, LossScale scale) {
+        Map<String, double[]> out = new TreeMap<>();
+        try (Student s = new Student(kernels, scale);
+                GradientSums sums = new GradientSums();
+                Scope scope = Scope.open()) {
+            s.step.accumulate(batch(BATCH, 0), 0, 0, sums);
+            sums.sums().forEach((p, g) -> out.put(p.name(), g.toDoubles()));
+        }
+        return out;
+    }
+
+    private static double length(double[] x) {
+        return Math.sqrt(Arrays.stream(x).map(v -> v * v).sum());
+    }
+
+    private static double error(double[] x, double[] exact) {
+        double[] difference = new double[x.length];
+        Arrays.setAll(difference, i -> x[i] - exact[i]);
+        return length(difference) / length(exact);
+    }
+
+    /** Half precision whose numbers end 64 times as high: below 2^-19 all is 0, as below 2^-25 otherwise. */
+    @Test
+    void smallGradientsArriveWhereTheyAreScaled() {
+        Kernels half = new HalfOperands(0x1p-6);
+        Map<String, double[]> exact = gradients(Backends.best(), null);
+        Map<String, double[]> lost = gradients(half, null);
+        Map<String, double[]> scaled = gradients(half, new LossScale(65536, 2000));
+        // A bias before a batch norm has no gradient but rounding.
+        exact.values().removeIf(g -> length(g) < 1e-8);
+        int without = 0;
+        double sum = 0;
+        for (Map.Entry<String, double[]> g : exact.entrySet()) {
+            String name = g.getKey();
+            without += error(lost.get(name), g.getValue()) > 0.9 ? 1 : 0;
+            double error = error(scaled.get(name), g.getValue());
+            assertThat(error).as(name).isLessThan(0.1);
+            sum += error;
+        }
+        assertThat(sum / exact.size()).isLessThan(0.02);
+        assertThat(without).as("gradients that are lost without, of 161").isGreaterThan(40);
+    }
+
+    @Test
+    void aLossThatIsNoneIsToldAtOnce() {
+        try (Student s = new Student(new HalfOperands(1), new LossScale(65536, 2000));
+                Scope scope = Scope.open()) {
+            Batch batch = batch(BATCH, 0);
+            batch.pictures()[1].view().setAt(5, Double.NaN);
+            assertThatThrownBy(() -> s.step.run(batch, 0, 0, 1e-3))
+                    .isInstanceOf(ArithmeticException.class)
+                    .hasMessageStartingWith("loss of modality ")
+                    .hasMessageEndingWith(" is NaN at step 0; a lower learning rate may help, or --dtype bf16 or f32:"
+                            + " float16 has no number above 65504");
+            assertThat(s.factor()).isEqualTo(65536);
+            assertThat(s.scale.orElseThrow().changes()).isEmpty();
+        }
+    }
+
+    /** The published recipe's gradient is NaN where a feature equals its prototype, as it does in a class of one sample. */
+    @Test
+    void aGradientThatIsNoneWithoutAScaleIsToldAndChangesNothing() {
+        try (Student s = new Student(Backends.best(), "official", new LossScale(16, 2000)).run();
+                Scope scope = Scope.open()) {
+            Map<String, double[]> before = s.state();
+            assertThatThrownBy(() -> s.step.run(batch(1, 1), 0, 1, 1e-3))
+                    .isInstanceOf(ArithmeticException.class)
+                    .hasMessageEndingWith(" is infinite or NaN even with a loss scale of 1");
+            s.assertSame(before);
+            assertThat(s.factor()).isEqualTo(1);
+        }
+    }
+
+    /** A GPU's kernels: copies of statistics that go back, sums of squares of many gradients at once. */
+    @Test
+    void aGpuComputesAnUpdateAgainAsWell() throws Exception {
+        Kernels gpu;
+        try {
+            gpu = CudaBackend.emulator(Precision.F16);
+        } catch (CudaException e) {
+            Assumptions.abort(e.getMessage());
+            return;
+        }
+        try (AutoCloseable _ = (AutoCloseable) gpu) {
+            long t = System.nanoTime();
+            try (Student halved = new Student(gpu, LossScale.of(gpu.operands()).orElseThrow()).run();
+                    Student began = new Student(gpu, new LossScale(halved.factor(), 2000)).run()) {
+                System.err.println("XXX " + halved.factor() + " " + (System.nanoTime() - t) / 1e9);
+                assertThat(halved.scale.orElseThrow().changes()).isNotEmpty();
+                assertThat(began.scale.orElseThrow().changes()).isEmpty();
                 halved.assertSame(began);
             }
         }
