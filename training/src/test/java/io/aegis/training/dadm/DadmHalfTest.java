@@ -2,6 +2,7 @@ package io.aegis.training.dadm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.offset;
 
 import io.aegis.kernels.Backends;
 import io.aegis.training.HalfOperands;

@@ -11,6 +11,7 @@ import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.CudaException;
 import io.aegis.kernels.cuda.Precision;
 import io.aegis.layers.Parameters;
+import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Labels;
 import io.aegis.models.dadm.Prototypes;
@@ -52,12 +53,16 @@ class DadmScaleTest {
         private final Adam adam;
         private final Retry retry;
         final List<DadmStep.Report> reports = new ArrayList<>();
+        private final DadmConfig config;
+        private final int rows;
         private long steps;
 
-        Student(Kernels kernels, String recipe, LossScale scale) {
+        Student(Kernels kernels, DadmConfig config, int rows, String recipe, LossScale scale) {
             Backends.choose(kernels);
+            this.config = config;
+            this.rows = rows;
             this.scale = Optional.ofNullable(scale);
-            DadmNetwork network = new DadmNetwork(parameters, TinyFaces.CONFIG, DadmNetwork.Trunk.TRAINED);
+            DadmNetwork network = new DadmNetwork(parameters, config, DadmNetwork.Trunk.TRAINED);
             parameters.initialize(DType.F32, 3);
             adam = new Adam(parameters.trainable(), Adam.Constants.DADM);
             retry = new Retry(parameters);
@@ -65,7 +70,7 @@ class DadmScaleTest {
         }
 
         Student(Kernels kernels, LossScale scale) {
-            this(kernels, "intended", scale);
+            this(kernels, TinyFaces.CONFIG, BATCH, "intended", scale);
         }
 
         /** An update of so many micro-batches; the first batch of the first is of epoch 0, all others of epoch 1. */
@@ -83,7 +88,7 @@ class DadmScaleTest {
                 steps = first;
                 for (int i = 0; i < parts; i++) {
                     try (Scope scope = Scope.open()) {
-                        Batch batch = batch(BATCH - i, steps);
+                        Batch batch = batch(config, rows - i, steps);
                         long epoch = steps == 0 ? 0 : 1;
                         report = i + 1 < parts
                                 ? step.accumulate(batch, epoch, steps, sums)
@@ -100,7 +105,7 @@ class DadmScaleTest {
         /** An update of one batch, by the method for that. */
         Student run() {
             try (Scope scope = Scope.open()) {
-                reports.add(step.run(batch(BATCH, steps), steps == 0 ? 0 : 1, steps, 1e-3));
+                reports.add(step.run(batch(config, rows, steps), steps == 0 ? 0 : 1, steps, 1e-3));
                 steps++;
             }
             return this;
@@ -160,9 +165,9 @@ class DadmScaleTest {
     }
 
     /** Waves, in all domains. */
-    private static Batch batch(int rows, long step) {
+    private static Batch batch(DadmConfig config, int rows, long step) {
         Tensor[] pictures = new Tensor[3];
-        int side = TinyFaces.CONFIG.image();
+        int side = config.image();
         for (int k = 0; k < 3; k++) {
             pictures[k] = Tensor.empty(DType.F32, rows, 3, side, side);
             View v = pictures[k].view();
@@ -234,7 +239,7 @@ class DadmScaleTest {
         try (Student s = new Student(kernels, scale);
                 GradientSums sums = new GradientSums();
                 Scope scope = Scope.open()) {
-            s.step.accumulate(batch(BATCH, 0), 0, 0, sums);
+            s.step.accumulate(batch(TinyFaces.CONFIG, BATCH, 0), 0, 0, sums);
             sums.sums().forEach((p, g) -> out.put(p.name(), g.toDoubles()));
         }
         return out;
@@ -276,7 +281,7 @@ class DadmScaleTest {
     void aLossThatIsNoneIsToldAtOnce() {
         try (Student s = new Student(new HalfOperands(1), new LossScale(65536, 2000));
                 Scope scope = Scope.open()) {
-            Batch batch = batch(BATCH, 0);
+            Batch batch = batch(TinyFaces.CONFIG, BATCH, 0);
             batch.pictures()[1].view().setAt(5, Double.NaN);
             assertThatThrownBy(() -> s.step.run(batch, 0, 0, 1e-3))
                     .isInstanceOf(ArithmeticException.class)
@@ -291,10 +296,11 @@ class DadmScaleTest {
     /** The published recipe's gradient is NaN where a feature equals its prototype, as it does in a class of one sample. */
     @Test
     void aGradientThatIsNoneWithoutAScaleIsToldAndChangesNothing() {
-        try (Student s = new Student(Backends.best(), "official", new LossScale(16, 2000)).run();
+        try (Student s = new Student(Backends.best(), TinyFaces.CONFIG, BATCH, "official", new LossScale(16, 2000))
+                        .run();
                 Scope scope = Scope.open()) {
             Map<String, double[]> before = s.state();
-            assertThatThrownBy(() -> s.step.run(batch(1, 1), 0, 1, 1e-3))
+            assertThatThrownBy(() -> s.step.run(batch(TinyFaces.CONFIG, 1, 1), 0, 1, 1e-3))
                     .isInstanceOf(ArithmeticException.class)
                     .hasMessageEndingWith(" is infinite or NaN even with a loss scale of 1");
             s.assertSame(before);
@@ -312,12 +318,18 @@ class DadmScaleTest {
             Assumptions.abort(e.getMessage());
             return;
         }
+        DadmConfig small = new DadmConfig(8, 1, 1, 2, 4, 16, 4, 2, 5);
+        double holds;
+        try (Student cpu = new Student(new HalfOperands(1), small, 2, "intended", new LossScale(0x1p24, 2000)).run()) {
+            holds = cpu.factor();
+        }
         try (AutoCloseable _ = (AutoCloseable) gpu) {
-            long t = System.nanoTime();
-            try (Student halved = new Student(gpu, LossScale.of(gpu.operands()).orElseThrow()).run();
-                    Student began = new Student(gpu, new LossScale(halved.factor(), 2000)).run()) {
-                System.err.println("XXX " + halved.factor() + " " + (System.nanoTime() - t) / 1e9);
-                assertThat(halved.scale.orElseThrow().changes()).isNotEmpty();
+            try (Student halved = new Student(gpu, small, 2, "intended", new LossScale(2 * holds, 2000)).run();
+                    Student began =
+                            new Student(gpu, small, 2, "intended", new LossScale(halved.factor(), 2000)).run()) {
+                assertThat(halved.scale.orElseThrow().changes())
+                        .as("from %s on", 2 * holds)
+                        .isNotEmpty();
                 assertThat(began.scale.orElseThrow().changes()).isEmpty();
                 halved.assertSame(began);
             }

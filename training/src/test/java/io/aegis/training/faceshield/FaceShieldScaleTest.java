@@ -7,6 +7,9 @@ import static org.assertj.core.api.Assertions.offset;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.CudaException;
+import io.aegis.kernels.cuda.Precision;
 import io.aegis.layers.Init;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
@@ -29,6 +32,7 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 /** Steps of two lanes over a small layer whose gradients are as small, or as large, as a test wants them. */
@@ -220,6 +224,34 @@ class FaceShieldScaleTest {
                     .hasMessage("the gradient of w is infinite or NaN even with a loss scale of 1");
             assertThat(layer.calls).hasValue(17 * LESSONS);
             layer.state().forEach((name, bytes) -> assertThat(bytes).as(name).isEqualTo(before.get(name)));
+        }
+    }
+
+    /** The kernels of a GPU round by their own means, and sum up squares of many gradients at once. */
+    @Test
+    void aGpuDoesTheSame() throws Exception {
+        Kernels gpu;
+        try {
+            gpu = CudaBackend.emulator(Precision.F16);
+        } catch (CudaException e) {
+            Assumptions.abort(e.getMessage());
+            return;
+        }
+        try (AutoCloseable _ = (AutoCloseable) gpu) {
+            try (Layer exact = layer(Backends.best(), FLAT, null).learn(1);
+                    Layer lost = layer(gpu, FLAT, null).learn(1);
+                    Layer scaled = layer(gpu, FLAT, LossScale.of(gpu.operands()).orElseThrow())
+                            .learn(1)) {
+                assertThat(lost.norm()).as("what happens without").isZero();
+                assertThat(scaled.norm()).isCloseTo(exact.norm(), offset(0.01 * exact.norm()));
+            }
+            try (Layer halved = layer(gpu, 1, new LossScale(0x1p24, 2000)).learn(2);
+                    Layer began =
+                            layer(gpu, 1, new LossScale(halved.factor(), 2000)).learn(2)) {
+                assertThat(halved.scale.orElseThrow().changes()).isNotEmpty();
+                assertThat(began.scale.orElseThrow().changes()).isEmpty();
+                halved.assertSame(began);
+            }
         }
     }
 }
