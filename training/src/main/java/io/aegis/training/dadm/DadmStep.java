@@ -285,12 +285,10 @@ public final class DadmStep {
                 .toArray(Tensor[]::new);
     }
 
-    private double finite(Tensor loss, String what, long step) {
+    private static double finite(Tensor loss, String what, long step) {
         double value = loss.item();
         if (!Double.isFinite(value)) {
-            throw new ArithmeticException(
-                    what + " is " + value + " at step " + step + "; a lower learning rate may help"
-                            + scale.map(_ -> LossScale.REMEDY).orElse(""));
+            throw new ArithmeticException(what + " is " + value + " at step " + step);
         }
         return value;
     }

@@ -225,7 +225,8 @@ public final class DadmTrainer {
                     ? step.runAccumulated(batch, at.epoch(), globalStep(at), learningRate(at), sums)
                     : step.accumulate(batch, at.epoch(), globalStep(at), sums));
         } catch (ArithmeticException e) {
-            throw new TrainingException("epoch " + (at.epoch() + 1) + ": " + e.getMessage() + folder.kept(), e);
+            throw new TrainingException(
+                    "epoch " + (at.epoch() + 1) + ": " + e.getMessage() + "; " + remedy() + folder.kept(), e);
         }
     }
 
@@ -289,11 +290,15 @@ public final class DadmTrainer {
             learner.requireFinite(folder.last());
         } catch (WeightsException e) {
             throw new TrainingException(
-                    "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage() + "; "
-                            + (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL)
+                    "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage() + "; " + remedy()
                             + folder.kept(),
                     e);
         }
+    }
+
+    private String remedy() {
+        return (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL)
+                + learner.scale().map(_ -> LossScale.REMEDY).orElse("");
     }
 
     /** Draws the pictures, by the best model as it stands in its folder. */

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.offset;
 import io.aegis.kernels.Backends;
 import io.aegis.training.HalfOperands;
 import io.aegis.training.StoredScale;
+import io.aegis.training.TrainingException;
 import io.aegis.training.data.DataException;
 import io.aegis.training.report.ProgressBar;
 import io.aegis.weights.Safetensors;
@@ -82,6 +83,20 @@ class DadmHalfTest {
         ResumeTest.assertSameRun(broken, straight);
         assertThat(broken.resolve("loss_scale.csv")).hasSameBinaryContentAs(straight.resolve("loss_scale.csv"));
         assertThat(straight.resolve("loss_scale.csv")).content().endsWith("5,1024.0,2048.0\n");
+    }
+
+    @Test
+    void aRunThatDivergesNamesTheOtherTypes() {
+        Backends.choose(NARROW);
+        DadmTrainingOptions options = TinyFaces.options(folder.resolve("run"));
+        DadmTrainingOptions.Fit f = options.fit();
+        DadmTrainingOptions wild = options.withFit(new DadmTrainingOptions.Fit(
+                3, f.batchSize(), f.accumulation(), 1e30, f.schedule(), f.warmUp(), f.weightDecay()));
+        assertThatThrownBy(() -> DadmTrainer.train(wild, TinyFaces.data(TinyFaces::draw), TinyFaces.SILENT))
+                .isInstanceOf(TrainingException.class)
+                .hasMessageStartingWith("epoch 1: ")
+                .hasMessageContaining(
+                        "; a lower learning rate may help, or --dtype bf16 or f32: float16 has no number above 65504");
     }
 
     private static void failing(ThrowingCallable run) {

@@ -73,7 +73,17 @@ class DadmScaleTest {
             this(kernels, TinyFaces.CONFIG, BATCH, "intended", scale);
         }
 
-        /** An update of so many micro-batches; the first batch of the first is of epoch 0, all others of epoch 1. */
+        Student from(Prototypes known) {
+            step.restore(known);
+            return this;
+        }
+
+        /** Momentum begins with the second batch. */
+        private long epoch() {
+            return step.prototypes() == null ? 0 : 1;
+        }
+
+        /** An update of so many micro-batches. */
         Student update(int parts) {
             try (GradientSums sums = new GradientSums()) {
                 update(parts, sums);
@@ -89,7 +99,7 @@ class DadmScaleTest {
                 for (int i = 0; i < parts; i++) {
                     try (Scope scope = Scope.open()) {
                         Batch batch = batch(config, rows - i, steps);
-                        long epoch = steps == 0 ? 0 : 1;
+                        long epoch = epoch();
                         report = i + 1 < parts
                                 ? step.accumulate(batch, epoch, steps, sums)
                                 : step.runAccumulated(batch, epoch, steps, 1e-3, sums);
@@ -105,7 +115,7 @@ class DadmScaleTest {
         /** An update of one batch, by the method for that. */
         Student run() {
             try (Scope scope = Scope.open()) {
-                reports.add(step.run(batch(config, rows, steps), steps == 0 ? 0 : 1, steps, 1e-3));
+                reports.add(step.run(batch(config, rows, steps), epoch(), steps, 1e-3));
                 steps++;
             }
             return this;
@@ -199,6 +209,19 @@ class DadmScaleTest {
         }
     }
 
+    /** Positions are added to a batch of one as they are, so that one gradient is both's until ReGrad writes into that of the positions. */
+    @Test
+    void aBatchOfOneSample() {
+        try (Student plain = new Student(Backends.best(), TinyFaces.CONFIG, 1, "intended", null)
+                        .run()
+                        .run();
+                Student scaled = new Student(Backends.best(), TinyFaces.CONFIG, 1, "intended", new LossScale(65536, 9))
+                        .run()
+                        .run()) {
+            scaled.assertSame(plain);
+        }
+    }
+
     @Test
     void aScaleThatGrowsChangesNothingElse() {
         try (Student plain = new Student(Backends.best(), null).run().run().update(1);
@@ -211,23 +234,24 @@ class DadmScaleTest {
         }
     }
 
+    /** With prototypes that have momentum, so that a batch that was looked at twice would show. */
     @ParameterizedTest
     @CsvSource({"1, 24", "3, 20"})
     void anUpdateThatOverflowsIsThatOfAScaleThatHolds(int parts, int exponent) {
+        Prototypes known;
+        try (Student other = new Student(Backends.best(), null).run().run()) {
+            known = other.step.prototypes();
+        }
         Kernels half = new HalfOperands(1);
-        try (Student halved = new Student(half, new LossScale(Math.scalb(1.0, exponent), 2000)).update(parts)) {
-            int times = halved.scale.orElseThrow().changes().size();
+        LossScale high = new LossScale(Math.scalb(1.0, exponent), 2000);
+        try (Student halved = new Student(half, high).from(known).update(parts)) {
+            int times = high.changes().size();
             assertThat(times).isBetween(3, 30);
-            assertThat(halved.factor()).isEqualTo(Math.scalb(1.0, exponent - times));
-            assertThat(halved.scale.orElseThrow().changes())
-                    .extracting(LossScale.Change::step)
-                    .containsOnly((long) parts);
-            try (Student began = new Student(half, new LossScale(halved.factor(), 2000)).update(parts)) {
-                assertThat(began.scale.orElseThrow().changes()).isEmpty();
-                halved.assertSame(began);
-                // With momentum of prototypes, and statistics that are no longer those of the beginning.
-                halved.update(parts);
-                began.update(parts);
+            assertThat(high.factor()).isEqualTo(Math.scalb(1.0, exponent - times));
+            assertThat(high.changes()).extracting(LossScale.Change::step).containsOnly((long) parts);
+            LossScale holds = new LossScale(high.factor(), 2000);
+            try (Student began = new Student(half, holds).from(known).update(parts)) {
+                assertThat(holds.changes()).isEmpty();
                 halved.assertSame(began);
             }
         }
@@ -286,8 +310,7 @@ class DadmScaleTest {
             assertThatThrownBy(() -> s.step.run(batch, 0, 0, 1e-3))
                     .isInstanceOf(ArithmeticException.class)
                     .hasMessageStartingWith("loss of modality ")
-                    .hasMessageEndingWith(" is NaN at step 0; a lower learning rate may help, or --dtype bf16 or f32:"
-                            + " float16 has no number above 65504");
+                    .hasMessageEndingWith(" is NaN at step 0");
             assertThat(s.factor()).isEqualTo(65536);
             assertThat(s.scale.orElseThrow().changes()).isEmpty();
         }
