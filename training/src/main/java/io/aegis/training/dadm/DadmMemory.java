@@ -48,10 +48,17 @@ public final class DadmMemory {
             }
             parts.add(new Part(
                     "trained weights", String.format(Locale.ROOT, "%.1f M F32", learned / 4 / MILLION), learned));
+            boolean scaled = LossScale.of(device.precision()).isPresent();
             if (options.fit().accumulation() > 1) {
                 parts.add(new Part("their gradients", "F32, summed over the batches of an update", learned));
-            } else if (LossScale.of(device.precision()).isPresent()) {
+            } else if (scaled) {
                 parts.add(new Part("their gradients", "F32, all looked at before one is used", learned));
+            }
+            if (scaled) {
+                List<Parameter> buffers = parameters.all().stream()
+                        .filter(p -> p.kind() == Parameter.Kind.BUFFER)
+                        .toList();
+                parts.add(new Part("statistics", "as they were before an update", bytes(buffers)));
             }
             parts.add(new Part("Adam's moments", "m and v, F32", 2 * learned));
             StepMemory step = step(network, parameters, options, device);
