@@ -27,7 +27,7 @@ final class DeviceOptions {
             names = "--dtype",
             description =
                     "what the operands of products are rounded to: f32 (default), bf16, or, on a GPU, f16; a GPU"
-                            + " rounds those of attention as well, and nothing is trained in f16. A processor that multiplies bf16 no faster computes in f32")
+                            + " rounds those of attention as well, and in f16 losses are scaled while it trains. A processor that multiplies bf16 no faster computes in f32")
     Precision precision = Precision.F32;
 
     /**

@@ -5,7 +5,7 @@ package io.aegis.tensor;
 public interface GradientSink {
     /**
      * @param leaf what the gradient belongs to
-     * @param gradient valid during the call only
+     * @param gradient valid during the call only, and the callee's to write into
      */
     void accept(Tensor leaf, Tensor gradient);
 
@@ -14,7 +14,7 @@ public interface GradientSink {
     interface OfSeveral {
         /**
          * @param leaf what the gradients belong to
-         * @param gradients one a loss, valid during the call only; null where the loss does not reach the leaf, or does not
+         * @param gradients one a loss, valid during the call only, and the callee's to write into; null where the loss does not reach the leaf, or does not
          *     want its gradient
          */
         void accept(Tensor leaf, Tensor[] gradients);

@@ -28,13 +28,14 @@ final class GradientTable {
         return gradients.remove(tensor);
     }
 
-    /** The finished gradient of a leaf, laid out in memory as the leaf is, or null. */
+    /** The finished gradient of a leaf, laid out in memory as the leaf is, and nobody else's: it may be written into; or null. */
     Adjoint takeLeaf(Tensor leaf) {
         Adjoint have = gradients.remove(leaf);
         if (have == null) {
             return null;
         }
-        if (Arrays.equals(denseStrides(leaf), have.view().strides())) {
+        if (!have.storage().isShared()
+                && Arrays.equals(denseStrides(leaf), have.view().strides())) {
             return have;
         }
         Adjoint own = allocate(leaf);

@@ -215,4 +215,36 @@ class TapeTest {
             }
         }
     }
+
+    /** A sum hands its gradient on to both of its terms; whoever projects or scales that of one must not change the other's. */
+    @Test
+    void gradientsMayBeWrittenInto() {
+        try (Arena arena = Arena.ofConfined();
+                Scope scope = Scope.open(Backends.scalar());
+                Tape tape = Tape.record()) {
+            Tensor early = leaf(arena, 2, 3);
+            Tensor a = leaf(arena, 5, 7);
+            Tensor b = leaf(arena, 1, 4);
+            Tensor sum = Ops.add(Ops.add(Ops.multiply(early, early), a), b);
+            Tensor loss = Ops.total(Ops.multiply(sum, sum));
+            Tensor other = Ops.total(sum);
+            List<Tensor> leaves = List.of(early, a, b);
+            List<double[]> whole = new ArrayList<>();
+            List<double[]> written = new ArrayList<>();
+            tape.backward(loss, leaves, (leaf, g) -> whole.add(g.toDoubles()));
+            tape.backward(loss, leaves, (leaf, g) -> {
+                written.add(g.toDoubles());
+                g.view().set(1000, 0);
+            });
+            assertThat(written).usingRecursiveComparison().isEqualTo(whole);
+            written.clear();
+            tape.backward(List.of(loss, other), List.of(leaves, leaves), (leaf, g) -> {
+                written.add(g[0].toDoubles());
+                assertThat(g[1].toDoubles()[1]).isEqualTo(leaf == early ? 6 : 1);
+                g[0].view().set(1000, 0);
+                g[1].view().set(1000, 1);
+            });
+            assertThat(written).usingRecursiveComparison().isEqualTo(whole);
+        }
+    }
 }

@@ -95,6 +95,7 @@ public final class GradientSums implements AutoCloseable {
 
     @Override
     public void close() {
+        memory.values().forEach(v -> v.buffer().discardMirror());
         arena.close();
     }
 }

@@ -8,6 +8,7 @@ import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Labels;
 import io.aegis.models.dadm.Recipe;
 import io.aegis.tensor.Tensor;
+import io.aegis.training.LossScale;
 import io.aegis.training.TrainingException;
 import io.aegis.training.memory.Bytes;
 import io.aegis.training.memory.MemoryBudget;
@@ -47,8 +48,17 @@ public final class DadmMemory {
             }
             parts.add(new Part(
                     "trained weights", String.format(Locale.ROOT, "%.1f M F32", learned / 4 / MILLION), learned));
+            boolean scaled = LossScale.of(device.precision()).isPresent();
             if (options.fit().accumulation() > 1) {
                 parts.add(new Part("their gradients", "F32, summed over the batches of an update", learned));
+            } else if (scaled) {
+                parts.add(new Part("their gradients", "F32, all looked at before one is used", learned));
+            }
+            if (scaled) {
+                List<Parameter> buffers = parameters.all().stream()
+                        .filter(p -> p.kind() == Parameter.Kind.BUFFER)
+                        .toList();
+                parts.add(new Part("statistics", "as they were before an update", bytes(buffers)));
             }
             parts.add(new Part("Adam's moments", "m and v, F32", 2 * learned));
             StepMemory step = step(network, parameters, options, device);
@@ -116,7 +126,8 @@ public final class DadmMemory {
     private static StepMemory step(
             DadmNetwork network, Parameters parameters, DadmTrainingOptions options, Workspace device) {
         Recipe recipe = Recipe.named(options.recipe());
-        DadmStep step = new DadmStep(network, parameters, recipe, null, options.seed());
+        DadmStep step =
+                new DadmStep(network, parameters, recipe, null, options.seed(), LossScale.of(device.precision()), null);
         return new Rehearsal(device).update(() -> step.rehearse(batch(options)));
     }
 

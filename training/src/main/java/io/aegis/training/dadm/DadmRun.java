@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.dadm.DadmFolder;
 import io.aegis.models.dadm.DadmInfo;
+import io.aegis.training.LossScale;
 import io.aegis.training.TrainingException;
 import io.aegis.training.data.MissingModalities;
 import io.aegis.training.data.Position;
@@ -139,7 +140,8 @@ final class DadmRun {
     }
 
     /** Writes the log for people; {@code last.safetensors} holds the one that counts. */
-    void writeLog(RunState state) {
+    void writeLog(RunState state, Learner learner) {
         AtomicFile.write(folder.file("log.csv"), EpochLog.csv(state.log()));
+        learner.scale().ifPresent(s -> AtomicFile.write(folder.file(LossScale.FILE), s.csv()));
     }
 }

@@ -16,13 +16,16 @@ import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
 import io.aegis.training.Adam;
 import io.aegis.training.GradientSums;
+import io.aegis.training.LossScale;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 
 /**
  * One training step of DADM: prototypes, forward, four losses, one backward pass that carries all of them, gradient
@@ -34,6 +37,8 @@ public final class DadmStep {
     private final Recipe recipe;
     private final Adam adam;
     private final long seed;
+    private final Optional<LossScale> scale;
+    private final Retry retry;
     private final Map<Tensor, Parameter> trainable = new IdentityHashMap<>();
     private final Map<Tensor, Parameter> modulated = new IdentityHashMap<>();
     private Prototypes prototypes;
@@ -48,7 +53,25 @@ public final class DadmStep {
      */
     public record Report(double total, double[] modal, double[] information, double agreement) {}
 
+    /** Without a scale of losses, for all precisions but half. */
     public DadmStep(DadmNetwork network, Parameters parameters, Recipe recipe, Adam adam, long seed) {
+        this(network, parameters, recipe, adam, seed, Optional.empty(), null);
+    }
+
+    /**
+     * @param scale of losses, where gradients go back in half precision
+     * @param retry stays the caller's; needed with a scale
+     */
+    DadmStep(
+            DadmNetwork network,
+            Parameters parameters,
+            Recipe recipe,
+            Adam adam,
+            long seed,
+            Optional<LossScale> scale,
+            Retry retry) {
+        this.scale = scale;
+        this.retry = retry;
         this.network = network;
         this.recipe = recipe;
         this.adam = adam;
@@ -81,17 +104,32 @@ public final class DadmStep {
 
     /** As above, with given permutations rather than random ones. */
     public Report run(Batch batch, long epoch, long step, double learningRate, Permutations given) {
-        return differentiate(
-                batch, epoch, step, given, (p, gradient) -> adam.update(p, gradient, learningRate), () -> {});
+        BiConsumer<Parameter, Tensor> update = (p, gradient) -> adam.update(p, gradient, learningRate);
+        if (scale.isEmpty()) {
+            return differentiate(batch, epoch, step, given, update, () -> true);
+        }
+        try (GradientSums sums = new GradientSums()) {
+            Report report = null;
+            while (report == null) {
+                report = scaled(batch, epoch, step, given, sums, update);
+            }
+            return report;
+        }
     }
 
     /**
      * As {@link #run(Batch, long, long, double)} for the last of several micro-batches: the update takes the mean of its
      * gradients and of those that were accumulated, and leaves {@code sums} empty. Parameters are updated, and hyperplanes
      * aligned, once.
+     *
+     * @return null where scaled gradients overflowed: then all is as it was before the first of the micro-batches, which are to
+     *     be learned from again, one after the other, with the scale that the losses have now
      */
     public Report runAccumulated(Batch batch, long epoch, long step, double learningRate, GradientSums sums) {
         BiConsumer<Parameter, Tensor> update = (p, gradient) -> adam.update(p, gradient, learningRate);
+        if (scale.isPresent()) {
+            return scaled(batch, epoch, step, null, sums, update);
+        }
         return differentiate(
                 batch,
                 epoch,
@@ -101,7 +139,10 @@ public final class DadmStep {
                     sums.complete(p, gradient);
                     update.accept(p, gradient);
                 },
-                () -> sums.drain(update));
+                () -> {
+                    sums.drain(update);
+                    return true;
+                });
     }
 
     /**
@@ -113,9 +154,42 @@ public final class DadmStep {
      * @throws ArithmeticException when a loss is not finite
      */
     public Report accumulate(Batch batch, long epoch, long step, GradientSums sums) {
+        begin(sums);
         Report report = differentiate(batch, epoch, step, null, sums::add, null);
         sums.endBatch();
         return report;
+    }
+
+    /** The last micro-batch of an update, with scaled losses; null when any of them gave gradients that overflowed. */
+    private Report scaled(
+            Batch batch,
+            long epoch,
+            long step,
+            Permutations given,
+            GradientSums sums,
+            BiConsumer<Parameter, Tensor> update) {
+        begin(sums);
+        return differentiate(batch, epoch, step, given, sums::add, () -> {
+            Optional<Parameter> overflowed = LossScale.overflowed(sums.sums());
+            if (overflowed.isPresent()) {
+                sums.clear();
+                prototypes = retry.restore();
+                scale.get().halve(step, overflowed.get());
+                return false;
+            }
+            sums.drain(update);
+            scale.get().passed(step);
+            return true;
+        });
+    }
+
+    /** Before the first micro-batch of an update whose losses are scaled. */
+    private void begin(GradientSums sums) {
+        if (scale.isPresent() && sums.isEmpty()) {
+            try (Scope scope = Scope.open()) {
+                retry.save(prototypes);
+            }
+        }
     }
 
     /** All of a step but the update, for kernels that count what it holds. */
@@ -127,10 +201,17 @@ public final class DadmStep {
      * Prototypes, forward, losses, backward.
      *
      * @param sink takes each parameter's gradient when it is complete
-     * @param end finishes the update after the last gradient; null when there is no update yet
+     * @param end finishes the update after the last gradient, or says that there is none after all; null when there is no
+     *     update yet
+     * @return null where there is no update after all
      */
     private Report differentiate(
-            Batch batch, long epoch, long step, Permutations given, BiConsumer<Parameter, Tensor> sink, Runnable end) {
+            Batch batch,
+            long epoch,
+            long step,
+            Permutations given,
+            BiConsumer<Parameter, Tensor> sink,
+            BooleanSupplier end) {
         try (Scope scope = Scope.open()) {
             prototypes = nextPrototypes(batch, epoch);
             Pass pass = recipe.trainingMode()
@@ -144,8 +225,9 @@ public final class DadmStep {
             if (end == null) {
                 return losses;
             }
-            end.run();
-            return new Report(losses.total, losses.modal, losses.information, Hyperplanes.align(network));
+            return end.getAsBoolean()
+                    ? new Report(losses.total, losses.modal, losses.information, Hyperplanes.align(network))
+                    : null;
         }
     }
 
@@ -178,10 +260,13 @@ public final class DadmStep {
         double total = finite(losses.total(), "total loss", pass.step());
         List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
         all.add(losses.total());
+        scale.ifPresent(s -> all.replaceAll(loss -> loss.times(s.factor())));
         List<Set<Tensor>> wanted =
                 List.of(modulated.keySet(), modulated.keySet(), modulated.keySet(), trainable.keySet());
-        tape.backward(all, wanted, (leaf, gradients) -> {
+        tape.backward(all, wanted, (leaf, scaled) -> {
             try (Scope scope = Scope.open()) {
+                // ReGrad is no linear function of gradients: it is shown those of the losses themselves.
+                Tensor[] gradients = scale.map(s -> unscaled(scaled, s)).orElse(scaled);
                 // Where the total loss does not come by, as published it would bring zeros: weight decay goes on.
                 Tensor gradient = gradients[3] == null ? ReGrad.zeros(leaf) : gradients[3];
                 Parameter p = trainable.get(leaf);
@@ -194,11 +279,16 @@ public final class DadmStep {
         return new Report(total, modal, information, Double.NaN);
     }
 
+    private static Tensor[] unscaled(Tensor[] gradients, LossScale scale) {
+        return Arrays.stream(gradients)
+                .map(g -> g == null ? null : scale.unscaled(g))
+                .toArray(Tensor[]::new);
+    }
+
     private static double finite(Tensor loss, String what, long step) {
         double value = loss.item();
         if (!Double.isFinite(value)) {
-            throw new ArithmeticException(
-                    what + " is " + value + " at step " + step + "; a lower learning rate may help");
+            throw new ArithmeticException(what + " is " + value + " at step " + step);
         }
         return value;
     }

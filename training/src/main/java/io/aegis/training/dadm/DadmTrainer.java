@@ -7,8 +7,8 @@ import io.aegis.models.dadm.Dadm;
 import io.aegis.models.dadm.Modality;
 import io.aegis.models.dadm.Recipe;
 import io.aegis.tensor.Scope;
-import io.aegis.training.GradientRange;
 import io.aegis.training.GradientSums;
+import io.aegis.training.LossScale;
 import io.aegis.training.TrainingException;
 import io.aegis.training.data.BatchSampler;
 import io.aegis.training.data.DataException;
@@ -29,6 +29,7 @@ import io.aegis.training.report.ResidentMemory;
 import io.aegis.training.run.RunFolder;
 import io.aegis.weights.WeightsException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -67,6 +68,9 @@ public final class DadmTrainer {
     private final Set<Modality> unused;
     private final MemoryPlan plan;
     private final PeakMemory peak = new PeakMemory();
+    /** Of the update that is under way, as long as it may have to be computed again. */
+    private final List<LoadedBatch> begun = new ArrayList<>();
+
     private RunState state;
 
     /**
@@ -122,7 +126,6 @@ public final class DadmTrainer {
     }
 
     private static void requireFitting(DadmTrainingOptions options, DadmTrainingData data) {
-        GradientRange.require(Backends.chosen());
         int needed = data.domains().classes();
         if (options.config().classes() < needed) {
             throw new TrainingException("n_classes " + options.config().classes() + "; the training domains "
@@ -163,7 +166,9 @@ public final class DadmTrainer {
                 LoadedBatch batch = batches.next().value();
                 Position at = batch.plan().position();
                 bar.label("epoch " + (at.epoch() + 1) + "/" + epochs);
+                int changes = scaleChanges().size();
                 DadmStep.Report report = learn(batch, sums);
+                scaleChanges().stream().skip(changes).forEach(c -> bar.message(c.toString()));
                 state = state.after(
                         sampler.after(at),
                         state.losses().plus(report, batch.plan().size()));
@@ -189,8 +194,29 @@ public final class DadmTrainer {
                 .ahead(sampler.batches(state.next(), epochs), options.run().loaders());
     }
 
-    /** One batch: an update, or its share in the next one. */
+    /**
+     * One batch: an update, or its share in the next one. An update whose gradients overflow is computed again from its first
+     * batch on, whose losses stay the same.
+     */
     private DadmStep.Report learn(LoadedBatch loaded, GradientSums sums) {
+        learner.scale().ifPresent(_ -> begun.add(loaded));
+        DadmStep.Report report = differentiate(loaded, sums);
+        while (report == null) {
+            for (LoadedBatch part : begun) {
+                report = differentiate(part, sums);
+            }
+        }
+        if (endsUpdate(loaded.plan().position())) {
+            begun.clear();
+        }
+        return report;
+    }
+
+    private List<LossScale.Change> scaleChanges() {
+        return learner.scale().map(LossScale::changes).orElse(List.of());
+    }
+
+    private DadmStep.Report differentiate(LoadedBatch loaded, GradientSums sums) {
         Position at = loaded.plan().position();
         try (Scope scope = Scope.open()) {
             Batch batch = loaded.batch(data.domains());
@@ -199,7 +225,8 @@ public final class DadmTrainer {
                     ? step.runAccumulated(batch, at.epoch(), globalStep(at), learningRate(at), sums)
                     : step.accumulate(batch, at.epoch(), globalStep(at), sums));
         } catch (ArithmeticException e) {
-            throw new TrainingException("epoch " + (at.epoch() + 1) + ": " + e.getMessage() + folder.kept(), e);
+            throw new TrainingException(
+                    "epoch " + (at.epoch() + 1) + ": " + e.getMessage() + "; " + remedy() + folder.kept(), e);
         }
     }
 
@@ -232,7 +259,7 @@ public final class DadmTrainer {
             run.saveBest(learner, epoch, stored, globalStep(state.next()), options);
         }
         save();
-        run.writeLog(state);
+        run.writeLog(state, learner);
         return String.format(
                 Locale.ROOT,
                 "epoch %d/%d  loss %.4f  development: AUC %.4f, HTER %.4f, threshold %.4f%s",
@@ -263,16 +290,20 @@ public final class DadmTrainer {
             learner.requireFinite(folder.last());
         } catch (WeightsException e) {
             throw new TrainingException(
-                    "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage() + "; "
-                            + (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL)
+                    "epoch " + (at.epoch() + 1) + ": training diverged, " + e.getMessage() + "; " + remedy()
                             + folder.kept(),
                     e);
         }
     }
 
+    private String remedy() {
+        return (Recipe.named(options.recipe()).zeroGradientAtPrototype() ? LOWER : OFFICIAL)
+                + learner.scale().map(_ -> LossScale.REMEDY).orElse("");
+    }
+
     /** Draws the pictures, by the best model as it stands in its folder. */
     private Outcome finish() {
-        run.writeLog(state);
+        run.writeLog(state, learner);
         try (Dadm best = Dadm.load(folder.best())) {
             Threshold threshold = DadmEvaluator.threshold(best.threshold().orElseThrow());
             Scores scores = DadmEvaluator.of(best, data.source(), options.run().loaders())

@@ -1,5 +1,6 @@
 package io.aegis.training.dadm;
 
+import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
@@ -12,6 +13,7 @@ import io.aegis.models.dadm.PretrainedVit;
 import io.aegis.models.dadm.Prototypes;
 import io.aegis.models.dadm.Recipe;
 import io.aegis.training.Adam;
+import io.aegis.training.LossScale;
 import io.aegis.weights.Checkpoint;
 import io.aegis.weights.Finite;
 import io.aegis.weights.StoredTensor;
@@ -22,6 +24,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Everything that training changes: parameters, Adam's moments, prototypes. As tensors of a file they are the model's own
@@ -33,6 +36,8 @@ final class Learner implements AutoCloseable {
 
     private final Parameters parameters = new Parameters();
     private final DadmNetwork network;
+    private final Optional<LossScale> scale = LossScale.of(Backends.chosen().operands());
+    private Retry retry;
     private Adam adam;
     private DadmStep step;
 
@@ -70,6 +75,7 @@ final class Learner implements AutoCloseable {
             learner.parameters.load(c.path().toString(), own, n -> Views.of(c, n), DType.F32, false);
             learner.ready(options);
             learner.adam.restore(c);
+            learner.scale.ifPresent(scale -> scale.restore(c));
             if (c.has(PRESENT)) {
                 learner.step.restore(prototypes(c));
             }
@@ -85,7 +91,8 @@ final class Learner implements AutoCloseable {
 
     private void ready(DadmTrainingOptions o) {
         adam = new Adam(parameters.trainable(), Adam.Constants.l2(o.fit().weightDecay()));
-        step = new DadmStep(network, parameters, Recipe.named(o.recipe()), adam, o.seed());
+        retry = scale.isPresent() ? new Retry(parameters) : null;
+        step = new DadmStep(network, parameters, Recipe.named(o.recipe()), adam, o.seed(), scale, retry);
     }
 
     private static Prototypes prototypes(Checkpoint c) {
@@ -115,6 +122,11 @@ final class Learner implements AutoCloseable {
         return step;
     }
 
+    /** Of losses, where gradients go back in half precision. */
+    Optional<LossScale> scale() {
+        return scale;
+    }
+
     Parameters parameters() {
         return parameters;
     }
@@ -134,6 +146,7 @@ final class Learner implements AutoCloseable {
     List<StoredTensor> tensors(Arena arena) {
         List<StoredTensor> out = new ArrayList<>(DadmFolder.tensors(parameters, arena));
         out.addAll(adam.tensors(arena));
+        scale.ifPresent(s -> out.addAll(s.tensors(arena)));
         Prototypes prototypes = step.prototypes();
         if (prototypes != null) {
             boolean[] present = prototypes.present();
@@ -158,6 +171,9 @@ final class Learner implements AutoCloseable {
     public void close() {
         if (adam != null) {
             adam.close();
+        }
+        if (retry != null) {
+            retry.close();
         }
         parameters.close();
     }

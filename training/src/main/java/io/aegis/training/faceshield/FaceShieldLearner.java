@@ -10,6 +10,7 @@ import io.aegis.models.lora.Adapter;
 import io.aegis.models.lora.LoraConfig;
 import io.aegis.models.lora.TargetModules;
 import io.aegis.training.Adam;
+import io.aegis.training.LossScale;
 import io.aegis.weights.Checkpoint;
 import io.aegis.weights.Finite;
 import io.aegis.weights.StoredTensor;
@@ -27,7 +28,8 @@ import java.util.function.Predicate;
 
 /**
  * A model that learns: its network, whose frozen matrices stay in the base's files; what is trained, as float32; Adam's
- * moments of that. As tensors of a file it is the trained parameters under their names, and {@link Adam}'s.
+ * moments of that; the scale of its losses. As tensors of a file it is the trained parameters under their names, {@link Adam}'s,
+ * and {@link LossScale}'s in half precision.
  */
 final class FaceShieldLearner implements AutoCloseable {
     private final BaseModel base;
@@ -36,6 +38,7 @@ final class FaceShieldLearner implements AutoCloseable {
     private final FaceShieldNetwork network;
     private final List<Parameter> trained = new ArrayList<>();
     private final Optional<LoraConfig> lora;
+    private final Optional<LossScale> scale = LossScale.of(Backends.chosen().operands());
     private Adam adam;
 
     /** At the start of a run; {@code base} must stay open. */
@@ -110,6 +113,7 @@ final class FaceShieldLearner implements AutoCloseable {
             p.changed();
         }
         adam.restore(c);
+        scale.ifPresent(s -> s.restore(c));
     }
 
     BaseModel base() {
@@ -142,6 +146,11 @@ final class FaceShieldLearner implements AutoCloseable {
         return adam;
     }
 
+    /** Of losses, where gradients go back in half precision. */
+    Optional<LossScale> scale() {
+        return scale;
+    }
+
     /**
      * Refuses weights that are none.
      *
@@ -156,6 +165,7 @@ final class FaceShieldLearner implements AutoCloseable {
         List<StoredTensor> out = new ArrayList<>();
         trained.forEach(p -> out.add(StoredTensor.of(p.name(), p.view(), arena)));
         out.addAll(adam.tensors(arena));
+        scale.ifPresent(s -> out.addAll(s.tensors(arena)));
         return out;
     }
 

@@ -3,6 +3,7 @@ package io.aegis.training.faceshield;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.models.DecisionThreshold;
+import io.aegis.training.LossScale;
 import io.aegis.training.TrainingException;
 import io.aegis.training.data.ScoresFile;
 import io.aegis.training.metrics.Scores;
@@ -115,8 +116,9 @@ final class FaceShieldRun {
     }
 
     /** Writes the logs for people; {@code last.safetensors} holds those that count. */
-    void writeLogs(RunState state) {
+    void writeLogs(RunState state, FaceShieldLearner learner) {
         AtomicFile.write(folder.file("log.csv"), UpdateLog.csv(state.log()));
         AtomicFile.write(folder.file("development_log.csv"), DevelopmentLog.csv(state.development()));
+        learner.scale().ifPresent(s -> AtomicFile.write(folder.file(LossScale.FILE), s.csv()));
     }
 }

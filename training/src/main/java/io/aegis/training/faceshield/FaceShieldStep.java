@@ -8,10 +8,12 @@ import io.aegis.training.Adam;
 import io.aegis.training.ClippedAdam;
 import io.aegis.training.GradientSums;
 import io.aegis.training.Lanes;
+import io.aegis.training.LossScale;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -22,6 +24,7 @@ import java.util.function.ToDoubleFunction;
 final class FaceShieldStep implements AutoCloseable {
     private final Objective objective;
     private final ClippedAdam optimizer;
+    private final Optional<LossScale> scale;
     private final Lanes lanes;
     private final FaceShieldTrainingOptions.Fit fit;
     private final Map<Tensor, Parameter> trainable = new IdentityHashMap<>();
@@ -46,10 +49,19 @@ final class FaceShieldStep implements AutoCloseable {
      */
     record Report(double loss, long tokens, double norm) {}
 
-    /** @param trained in a fixed order */
+    /**
+     * @param trained in a fixed order
+     * @param scale of losses, where gradients go back in half precision
+     */
     FaceShieldStep(
-            Objective objective, List<Parameter> trained, Adam adam, Lanes lanes, FaceShieldTrainingOptions.Fit fit) {
+            Objective objective,
+            List<Parameter> trained,
+            Adam adam,
+            Optional<LossScale> scale,
+            Lanes lanes,
+            FaceShieldTrainingOptions.Fit fit) {
         this.objective = objective;
+        this.scale = scale;
         this.optimizer = new ClippedAdam(trained, adam, fit.weightDecay(), fit.clip());
         this.lanes = lanes;
         this.fit = fit;
@@ -60,7 +72,8 @@ final class FaceShieldStep implements AutoCloseable {
     }
 
     /**
-     * Learns from some lessons.
+     * Learns from some lessons. Where scaled gradients overflow, they are computed again with half the scale: nothing but the
+     * sums of gradients has changed until then.
      *
      * @param update its number, a counter of randomness
      * @param learningRate of each parameter
@@ -68,29 +81,53 @@ final class FaceShieldStep implements AutoCloseable {
      */
     Report run(List<Lesson> lessons, long update, ToDoubleFunction<Parameter> learningRate) {
         double[] weights = weights(lessons);
+        while (true) {
+            double[] losses = differentiate(lessons, update, weights);
+            double loss = 0;
+            long tokens = 0;
+            for (int i = 0; i < losses.length; i++) {
+                if (!Double.isFinite(losses[i])) {
+                    throw new ArithmeticException(
+                            "the loss of " + lessons.get(i).source().describe() + " is " + losses[i]);
+                }
+                loss += losses[i] * lessons.get(i).tokens();
+                tokens += lessons.get(i).tokens();
+            }
+            try (Scope scope = Scope.open()) {
+                GradientSums all = sums.getFirst();
+                sums.stream().skip(1).forEach(all::take);
+                boolean usable = scale.isEmpty() || unscale(all, update, scale.get());
+                double norm = usable ? optimizer.update(all.sums(), learningRate) : Double.NaN;
+                all.clear();
+                if (usable) {
+                    return new Report(loss, tokens, norm);
+                }
+            }
+        }
+    }
+
+    /** Makes the sums those of losses that were not scaled; false when they overflowed. */
+    private static boolean unscale(GradientSums all, long update, LossScale by) {
+        Optional<Parameter> overflowed = LossScale.overflowed(all.sums());
+        if (overflowed.isPresent()) {
+            by.halve(update, overflowed.get());
+            return false;
+        }
+        by.unscale(all.sums().values());
+        by.passed(update);
+        return true;
+    }
+
+    /** Adds every lesson's gradients to its lane's sums; the losses. */
+    private double[] differentiate(List<Lesson> lessons, long update, double[] weights) {
+        double factor = scale.map(LossScale::factor).orElse(1.0);
         double[] losses = new double[lessons.size()];
         lanes.run(lane -> {
             for (int i = lane; i < losses.length; i += lanes.count()) {
-                losses[i] = differentiate(lessons.get(i), update, weights[i], sums.get(lane));
+                losses[i] = differentiate(lessons.get(i), update, factor * weights[i], sums.get(lane));
             }
         });
-        double loss = 0;
-        long tokens = 0;
-        for (int i = 0; i < losses.length; i++) {
-            if (!Double.isFinite(losses[i])) {
-                throw new ArithmeticException(
-                        "the loss of " + lessons.get(i).source().describe() + " is " + losses[i]);
-            }
-            loss += losses[i] * lessons.get(i).tokens();
-            tokens += lessons.get(i).tokens();
-        }
-        try (Scope scope = Scope.open()) {
-            GradientSums all = sums.getFirst();
-            sums.stream().skip(1).forEach(all::take);
-            double norm = optimizer.update(all.sums(), learningRate);
-            all.clear();
-            return new Report(loss, tokens, norm);
-        }
+        return losses;
     }
 
     private double differentiate(Lesson lesson, long update, double weight, GradientSums into) {

@@ -7,8 +7,8 @@ import io.aegis.layers.Probe;
 import io.aegis.models.DecisionThreshold;
 import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.tensor.Pool;
-import io.aegis.training.GradientRange;
 import io.aegis.training.Lanes;
+import io.aegis.training.LossScale;
 import io.aegis.training.TrainingException;
 import io.aegis.training.memory.MemoryBudget;
 import io.aegis.training.memory.MemoryPlan;
@@ -109,7 +109,6 @@ public final class FaceShieldTrainer {
             FaceShieldTrainingData data,
             ProgressBar.Surroundings console,
             boolean resume) {
-        GradientRange.require(Backends.chosen());
         try (BaseModel base = BaseModel.open(model)) {
             FaceShieldRun run = new FaceShieldRun(options, base, data);
             if (resume) {
@@ -177,15 +176,17 @@ public final class FaceShieldTrainer {
     }
 
     private Outcome learnAll(ProgressBar.Surroundings console) {
-        try (FaceShieldStep step =
-                        new FaceShieldStep(objective(), learner.trained(), learner.adam(), lanes, options.fit());
+        try (FaceShieldStep step = new FaceShieldStep(
+                        objective(), learner.trained(), learner.adam(), learner.scale(), lanes, options.fit());
                 ProgressBar bar = new ProgressBar("", state.updates(), total, console)) {
             while (state.updates() < total) {
                 long update = state.updates();
                 bar.label("epoch " + (update / curriculum.updatesPerEpoch() + 1) + "/"
                         + options.fit().epochs());
                 List<Lesson> lessons = curriculum.update(update);
+                int changes = scaleChanges().size();
                 FaceShieldStep.Report report = learn(step, lessons, update);
+                scaleChanges().stream().skip(changes).forEach(c -> bar.message(c.toString()));
                 state = state.after(report);
                 bar.step(lessons.size(), report.loss() / report.tokens());
                 if (endsEpoch(update)) {
@@ -202,6 +203,10 @@ public final class FaceShieldTrainer {
             }
         }
         return finish();
+    }
+
+    private List<LossScale.Change> scaleChanges() {
+        return learner.scale().map(LossScale::changes).orElse(List.of());
     }
 
     private LessonLoss objective() {
@@ -250,7 +255,7 @@ public final class FaceShieldTrainer {
             run.saveBest(learner, said, scores, threshold.map(t -> new DecisionThreshold(t.value(), t.origin())));
         }
         run.save(learner, state);
-        run.writeLogs(state);
+        run.writeLogs(state, learner);
         String faces = on.map(
                         e -> String.format(Locale.ROOT, ", faces: AUC %.4f, accuracy %.4f", e.auc(), e.accuracy()))
                 .orElse("");
@@ -276,12 +281,13 @@ public final class FaceShieldTrainer {
     private TrainingException diverged(String what, Exception cause) {
         return new TrainingException(
                 "update " + (state.updates() + 1) + ": training diverged, " + what + "; a lower learning rate may help"
+                        + learner.scale().map(_ -> LossScale.REMEDY).orElse("")
                         + run.folder().kept(),
                 cause);
     }
 
     private Outcome finish() {
-        run.writeLogs(state);
+        run.writeLogs(state, learner);
         DevelopmentLog best = state.best(options.best()).orElseThrow();
         MemoryReport memory = memory();
         memory.write(run.folder().file(MemoryReport.FILE));

@@ -22,6 +22,11 @@ public interface Workspace {
     /** An allowance for what is there besides tensors, whatever the model. */
     MemoryPlan.Part beside();
 
+    /** What products compute in, see {@link Kernels#operands}. */
+    default DType precision() {
+        return DType.F32;
+    }
+
     /** As {@link #PROCESSOR}. */
     record Processor() implements Workspace {
         /** Most bytes of blocks that the pool keeps for reuse while a run goes on, besides what was planned. */

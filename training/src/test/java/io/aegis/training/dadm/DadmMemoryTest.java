@@ -83,6 +83,22 @@ class DadmMemoryTest {
         assertThat(4 * one.of(DadmMemory.STEP) - four.of(DadmMemory.STEP)).isBetween(0L, 3 * gradients + 40_000_000);
     }
 
+    /** Where losses are scaled all gradients are there at once; where they are summed anyway, nothing more is. */
+    @Test
+    void halfPrecisionHoldsAllGradients() {
+        DadmTrainingOptions one = options(SMALL, "intended", 4);
+        DadmTrainingOptions.Fit f = one.fit();
+        DadmTrainingOptions two = one.withFit(new DadmTrainingOptions.Fit(
+                f.epochs(), f.batchSize(), 2, f.learningRate(), f.schedule(), f.warmUp(), f.weightDecay()));
+        MemoryPlan half = DadmMemory.plan(one, Workspace.gpu(DType.F16));
+        MemoryPlan brain = DadmMemory.plan(one, Workspace.gpu(DType.BF16));
+        assertThat(half.of("their gradients")).isEqualTo(half.of("trained weights"));
+        assertThat(brain.of("their gradients")).isZero();
+        assertThat(half.of(DadmMemory.STEP)).isGreaterThanOrEqualTo(brain.of(DadmMemory.STEP));
+        assertThat(DadmMemory.plan(two, Workspace.gpu(DType.F16)).of("their gradients"))
+                .isEqualTo(half.of("their gradients"));
+    }
+
     @Test
     void aBatchThatDoesNotFitIsRefused() {
         DadmTrainingOptions options = options(SMALL, "intended", 16);
