@@ -61,7 +61,7 @@ final class AttentionCall implements AutoCloseable {
     /**
      * A [B, H, rows, D] on the device; strides in elements, of dimensions that have more than one.
      *
-     * @param column 1 wherever kernels other than attention_prepare.cu's are given it
+     * @param column 1 wherever kernels are given it other than as {@code AnyHeads}
      */
     record Operand(long address, DType dtype, long batch, long head, long row, long column) {
         static final Operand NONE = new Operand(0, DType.F32, 0, 0, 0, 1);
@@ -94,7 +94,7 @@ final class AttentionCall implements AutoCloseable {
             a.pointer(address).i64(batch).i64(head).i32((int) row).i32(0);
         }
 
-        /** {@code Heads} of attention_decode.cu. */
+        /** {@code Heads} of attention_decode.cuh. */
         void packHeads(Arguments a) {
             a.pointer(address).i64(batch).i64(head).i64(row);
         }
@@ -105,7 +105,7 @@ final class AttentionCall implements AutoCloseable {
             a.i32(dtype == DType.F32 ? 1 : 0).i32(hasPairs() ? 1 : 0);
         }
 
-        /** {@code Heads} of attention_prepare.cu. */
+        /** {@code AnyHeads} of attention_any.cuh. */
         void packAny(Arguments a) {
             packHeads(a);
             a.i64(column).i32(type(dtype)).i32(0);
@@ -136,9 +136,14 @@ final class AttentionCall implements AutoCloseable {
         return copy;
     }
 
-    /** Any type and layout, for attention_prepare.cu. */
+    /** Any type and layout, for kernels that take {@code AnyHeads}. */
     Operand readAny(View v) {
         return Operand.of(v, cuda.read(v));
+    }
+
+    /** As {@link #readAny}, to be overwritten. */
+    Operand writeAny(View v) {
+        return Operand.of(v, cuda.write(v));
     }
 
     /** Where a kernel writes float32, or {@code also}; copied to the view when this call is closed if it is something else. */

@@ -9,8 +9,9 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * attention_decode.cu: few queries over a long cache of any floating type, in one piece or in pages, in float32. How a cache
- * is split depends on its length alone, so that a sequence has the same bits alone, in a batch, and in pages.
+ * Few queries over a long cache of any floating type, in one piece or in pages, to float32's precision:
+ * attention_decode_matrix.cu for heads of up to {@value #WIDEST_MATRIX} columns in 16 bits, else attention_decode.cu. How a cache is
+ * split depends on its length alone, so that a sequence has the same bits alone, in a batch, and in pages.
  */
 final class DecodeAttention {
     /** More queries a sequence than these are for other kernels. */
@@ -19,33 +20,67 @@ final class DecodeAttention {
     /** The widest head. */
     static final int WIDEST = 256;
 
-    private static final int THREADS = 256;
+    private static final int WIDEST_MATRIX = 128;
 
     private final Cuda cuda;
+    private final Tickets tickets;
     /** By type of the cache, columns and rows of a block, as they are first asked for. */
-    private final Map<Shape, Kernels> kernels = new ConcurrentHashMap<>();
+    private final Map<Shape, Kernel> kernels = new ConcurrentHashMap<>();
 
     DecodeAttention(Cuda cuda) {
         this.cuda = cuda;
+        this.tickets = new Tickets(cuda.engine());
     }
 
+    /** A variant of one of the two files, and what a block of it has. */
     private record Shape(DType type, int dim, int rows, boolean paged) {
         static Shape of(AttentionCall call, DType type, boolean paged) {
             int dim = call.d <= 64 ? 64 : call.d <= 128 ? 128 : 256;
-            return new Shape(type, dim, call.group * call.n <= 4 ? 4 : 8, paged);
+            boolean few = call.group * call.n <= 4 && !(type == DType.F16 && dim <= WIDEST_MATRIX);
+            return new Shape(type, dim, few ? 4 : 8, paged);
+        }
+
+        boolean isMatrix() {
+            return type != DType.F32 && dim <= WIDEST_MATRIX;
+        }
+
+        int threads() {
+            return isMatrix() ? 128 : 256;
+        }
+
+        /** Bytes: see the files. */
+        int shared() {
+            if (isMatrix()) {
+                int tiles = threads() / 32 * (256 / dim) * 2;
+                return tiles * 16 * (2 * dim + 16);
+            }
+            int lanes = Math.min(32, dim * type.bytes() / 16);
+            return (threads() / lanes * rows * (dim + 2) + 2 * rows + 1) * Float.BYTES;
+        }
+
+        Variant variant() {
+            String name =
+                    switch (type) {
+                        case BF16 -> "bf16";
+                        case F16 -> "f16";
+                        default -> "float";
+                    };
+            Variant variant = Variant.of(entry() + ".cu")
+                    .with("TYPE", name)
+                    .with("DIM", dim)
+                    .with("ROWS", rows);
+            return paged ? variant.with("PAGED", 1) : variant;
+        }
+
+        String entry() {
+            return isMatrix() ? "attention_decode_matrix" : "attention_decode";
         }
     }
 
-    private record Kernels(Entry decode, Entry combine, int shared) {}
+    private record Kernel(Entry entry, Shape shape) {}
 
-    private Kernels kernels(Shape shape) {
-        return kernels.computeIfAbsent(shape, s -> {
-            Variant variant = variant(s);
-            return new Kernels(
-                    new Entry(cuda, variant, "attention_decode"),
-                    new Entry(cuda, variant, "attention_combine"),
-                    shared(s.type, s.dim, s.rows));
-        });
+    private Kernel kernel(Shape shape) {
+        return kernels.computeIfAbsent(shape, s -> new Kernel(new Entry(cuda, s.variant(), s.entry()), s));
     }
 
     static List<Variant> variants() {
@@ -53,26 +88,15 @@ final class DecodeAttention {
         for (DType type : List.of(DType.F32, DType.BF16, DType.F16)) {
             for (int dim : new int[] {64, 128, 256}) {
                 for (int rows : new int[] {4, 8}) {
-                    all.add(variant(new Shape(type, dim, rows, false)));
-                    all.add(variant(new Shape(type, dim, rows, true)));
+                    if (rows == 4 && type == DType.F16 && dim <= WIDEST_MATRIX) {
+                        continue; // a band of rows has eight
+                    }
+                    all.add(new Shape(type, dim, rows, false).variant());
+                    all.add(new Shape(type, dim, rows, true).variant());
                 }
             }
         }
         return all;
-    }
-
-    private static Variant variant(Shape shape) {
-        String name =
-                switch (shape.type) {
-                    case BF16 -> "bf16";
-                    case F16 -> "f16";
-                    default -> "float";
-                };
-        Variant variant = Variant.of("attention_decode.cu")
-                .with("TYPE", name)
-                .with("DIM", shape.dim)
-                .with("ROWS", shape.rows);
-        return shape.paged ? variant.with("PAGED", 1) : variant;
     }
 
     void forward(AttentionCall call, View q, View k, View v, View out, View lse) {
@@ -104,44 +128,52 @@ final class DecodeAttention {
             View table,
             View lengths) {
         DType type = k.dtype() == v.dtype() ? k.dtype() : DType.F32;
-        Shape shape = Shape.of(call, type, table != null);
-        Kernels chosen = kernels(shape);
-        Operand queries = call.read(q, DType.F32);
+        Kernel kernel = kernel(Shape.of(call, type, table != null));
+        Shape shape = kernel.shape;
+        Operand queries = call.readAny(q);
         Operand keys = call.read(k, type);
         Operand values = call.read(v, type);
-        Operand result = call.write(out, DType.F32);
         call.prepare();
-        View mask = call.mask.keys();
-        long seen = cuda.readOrNull(mask);
+        Operand result = call.writeAny(out);
         long sums = cuda.writeOrNull(lse);
-        long all = (long) call.batch * call.heads * call.n;
+        View mask = call.mask.keys();
+        long groups = Math.ceilDiv((long) call.group * call.n, shape.rows) * call.keyHeads * call.batch;
+        long counters = counters(call, groups);
+        long rows = (long) call.batch * call.heads * call.n;
         long partSums = 0;
         long parts = 0;
         if (splits > 1) {
-            partSums = call.scratch(DType.F32, 2 * all * splits);
-            parts = call.scratch(DType.F32, all * splits * call.d);
+            partSums = call.scratch(DType.F32, 2 * rows * splits);
+            parts = call.scratch(DType.F32, rows * splits * shape.dim);
         }
+        long seen = cuda.readOrNull(mask);
         long pages = cuda.readOrNull(table);
         long counts = cuda.readOrNull(lengths);
         Arguments a = Arguments.begin();
-        queries.packHeads(a);
+        queries.packAny(a);
         keys.packHeads(a);
         values.packHeads(a);
-        result.packHeads(a);
+        result.packAny(a);
         CudaAttention.packLse(a, lse, sums);
         a.pointer(seen).i64(mask == null ? 0 : mask.stride(0)).i64(mask == null ? 0 : mask.stride(1));
-        a.pointer(partSums).pointer(parts);
+        a.pointer(partSums).pointer(parts).pointer(counters);
         a.i32(call.keyHeads).i32(call.group).i32(call.n).i32(call.m).i32(call.d);
         a.i32(call.mask.causal() ? 1 : 0).i32(splits).i32(split).f32(call.scale);
         if (table != null) {
             a.i32(Integer.numberOfTrailingZeros(call.m));
             a.pointer(pages).pointer(counts).i64(table.stride(0));
         }
-        long blocks = (long) (call.group * call.n + shape.rows - 1) / shape.rows * splits * call.keyHeads * call.batch;
-        chosen.decode.launch(new Engine.Grid(blocks, 1, 1, THREADS, chosen.shared), a);
-        if (splits > 1) {
-            chosen.combine.launch(Engine.Grid.of(all, THREADS), a);
+        kernel.entry.launch(new Engine.Grid(groups * splits, 1, 1, shape.threads(), shape.shared()), a);
+    }
+
+    /** Address of as many zeros: those that all launches use in turn, taken even where one split needs none, before a graph. */
+    private long counters(AttentionCall call, long count) {
+        if (count <= Tickets.COUNT) {
+            return tickets.address();
         }
+        long own = call.scratch(DType.I32, count);
+        cuda.fill(own, (byte) 0, count * Integer.BYTES);
+        return own;
     }
 
     /** Whether pages of so many tokens are of this kernel: the four keys that a team of lanes loads at once lie in one. */
@@ -152,21 +184,17 @@ final class DecodeAttention {
     /** The splits of the sequence that has most, whatever the lengths up to {@code longest}: a longer one may have fewer. */
     static int mostSplits(long longest) {
         int most = 1;
-        for (long m : new long[] {Math.min(longest, 2048), Math.min(longest, 8192), longest}) {
-            int split = split(m);
-            most = Math.max(most, Math.toIntExact((m + split - 1) / split));
+        for (long m = 1024; ; m *= 4) {
+            long last = m > 65536 ? longest : Math.min(longest, m);
+            most = Math.max(most, Math.toIntExact(Math.ceilDiv(last, (long) split(last))));
+            if (last == longest) {
+                return most;
+            }
         }
-        return most;
     }
 
-    /** Keys of a block: few where a cache is short, so that even one sequence keeps the device busy. */
-    private static int split(long m) {
-        return m <= 2048 ? 64 : m <= 8192 ? 128 : 256;
-    }
-
-    /** A maximum, a sum and a row of each team of lanes and each query. */
-    private static int shared(DType type, int dim, int rows) {
-        int lanes = Math.min(32, dim * type.bytes() / 16);
-        return THREADS / lanes * rows * (dim + 2) * Float.BYTES;
+    /** Keys of a block: few where a cache is short, so that even one sequence keeps the device busy; see attention_decode.cuh. */
+    static int split(long m) {
+        return m <= 1024 ? 64 : m <= 4096 ? 128 : m <= 16384 ? 256 : m <= 65536 ? 512 : 1024;
     }
 }

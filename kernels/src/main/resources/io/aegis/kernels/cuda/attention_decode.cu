@@ -1,7 +1,8 @@
 // attention_decode.cu: attention of few queries over a long cache, in float32 but for what the cache is stored in.
 //
-// Shapes    Q, O [B, Hq, N, d]   K, V [B, Hkv, M, d]   LSE [B, Hq, N]; K and V are TYPE, Q float32, O float32
-// Variants  TYPE float | bf16 | f16   DIM 64 | 128 | 256: at least d   ROWS 4 | 8: queries that a block serves at once
+// Shapes    Q, O [B, Hq, N, d] of any type and layout   K, V [B, Hkv, M, d] of TYPE   LSE [B, Hq, N]
+// Variants  TYPE float, at DIM 256 also bf16 | f16: narrower ones are attention_decode_matrix.cu's   DIM 64 | 128 | 256: at least d
+//           ROWS 4 | 8: queries that a block serves at once
 //           PAGED: K and V [pages, Hkv, T, d], T a power of two and at least 4; N = 1; a sequence has M = lengths[b] keys, key j at place
 //           j % T of page table[b, j / T]. It is split as by itself, and so has the bits of K and V in one piece; blocks of splits
 //           that only longer sequences have end at once.
@@ -11,44 +12,14 @@
 //     DIM 256 in float32 twice), so a load of a warp brings 32 / LANES keys; every lane has UNROLL loads of K and of V in
 //     flight. Teams of LANES lanes have a maximum, a sum and an O each and go through every TEAMS-th group of UNROLL keys; at
 //     last the teams of the block are added in order.
-//     Shared: Q (ROWS x DIM); then, over it, (m, l, O) of each team and row
-// attention_combine      adds the splits of a query in an order that depends on nothing: warp w takes splits w, w + 8, .., then
-//     the warps are added in order. A split that sees nothing adds exact zeros.
-// So the bits of a query depend on its own keys and on where they are split, which M alone decides.
-// Where there is one split, attention_decode writes the result itself, with the same bits.
-#include "common.cuh"
+//     Shared: Q (ROWS x DIM); then, over it, (m, l, O) of each team and row. Splits are added as attention_decode.cuh says.
+#include "attention_decode.cuh"
 
 enum { WARPS = 8, THREADS = WARPS * WARP, UNROLL = 4 };
 enum { EACH = 16 / sizeof(TYPE), PER_ROW = DIM / EACH, LANES = PER_ROW < WARP ? PER_ROW : WARP, PIECES = PER_ROW / LANES, OWN = EACH * PIECES };
 enum { TEAMS = THREADS / LANES, STEP = TEAMS * UNROLL };
-#define INFINITE as_float(0x7f800000u)
-
-struct Heads {
-    u8* data;
-    i64 batch, head, row;
-};
-
-struct Args {
-    Heads q, k, v, out;
-    float* lse;  // or null
-    i64 lse_batch, lse_head, lse_row;
-    const u8* keys;  // [B, M], 0: nobody sees it; or null
-    i64 keys_batch, keys_key;
-    float *sums, *parts;  // [query, splits, (m, l)], [query, splits, d]; query: ((b Hkv + h) group + g) N + i
-    i32 heads, group, n, m, d, causal, splits, split;  // heads of keys; keys of a split
-    float scale;
-#ifdef PAGED
-    i32 page_shift;  // T = 2^this
-    const i64 *table, *lengths;
-    i64 table_row;
-#endif
-};
 
 #ifdef PAGED
-// Keys of a split of a sequence of m; as DecodeAttention.split.
-DEVICE int split_of(int m) { return m <= 2048 ? 64 : m <= 8192 ? 128 : 256; }
-DEVICE int splits_of(int m) { return max(1, (m + split_of(m) - 1) / split_of(m)); }
-
 // Where key j of sequence b and the three behind it lie, from the first key of the first page on, in elements.
 DEVICE i64 place_of(const Args& a, const Heads& rows, int b, int j) {
     return a.table[b * a.table_row + (j >> a.page_shift)] * rows.batch + (j & ((1 << a.page_shift) - 1)) * rows.row;
@@ -70,37 +41,22 @@ DEVICE Word4 piece(const TYPE* row, int column, int d) {
     return column < d ? load16_once(row + column) : zero;
 }
 
-DEVICE void finish(const Args& a, int b, int head, int i, float max, float sum) {
-    if (a.lse) a.lse[b * a.lse_batch + head * a.lse_head + i * a.lse_row] = sum == 0 ? -INFINITE : max + logf(sum);
-}
-
 KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
     DYNAMIC_SHARED(shared);
     float* q = (float*)shared;
-    int of_rows = (a.group * a.n + ROWS - 1) / ROWS;
-    int first_row = (int)(blockIdx.x % of_rows) * ROWS, split = (int)(blockIdx.x / of_rows % a.splits);
-    int h = (int)(blockIdx.x / of_rows / a.splits % a.heads), b = (int)(blockIdx.x / of_rows / a.splits / a.heads);
-    int rows = min((int)ROWS, a.group * a.n - first_row);
-#ifdef PAGED
-    int length = (int)a.lengths[b], splits = splits_of(length), each = split_of(length), first = 0;  // the page comes with each key
-    if (split >= splits) return;
-#else
-    int length = a.m, splits = a.splits, each = a.split, first = b;
-#endif
+    Part p;
+    if (!find_part(p, a, blockIdx.x)) return;
+    int b = p.b, rows = p.rows, end = p.end;
 
-    // Query row r is query i of head g of the group: r = g N + i.
     for (int at = (int)threadIdx.x; at < ROWS * DIM; at += THREADS) {
-        int r = first_row + at / DIM, column = at % DIM;
-        bool there = r < a.group * a.n && column < a.d;
-        int g = there ? r / a.n : 0, i = there ? r % a.n : 0;
-        q[at] = there ? ((const float*)a.q.data)[b * a.q.batch + (h * a.group + g) * a.q.head + i * a.q.row + column] : 0;
+        int r = at / DIM, column = at % DIM;
+        q[at] = r < rows && column < a.d ? get(a.q, place(a.q, b, head_of(a, p, r), query_of(a, p, r), column)) : 0;
     }
     barrier();
 
     int team = (int)threadIdx.x / LANES, place = (int)threadIdx.x % LANES;
-    const TYPE* k = (const TYPE*)a.k.data + first * a.k.batch + h * a.k.head;
-    const TYPE* v = (const TYPE*)a.v.data + first * a.v.batch + h * a.v.head;
-    int end = min(length, (split + 1) * each);
+    const TYPE* k = (const TYPE*)a.k.data + p.first * a.k.batch + p.h * a.k.head;
+    const TYPE* v = (const TYPE*)a.v.data + p.first * a.v.batch + p.h * a.v.head;
 
     float o[ROWS][OWN], max[ROWS], sum[ROWS];
     int limit[ROWS];  // keys that a row sees by its place
@@ -108,11 +64,11 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
     for (int r = 0; r < ROWS; r++) {
         max[r] = -INFINITE;
         sum[r] = 0;
-        limit[r] = a.causal ? (first_row + r) % a.n + 1 + length - a.n : length;
+        limit[r] = limit_of(a, p, r);
 #pragma unroll
         for (int c = 0; c < OWN; c++) o[r][c] = 0;
     }
-    for (int from = split * each; from < end; from += STEP) {
+    for (int from = p.begin; from < end; from += STEP) {
         int own = from + team * UNROLL;
 #ifdef PAGED
         const TYPE* own_k = k + (own < end ? place_of(a, a.k, b, own) : 0);
@@ -225,83 +181,22 @@ KERNEL(THREADS, ROWS == 4 && DIM <= 128 ? 2 : 1, attention_decode, Args) {
         }
     }
     barrier();
-    for (int at = (int)threadIdx.x; at < rows * DIM; at += THREADS) {
-        int r = at / DIM, column = at % DIM;
-        float top = -INFINITE, l = 0, y = 0;
+    for (int at = (int)threadIdx.x; at < rows * DIM / 4; at += THREADS) {
+        int r = at / (DIM / 4), column = at % (DIM / 4) * 4;
+        float top = -INFINITE, l = 0, y[4] = {0, 0, 0, 0};
 #pragma unroll
         for (int t = 0; t < TEAMS; t++) top = fmaxf(top, sums[(t * ROWS + r) * 2]);
         float base = top == -INFINITE ? 0 : top;
 #pragma unroll 8
         for (int t = 0; t < TEAMS; t++) {
-            float weight = expf(sums[(t * ROWS + r) * 2] - base);
+            float weight = expf(sums[(t * ROWS + r) * 2] - base), x[4];
             l = fmaf(sums[(t * ROWS + r) * 2 + 1], weight, l);
-            y = fmaf(parts[(t * ROWS + r) * DIM + column], weight, y);
+            load4(x, parts + (t * ROWS + r) * DIM + column);
+#pragma unroll
+            for (int c = 0; c < 4; c++) y[c] = fmaf(x[c], weight, y[c]);
         }
-        if (column >= a.d) continue;
-        int g = (first_row + r) / a.n, i = (first_row + r) % a.n;
-        if (splits == 1) {
-            ((float*)a.out.data)[b * a.out.batch + (h * a.group + g) * a.out.head + i * a.out.row + column] = y * (l == 0 ? 0 : 1 / l);
-            if (column == 0) finish(a, b, h * a.group + g, i, top, l);
-        } else {
-            i64 part = ((i64)(b * a.heads + h) * a.group * a.n + first_row + r) * a.splits + split;
-            a.parts[part * a.d + column] = y;
-            if (column == 0) {
-                a.sums[2 * part] = top;
-                a.sums[2 * part + 1] = l;
-            }
-        }
+        leave_row<false>(a, p, r, column, y, top, l);
     }
-}
-
-// A block a query.
-KERNEL(THREADS, 2, attention_combine, Args) {
-    SHARED(float, parts, WARPS * DIM);
-    SHARED(float, tops, WARPS);
-    SHARED(float, ls, WARPS);
-    i64 query = blockIdx.x;
-#ifdef PAGED
-    int splits = splits_of((int)a.lengths[query / (a.heads * a.group)]);
-    if (splits == 1) return;
-#else
-    int splits = a.splits;
-#endif
-    const float* sums = a.sums + query * a.splits * 2;
-    const float* o = a.parts + query * a.splits * a.d;
-    float top = -INFINITE;
-    for (int s = (int)threadIdx.x; s < splits; s += THREADS) top = fmaxf(top, sums[2 * s]);
-    top = warp_max(top);
-    if (lane() == 0) tops[warp()] = top;
-    barrier();
-#pragma unroll
-    for (int w = 0; w < WARPS; w++) top = fmaxf(top, tops[w]);
-    float base = top == -INFINITE ? 0 : top, l = 0, y[DIM / WARP];
-#pragma unroll
-    for (int c = 0; c < DIM / WARP; c++) y[c] = 0;
-#pragma unroll 4
-    for (int s = warp(); s < splits; s += WARPS) {
-        float weight = expf(sums[2 * s] - base);
-        l = fmaf(sums[2 * s + 1], weight, l);
-#pragma unroll
-        for (int c = 0; c < DIM / WARP; c++) {
-            int column = c * WARP + lane();
-            if (column < a.d) y[c] = fmaf(o[(i64)s * a.d + column], weight, y[c]);
-        }
-    }
-#pragma unroll
-    for (int c = 0; c < DIM / WARP; c++) parts[warp() * DIM + c * WARP + lane()] = y[c];
-    if (lane() == 0) ls[warp()] = l;
-    barrier();
-    l = 0;
-#pragma unroll
-    for (int w = 0; w < WARPS; w++) l += ls[w];
-    float share = l == 0 ? 0 : 1 / l;
-    int i = (int)(query % a.n), head = (int)(query / a.n % (a.heads * a.group)), b = (int)(query / a.n / (a.heads * a.group));
-    float* out = (float*)a.out.data + b * a.out.batch + head * a.out.head + i * a.out.row;
-    for (int column = (int)threadIdx.x; column < a.d; column += THREADS) {
-        float x = 0;
-#pragma unroll
-        for (int w = 0; w < WARPS; w++) x += parts[w * DIM + column];
-        out[column] = x * share;
-    }
-    if (threadIdx.x == 0) finish(a, b, head, i, top, l);
+    if (p.splits == 1) return;
+    add_splits<THREADS, false>(a, p, sums + TEAMS * ROWS * 2);
 }

@@ -6,32 +6,13 @@
 //   attention_delta     for the backward pass, of every query: delta = rowsum(dO * O), and lse times `unit`, where +inf stands for the
 //                       rows that see no key, so that exp(s - lse) is 0 there; both [B, H, padded] float32, and 0 and +inf
 //                       from N on. A warp a row
-#include "common.cuh"
+#include "attention_any.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / WARP };
-enum { IS_F32, IS_BF16, IS_F16 };
 #define INFINITE as_float(0x7f800000u)
 
-// A view [B, H, rows, D], strides in elements.
-struct Heads {
-    u8* data;
-    i64 batch, head, row, column;
-    i32 type, unused;
-};
-DEVICE i64 place(const Heads& x, i64 b, i64 h, i64 row, i64 column) {
-    return b * x.batch + h * x.head + row * x.row + column * x.column;
-}
-DEVICE float get(const Heads& x, i64 at) {
-    return x.type == IS_F32 ? ((const float*)x.data)[at] : x.type == IS_BF16 ? to_float(((const bf16*)x.data)[at]) : to_float(((const f16*)x.data)[at]);
-}
-DEVICE void put(const Heads& x, i64 at, float value) {
-    if (x.type == IS_F32) ((float*)x.data)[at] = value;
-    else if (x.type == IS_BF16) from_float(value, ((bf16*)x.data)[at]);
-    else from_float(value, ((f16*)x.data)[at]);
-}
-
 struct Cast {
-    Heads from, to;
+    AnyHeads from, to;
     Divisor width;  // columns, or groups of 8 of them
     Divisor rows, heads;
     u32 items;
@@ -77,7 +58,7 @@ KERNEL(THREADS, 4, attention_seen, SeenArgs) {
 }
 
 struct DeltaArgs {
-    Heads out, dout;
+    AnyHeads out, dout;
     const float* lse;
     i64 lse_batch, lse_head, lse_row;
     float *delta, *scaled;
