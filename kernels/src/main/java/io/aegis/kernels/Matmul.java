@@ -46,7 +46,7 @@ public interface Matmul {
      *
      * @param room of c's shape and strides, apart from it, with any content then and afterwards
      */
-    default void multiplyGatedRows(View a, View gate, View up, View room, View c) {
+    default void multiplyRowsGated(View a, View gate, View up, View room, View c) {
         multiplyRows(a, up, room, Epilogue.NONE);
         multiplyRows(a, gate, c, Epilogue.gate(room));
     }

@@ -20,25 +20,30 @@ public interface QuantizedMatmul {
     void multiplyRows(View x, QuantizedWeight w, View y, Epilogue epilogue);
 
     /**
-     * As {@link #multiplyRows(View, QuantizedWeight, View, Epilogue)} with each of several weights in turn, to the bit: where launches
-     * cost, few rows may take all of them in one.
+     * One of several weights that are multiplied by the same x.
      *
-     * @param x [M, K], F32
-     * @param w each [N, K] with an N of its own
-     * @param y as many, [M, N], F32
+     * @param y [M, N], F32
      */
-    default void multiplyRows(View x, List<QuantizedWeight> w, List<View> y) {
-        for (int i = 0; i < w.size(); i++) {
-            multiplyRows(x, w.get(i), y.get(i), Epilogue.NONE);
-        }
+    record Linear(QuantizedWeight w, View y, Epilogue epilogue) {}
+
+    /**
+     * As {@link #multiplyRows(View, QuantizedWeight, View, Epilogue)} for each part, the same bits: queries, keys and values, in as few launches as a device allows. No part
+     * reads what another one writes.
+     */
+    default void multiplyRows(View x, List<Linear> parts) {
+        parts.forEach(p -> multiplyRows(x, p.w(), p.y(), p.epilogue()));
     }
 
     /**
-     * y = silu(x G^T) (x U^T), each row by itself: the same bits as two {@link #multiplyRows} and {@link Elementwise#siluGate}.
+     * y = silu(x gate^T) (x up^T): the middle of a SwiGLU block. The same bits as two products by {@link #multiplyRows(View, QuantizedWeight, View, Epilogue)}, the second one with {@link
+     * Epilogue#gate}.
      *
+     * @param gate [N, K]
+     * @param up [N, K]
      * @param room of y's shape and strides, apart from it, with any content then and afterwards
+     * @param y [M, N], F32
      */
-    default void multiplyGatedRows(View x, QuantizedWeight gate, QuantizedWeight up, View room, View y) {
+    default void multiplyRowsGated(View x, QuantizedWeight gate, QuantizedWeight up, View room, View y) {
         multiplyRows(x, up, room, Epilogue.NONE);
         multiplyRows(x, gate, y, Epilogue.gate(room));
     }

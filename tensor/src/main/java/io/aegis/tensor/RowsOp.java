@@ -1,6 +1,8 @@
 package io.aegis.tensor;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
@@ -38,14 +40,13 @@ sealed interface RowsOp extends Op {
         @Override
         public void forward(Forward f) {
             View x = f.in(0);
-            List<QuantizedWeight> weights = new ArrayList<>();
-            List<View> results = new ArrayList<>();
+            List<QuantizedMatmul.Linear> parts = new ArrayList<>();
             for (int i = 1; i < f.count(); i += 2) {
                 QuantizedWeight w = quantized(f, i);
-                weights.add(w);
-                results.add(Shapes.rows(f.out(Shapes.withLast(x.shape(), w.rows()))));
+                View y = Shapes.rows(f.out(Shapes.withLast(x.shape(), w.rows())));
+                parts.add(new QuantizedMatmul.Linear(w, y, Epilogue.NONE));
             }
-            f.k().quantizedMatmul().multiplyRows(f.rows(x), weights, results);
+            f.k().quantizedMatmul().multiplyRows(f.rows(x), parts);
         }
     }
 
@@ -60,7 +61,7 @@ sealed interface RowsOp extends Op {
             f.require(g.sameShape(u), "gate and what it gates must have one shape");
             View y = Shapes.rows(f.out(Shapes.withLast(x.shape(), g.size(0))));
             View room = f.temporary(y.dtype(), y.shape());
-            f.k().matmul().multiplyGatedRows(f.rows(x), g.transpose(0, 1), u.transpose(0, 1), room, y);
+            f.k().matmul().multiplyRowsGated(f.rows(x), g.transpose(0, 1), u.transpose(0, 1), room, y);
         }
     }
 
@@ -74,7 +75,7 @@ sealed interface RowsOp extends Op {
             f.require(g.rows() == u.rows(), "gate and what it gates must have one shape");
             View y = Shapes.rows(f.out(Shapes.withLast(x.shape(), g.rows())));
             View room = f.temporary(y.dtype(), y.shape());
-            f.k().quantizedMatmul().multiplyGatedRows(f.rows(x), g, u, room, y);
+            f.k().quantizedMatmul().multiplyRowsGated(f.rows(x), g, u, room, y);
         }
     }
 

@@ -2,6 +2,8 @@ package io.aegis.kernels.check;
 
 import io.aegis.kernels.Attention.Token;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.QuantizedMatmul.Linear;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import java.util.Arrays;
@@ -46,7 +48,7 @@ final class TokenCases {
         View up = weight(d, type, gate.size(1), x.size(1));
         View[] to = {d.destination(m, gate.size(1))};
         return new Case("gated rows " + x + " x " + gate, EXACT, EXACT, to, (kernels, out) -> kernels.matmul()
-                .multiplyGatedRows(x, gate, up, d.destination(m, gate.size(1)), out[0]));
+                .multiplyRowsGated(x, gate, up, d.destination(m, gate.size(1)), out[0]));
     }
 
     static Case quantizedTogether(Draw d) {
@@ -62,8 +64,13 @@ final class TokenCases {
                 EXACT,
                 to,
                 (kernels, out) -> {
-                    kernels.quantizedMatmul().multiplyRows(x, List.of(gate, up), List.of(out[0], out[1]));
-                    kernels.quantizedMatmul().multiplyGatedRows(x, gate, up, d.destination(shape), out[2]);
+                    kernels.quantizedMatmul()
+                            .multiplyRows(
+                                    x,
+                                    List.of(
+                                            new Linear(gate, out[0], Epilogue.NONE),
+                                            new Linear(up, out[1], Epilogue.NONE)));
+                    kernels.quantizedMatmul().multiplyRowsGated(x, gate, up, d.destination(shape), out[2]);
                 });
     }
 

@@ -52,7 +52,7 @@ final class CudaAttention implements Attention {
         all.addAll(DecodeAttention.variants());
         all.add(AttentionCall.PREPARE);
         all.add(APPEND);
-        all.add(RotaryAppend.FILE);
+        all.addAll(RotaryAppend.variants());
         return all;
     }
 

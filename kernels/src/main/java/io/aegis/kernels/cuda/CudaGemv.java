@@ -38,7 +38,7 @@ final class CudaGemv {
         this.several = new GemvTogether(cuda, this);
         for (Weight weight : Weight.values()) {
             for (int alongK = 0; alongK < 2; alongK++) {
-                Variant variant = variant(weight, alongK);
+                Variant variant = asked(weight, alongK);
                 kernels[weight.ordinal()][alongK] = IntStream.of(1, 2, 4, 8)
                         .mapToObj(rows -> new Entry(cuda, variant, "gemv_" + rows))
                         .toArray(Entry[]::new);
@@ -75,6 +75,16 @@ final class CudaGemv {
         }
     }
 
+    private Variant asked(Weight weight, int alongK) {
+        Variant variant = variant(weight, alongK);
+        return isOfAToken(weight, alongK) ? Programmatic.of(cuda, variant) : variant;
+    }
+
+    /** Whether a token's step is made of it. */
+    private static boolean isOfAToken(Weight weight, int alongK) {
+        return alongK == 1 && weight.bits >= Weight.F16.bits;
+    }
+
     private static Variant variant(Weight weight, int alongK) {
         return Variant.of("gemv.cu").with("WEIGHT", weight).with("ALONG_K", alongK);
     }
@@ -82,9 +92,11 @@ final class CudaGemv {
     static List<Variant> variants() {
         List<Variant> all = new ArrayList<>();
         for (Weight weight : Weight.values()) {
-            all.add(variant(weight, 1));
-            if (weight.bits >= Weight.F16.bits) {
+            if (isOfAToken(weight, 1)) {
+                all.addAll(Programmatic.both(variant(weight, 1)));
                 all.add(variant(weight, 0));
+            } else {
+                all.add(variant(weight, 1));
             }
         }
         all.addAll(GemvTogether.variants());

@@ -73,10 +73,10 @@ final class CudaMatmul implements Matmul {
     }
 
     @Override
-    public void multiplyGatedRows(View a, View gate, View up, View room, View c) {
+    public void multiplyRowsGated(View a, View gate, View up, View room, View c) {
         boolean few = few(a, gate, c) && few(a, up, c);
         if (!few || !gemv.multiplyGated(product(a, gate, c), product(a, up, c))) {
-            Matmul.super.multiplyGatedRows(a, gate, up, room, c);
+            Matmul.super.multiplyRowsGated(a, gate, up, room, c);
         }
     }
 

@@ -5,6 +5,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Normalization;
 import io.aegis.kernels.View;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * row_norm.cu and batch_norm.cu: float32 rows in any layout of up to two leading strides, dense vectors; all else is the host's.
@@ -41,7 +42,7 @@ final class CudaNormalization implements Normalization {
         this.host = host;
         this.tickets = new Tickets(cuda.engine());
         this.layerNorm = new Entry(cuda, ROWS, "layer_norm");
-        this.rmsNorm = new Entry(cuda, ROWS, "rms_norm");
+        this.rmsNorm = new Entry(cuda, Programmatic.of(cuda, ROWS), "rms_norm");
         this.layerNormBackward = new Entry(cuda, ROWS, "layer_norm_backward");
         this.rmsNormBackward = new Entry(cuda, ROWS, "rms_norm_backward");
         this.sumPartials = new Entry(cuda, ROWS, "sum_partials");
@@ -53,7 +54,8 @@ final class CudaNormalization implements Normalization {
     }
 
     static List<Variant> variants() {
-        return List.of(ROWS, CHANNELS);
+        return Stream.concat(Programmatic.both(ROWS).stream(), Stream.of(CHANNELS))
+                .toList();
     }
 
     @Override

@@ -40,6 +40,11 @@ final class Driver {
     private static final int MAP_EXCHANGE_128 = 3;
     private static final int MAP_PROMOTE_128 = 2;
 
+    private static final int PROGRAMMATIC_STREAM_SERIALIZATION = 6;
+    private static final int PROGRAMMATIC_CAPTURE = 12030;
+    private static final int ATTRIBUTE_BYTES = 72;
+    private static final int CONFIG_BYTES = 56;
+
     private static final int NON_BLOCKING = 1;
     private static final int CAPTURE_RELAXED = 2;
     private static final int NAME_BYTES = 256;
@@ -91,6 +96,8 @@ final class Driver {
     private final Optional<MethodHandle> funcGetParamInfo;
     /** From driver 12.0 on. */
     private final Optional<MethodHandle> tensorMapEncodeTiled;
+    /** From driver 11.8 on. */
+    private final Optional<MethodHandle> launchKernelEx;
 
     /** Binds every function; calls none. */
     Driver(Library library) {
@@ -149,6 +156,12 @@ final class Driver {
         graphDestroy = library.function("cuGraphDestroy", JAVA_LONG);
         graphLaunch = library.function("cuGraphLaunch", JAVA_LONG, JAVA_LONG);
         graphExecDestroy = library.function("cuGraphExecDestroy", JAVA_LONG);
+        launchKernelEx = library.optional(
+                "cuLaunchKernelEx",
+                ADDRESS, // the configuration
+                JAVA_LONG, // function
+                ADDRESS, // an array of the parameters' addresses
+                ADDRESS); // extra
         funcGetParamInfo = library.optional("cuFuncGetParamInfo", JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
         tensorMapEncodeTiled = library.optional(
                 "cuTensorMapEncodeTiled",
@@ -427,6 +440,32 @@ final class Driver {
         int shared = grid.shared();
         check("cuLaunchKernel", () -> (int) launchKernel.invokeExact(
                 function, x, y, z, threads, 1, 1, shared, stream, parameters, MemorySegment.NULL));
+    }
+
+    /** Whether {@link #launchProgrammatic} can be asked for, also while a graph is recorded: from CUDA 12.3 on. */
+    boolean hasProgrammaticLaunches() {
+        return launchKernelEx.isPresent() && version() >= PROGRAMMATIC_CAPTURE;
+    }
+
+    /**
+     * As {@link #launch}, of a kernel that may begin before the one that was queued before it has ended, and waits for it itself. The
+     * structs are CUlaunchConfig and CUlaunchAttribute of cuda.h.
+     */
+    void launchProgrammatic(long function, Engine.Grid grid, long stream, MemorySegment parameters) {
+        MethodHandle launch = launchKernelEx.orElseThrow(
+                () -> new CudaException("this driver has no cuLaunchKernelEx: 11.8 or newer is needed"));
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment attribute = arena.allocate(ATTRIBUTE_BYTES, Long.BYTES);
+            attribute.set(JAVA_INT, 0, PROGRAMMATIC_STREAM_SERIALIZATION);
+            attribute.set(JAVA_INT, 8, 1); // allowed
+            MemorySegment config = arena.allocate(CONFIG_BYTES, Long.BYTES);
+            int[] shape = {(int) grid.x(), (int) grid.y(), (int) grid.z(), grid.threads(), 1, 1, grid.shared()};
+            MemorySegment.copy(shape, 0, config, JAVA_INT, 0, shape.length);
+            config.set(JAVA_LONG, 32, stream);
+            config.set(ADDRESS, 40, attribute);
+            config.set(JAVA_INT, 48, 1); // attribute
+            check("cuLaunchKernelEx", () -> (int) launch.invokeExact(config, function, parameters, MemorySegment.NULL));
+        }
     }
 
     /** Whether the driver knows maps of tensors. */

@@ -157,6 +157,10 @@ final class DriverEngine implements Engine {
         return name;
     }
 
+    boolean hasProgrammaticLaunches() {
+        return driver.hasProgrammaticLaunches();
+    }
+
     boolean hasTensorMaps() {
         return driver.hasTensorMaps();
     }
@@ -269,7 +273,9 @@ final class DriverEngine implements Engine {
         try {
             enter();
             f.allow(grid.shared());
-            if (profile == null) {
+            if (profile == null && Programmatic.waits(f.variant)) {
+                driver.launchProgrammatic(f.handle, grid, queue, array);
+            } else if (profile == null) {
                 driver.launch(f.handle, grid, queue, array);
             } else {
                 profile.around(entryName(f), queue, () -> driver.launch(f.handle, grid, queue, array));

@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * Few rows times several weights in one launch (gemv.cu, TOGETHER): a token's step is short launches, each of which costs what a
- * megabyte of weights does. Weights are float32 or 16 bits along K, read where they lie, of one type; every sum has the order that it has
+ * Few rows times several weights in one launch (gemv.cu, TOGETHER): a token's step is short launches, each of which costs what seven
+ * megabytes of weights do. Weights are float32 or 16 bits along K, read where they lie, of one type; every sum has the order that it has
  * in a launch of its own.
  */
 final class GemvTogether {
@@ -36,8 +36,9 @@ final class GemvTogether {
     }
 
     private Entry[] entries(Weight weight, String name) {
+        Variant variant = Programmatic.of(cuda, variant(weight));
         return IntStream.of(1, 2, 4, 8)
-                .mapToObj(rows -> new Entry(cuda, variant(weight), name + rows))
+                .mapToObj(rows -> new Entry(cuda, variant, name + rows))
                 .toArray(Entry[]::new);
     }
 
@@ -46,7 +47,9 @@ final class GemvTogether {
     }
 
     static List<Variant> variants() {
-        return WEIGHTS.stream().map(GemvTogether::variant).toList();
+        return WEIGHTS.stream()
+                .flatMap(weight -> Programmatic.both(variant(weight)).stream())
+                .toList();
     }
 
     /** @param products of one x and of up to {@link CudaGemv#TOGETHER} rows; false where they do not fit together */

@@ -35,7 +35,9 @@ final class KernelCatalogue {
      * are for one architecture alone.
      */
     static boolean isAskedFor(Variant variant, String arch) {
-        return Hopper.has(variant, arch) && CudaAttention.isAskedFor(variant, sharedBytes(arch));
+        return Hopper.has(variant, arch)
+                && Programmatic.has(variant, arch)
+                && CudaAttention.isAskedFor(variant, sharedBytes(arch));
     }
 
     /** The most shared memory that a block can ask for (CUDA C++ Programming Guide, compute capabilities). */

@@ -7,7 +7,7 @@ import java.util.List;
 
 /** rotary_append.cu: a token's queries turned, its keys turned and put into pages with its values, in one launch. */
 final class RotaryAppend {
-    static final Variant FILE = Variant.of("rotary_append.cu");
+    private static final Variant FILE = Variant.of("rotary_append.cu");
 
     private static final int THREADS = 256;
     /** Pairs of a thread where rows consist of words of 16 bytes. */
@@ -18,7 +18,11 @@ final class RotaryAppend {
 
     RotaryAppend(Cuda cuda) {
         this.cuda = cuda;
-        this.kernel = new Entry(cuda, FILE, "rotate_append");
+        this.kernel = new Entry(cuda, Programmatic.of(cuda, FILE), "rotate_append");
+    }
+
+    static List<Variant> variants() {
+        return Programmatic.both(FILE);
     }
 
     /** Whether the token is one for this kernel, in pages that {@link CudaAttention#append} could fill. */

@@ -15,6 +15,7 @@
 //          tree, over the warps one by one.
 // Shared   a float a warp and output, at the end.
 #include "product.cuh"
+#include "programmatic.cuh"
 
 enum { F32 = 0, F16 = 1, BF16 = 2, INT8 = 3, INT4 = 4 };
 enum {
@@ -136,6 +137,12 @@ DEVICE void multiply_chunk(const float* x, const int (&rows)[ROWS], int chunk, c
     }
 }
 
+// Of the first row of w that a warp of `outputs` reads, the 128 bytes of this lane: what can be fetched before x is there.
+DEVICE const u8* soon(const Args& a, int block, int outputs) {
+    int split = warp() % a.splits, n = (block * (WARPS / a.splits) + warp() / a.splits) * outputs;
+    return a.w + least(n, a.n - 1) * a.w_row + least((split * WARP + lane()) * 128, a.k / CHUNK * WORDS * 4);
+}
+
 // AHEAD chunks of each row of w are on their way at a time; `block` is which of those that have this weight. With GATED the second half
 // of a warp's outputs are the same columns of another weight, `up`, which lies as w does.
 template <int ROWS, int OUTPUTS, int AHEAD, bool GATED> DEVICE void dot(const Args& a, int block, const u8* up, float* room) {
@@ -219,6 +226,7 @@ template <int ROWS, int OUTPUTS, int AHEAD, bool GATED> DEVICE void dot(const Ar
 #ifndef TOGETHER
 #define GEMV(rows, outputs, ahead, blocks)                                \
     KERNEL(THREADS, blocks, gemv_##rows, Args) {                          \
+        wait_for_previous(soon(a, (int)blockIdx.x, (outputs)));           \
         SHARED(float, room, WARPS * rows * (outputs));                    \
         dot<rows, (outputs), (ahead), false>(a, (int)blockIdx.x, 0, room); \
     }
@@ -227,17 +235,21 @@ struct Several {
     Args of[3];
     i32 first[4];  // block of each; as many as there are in all where there is none
 };
+// Which of them a block works for, and its place among the blocks of that.
+DEVICE int which(const Several& a) { return ((int)blockIdx.x >= a.first[1]) + ((int)blockIdx.x >= a.first[2]); }
+DEVICE int place(const Several& a) { return (int)blockIdx.x - a.first[which(a)]; }
 struct Gated {
     Args gate;
     const u8* up;
 };
 #define GEMV(rows, outputs, ahead, blocks)                                           \
     KERNEL(THREADS, blocks, gemv_together_##rows, Several) {                         \
+        wait_for_previous(soon(a.of[which(a)], place(a), (outputs)));                \
         SHARED(float, room, WARPS * rows * (outputs));                               \
-        int block = (int)blockIdx.x, i = (block >= a.first[1]) + (block >= a.first[2]); \
-        dot<rows, (outputs), (ahead), false>(a.of[i], block - a.first[i], 0, room);  \
+        dot<rows, (outputs), (ahead), false>(a.of[which(a)], place(a), 0, room);     \
     }                                                                                \
     KERNEL(THREADS, blocks, gemv_gated_##rows, Gated) {                              \
+        wait_for_previous(soon(a.gate, (int)blockIdx.x, (outputs) / 2));             \
         SHARED(float, room, WARPS * rows * (outputs));                               \
         dot<rows, (outputs), (ahead), true>(a.gate, (int)blockIdx.x, a.up, room);    \
     }
@@ -326,6 +338,7 @@ template <int ROWS, int AHEAD> DEVICE void sum(const Args& a, float* room) {
 
 #define GEMV(rows, ahead)                                 \
     KERNEL(THREADS, 2, gemv_##rows, Args) {               \
+        wait_for_previous();                              \
         SHARED(float, room, rows * WARPS * COLUMNS);      \
         sum<rows, ahead>(a, room);                        \
     }

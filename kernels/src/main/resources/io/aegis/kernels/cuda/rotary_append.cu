@@ -5,6 +5,7 @@
 //          lengths [B] as in attention_append.cu
 // Work     blocks along y are sequences; a thread has EACH pairs (j, j + D / 2) of one head, of q's first, then of k's, then of v's, which
 //          are not turned: 4 where rows consist of words of 16 bytes, else 1
+#include "programmatic.cuh"
 #include "rotary.cuh"
 
 enum { THREADS = 256 };
@@ -87,6 +88,7 @@ template <int EACH> DEVICE void rotated(const Args& a) {
 }
 
 KERNEL(THREADS, 4, rotate_append, Args) {
+    wait_for_previous();
     if (a.wide) {
         rotated<4>(a);
     } else {

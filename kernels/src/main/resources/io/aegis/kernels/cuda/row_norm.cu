@@ -13,6 +13,7 @@
 // Barrier  1 + team  the team's warps, once a sum over the row (two rooms in turn, so that none is overwritten while read)
 //          0         backward, all: every team's dgamma and dbeta are complete
 // The blocks' sums of dgamma and dbeta go to scratch, and sum_partials adds them in the order of blocks: the same bits each time.
+#include "programmatic.cuh"
 #include "rows.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / WARP };
@@ -141,12 +142,14 @@ template <bool CENTRED, int N> DEVICE void row_norm(const RowNorm& a, float* sha
 }
 
 KERNEL(THREADS, 3, layer_norm, RowNorm) {
+    wait_for_previous();
     DYNAMIC_SHARED(shared);
     SHARED(float, room, 4 * WARPS);
     if (a.wide) row_norm<true, 4>(a, (float*)shared, room);
     else row_norm<true, 1>(a, (float*)shared, room);
 }
 KERNEL(THREADS, 3, rms_norm, RowNorm) {
+    wait_for_previous();
     DYNAMIC_SHARED(shared);
     SHARED(float, room, 4 * WARPS);
     if (a.wide) row_norm<false, 4>(a, (float*)shared, room);
@@ -252,12 +255,14 @@ template <bool CENTRED, int N> DEVICE void row_norm_backward(const RowNormBackwa
 }
 
 KERNEL(THREADS, 3, layer_norm_backward, RowNormBackward) {
+    wait_for_previous();
     DYNAMIC_SHARED(shared);
     SHARED(float, room, 4 * WARPS);
     if (a.wide) row_norm_backward<true, 4>(a, (float*)shared, room);
     else row_norm_backward<true, 1>(a, (float*)shared, room);
 }
 KERNEL(THREADS, 3, rms_norm_backward, RowNormBackward) {
+    wait_for_previous();
     DYNAMIC_SHARED(shared);
     SHARED(float, room, 4 * WARPS);
     if (a.wide) row_norm_backward<false, 4>(a, (float*)shared, room);
@@ -271,6 +276,7 @@ struct Partials {
     i32 count, width;
 };
 KERNEL(THREADS, 4, sum_partials, Partials) {
+    wait_for_previous();
     SHARED(float, room, THREADS);
     const int column = (int)blockIdx.x * WARP + lane();
     float sum = 0.f;

@@ -365,7 +365,9 @@ class CudaAttentionTest {
             Attention.Token whole = token(6, 6, 2, d);
             View apart = random(7, 6, 6, d + 1).slice(2, 1, d + 1);
             Attention.Token odd = new Attention.Token(apart, whole.k(), whole.v(), whole.cos(), whole.sin());
-            for (Attention.Token t : List.of(whole, odd)) {
+            View shifted = random(7, 6, 6, d + 4).slice(2, 1, d + 1);
+            Attention.Token off = new Attention.Token(shifted, whole.k(), whole.v(), whole.cos(), whole.sin());
+            for (Attention.Token t : List.of(whole, odd, off)) {
                 View[] one = TestViews.copies(to(p.pagedKeys(), p.pagedValues(), garbage(6, 6, d)));
                 View[] three = TestViews.copies(to(p.pagedKeys(), p.pagedValues(), garbage(6, 6, d)));
                 View untouched = garbage(6, 2, d);

@@ -612,4 +612,42 @@ class DriverEngineTest {
                 Library.open(FakeDriver.build("fake_cuda.c", "-DFAKE_OLD").toString()));
         assertThat(old.parameterBytes(0)).isEqualTo(-1);
     }
+
+    /** A variant that waits, and no other, is launched so that it may begin early, by itself and in a graph. */
+    @Test
+    void kernelsThatWaitMayBeginEarly() {
+        Variant waiting = ADDING.with(Programmatic.MACRO, 1);
+        long p = engine.allocate(4 * Float.BYTES);
+        engine.fill(p, (byte) 0, 4 * Float.BYTES);
+        Arguments arguments = Arguments.begin().pointer(p).i64(4).f32(2);
+        Engine.Grid grid = new Engine.Grid(2, 3, 4, 128, 100);
+        engine.launch(engine.kernel(ADDING, "add"), grid, arguments.packed());
+        assertThat(fake.calls()).doesNotContain("cuLaunchKernelEx");
+        engine.launch(engine.kernel(waiting, "add"), grid, arguments.packed());
+        Engine.Graph graph =
+                engine.record(() -> engine.launch(engine.kernel(waiting, "add"), grid, arguments.packed()));
+        graph.launch();
+        graph.close();
+        assertThat(floats(p, 4)).containsOnly(6);
+        assertThat(fake.calls("cuLaunchKernelEx")).isEqualTo(2);
+        assertThat(fake.calls("  programmatic 1")).isEqualTo(2);
+        assertThat(fake.calls("  add 2 3 4 128 1 1 100 no extra")).isEqualTo(3);
+    }
+
+    @Test
+    void kernelsThatWaitAreAskedFor() {
+        Cuda cuda = new Cuda(engine, new DeviceMemory(engine, new Device(Device.Kind.CUDA, 0)), Precision.F32);
+        assertThat(Programmatic.of(cuda, ADDING)).isEqualTo(ADDING);
+        System.setProperty(Programmatic.PROPERTY, "true");
+        try {
+            assertThat(Programmatic.waits(Programmatic.of(cuda, ADDING))).isTrue();
+            fake.reset();
+            fake.set(1, 89, MEMORY);
+            engine = new DriverEngine(fake.driver(), 0, cubins);
+            Cuda older = new Cuda(engine, new DeviceMemory(engine, new Device(Device.Kind.CUDA, 0)), Precision.F32);
+            assertThat(Programmatic.of(older, ADDING)).isEqualTo(ADDING);
+        } finally {
+            System.clearProperty(Programmatic.PROPERTY);
+        }
+    }
 }

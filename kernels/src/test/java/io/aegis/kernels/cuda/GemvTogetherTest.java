@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Matmul.Epilogue;
+import io.aegis.kernels.QuantizedMatmul.Linear;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.QuantizedWeights;
@@ -66,7 +67,7 @@ class GemvTogetherTest {
                     View x = random(4, rows, k);
                     View fused = garbage(rows, n + 2).slice(1, 1, 1 + n);
                     Map<String, Integer> launches = CudaBackend.launches(
-                            kernels, () -> matmul.multiplyGatedRows(x, gate, up, garbage(rows, n), fused));
+                            kernels, () -> matmul.multiplyRowsGated(x, gate, up, garbage(rows, n), fused));
                     assertThat(gemvs(launches)).isEqualTo(1);
                     same(type + " gate of " + n + ", " + rows + " rows, K " + k, gated(x, gate, up), fused);
                 }
@@ -94,7 +95,7 @@ class GemvTogetherTest {
         View w = TestViews.zeros(DType.F32, 4, 8).slice(1, 0, 4);
         kernels.elementwise().copy(gate, w);
         View fused = garbage(1, 4);
-        matmul.multiplyGatedRows(x, w.transpose(0, 1), up, garbage(1, 4), fused);
+        matmul.multiplyRowsGated(x, w.transpose(0, 1), up, garbage(1, 4), fused);
         same("far out", gated(x, w.transpose(0, 1), up), fused);
         assertThat(fused.get(0, 3)).isInfinite();
     }
@@ -120,7 +121,7 @@ class GemvTogetherTest {
                 same("apart", alone, results.get(i));
             }
             View fused = garbage(3, 9);
-            matmul.multiplyGatedRows(x, weights.get(0), weights.get(1), garbage(3, 9), fused);
+            matmul.multiplyRowsGated(x, weights.get(0), weights.get(1), garbage(3, 9), fused);
             same("apart", gated(x, weights.get(0), weights.get(1)), fused);
         }
         View many = random(4, 11, 40);
@@ -131,7 +132,7 @@ class GemvTogetherTest {
         results.forEach(r -> same("many rows", alone, r));
         matmul.multiplyRows(x, List.of(), List.of());
         matmul.multiplyRows(x.slice(0, 0, 0), List.of(bf16, bf16), List.of(garbage(0, 9), garbage(0, 9)));
-        matmul.multiplyGatedRows(x.slice(0, 0, 0), bf16, bf16, garbage(0, 9), garbage(0, 9));
+        matmul.multiplyRowsGated(x.slice(0, 0, 0), bf16, bf16, garbage(0, 9), garbage(0, 9));
     }
 
     /** Of x in 16 bits, which is widened into memory of its own before. */
@@ -161,11 +162,16 @@ class GemvTogetherTest {
             kernels.quantizedMatmul().multiplyRows(x, gate, first, Epilogue.NONE);
             kernels.quantizedMatmul().multiplyRows(x, up, second, Epilogue.NONE);
             List<View> both = List.of(garbage(rows, 13), garbage(rows, 13));
-            kernels.quantizedMatmul().multiplyRows(x, List.of(gate, up), both);
+            kernels.quantizedMatmul()
+                    .multiplyRows(
+                            x,
+                            List.of(
+                                    new Linear(gate, both.get(0), Epilogue.NONE),
+                                    new Linear(up, both.get(1), Epilogue.NONE)));
             same(format + " gate", first, both.get(0));
             same(format + " up", second, both.get(1));
             View fused = garbage(rows, 13);
-            kernels.quantizedMatmul().multiplyGatedRows(x, gate, up, garbage(rows, 13), fused);
+            kernels.quantizedMatmul().multiplyRowsGated(x, gate, up, garbage(rows, 13), fused);
             kernels.elementwise().siluGate(first, second, first);
             same(format + " gated", first, fused);
         }

@@ -31,6 +31,17 @@ typedef struct CUmod_st* CUmodule;
 typedef struct CUfunc_st* CUfunction;
 typedef struct CUgraph_st* CUgraph;
 typedef struct CUgraphExec_st* CUgraphExec;
+typedef struct {
+    int id;
+    char pad[4];
+    union { char pad[64]; int programmaticStreamSerializationAllowed; } value;
+} CUlaunchAttribute;
+typedef struct {
+    unsigned int gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes;
+    CUstream hStream;
+    CUlaunchAttribute* attrs;
+    unsigned int numAttrs;
+} CUlaunchConfig;
 #define cuDeviceTotalMem cuDeviceTotalMem_v2
 #define cuDevicePrimaryCtxRelease cuDevicePrimaryCtxRelease_v2
 #define cuMemGetInfo cuMemGetInfo_v2
@@ -514,6 +525,16 @@ CUresult cuLaunchKernel(CUfunction f, unsigned int gx, unsigned int gy, unsigned
     memcpy(&o.args, parameters[0], sizeof o.args);
     queue(is(s, STREAM), o);
     END(OK)
+}
+CUresult cuLaunchKernelEx(const CUlaunchConfig* c, CUfunction f, void** parameters, void** extra) {
+    {
+        BEGIN_IN_CONTEXT("cuLaunchKernelEx")
+        if (c->numAttrs != 1 || c->attrs[0].id != 6) END(INVALID_VALUE)
+        note("  programmatic %d\n", c->attrs[0].value.programmaticStreamSerializationAllowed);
+        pthread_mutex_unlock(&lock);
+    }
+    return cuLaunchKernel(f, c->gridDimX, c->gridDimY, c->gridDimZ, c->blockDimX, c->blockDimY, c->blockDimZ, c->sharedMemBytes,
+                          c->hStream, parameters, extra);
 }
 CUresult cuStreamBeginCapture(CUstream s, CUstreamCaptureMode mode) {
     BEGIN_IN_CONTEXT("cuStreamBeginCapture")
