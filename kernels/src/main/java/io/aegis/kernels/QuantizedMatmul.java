@@ -1,6 +1,7 @@
 package io.aegis.kernels;
 
 import io.aegis.kernels.Matmul.Epilogue;
+import java.util.List;
 
 /**
  * Products with a frozen weight of 8 or 4 bits, W [N, K]. Weights are widened where they are used; products and sums are
@@ -17,6 +18,35 @@ public interface QuantizedMatmul {
 
     /** As {@link #multiply}, each row of y bit for bit what it would be alone; W is read once for a few rows. */
     void multiplyRows(View x, QuantizedWeight w, View y, Epilogue epilogue);
+
+    /**
+     * One of several weights that are multiplied by the same x.
+     *
+     * @param y [M, N], F32
+     */
+    record Linear(QuantizedWeight w, View y, Epilogue epilogue) {}
+
+    /**
+     * As {@link #multiplyRows(View, QuantizedWeight, View, Epilogue)} for each part, the same bits: queries, keys and values, in as few launches as a device allows. No part
+     * reads what another one writes.
+     */
+    default void multiplyRows(View x, List<Linear> parts) {
+        parts.forEach(p -> multiplyRows(x, p.w(), p.y(), p.epilogue()));
+    }
+
+    /**
+     * y = silu(x gate^T) (x up^T): the middle of a SwiGLU block. The same bits as two products by {@link #multiplyRows(View, QuantizedWeight, View, Epilogue)}, the second one with {@link
+     * Epilogue#gate}.
+     *
+     * @param gate [N, K]
+     * @param up [N, K]
+     * @param room of y's shape and strides, apart from it, with any content then and afterwards
+     * @param y [M, N], F32
+     */
+    default void multiplyRowsGated(View x, QuantizedWeight gate, QuantizedWeight up, View room, View y) {
+        multiplyRows(x, up, room, Epilogue.NONE);
+        multiplyRows(x, gate, y, Epilogue.gate(room));
+    }
 
     /**
      * x = y W, or x += y W: what a gradient of y becomes for x.

@@ -45,17 +45,9 @@ final class CudaGemv {
 
     /** How a weight is stored. */
     enum Weight {
-        F32(32),
-        F16(16),
-        BF16(16),
-        INT8(8),
-        INT4(4);
-
-        private final int bits;
-
-        Weight(int bits) {
-            this.bits = bits;
-        }
+        F32,
+        F16,
+        BF16;
 
         /** So many a lane takes at a time. */
         int chunk() {
@@ -80,9 +72,7 @@ final class CudaGemv {
         List<Variant> all = new ArrayList<>();
         for (Weight weight : Weight.values()) {
             all.add(variant(weight, 1));
-            if (weight.bits >= Weight.F16.bits) {
-                all.add(variant(weight, 0));
-            }
+            all.add(variant(weight, 0));
         }
         return all;
     }
@@ -90,46 +80,22 @@ final class CudaGemv {
     void multiply(Product p) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Operand w = p.b().isReadable() ? p.b() : around.dense(p, scratch, p.b(), p.b().dtype());
-            multiply(p, x(p, scratch), new Weights(Weight.of(w.dtype()), w, 0, 0));
+            multiply(p, around.floats(p, scratch), w);
         }
     }
 
-    /**
-     * Weights as gemv.cu reads them.
-     *
-     * @param w strides in elements of its dtype, which of packed weights are bytes
-     * @param scales address of float32 [N, K / group], or 0
-     * @param group a power of two, or 0
-     */
-    record Weights(Weight weight, Operand w, long scales, int group) {}
-
-    /** As the other, with weights that are given beside the product. */
-    void multiply(Product p, Weights weights) {
-        try (Cuda.Scratch scratch = cuda.scratch()) {
-            multiply(p, x(p, scratch), weights);
-        }
-    }
-
-    /** x as float32, along K. */
-    private Operand x(Product p, Cuda.Scratch scratch) {
-        Operand a = p.a();
-        boolean asItLies = a.dtype() == DType.F32 && a.isAlongK() && a.isReadable();
-        return asItLies ? a : around.dense(p, scratch, a, DType.F32, true);
-    }
-
-    private void multiply(Product p, Operand x, Weights weights) {
-        Operand w = weights.w();
+    private void multiply(Product p, Operand x, Operand w) {
+        Weight weight = Weight.of(w.dtype());
         boolean alongK = w.isAlongK();
-        int chunk = weights.weight().chunk();
+        int chunk = weight.chunk();
         int splits = alongK ? splits(p) : 1;
         int together = p.m() > 4 ? TOGETHER : p.m() == 3 ? 4 : p.m();
-        int outputs = together == 4 && weights.group() == 0 ? 2 * OUTPUTS : OUTPUTS;
+        int outputs = together == 4 ? 2 * OUTPUTS : OUTPUTS;
         long blocks = alongK
                 ? Math.ceilDiv((long) p.n(), outputs * (WARPS / splits))
                 : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * chunk);
-        Entry kernel = kernels[weights.weight().ordinal()][alongK ? 1 : 0][Integer.numberOfTrailingZeros(together)];
+        Entry kernel = kernels[weight.ordinal()][alongK ? 1 : 0][Integer.numberOfTrailingZeros(together)];
         long bytes = w.dtype().bytes();
-        int shift = weights.group() == 0 ? 0 : Integer.numberOfTrailingZeros(weights.group() / chunk);
         for (long row = 0; row < p.m(); row += (long) MOST_GROUPS * together) {
             long first = row;
             int rows = (int) Math.min(p.m() - row, (long) MOST_GROUPS * together);
@@ -137,7 +103,6 @@ final class CudaGemv {
                 Arguments arguments = Arguments.begin()
                         .pointer(x.at(i, o) + first * x.acrossStride() * Float.BYTES)
                         .pointer(w.at(i, o))
-                        .pointer(weights.scales())
                         .i64(x.acrossStride())
                         .i64(x.innerStride())
                         .i64(x.outerStride())
@@ -152,8 +117,7 @@ final class CudaGemv {
                         .i32(p.n())
                         .i32(p.k())
                         .i32((int) inner)
-                        .i32(splits)
-                        .i32(shift);
+                        .i32(splits);
                 kernel.launch(
                         new Engine.Grid(blocks, Math.ceilDiv(rows, together), inner * outer, THREADS, 0), arguments);
             });

@@ -3,6 +3,7 @@ package io.aegis.training.memory;
 import io.aegis.kernels.DerivedKernels;
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import java.lang.reflect.Method;
@@ -76,6 +77,7 @@ final class RehearsalKernels extends DerivedKernels {
         switch (argument) {
             case View v -> ledger.seen(v.buffer(), kind);
             case QuantizedWeight w -> ledger.seen(w.codes().buffer(), kind);
+            case QuantizedMatmul.Linear p -> see(List.of(p.w(), p.y()), kind);
             case Collection<?> several -> several.forEach(each -> see(each, kind));
             case View[] several -> see(Arrays.asList(several), kind);
             case null, default -> {}
