@@ -8,6 +8,7 @@ import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import io.aegis.kernels.VisionMasking;
@@ -30,6 +31,7 @@ final class Cases {
             Cases::product,
             Cases::rows,
             Cases::quantized,
+            Cases::quantizedTogether,
             Cases::quantizedBackward,
             Cases::attention,
             Cases::attention,
@@ -185,6 +187,30 @@ final class Cases {
                         kernels.quantizedMatmul().multiply(x, w, out[0], e);
                     }
                 });
+    }
+
+    /** Weights that share x, one beside two of another shape, and a gate. */
+    private static Case quantizedTogether(Draw d) {
+        QuantizedWeight w = d.quantized(d.size(200));
+        QuantizedWeight some = w.rows(0, 1 + d.below((int) w.rows()));
+        View x = d.normal(1 + d.below(9), w.columns());
+        View bias = d.normal(some.rows());
+        View[] out = {
+            d.destination(x.size(0), w.rows()),
+            d.destination(x.size(0), some.rows()),
+            d.changed(x.size(0), w.rows()),
+            d.destination(x.size(0), w.rows())
+        };
+        return of("rows " + sizes(x) + " x several " + w.format() + sizes(w.codes()), out, (kernels, y) -> {
+            QuantizedMatmul matmul = kernels.quantizedMatmul();
+            matmul.multiplyRows(
+                    x,
+                    List.of(
+                            new QuantizedMatmul.Linear(w, y[0], Matmul.Epilogue.NONE),
+                            new QuantizedMatmul.Linear(some, y[1], Matmul.Epilogue.bias(bias)),
+                            new QuantizedMatmul.Linear(w, y[2], Matmul.Epilogue.ACCUMULATE)));
+            matmul.multiplyRowsGated(x, w, w, d.destination(x.size(0), w.rows()), y[3]);
+        });
     }
 
     private static Case quantizedBackward(Draw d) {

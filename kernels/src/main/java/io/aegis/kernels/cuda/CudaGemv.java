@@ -35,7 +35,7 @@ final class CudaGemv {
     CudaGemv(Cuda cuda, MatmulAround around) {
         this.cuda = cuda;
         this.around = around;
-        this.several = new GemvTogether(cuda, this);
+        this.several = new GemvTogether(cuda, this, around);
         for (Weight weight : Weight.values()) {
             for (int alongK = 0; alongK < 2; alongK++) {
                 Variant variant = asked(weight, alongK);
@@ -48,17 +48,9 @@ final class CudaGemv {
 
     /** How a weight is stored. */
     enum Weight {
-        F32(32),
-        F16(16),
-        BF16(16),
-        INT8(8),
-        INT4(4);
-
-        private final int bits;
-
-        Weight(int bits) {
-            this.bits = bits;
-        }
+        F32,
+        F16,
+        BF16;
 
         /** So many a lane takes at a time. */
         int chunk() {
@@ -75,14 +67,10 @@ final class CudaGemv {
         }
     }
 
+    /** A token's step is made of weights along K. */
     private Variant asked(Weight weight, int alongK) {
         Variant variant = variant(weight, alongK);
-        return isOfAToken(weight, alongK) ? Programmatic.of(cuda, variant) : variant;
-    }
-
-    /** Whether a token's step is made of it. */
-    private static boolean isOfAToken(Weight weight, int alongK) {
-        return alongK == 1 && weight.bits >= Weight.F16.bits;
+        return alongK == 1 ? Programmatic.of(cuda, variant) : variant;
     }
 
     private static Variant variant(Weight weight, int alongK) {
@@ -92,12 +80,8 @@ final class CudaGemv {
     static List<Variant> variants() {
         List<Variant> all = new ArrayList<>();
         for (Weight weight : Weight.values()) {
-            if (isOfAToken(weight, 1)) {
-                all.addAll(Programmatic.both(variant(weight, 1)));
-                all.add(variant(weight, 0));
-            } else {
-                all.add(variant(weight, 1));
-            }
+            all.addAll(Programmatic.both(variant(weight, 1)));
+            all.add(variant(weight, 0));
         }
         all.addAll(GemvTogether.variants());
         return all;
@@ -106,23 +90,7 @@ final class CudaGemv {
     void multiply(Product p) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Operand w = p.b().isReadable() ? p.b() : around.dense(p, scratch, p.b(), p.b().dtype());
-            multiply(p, x(p, scratch), new Weights(Weight.of(w.dtype()), w, 0, 0));
-        }
-    }
-
-    /**
-     * Weights as gemv.cu reads them.
-     *
-     * @param w strides in elements of its dtype, which of packed weights are bytes
-     * @param scales address of float32 [N, K / group], or 0
-     * @param group a power of two, or 0
-     */
-    record Weights(Weight weight, Operand w, long scales, int group) {}
-
-    /** As the other, with weights that are given beside the product. */
-    void multiply(Product p, Weights weights) {
-        try (Cuda.Scratch scratch = cuda.scratch()) {
-            multiply(p, x(p, scratch), weights);
+            multiply(p, around.floats(p, scratch), w);
         }
     }
 
@@ -136,27 +104,19 @@ final class CudaGemv {
         return several.multiplyGated(gate, up);
     }
 
-    /** x as float32, along K. */
-    Operand x(Product p, Cuda.Scratch scratch) {
-        Operand a = p.a();
-        boolean asItLies = a.dtype() == DType.F32 && a.isAlongK() && a.isReadable();
-        return asItLies ? a : around.dense(p, scratch, a, DType.F32, true);
-    }
-
-    private void multiply(Product p, Operand x, Weights weights) {
-        Operand w = weights.w();
+    private void multiply(Product p, Operand x, Operand w) {
+        Weight weight = Weight.of(w.dtype());
         boolean alongK = w.isAlongK();
-        int chunk = weights.weight().chunk();
         int together = together(p.m());
-        int outputs = weights.group() == 0 ? outputs(together) : OUTPUTS;
-        long blocks = alongK ? blocks(p, outputs) : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * chunk);
-        Entry kernel = kernels[weights.weight().ordinal()][alongK ? 1 : 0][Integer.numberOfTrailingZeros(together)];
+        long blocks =
+                alongK ? blocks(p, outputs(together)) : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * weight.chunk());
+        Entry kernel = kernels[weight.ordinal()][alongK ? 1 : 0][Integer.numberOfTrailingZeros(together)];
         for (long row = 0; row < p.m(); row += (long) MOST_GROUPS * together) {
             long first = row;
             int rows = (int) Math.min(p.m() - row, (long) MOST_GROUPS * together);
             p.batches().each(1, (i, o, inner, outer) -> {
                 Arguments arguments = Arguments.begin();
-                pack(arguments, p, x, weights, new Piece(first, rows, i, o, (int) inner));
+                pack(arguments, p, x, w, new Piece(first, rows, i, o, (int) inner));
                 kernel.launch(
                         new Engine.Grid(blocks, Math.ceilDiv(rows, together), inner * outer, THREADS, 0), arguments);
             });
@@ -167,13 +127,10 @@ final class CudaGemv {
     record Piece(long first, int rows, long i, long o, int inner) {}
 
     /** The struct Args of gemv.cu. */
-    void pack(Arguments to, Product p, Operand x, Weights weights, Piece piece) {
-        Operand w = weights.w();
+    void pack(Arguments to, Product p, Operand x, Operand w, Piece piece) {
         long bytes = w.dtype().bytes();
-        int chunk = weights.weight().chunk();
         to.pointer(x.at(piece.i, piece.o) + piece.first * x.acrossStride() * Float.BYTES)
                 .pointer(w.at(piece.i, piece.o))
-                .pointer(weights.scales())
                 .i64(x.acrossStride())
                 .i64(x.innerStride())
                 .i64(x.outerStride())
@@ -189,7 +146,7 @@ final class CudaGemv {
                 .i32(p.k())
                 .i32(piece.inner)
                 .i32(w.isAlongK() ? splits(p) : 1)
-                .i32(weights.group() == 0 ? 0 : Integer.numberOfTrailingZeros(weights.group() / chunk));
+                .i32(0);
     }
 
     /** Rows of x that a kernel takes together. */
@@ -197,7 +154,7 @@ final class CudaGemv {
         return rows > 4 ? TOGETHER : rows == 3 ? 4 : rows;
     }
 
-    /** Of a warp, of weights along K that are no codes. */
+    /** Of a warp, of weights along K. */
     static int outputs(int together) {
         return together == 4 ? 2 * OUTPUTS : OUTPUTS;
     }

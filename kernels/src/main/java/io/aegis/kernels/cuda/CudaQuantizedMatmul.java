@@ -11,6 +11,7 @@ import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -82,9 +83,28 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
     @Override
     public void multiplyRows(View x, QuantizedWeight w, View y, Epilogue epilogue) {
         if (fits(x, w, y, epilogue)) {
-            rows.multiplyRows(x, w.codes(), w.scales(), y, epilogue);
+            rows.multiplyRows(x, List.of(new Linear(w, y, epilogue)));
         } else {
             host.multiplyRows(x, w, y, epilogue);
+        }
+    }
+
+    @Override
+    public void multiplyRows(View x, List<Linear> parts) {
+        if (parts.stream().allMatch(p -> fits(x, p.w(), p.y(), p.epilogue()))) {
+            rows.multiplyRows(x, parts);
+        } else {
+            QuantizedMatmul.super.multiplyRows(x, parts);
+        }
+    }
+
+    @Override
+    public void multiplyRowsGated(View x, QuantizedWeight gate, QuantizedWeight up, View room, View y) {
+        boolean together = fits(x, gate, y, Epilogue.NONE) && fits(x, up, y, Epilogue.NONE);
+        if (together && QuantizedRows.isAlike(gate, up)) {
+            rows.multiplyGated(x, gate, up, y);
+        } else {
+            QuantizedMatmul.super.multiplyRowsGated(x, gate, up, room, y);
         }
     }
 

@@ -2,11 +2,11 @@ package io.aegis.kernels.cuda;
 
 import io.aegis.kernels.cuda.CudaGemv.Piece;
 import io.aegis.kernels.cuda.CudaGemv.Weight;
-import io.aegis.kernels.cuda.CudaGemv.Weights;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Few rows times several weights in one launch (gemv.cu, TOGETHER): a token's step is short launches, each of which costs what seven
@@ -17,19 +17,19 @@ final class GemvTogether {
     /** As many as {@code Several} of gemv.cu has room for: q, k and v. */
     private static final int MOST = 3;
 
-    private static final List<Weight> WEIGHTS = List.of(Weight.F32, Weight.F16, Weight.BF16);
-
     private final Cuda cuda;
     private final CudaGemv gemv;
+    private final MatmulAround around;
     /** By the logarithm of the rows together. */
     private final Map<Weight, Entry[]> several = new EnumMap<>(Weight.class);
 
     private final Map<Weight, Entry[]> gated = new EnumMap<>(Weight.class);
 
-    GemvTogether(Cuda cuda, CudaGemv gemv) {
+    GemvTogether(Cuda cuda, CudaGemv gemv, MatmulAround around) {
         this.cuda = cuda;
         this.gemv = gemv;
-        for (Weight weight : WEIGHTS) {
+        this.around = around;
+        for (Weight weight : Weight.values()) {
             several.put(weight, entries(weight, "gemv_together_"));
             gated.put(weight, entries(weight, "gemv_gated_"));
         }
@@ -47,7 +47,7 @@ final class GemvTogether {
     }
 
     static List<Variant> variants() {
-        return WEIGHTS.stream()
+        return Stream.of(Weight.values())
                 .flatMap(weight -> Programmatic.both(variant(weight)).stream())
                 .toList();
     }
@@ -63,7 +63,7 @@ final class GemvTogether {
         }
         int together = CudaGemv.together(one.m());
         try (Cuda.Scratch scratch = cuda.scratch()) {
-            Operand x = gemv.x(one, scratch);
+            Operand x = around.floats(one, scratch);
             Arguments arguments = Arguments.begin();
             int[] first = new int[MOST + 1];
             for (int i = 0; i < MOST; i++) {
@@ -91,7 +91,7 @@ final class GemvTogether {
             return false;
         }
         try (Cuda.Scratch scratch = cuda.scratch()) {
-            Operand x = gemv.x(gate, scratch);
+            Operand x = around.floats(gate, scratch);
             Arguments arguments = Arguments.begin();
             pack(arguments, gate, x);
             arguments.pointer(up.b().address());
@@ -105,7 +105,7 @@ final class GemvTogether {
     }
 
     private void pack(Arguments to, Product p, Operand x) {
-        gemv.pack(to, p, x, new Weights(Weight.of(p.b().dtype()), p.b(), 0, 0), new Piece(0, p.m(), 0, 0, 1));
+        gemv.pack(to, p, x, p.b(), new Piece(0, p.m(), 0, 0, 1));
     }
 
     private static void launch(Map<Weight, Entry[]> kernels, Product p, long blocks, Arguments arguments) {

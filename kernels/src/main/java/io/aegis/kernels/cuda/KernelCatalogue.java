@@ -14,6 +14,7 @@ final class KernelCatalogue {
     static List<Variant> variants() {
         return Stream.of(
                         CudaMatmul.variants(),
+                        QuantizedRows.variants(),
                         CudaNormalization.variants(),
                         CudaConvolution.variants(),
                         CudaElementwise.variants(),

@@ -76,6 +76,13 @@ final class MatmulAround {
                 x.outerStride() == 0 ? 0 : inner * matrix);
     }
 
+    /** The left operand as float32 along K, where it lies if it is that. */
+    Operand floats(Product p, Cuda.Scratch scratch) {
+        Operand a = p.a();
+        boolean asItLies = a.dtype() == DType.F32 && a.isAlongK() && a.isReadable();
+        return asItLies ? a : dense(p, scratch, a, DType.F32, true);
+    }
+
     private static boolean isAligned(Operand x, long stride) {
         return stride * x.dtype().bytes() % ALIGNMENT == 0;
     }

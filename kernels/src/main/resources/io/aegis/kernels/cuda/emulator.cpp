@@ -1,5 +1,6 @@
 // emulator.cpp: what emulator.h declares, and the launch.
 #include "common.cuh"
+#include "integers.cuh"
 
 // Before what reads them as constants.
 emulator::Index emulator_thread_index asm("emulator_thread_index");
@@ -118,11 +119,53 @@ template <class Half> void run_multiply(void** brought) {
 const Verb MULTIPLY_BF16 = {"multiply_add (bf16)", run_multiply<bf16>, false};
 const Verb MULTIPLY_F16 = {"multiply_add (f16)", run_multiply<f16>, false};
 
+struct ByteFragment {
+    i32* d;
+    const u32* a;
+    u32 b[2];
+};
+void run_multiply_bytes(void** brought) {
+    i8 a[16][32], b[32][8];
+    for (int l = 0; l < WARP; l++) {
+        const ByteFragment& f = *(const ByteFragment*)brought[l];
+        int g = l / 4, t = l % 4;
+        for (int i = 0; i < 4; i++) {
+            for (int e = 0; e < 4; e++) a[g + 8 * (i & 1)][4 * t + 16 * (i >> 1) + e] = (i8)(f.a[i] >> 8 * e);
+        }
+        for (int i = 0; i < 2; i++) {
+            for (int e = 0; e < 4; e++) b[4 * t + 16 * i + e][g] = (i8)(f.b[i] >> 8 * e);
+        }
+    }
+    for (int l = 0; l < WARP; l++) {
+        const ByteFragment& f = *(const ByteFragment*)brought[l];
+        for (int i = 0; i < 4; i++) {
+            int row = l / 4 + 8 * (i >> 1), column = 2 * (l % 4) + (i & 1), sum = 0;
+            for (int k = 0; k < 32; k++) sum += a[row][k] * b[k][column];
+            f.d[i] = (i32)((u32)f.d[i] + (u32)sum);
+        }
+    }
+}
+const Verb MULTIPLY_BYTES = {"multiply_add (bytes)", run_multiply_bytes, false};
 
 void perform(const Copy& c) {
     memcpy(c.to, c.from, (size_t)c.bytes);
-    memset((u8*)c.to + c.bytes, 0, (size_t)(16 - c.bytes));
-    if (checking) arrived_copy(shared_byte(c.to));
+    memset((u8*)c.to + c.bytes, 0, (size_t)(c.size - c.bytes));
+    if (checking) arrived_copy(shared_byte(c.to), (u64)c.size);
+}
+
+// Of `size` bytes, whose last beyond `bytes` become zero.
+void copy(void* to, const void* from, int bytes, int size, const void* pc) {
+    if (bytes < 0 || bytes > size) fail(pc, "copies %d bytes: 0 to %d", bytes, size);
+    if ((u64)to % (u64)size != 0) fail(pc, "copies to %p, which is not aligned to %d bytes", to, size);
+    if (!is_shared(to, (u64)size)) fail(pc, "copies to %p, which is not shared memory", to);
+    if ((u64)from % (u64)size != 0) fail(pc, "copies from %p, which is not aligned to %d bytes", from, size);
+    if (checking) {
+        if (bytes > 0) global_access(from, (u64)bytes, READ, pc);
+        touch_shared(shared_byte(to), (u64)size, COPY, pc);
+    }
+    memset(to, POISON, (size_t)size);
+    Fibre& f = fibres[current];
+    f.copies.push_back({to, from, bytes, size, f.groups});
 }
 
 void run_block() {
@@ -207,6 +250,11 @@ void multiply_add_f16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
     together(MULTIPLY_F16, &f, PC);
 }
 
+void multiply_add_bytes(i32 (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
+    ByteFragment f = {d, a, {b0, b1}};
+    together(MULTIPLY_BYTES, &f, PC);
+}
+
 void shared_array(const char* name, void* fenced, u64 room, void* at, u64 bytes) {
     for (const SharedArray& s : arrays) {
         if (s.at == at) return;
@@ -225,19 +273,8 @@ u32 shared_address(const void* p) {
     return (u32)(u64)p;
 }
 
-void copy_async16(void* to, const void* from, int bytes) {
-    if (bytes < 0 || bytes > 16) fail(PC, "copies %d bytes: 0 to 16", bytes);
-    if ((u64)to % 16 != 0) fail(PC, "copies to %p, which is not aligned to 16 bytes", to);
-    if (!is_shared(to, 16)) fail(PC, "copies to %p, which is not shared memory", to);
-    if ((u64)from % 16 != 0) fail(PC, "copies from %p, which is not aligned to 16 bytes", from);
-    if (checking) {
-        if (bytes > 0) global_access(from, (u64)bytes, READ, PC);
-        touch_shared(shared_byte(to), 16, COPY, PC);
-    }
-    memset(to, POISON, 16);
-    Fibre& f = fibres[current];
-    f.copies.push_back({to, from, bytes, f.groups});
-}
+void copy_async16(void* to, const void* from, int bytes) { copy(to, from, bytes, 16, PC); }
+void copy_async4(void* to, const void* from, int bytes) { copy(to, from, bytes, 4, PC); }
 void copies_commit() { fibres[current].groups++; }
 void copies_wait(int open) {
     Fibre& f = fibres[current];

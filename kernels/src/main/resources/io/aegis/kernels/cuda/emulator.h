@@ -14,7 +14,7 @@
 //     warp_barrier() and barrier_of() order those who take part. Other words of a warp order nothing, as CUDA has it, so
 //     lanes that exchange through memory need a warp_barrier() even where today's GPUs forgive its absence;
 //   - the same in global memory, among threads of a block or of different blocks (which fence() and an atomic order);
-//   - a touch to where a copy_async16 is still on its way. Copies are performed at the last moment that is allowed;
+//   - a touch to where an asynchronous copy is still on its way. Copies are performed at the last moment that is allowed;
 //   - faults: a division by zero, a stack that is too small, an address that nobody knows.
 // Memory starts as 0xff bytes, NaN in every format: global memory when it is allocated, shared memory before each block.
 //

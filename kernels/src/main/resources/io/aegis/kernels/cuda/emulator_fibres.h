@@ -71,7 +71,7 @@ struct Verb {
 struct Copy {
     void* to;
     const void* from;
-    i32 bytes;
+    i32 bytes, size;
     u32 group;
 };
 

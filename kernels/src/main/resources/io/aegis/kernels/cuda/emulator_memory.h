@@ -265,8 +265,8 @@ void touch_shared(u64 byte, u64 bytes, Kind kind, const void* pc) {
     }
 }
 
-void arrived_copy(u64 byte) {
-    for (u64 word = byte / 4; word < byte / 4 + 4; word++) {
+void arrived_copy(u64 byte, u64 bytes) {
+    for (u64 word = byte / 4; word < (byte + bytes) / 4; word++) {
         cells[word].stamp = now();
         cells[word].flags = 0;
     }

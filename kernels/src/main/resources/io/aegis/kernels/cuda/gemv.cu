@@ -9,20 +9,17 @@
 // Together TOGETHER=1, along K only: weights that share x in one launch. gemv_together_R has up to three of any N, each with blocks of its
 //          own; gemv_gated_R gives silu(x gate) (x up), a warp having as many outputs of either. An output is summed as gemv_R sums it.
 // Weights  F32, F16, BF16: the product is exact float32 arithmetic on what is stored.
-//          INT8: signed, INT4: two a byte, low half first, 0 to 15 standing for -8 to 7; along K only. With a float32 scale a
-//          group of K: w[k, n] = scale[n, k / group] q[n, k]. A group is a multiple of 32 and divides K.
 // Order    An output is the same sum in the same order however many rows there are: over k in each lane, over the lanes by a
 //          tree, over the warps one by one.
 // Shared   a float a warp and output, at the end.
 #include "product.cuh"
 #include "programmatic.cuh"
 
-enum { F32 = 0, F16 = 1, BF16 = 2, INT8 = 3, INT4 = 4 };
+enum { F32 = 0, F16 = 1, BF16 = 2 };
 enum {
     THREADS = 256,
     WARPS = THREADS / WARP,
-    QUANTISED = WEIGHT == INT8 || WEIGHT == INT4,
-    BITS = WEIGHT == F32 ? 32 : WEIGHT == INT8 ? 8 : WEIGHT == INT4 ? 4 : 16,
+    BITS = WEIGHT == F32 ? 32 : 16,
     CHUNK = WEIGHT == F32 ? 4 : 8,     // weights that a lane takes at a time
     WORDS = CHUNK * BITS / 32
 };
@@ -30,7 +27,6 @@ enum {
 struct Args {
     const float* x;
     const u8* w;
-    const float* scales;
     i64 x_row, x_inner, x_outer;  // x_row below 2^28
     i64 w_row, w_inner, w_outer;  // in bytes; a row: of the contiguous dimension
     i64 c_inner, c_outer;
@@ -38,28 +34,17 @@ struct Args {
     i32 m, n, k;
     i32 inner;   // size of the inner batch dimension
     i32 splits;  // warps that share their outputs in dot: 1, 2, 4 or 8
-    i32 scale_shift;  // 2^scale_shift chunks have a scale
+    i32 unused;
 };
 
-// So many words of w, which are read once.
-struct __align__(8) Word2 { u32 x, y; };
+// A chunk of w, which is read once.
 DEVICE void load_words(u32 (&words)[WORDS], const u8* p) {
-    if constexpr (WORDS == 4) {
-        Word4 v = load16_once(p);
-        words[0] = v.x, words[1] = v.y, words[2] = v.z, words[3] = v.w;
-    } else if constexpr (WORDS == 2) {
-        Word2 v = *(const Word2*)p;
-        words[0] = v.x, words[1] = v.y;
-    } else {
-        words[0] = *(const u32*)p;
-    }
+    Word4 v = load16_once(p);
+    words[0] = v.x, words[1] = v.y, words[2] = v.z, words[3] = v.w;
 }
 
-// A chunk as floats. Of INT4, 1 + q / 16: q put into the fraction of a 1 by one byte's choice; what that adds
-// to a sum is taken away from the whole.
+// A chunk as floats.
 DEVICE void widen(const u32 (&words)[WORDS], float (&f)[CHUNK]) {
-    const u32 low = words[0];
-    const u32 even = (low << 3 & 0x78787878u) | 0x80808080u, odd = (low >> 1 & 0x78787878u) | 0x80808080u;
 #pragma unroll
     for (int i = 0; i < CHUNK; i++) {
         u32 word = words[i * BITS / 32];
@@ -67,13 +52,8 @@ DEVICE void widen(const u32 (&words)[WORDS], float (&f)[CHUNK]) {
             f[i] = as_float(word);
         } else if constexpr (WEIGHT == F16) {
             f[i] = to_float(f16{(u16)(word >> i % 2 * 16)});
-        } else if constexpr (WEIGHT == BF16) {
-            f[i] = as_float(i % 2 == 0 ? word << 16 : word & 0xffff0000u);
-        } else if constexpr (WEIGHT == INT8) {
-            // 2^23 + q + 128 has q + 128 in its last byte, exactly.
-            f[i] = as_float(select_bytes(word ^ 0x80808080u, 0x4b000000u, 0x7440u + (u32)(i % 4))) - 8388736.f;
         } else {
-            f[i] = as_float(select_bytes(i % 2 == 0 ? even : odd, 0x3f00u, 0x5044u + ((u32)i / 2 << 8)));
+            f[i] = as_float(i % 2 == 0 ? word << 16 : word & 0xffff0000u);
         }
     }
 }
@@ -97,16 +77,7 @@ DEVICE float single(const u8* w) {
 // sums += x w over one chunk of each of the warp's rows of w; `rows`: where those of x begin.
 template <int ROWS, int OUTPUTS>
 DEVICE void multiply_chunk(const float* x, const int (&rows)[ROWS], int chunk, const u32 (&w)[OUTPUTS][WORDS],
-                           const float (&scale)[OUTPUTS], float (&sums)[ROWS][OUTPUTS]) {
-    float part[ROWS][OUTPUTS], offset[ROWS];
-    if (QUANTISED) {
-#pragma unroll
-        for (int r = 0; r < ROWS; r++) {
-            offset[r] = 0.f;
-#pragma unroll
-            for (int o = 0; o < OUTPUTS; o++) part[r][o] = 0.f;
-        }
-    }
+                           float (&sums)[ROWS][OUTPUTS]) {
     float f[OUTPUTS][CHUNK];
 #pragma unroll
     for (int o = 0; o < OUTPUTS; o++) widen(w[o], f[o]);
@@ -116,23 +87,8 @@ DEVICE void multiply_chunk(const float* x, const int (&rows)[ROWS], int chunk, c
         read_chunk(x + (rows[r] + chunk * CHUNK), v);
 #pragma unroll
         for (int i = 0; i < CHUNK; i++) {
-            if (WEIGHT == INT4) offset[r] += v[i];
 #pragma unroll
-            for (int o = 0; o < OUTPUTS; o++) {
-                float& sum = QUANTISED ? part[r][o] : sums[r][o];
-                sum = fmaf(v[i], f[o][i], sum);
-            }
-        }
-    }
-    if (QUANTISED) {
-#pragma unroll
-        for (int r = 0; r < ROWS; r++) {
-#pragma unroll
-            for (int o = 0; o < OUTPUTS; o++) {
-                // (1 + q / 16) - (1 + 8 / 16), times 16.
-                float sum = WEIGHT == INT4 ? 16.f * fmaf(-1.5f, offset[r], part[r][o]) : part[r][o];
-                sums[r][o] = fmaf(scale[o], sum, sums[r][o]);
-            }
+            for (int o = 0; o < OUTPUTS; o++) sums[r][o] = fmaf(v[i], f[o][i], sums[r][o]);
         }
     }
 }
@@ -155,12 +111,10 @@ template <int ROWS, int OUTPUTS, int AHEAD, bool GATED> DEVICE void dot(const Ar
 #pragma unroll
     for (int r = 0; r < ROWS; r++) rows[r] = least(r, a.m - 1 - m0) * (int)a.x_row;
     const u8* w[OUTPUTS];
-    const float* scales[OUTPUTS];
 #pragma unroll
     for (int o = 0; o < OUTPUTS; o++) {
         int n = least(n0 + o % COLUMNS, a.n - 1);
         w[o] = (o < COLUMNS ? a.w : up) + inner * a.w_inner + outer * a.w_outer + n * a.w_row;
-        if (QUANTISED) scales[o] = a.scales + (i64)n * ((a.k / CHUNK) >> a.scale_shift);
     }
     float sums[ROWS][OUTPUTS];
 #pragma unroll
@@ -173,24 +127,20 @@ template <int ROWS, int OUTPUTS, int AHEAD, bool GATED> DEVICE void dot(const Ar
 #pragma unroll 1
     for (; chunk < chunks; chunk += AHEAD * step) {
         u32 words[AHEAD][OUTPUTS][WORDS];
-        float scale[AHEAD][OUTPUTS];
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
             if (chunk + i * step >= chunks) break;
 #pragma unroll
-            for (int o = 0; o < OUTPUTS; o++) {
-                load_words(words[i][o], w[o] + (i64)(chunk + i * step) * (WORDS * 4));
-                if (QUANTISED) scale[i][o] = scales[o][(chunk + i * step) >> a.scale_shift];
-            }
+            for (int o = 0; o < OUTPUTS; o++) load_words(words[i][o], w[o] + (i64)(chunk + i * step) * (WORDS * 4));
         }
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
-            if (chunk + i * step < chunks) multiply_chunk(x, rows, chunk + i * step, words[i], scale[i], sums);
+            if (chunk + i * step < chunks) multiply_chunk(x, rows, chunk + i * step, words[i], sums);
         }
     }
     // What is left of K, an element a lane.
     int k = chunks * CHUNK + lane();
-    if (!QUANTISED && k < a.k && split == 0) {
+    if (k < a.k && split == 0) {
 #pragma unroll
         for (int o = 0; o < OUTPUTS; o++) {
             float f = single(w[o] + (i64)k * (BITS / 8));
@@ -254,12 +204,11 @@ struct Gated {
         dot<rows, (outputs), (ahead), true>(a.gate, (int)blockIdx.x, a.up, room);    \
     }
 #endif
-// Of few bits more chunks are on their way.
-GEMV(1, 2, QUANTISED ? 8 : 4, QUANTISED ? 2 : 4)
+GEMV(1, 2, 4, 4)
 GEMV(2, 2, 4, 2)
 // More outputs a warp where registers allow, so that x takes less of the first-level cache's time.
-GEMV(4, QUANTISED ? 2 : 4, QUANTISED ? 2 : 1, 2)
-GEMV(8, 2, 2, QUANTISED ? 1 : 2)
+GEMV(4, 4, 1, 2)
+GEMV(8, 2, 2, 2)
 
 #else
 
