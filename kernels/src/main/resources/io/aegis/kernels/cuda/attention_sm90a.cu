@@ -178,9 +178,10 @@ DEVICE void hide(float (&s)[KEYS / 2], const Args& a, const Place& p, int tile, 
 DEVICE void soften(float (&s)[KEYS / 2], Share& w, float c, float (&shrink)[2]) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        float top = s[2 * half];
+        float of[2] = {s[2 * half], s[2 * half + 1]};  // two chains, half as long
 #pragma unroll
-        for (int i = 1; i < KEYS / 4; i++) top = fmaxf(top, s[i / 2 * 4 + 2 * half + i % 2]);
+        for (int i = 2; i < KEYS / 4; i++) of[i % 2] = fmaxf(of[i % 2], s[i / 2 * 4 + 2 * half + i % 2]);
+        float top = fmaxf(of[0], of[1]);
         top = fmaxf(top, shuffle_xor(top, 1));
         top = fmaxf(top, shuffle_xor(top, 2));
         float max = w.max[half];
@@ -283,7 +284,7 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
                 int limit = shown - j * KEYS;
                 if (limit < KEYS || a.seen) hide(s, a, p, j, limit);
                 soften(s, w, c, shrink);
-                hold(s);
+                behind(w.sum[0] + w.sum[1]);
                 group_wait<0>();
                 hold(w.o);
                 hold(w.p);

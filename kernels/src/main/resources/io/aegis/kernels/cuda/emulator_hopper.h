@@ -66,6 +66,9 @@ DEVICE void group_commit() { emulator::group_commit(); }
 template <int N> DEVICE void group_wait() { emulator::group_wait(N); }
 template <int N> DEVICE void hold(float (&)[N]) {}
 template <int N> DEVICE void hold(u32 (&)[N][4]) {}
+DEVICE void behind(float x) {
+    if (x < -1) __builtin_trap();
+}
 DEVICE void proxy_fence() { emulator::proxy_fence(); }
 DEVICE void barrier_pass(int id, int threads) { emulator::barrier_pass(id, threads); }
 template <int N> DEVICE void registers_give() { static_assert(N % 8 == 0 && N >= 24, ""); }
