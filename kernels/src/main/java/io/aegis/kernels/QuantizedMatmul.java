@@ -5,7 +5,8 @@ import java.util.List;
 
 /**
  * Products with a frozen weight of 8 or 4 bits, W [N, K]. Weights are widened where they are used; products and sums are
- * float32. Every implementation gives the same bits whatever the number of threads.
+ * float32. A GPU takes a few rows of x as whole numbers instead, which are exact to 2^-23 of the largest magnitude of their
+ * group. Every implementation gives the same bits whatever the number of threads.
  */
 public interface QuantizedMatmul {
     /**
@@ -27,17 +28,20 @@ public interface QuantizedMatmul {
     record Linear(QuantizedWeight w, View y, Epilogue epilogue) {}
 
     /**
-     * As {@link #multiplyRows(View, QuantizedWeight, View, Epilogue)} for each part, the same bits: queries, keys and values, in as few launches as a device allows. No part
-     * reads what another one writes.
+     * As {@link #multiplyRows(View, QuantizedWeight, View, Epilogue)} for each part, the same bits: queries, keys and values. A
+     * device reads them in one launch where they have one format and group. No part reads what another one writes.
+     *
+     * @param x [M, K], F32
      */
     default void multiplyRows(View x, List<Linear> parts) {
         parts.forEach(p -> multiplyRows(x, p.w(), p.y(), p.epilogue()));
     }
 
     /**
-     * y = silu(x gate^T) (x up^T): the middle of a SwiGLU block. The same bits as two products by {@link #multiplyRows(View, QuantizedWeight, View, Epilogue)}, the second one with {@link
-     * Epilogue#gate}.
+     * y = silu(x gate^T) (x up^T): the middle of a SwiGLU block. The bits are those of two products by {@link
+     * #multiplyRows(View, QuantizedWeight, View, Epilogue)}, the second one with {@link Epilogue#gate}.
      *
+     * @param x [M, K], F32
      * @param gate [N, K]
      * @param up [N, K]
      * @param room of y's shape and strides, apart from it, with any content then and afterwards
