@@ -108,8 +108,7 @@ final class CudaGemv {
         Weight weight = Weight.of(w.dtype());
         boolean alongK = w.isAlongK();
         int together = together(p.m());
-        long blocks =
-                alongK ? blocks(p, outputs(together)) : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * weight.chunk());
+        long blocks = alongK ? blocks(p, outputs(together)) : Math.ceilDiv((long) p.n(), SIDE_BY_SIDE * weight.chunk());
         Entry kernel = kernels[weight.ordinal()][alongK ? 1 : 0][Integer.numberOfTrailingZeros(together)];
         for (long row = 0; row < p.m(); row += (long) MOST_GROUPS * together) {
             long first = row;

@@ -56,9 +56,7 @@ class TokenLaunchesTest {
                             1,
                             "rotate_append",
                             1,
-                            "attention_decode",
-                            1,
-                            "attention_combine",
+                            "attention_decode_matrix",
                             1,
                             "gemv_gated" + rows,
                             1,
@@ -67,16 +65,15 @@ class TokenLaunchesTest {
         }
     }
 
-    /** q, k and v, and the gate and what it gates, are launches of their own. */
+    /** Of few bits as of others: q, k and v; gate and up; o; down. */
     @Test
     void ofFewBits() throws Exception {
         assertThat(ofALayer("quantized", 1))
                 .containsExactlyInAnyOrderEntriesOf(Map.of(
                         "rms_norm", 2,
                         "rotate_append", 1,
-                        "attention_decode", 1,
-                        "attention_combine", 1,
-                        "gemv_1", 7));
+                        "attention_decode_matrix", 1,
+                        "rows_quantised_1", 4));
     }
 
     /** What an adapter adds to each of seven matrices is three launches more, and the gate is a pass. */
