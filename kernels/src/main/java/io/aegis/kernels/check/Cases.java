@@ -247,14 +247,18 @@ final class Cases {
         }
 
         static Heads draw(Draw d, long b, long hkv, long group, long queries, long keys) {
+            return draw(d, b, hkv, group, queries, keys, DType.F32);
+        }
+
+        static Heads draw(Draw d, long b, long hkv, long group, long queries, long keys, DType type) {
             long h = hkv * group;
             long size = d.of(64, 72, 80, 96, 128, 16, 40);
             boolean causal = keys >= queries && d.coin();
             View mask = d.below(3) == 0 ? d.mask(b, keys) : null;
             // Heads lie inside rows, as projections give them.
             View q = d.normal(b, queries, h, size).permute(0, 2, 1, 3);
-            View k = d.normal(b, keys, hkv, size).permute(0, 2, 1, 3);
-            View v = d.normal(b, keys, hkv, size).permute(0, 2, 1, 3);
+            View k = d.normal(type, b, keys, hkv, size).permute(0, 2, 1, 3);
+            View v = d.normal(type, b, keys, hkv, size).permute(0, 2, 1, 3);
             return new Heads(q, k, v, new Attention.Mask(causal, mask), 1 / Math.sqrt(size));
         }
 
@@ -270,7 +274,10 @@ final class Cases {
     }
 
     private static Case decode(Draw d) {
-        return attention(d, "attention, one query ", Heads.draw(d, 1, 1 + d.below(700)));
+        DType type = weightType(d);
+        long queries = d.of(1, 1, 2, 5);
+        Heads h = Heads.draw(d, d.of(1, 2), d.of(1, 2), d.of(1, 2, 4, 8), queries, 1 + d.below(1300), type);
+        return attention(d, "attention over a cache of " + type + " ", h);
     }
 
     /** Sequences of any length over pages in any order, some of which several have in common. */
@@ -281,8 +288,8 @@ final class Cases {
         int tokens = d.of(4, 16, 64);
         int row = 1 + d.below(12);
         int pages = 1 + d.below(2 * row);
-        DType type = d.coin() ? DType.F32 : DType.BF16;
-        View q = d.normal(b, (long) hkv * d.of(1, 2, 4), size);
+        DType type = weightType(d);
+        View q = d.normal(b, (long) hkv * d.of(1, 2, 4, 8), size);
         View keys = d.normal(type, pages, hkv, tokens, size);
         View values = d.normal(type, pages, hkv, tokens, size);
         View table = d.indices(pages, b, row);
