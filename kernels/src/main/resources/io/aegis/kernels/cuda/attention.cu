@@ -21,6 +21,9 @@
 #include "attention.cuh"
 
 enum { QUERIES = 128, KEYS = 64, WARPS = QUERIES / ROWS, THREADS = WARPS * WARP, BLOCKS = ROWS == 16 ? 1 : 2 };
+// The two registers of a factor b must be neighbours. Keys that lie exchanged are loaded so; others are moved there, a fifth of all
+// instructions, but at more columns ptxas then spills a few bytes.
+enum { EXCHANGED = DIM <= 80 };
 enum { BANDS = ROWS / 16, HELD = ROWS == 16 || DIM <= 64, TILE = KEYS * PITCH };
 constexpr float LAG = 8;
 
@@ -58,8 +61,8 @@ DEVICE void scores(float (&s)[BANDS][KEYS / 8][4], Warp& w, const u8* shared, in
             load_matrices(r, shared + k + corner(block, slice));
 #pragma unroll
             for (int band = 0; band < BANDS; band++) {
-                multiply_add(s[band][2 * block], w.q[band][HELD ? slice : 0], r[0], r[2], TYPE());
-                multiply_add(s[band][2 * block + 1], w.q[band][HELD ? slice : 0], r[1], r[3], TYPE());
+                multiply_add(s[band][2 * block], w.q[band][HELD ? slice : 0], r[0], r[EXCHANGED ? 1 : 2], TYPE());
+                multiply_add(s[band][2 * block + 1], w.q[band][HELD ? slice : 0], r[EXCHANGED ? 2 : 1], r[3], TYPE());
             }
         }
     }
@@ -171,7 +174,7 @@ KERNEL(THREADS, BLOCKS, attention_forward, Args) {
 
     if (steps > 0) {
         copy_rows<QUERIES, THREADS>(q, head_of(a.q, b, head), a.q.row, first, a.n, a.d, nullptr);
-        copy_rows<KEYS, THREADS>(shared, k, a.k.row, (steps - 1) * KEYS, a.m, a.d, seen);
+        copy_rows<KEYS, THREADS, EXCHANGED>(shared, k, a.k.row, (steps - 1) * KEYS, a.m, a.d, seen);
         copy_rows<KEYS, THREADS>(shared + TILE, v, a.v.row, (steps - 1) * KEYS, a.m, a.d, seen);
         copies_commit();
         copies_wait<0>();
@@ -186,7 +189,7 @@ KERNEL(THREADS, BLOCKS, attention_forward, Args) {
         int place_k = lane_place() + stage * 2 * TILE;
         if (j > 0) {
             u8* next = shared + (stage ^ 1) * 2 * TILE;
-            copy_rows<KEYS, THREADS>(next, k, a.k.row, (j - 1) * KEYS, a.m, a.d, seen);
+            copy_rows<KEYS, THREADS, EXCHANGED>(next, k, a.k.row, (j - 1) * KEYS, a.m, a.d, seen);
             copy_rows<KEYS, THREADS>(next + TILE, v, a.v.row, (j - 1) * KEYS, a.m, a.d, seen);
             copies_commit();
         }

@@ -25,20 +25,28 @@ DEVICE const TYPE* head_of(const Rows& x, int b, int h) { return x.data + b * x.
 
 // Starts the copies of rows first .. first + COUNT - 1 of a head, by all threads of the block. What lies behind `end` rows,
 // behind d columns, or at a row whose bit of `seen` (one a row of the head) is 0, becomes zero and is not read. A pass of the
-// threads takes 8, 16 or 32 rows, each thread the same chunk of them.
-template <int COUNT, int THREADS> DEVICE void copy_rows(u8* to, const TYPE* head, i32 stride, int first, int end, int d, const u32* seen) {
+// threads takes 8, 16 or 32 rows, each thread the same chunk of them. EXCHANGED: of each 16 x 16 elements the right ones of the first
+// eight rows lie where the left ones of the others would, and the other way round.
+template <int COUNT, int THREADS, bool EXCHANGED = false> DEVICE void copy_rows(u8* to, const TYPE* head, i32 stride, int first, int end, int d, const u32* seen) {
     constexpr int PASS = THREADS / CHUNKS >= 32 ? 32 : THREADS / CHUNKS >= 16 ? 16 : 8;
     int row = (int)threadIdx.x / CHUNKS, chunk = (int)threadIdx.x % CHUNKS;
     if (row >= PASS) return;
     int bytes = min(16, max(0, 2 * d - 16 * chunk));
     const TYPE* from = head + ((i64)(first + row) * stride + chunk * 8);
-    to += row * PITCH + chunk * 16;
+    if (!EXCHANGED) {
+        to += row * PITCH + chunk * 16;
+    } else if (PASS == 8) {
+        to += (row + chunk % 2 * 8) * PITCH + chunk / 2 * 32;
+    } else {
+        to += (row / 16 * 16 + row % 8 + chunk % 2 * 8) * PITCH + chunk / 2 * 32 + row / 8 % 2 * 16;
+    }
 #pragma unroll
     for (int i = 0; i < COUNT / PASS; i++) {
         int at = first + row + i * PASS;
         bool there = at < end;
         if (seen) there = there && seen[at / 32] >> at % 32 & 1;
-        copy_async16(to + i * PASS * PITCH, from, there ? bytes : 0);
+        const int further = EXCHANGED && PASS == 8 ? i / 2 * 16 * PITCH + i % 2 * 16 : i * PASS * PITCH;
+        copy_async16(to + further, from, there ? bytes : 0);
         from += (i64)PASS * stride;
     }
 }
@@ -47,6 +55,7 @@ template <int COUNT, int THREADS> DEVICE void copy_rows(u8* to, const TYPE* head
 // to 31 the right ones; and how much further the share of rows 16 block and columns 16 slice. Loaded so, the registers are
 //   of a factor a, rows x columns                                 a[0] .. a[3]
 //   of b = its transpose, the rows as b's columns                 b0, b1 = r[0], r[2] for the first 8 of them, r[1], r[3]
+//   the same, the rows exchanged                                  b0, b1 = r[0], r[1] for the first 8 of them, r[2], r[3]
 //   transposed, of b itself                                       b0, b1 = r[0], r[1] for the first 8 columns, r[2], r[3]
 DEVICE int lane_place() { return lane() % 16 * PITCH + lane() / 16 * 16; }
 DEVICE constexpr int corner(int block, int slice) { return block * 16 * PITCH + slice * 32; }
