@@ -144,7 +144,8 @@ class SideBySideTest {
 
     /**
      * So that nobody adds launches to a layer without noticing. Two layers, the last one of class tokens, took 267 and 1255 with each
-     * pair, each modality and each norm by itself.
+     * pair, each modality and each norm by itself. Four of those now are copies of biases' gradients that another tensor's is, too: a
+     * gradient that is handed out may be written into.
      */
     @Test
     void launchesAreCounted() {
@@ -164,7 +165,7 @@ class SideBySideTest {
             });
         });
         assertThat(launches[0]).as("scoring").isLessThanOrEqualTo(111);
-        assertThat(launches[1]).as("forward and one backward pass").isLessThanOrEqualTo(571);
+        assertThat(launches[1]).as("forward and one backward pass").isLessThanOrEqualTo(575);
     }
 
     private static int count(Runnable work) {
