@@ -1,7 +1,6 @@
 package io.aegis.tensor;
 
 import io.aegis.kernels.Activation;
-import io.aegis.kernels.DType;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
@@ -33,9 +32,7 @@ sealed interface ActivatedOp extends Op {
         @Override
         public void forward(Forward f) {
             View x = f.in(0);
-            QuantizedWeight w = new QuantizedWeight(f.in(1), f.in(2));
-            f.require(x.dtype() == DType.F32 || x.dtype() == DType.F64, "what meets a quantised weight must be F32");
-            f.require(x.size(-1) == w.columns(), "the last size of x must be the last size of W, " + w.columns());
+            QuantizedWeight w = MatrixOp.quantized(f, 1);
             View y = Shapes.rows(f.out(Shapes.withLast(x.shape(), w.rows())));
             f.k().quantizedMatmul().multiply(f.rows(x), w, y, new Epilogue(f.optional(3), function, false));
         }

@@ -269,9 +269,7 @@ sealed interface MatrixOp extends Op {
         @Override
         public void forward(Forward f) {
             View x = f.in(0);
-            QuantizedWeight w = new QuantizedWeight(f.in(1), f.in(2));
-            f.require(x.dtype() == DType.F32 || x.dtype() == DType.F64, "what meets a quantised weight must be F32");
-            f.require(x.size(-1) == w.columns(), "the last size of x must be the last size of W, " + w.columns());
+            QuantizedWeight w = quantized(f, 1);
             f.require(!f.wants(1) && !f.wants(2), "a quantised weight cannot be trained");
             View y = f.out(Shapes.withLast(x.shape(), w.rows()));
             Epilogue behind = Epilogue.plus(f.optional(3), residual(f, 4, y));
@@ -298,5 +296,14 @@ sealed interface MatrixOp extends Op {
                 b.pass(4, b.dy());
             }
         }
+    }
+
+    /** The weight of 8 or 4 bits that input 0 is multiplied by: its codes are input i, its scales the next one. */
+    static QuantizedWeight quantized(Forward f, int i) {
+        View x = f.in(0);
+        QuantizedWeight w = new QuantizedWeight(f.in(i), f.in(i + 1));
+        f.require(x.dtype() == DType.F32 || x.dtype() == DType.F64, "what meets a quantised weight must be F32");
+        f.require(x.size(-1) == w.columns(), "the last size of x must be the last size of W, " + w.columns());
+        return w;
     }
 }

@@ -1,6 +1,5 @@
 package io.aegis.tensor;
 
-import io.aegis.kernels.DType;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
@@ -42,7 +41,7 @@ sealed interface RowsOp extends Op {
             View x = f.in(0);
             List<QuantizedMatmul.Linear> parts = new ArrayList<>();
             for (int i = 1; i < f.count(); i += 2) {
-                QuantizedWeight w = quantized(f, i);
+                QuantizedWeight w = MatrixOp.quantized(f, i);
                 View y = Shapes.rows(f.out(Shapes.withLast(x.shape(), w.rows())));
                 parts.add(new QuantizedMatmul.Linear(w, y, Epilogue.NONE));
             }
@@ -70,21 +69,12 @@ sealed interface RowsOp extends Op {
         @Override
         public void forward(Forward f) {
             View x = f.in(0);
-            QuantizedWeight g = quantized(f, 1);
-            QuantizedWeight u = quantized(f, 3);
+            QuantizedWeight g = MatrixOp.quantized(f, 1);
+            QuantizedWeight u = MatrixOp.quantized(f, 3);
             f.require(g.rows() == u.rows(), "gate and what it gates must have one shape");
             View y = Shapes.rows(f.out(Shapes.withLast(x.shape(), g.rows())));
             View room = f.temporary(y.dtype(), y.shape());
             f.k().quantizedMatmul().multiplyRowsGated(f.rows(x), g, u, room, y);
         }
-    }
-
-    /** The weight whose codes are input i, and whose scales the next one is. */
-    private static QuantizedWeight quantized(Forward f, int i) {
-        View x = f.in(0);
-        QuantizedWeight w = new QuantizedWeight(f.in(i), f.in(i + 1));
-        f.require(x.dtype() == DType.F32 || x.dtype() == DType.F64, "what meets a quantised weight must be F32");
-        f.require(x.size(-1) == w.columns(), "the last size of x must be the last size of W, " + w.columns());
-        return w;
     }
 }
