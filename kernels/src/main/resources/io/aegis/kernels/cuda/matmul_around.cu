@@ -12,7 +12,7 @@ enum { THREADS = 256, EIGHT = 8 };
 struct Dense {
     const u8* x;
     u8* y;
-    i64 rows, columns, leading, batches;
+    i64 rows, columns, batches;
     i64 inner;                                // size of the inner of two batch dimensions
     i64 x_row, x_column, x_inner, x_outer;
     i32 x_type, y_type;
@@ -78,7 +78,7 @@ struct SumParts {
     const float* x;
     i64 part;  // elements of one
     Output c;
-    i64 m, n, leading, batches;
+    i64 m, n, batches;
     i64 inner, c_inner, c_outer;
     i32 parts;
     i32 unused;
