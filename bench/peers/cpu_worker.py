@@ -100,7 +100,7 @@ def dadm(name, dtype, _):
         return forward
     training = d.Training(model, d.INTENDED, precision=precision)
 
-    training.prototypes = torch.zeros_like(training.next_prototypes(batch, 0))
+    training.prototypes = [torch.zeros_like(of_modality) for of_modality in training.next_prototypes(batch, 0)]
 
     def step():
         _, losses = training.losses(batch, d.random_permutations(12, batch.pictures[0]))

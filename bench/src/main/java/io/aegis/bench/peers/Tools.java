@@ -57,11 +57,7 @@ record Tools(Path scripts, Path python, Path llama, Path files) {
                     type,
                     "--threads",
                     "" + Ceilings.threads());
-            try {
-                return new WorkerProcess(command, " " + type);
-            } catch (IllegalStateException e) {
-                throw new AbsentException(missing);
-            }
+            return new WorkerProcess(command, " " + type);
         });
     }
 

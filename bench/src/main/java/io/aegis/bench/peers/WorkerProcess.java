@@ -17,12 +17,10 @@ final class WorkerProcess implements Contender {
     private final BufferedReader said;
     private final String name;
 
-    /** @throws IllegalStateException when it ends, or says something else, before it is ready */
+    /** @throws AbsentException when it ends before it is ready: with the last line that it said */
     WorkerProcess(List<String> command, String suffix) {
         try {
-            process = new ProcessBuilder(command)
-                    .redirectError(ProcessBuilder.Redirect.DISCARD)
-                    .start();
+            process = new ProcessBuilder(command).redirectErrorStream(true).start();
             said = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
             JsonNode first = answer();
             if (first.has("absent")) {
@@ -35,12 +33,14 @@ final class WorkerProcess implements Contender {
     }
 
     private JsonNode answer() throws IOException {
+        String last = "nothing";
         for (String line = said.readLine(); line != null; line = said.readLine()) {
             if (line.startsWith("{\"")) {
                 return new ObjectMapper().readTree(line);
             }
+            last = line.isBlank() ? last : line.strip();
         }
-        throw new IllegalStateException("it ended without an answer");
+        throw new AbsentException("its process ended and said: " + last);
     }
 
     @Override
