@@ -8,7 +8,8 @@ import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.cpu.x86.RowProduct;
 import io.aegis.kernels.cpu.x86.RowProduct.Weights;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * A few rows times columns of 16, 8 or 4 bits by machine code: rows are laid out once, as {@link RowProduct} reads them, in
@@ -32,6 +33,10 @@ record MachineRows(
         implements FewRows {
     private static final int LANES = RowProduct.LANES;
     private static final int FOUR = 4;
+    /** Half bytes of a word. */
+    private static final int PLACES = 8;
+    /** What each is divided by, since it is multiplied where it stands in its half of the word. */
+    private static final float[] OF_PLACE = {1, 0x1p-4f, 0x1p-8f, 0x1p-12f, 1, 0x1p-4f, 0x1p-8f, 0x1p-12f};
     /** Bytes of columns that are taken at a time, where several fours of rows need them. */
     private static final long CHUNK = 1 << 17;
     /** Rows of 4 bits are below it, so that no sum overflows that is taken away again. */
@@ -43,12 +48,18 @@ record MachineRows(
     static boolean fits(Operand x, int rows, QuantizedWeight w) {
         float most = 0;
         for (int r = 0; r < rows && w.format() == Format.INT4; r++) {
-            long at = x.at(r, 0);
-            for (long i = 0; i < w.columns(); i++) {
-                most = Math.max(most, Math.abs(Lanes.get(x.memory(), at + i)));
-            }
+            most = Math.max(most, largest(x.memory(), x.at(r, 0), (int) w.columns()));
         }
         return most < LARGEST;
+    }
+
+    /** The largest magnitude of a row that is a number of whole vectors; NaN where there is one. */
+    private static float largest(MemorySegment x, long ix, int k) {
+        FloatVector most = Lanes.broadcast(0);
+        for (int i = 0; i < k; i += Lanes.N) {
+            most = most.max(Lanes.load(x, ix + i).abs());
+        }
+        return most.reduceLanes(VectorOperators.MAX);
     }
 
     /** Whether rows of such a weight can be multiplied so. */
@@ -159,17 +170,18 @@ record MachineRows(
         for (int u = 0; u < k; u += unit) {
             int sums = at;
             at += LANES;
-            Arrays.fill(to, sums, at, 0);
-            for (int block = u; block < u + unit; block += Weights.INT4.block()) {
-                for (int place = 0; place < 8; place++, at += LANES) {
-                    float factor = 1f / (1 << 4 * (place % 4));
-                    for (int l = 0; l < LANES; l++) {
-                        float value = from[block + 8 * l + place];
-                        to[at + l] = value * factor;
-                        to[sums + l] -= 8 * value;
+            for (int l = 0; l < LANES; l++) {
+                float sum = 0;
+                int place = at + l;
+                for (int block = u; block < u + unit; block += Weights.INT4.block()) {
+                    for (int i = block + PLACES * l; i < block + PLACES * (l + 1); i++, place += LANES) {
+                        sum -= 8 * from[i];
+                        to[place] = from[i] * OF_PLACE[i % PLACES];
                     }
                 }
+                to[sums + l] = sum;
             }
+            at += unit;
         }
     }
 
