@@ -73,19 +73,18 @@ class OneDnnTest {
 
     @Test
     void aProductThatIsWrongIsFound() {
-        Gemm right = Gemm.of(new VectorGemm());
-        Gemm neverAdds = (a, b, m, n, k, add, c, offset, ldc) -> right.multiply(a, b, m, n, k, false, c, offset, ldc);
-        Gemm alwaysAdds = (a, b, m, n, k, add, c, offset, ldc) -> right.multiply(a, b, m, n, k, true, c, offset, ldc);
-        Gemm oneRowLess =
-                (a, b, m, n, k, add, c, offset, ldc) -> right.multiply(a, b, m - 1, n, k, add, c, offset, ldc);
-        Gemm oneTermLess =
-                (a, b, m, n, k, add, c, offset, ldc) -> right.multiply(a, b, m, n, k - 1, add, c, offset, ldc);
+        Gemm right = new VectorGemm();
+        Gemm neverAdds = (a, b, alpha, add, c) -> right.multiply(a, b, alpha, false, c);
+        Gemm alwaysAdds = (a, b, alpha, add, c) -> right.multiply(a, b, alpha, true, c);
+        Gemm oneRowLess = (a, b, alpha, add, c) -> right.multiply(a.rows(0, a.rows() - 1), b, alpha, add, c);
+        Gemm oneTermLess = (a, b, alpha, add, c) ->
+                right.multiply(a.columns(0, a.columns() - 1), b.rows(0, b.rows() - 1), alpha, add, c);
         assertThat(SelfCheck.problem(right, DType.F32)).isNull();
         for (Gemm wrong : List.of(alwaysAdds, oneRowLess, oneTermLess)) {
             assertThat(SelfCheck.problem(wrong, DType.F32)).startsWith("wrong for F32");
         }
         assertThat(SelfCheck.problem(neverAdds, DType.F32)).contains("added");
-        Gemm fails = (a, b, m, n, k, add, c, offset, ldc) -> {
+        Gemm fails = (a, b, alpha, add, c) -> {
             throw new IllegalStateException("no");
         };
         assertThat(SelfCheck.problem(fails, DType.F32)).isEqualTo("no");
@@ -94,9 +93,9 @@ class OneDnnTest {
     @Test
     void whatCannotBeMultipliedIsAnErrorAndNoCrash() {
         MemorySegment memory = Arena.ofAuto().allocate(4096, 64);
-        Operand integers = new Operand(memory, DType.I64, 0, false, 4);
+        Operand integers = new Operand(memory, DType.I64, 0, 4, 4, false, 4);
         assertThatThrownBy(() -> new OneDnnMatmul(library, DType.I64, null)
-                        .multiply(integers, integers, 4, 4, 4, false, memory, 512, 4))
+                        .multiply(integers, integers, Part.all(4, 4, memory, 512, 4)))
                 .hasMessageContaining("no products of I64");
     }
 
@@ -122,16 +121,16 @@ class OneDnnTest {
         }
     }
 
-    private static void ones(Gemm gemm, int m, int n, int k) {
+    private static void ones(Gemm product, int m, int n, int k) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(4L * (m * k + k * n + m * n), 64);
             for (long i = 0; i < m * k + k * n; i++) {
                 Lanes.set(memory, i, 1);
             }
-            Operand a = new Operand(memory, DType.F32, 0, false, k);
-            Operand b = new Operand(memory, DType.F32, (long) m * k, true, k);
+            Operand a = Operand.floats(memory, 0, m, k, k);
+            Operand b = Operand.floats(memory, (long) m * k, n, k, k);
             long c = (long) m * k + (long) k * n;
-            gemm.multiply(a, b, m, n, k, false, memory, c, n);
+            product.multiply(a, b.transposed(), Part.all(m, n, memory, c, n));
             for (long i = 0; i < (long) m * n; i++) {
                 assertThat(Lanes.get(memory, c + i)).isEqualTo(k);
             }
