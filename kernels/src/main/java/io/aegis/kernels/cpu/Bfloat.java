@@ -9,6 +9,10 @@ package io.aegis.kernels.cpu;
  * @param reason why this one
  */
 record Bfloat(Gemm product, long small, String implementation, String reason) {
+    private static final String ROUNDED =
+            "operands of products of more than eight rows, of attention of more than one query,"
+                    + " and of convolutions by patches";
+
     /** Below it rounding, and a call of the library, cost what they save. */
     private static final long SMALL = 1 << 20;
 
@@ -17,13 +21,19 @@ record Bfloat(Gemm product, long small, String implementation, String reason) {
         Gemm widening = new WideningGemm(floats);
         if ("emulated".equals(System.getProperty("aegis.bf16"))) {
             return new Bfloat(
-                    widening, 0, widening.description(), "asked for by aegis.bf16=emulated; slower than float32");
+                    widening,
+                    0,
+                    widening.description(),
+                    "asked for by aegis.bf16=emulated, slower than float32: " + ROUNDED);
         }
         OneDnn.Kind<Gemm> kind = OneDnn.bfloat16(widening);
         if (kind.use() == null) {
             return new Bfloat(null, 0, "as float32", kind.problem());
         }
         return new Bfloat(
-                kind.use(), SMALL, kind.use().description(), "with --dtype bf16, products of more than eight rows");
+                kind.use(),
+                SMALL,
+                kind.use().description(),
+                "with --dtype bf16: " + ROUNDED + "; not seen to run on such a processor yet");
     }
 }

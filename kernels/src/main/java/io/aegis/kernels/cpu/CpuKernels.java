@@ -77,8 +77,8 @@ public final class CpuKernels implements Kernels {
         whyNotBlas = exact.whyNotBlas;
         quantizedMatmul = exact.quantizedMatmul;
         matmul = new BfloatMatmul(exact.matmul, elementwise, bfloat.product(), bfloat.small());
-        attention = exact.attention;
-        convolution = exact.convolution;
+        attention = new CpuAttention(exact.attention, bfloat.product(), bfloat.small());
+        convolution = new CpuConvolution(exact.convolution, elementwise, bfloat.product(), bfloat.small());
     }
 
     /** What an error says, in a line; its name where it says nothing. */

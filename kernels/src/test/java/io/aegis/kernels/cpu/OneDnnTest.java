@@ -1,10 +1,21 @@
 package io.aegis.kernels.cpu;
 
+import static io.aegis.kernels.cpu.Twin.garbage;
+import static io.aegis.kernels.cpu.Twin.random;
+import static io.aegis.kernels.cpu.Twin.to;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.aegis.kernels.Attention;
+import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Convolution;
+import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -15,6 +26,7 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The binding of oneDNN. What needs other instructions than this machine has says so when it skips. */
@@ -40,6 +52,84 @@ class OneDnnTest {
     void float32IsRightInEveryLayout() {
         assertThat(SelfCheck.problem(new OneDnnMatmul(library, DType.F32, null), DType.F32))
                 .isNull();
+    }
+
+    /**
+     * What the library is told of bfloat16 differs from this in the code and size of a type alone: everything that attention
+     * and convolutions ask for, in the middle of larger matrices. Nothing stands in for it.
+     */
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1", "17, 50, 70", "256, 44, 72", "65, 72, 300", "72, 512, 33"})
+    void everyOperandIsFoundWhereItLies(int m, int n, int k) {
+        Gemm product = new OneDnnMatmul(library, DType.F32, null);
+        Gemm plain = new VectorGemm();
+        for (int kind = 0; kind < 16; kind++) {
+            Operand a = inside(1, m, k, (kind & 1) != 0);
+            Operand b = inside(2, k, n, (kind & 2) != 0);
+            boolean add = (kind & 4) != 0;
+            float alpha = (kind & 8) != 0 ? 0.3f : 1;
+            View[] c = {random(3, m + 2, n + 5), random(3, m + 2, n + 5)};
+            plain.multiply(a, b, alpha, add, Part.all(c[0].slice(0, 1, m + 1).slice(1, 2, n + 2)));
+            product.multiply(a, b, alpha, add, Part.all(c[1].slice(0, 1, m + 1).slice(1, 2, n + 2)));
+            double[] expected = c[0].toDoubles();
+            double[] got = c[1].toDoubles();
+            for (int i = 0; i < got.length; i++) {
+                // Sums of at most 300 products of two numbers of size 1.
+                assertThat(got[i])
+                        .as("%s times %s, factor %s, added %s, element %d", a, b, alpha, add, i)
+                        .isCloseTo(expected[i], within(1e-4));
+            }
+        }
+    }
+
+    /** A matrix in the middle of a larger one. */
+    private static Operand inside(int seed, int rows, int columns, boolean byColumns) {
+        int lines = byColumns ? columns : rows;
+        int length = byColumns ? rows : columns;
+        View x = random(seed, lines + 2L, length + 7L).slice(0, 1, lines + 1L).slice(1, 3, length + 3L);
+        Operand operand = Operand.floats(x.buffer().memory(), x.offset(), lines, length, length + 7L);
+        return byColumns ? operand.transposed() : operand;
+    }
+
+    /** Whole kernels whose every product is the library's, as those of bfloat16 are. */
+    @Test
+    void attentionAndConvolutionsByIt() {
+        Gemm product = new OneDnnMatmul(library, DType.F32, null);
+        Attention attention = new CpuAttention(Backends.scalar().attention(), product);
+        View q = random(1, 1, 130, 4, 72).transpose(1, 2);
+        View k = random(2, 1, 2, 560, 72).slice(2, 0, 530);
+        View v = random(3, 1, 2, 560, 72).slice(2, 0, 530);
+        View dout = random(4, q.shape());
+        View out = garbage(q.shape());
+        View lse = garbage(1, 4, 130);
+        for (Mask mask : new Mask[] {Mask.NONE, Mask.CAUSAL}) {
+            Backends.scalar().attention().forward(q, k, v, 0.1, mask, out, lse);
+            Twin.compare("forward", to(garbage(q.shape())), (kernels, d) -> of(kernels, attention)
+                    .forward(q, k, v, 0.1, mask, d[0], null));
+            Twin.compare("backward", to(garbage(q.shape()), garbage(k.shape()), garbage(v.shape())), (kernels, d) -> of(
+                            kernels, attention)
+                    .backward(q, k, v, 0.1, mask, out, lse, dout, d[0], d[1], d[2]));
+        }
+        Convolution convolution =
+                new CpuConvolution(Backends.scalar().convolution(), Twin.fast().elementwise(), product);
+        for (Geometry g : new Geometry[] {Geometry.SAME_3X3, new Geometry(2, 0, 1)}) {
+            View x = random(1, 2, 19, 17, 13);
+            View w = random(2, 21, 3, 3, 13).permute(0, 3, 1, 2);
+            View dy = random(3, 2, g.out(19, 3), g.out(17, 3), 21);
+            Twin.compare("y", to(garbage(dy.shape())), (kernels, d) -> (kernels == Twin.fast()
+                            ? convolution
+                            : kernels.convolution())
+                    .forward(x, w, random(4, 21), g, d[0]));
+            Twin.compare("dx, dw", to(garbage(x.shape()), garbage(w.shape())), (kernels, d) -> {
+                Convolution c = kernels == Twin.fast() ? convolution : kernels.convolution();
+                c.backwardInput(dy, w, g, d[0]);
+                c.backwardWeight(x, dy, g, d[1], null);
+            });
+        }
+    }
+
+    private static Attention of(Kernels kernels, Attention attention) {
+        return kernels == Twin.fast() ? attention : kernels.attention();
     }
 
     /** The library's own 16 bits where the processor has them, and what stands in for them where it has not. */
