@@ -20,7 +20,7 @@ import io.aegis.kernels.VisionMasking;
 import java.lang.System.Logger.Level;
 import java.util.List;
 
-/** The CPU for use: OpenBLAS for products, oneDNN for those of bfloat16, {@link MachineCode} for few rows, the Vector API for the rest. */
+/** The CPU for use: machine code or OpenBLAS for products, oneDNN for those of bfloat16, {@link MachineCode} for few rows, the Vector API for the rest. */
 public final class CpuKernels implements Kernels {
     private static final System.Logger LOG = System.getLogger(CpuKernels.class.getName());
 
