@@ -12,14 +12,14 @@ final class AttentionBackward {
     private static final int QUERIES = CpuAttention.QUERIES;
     private static final int KEYS = CpuAttention.KEYS;
 
-    private final Sgemm sgemm;
+    private final Gemm product;
     private final float scale;
     private final Visibility visible;
     /** Of a block. */
     private final int queries;
 
-    private final View k;
-    private final View v;
+    private final Operand k;
+    private final Operand v;
     private final View dk;
     private final View dv;
     private final MemorySegment p = Scratch.floats(0, (long) QUERIES * KEYS);
@@ -28,21 +28,21 @@ final class AttentionBackward {
     private final float[] shifts = new float[QUERIES];
     private final float[] sums = new float[QUERIES];
 
-    AttentionBackward(Sgemm sgemm, float scale, Visibility visible, int queries, View k, View v, View dk, View dv) {
-        this.sgemm = sgemm;
+    AttentionBackward(Gemm product, float scale, Visibility visible, int queries, View k, View v, View dk, View dv) {
+        this.product = product;
         this.scale = scale;
         this.visible = visible;
         this.queries = queries;
-        this.k = k;
-        this.v = v;
+        this.k = product.operand(Operand.of(k), Scratch.KEYS);
+        this.v = product.operand(Operand.of(v), Scratch.VALUES);
         this.dk = dk;
         this.dv = dv;
     }
 
     /** Keys' and values' gradients start at zero. */
     void clear() {
-        clear(dk, 0, k.size(0));
-        clear(dv, 0, k.size(0));
+        clear(dk, 0, k.rows());
+        clear(dv, 0, k.rows());
     }
 
     private static void clear(View x, long from, long to) {
@@ -67,26 +67,36 @@ final class AttentionBackward {
                         out.buffer().memory(),
                         out.index(start + r),
                         d);
+                shifts[r] = Lanes.get(lse.buffer().memory(), lse.index(start + r));
             }
             long end = visible.seen(start + n - 1);
             if (end == 0) {
                 clear(dq, start, start + n);
             }
+            Operand qs = product.operand(Operand.of(q).rows(start, n), Scratch.QUERIES);
+            Operand dos = product.operand(Operand.of(dout).rows(start, n), Scratch.SLOPES);
             for (long from = 0; from < end; from += KEYS) {
                 int m = (int) Math.min(KEYS, end - from);
-                block(n, m, d, scale, q, start, k, from, p);
-                block(n, m, d, 1, dout, start, v, from, ds);
+                Operand ks = k.rows(from, m);
+                product.multiply(qs, ks.transposed(), scale, false, Part.all(n, m, p, 0, KEYS));
+                product.multiply(dos, v.rows(from, m).transposed(), Part.all(n, m, ds, 0, KEYS));
                 int[] hidden = visible.hidden(from, m);
-                for (int r = 0; r < n; r++) {
-                    shifts[r] = Lanes.get(lse.buffer().memory(), lse.index(start + r));
-                }
-                CpuAttention.exponentials(visible, start, n, from, m, shifts, p, sums);
+                AttentionForward.exponentials(visible, start, n, from, m, shifts, p, sums);
                 for (int r = 0; r < n; r++) {
                     probabilities(r, m, visible.seen(start + r, from, m), hidden);
                 }
-                add(true, m, n, d, 1, p, dout, start, dv, from, 1);
-                add(true, m, n, d, scale, ds, q, start, dk, from, 1);
-                add(false, n, m, d, scale, ds, k, from, dq, start, from == 0 ? 0 : 1);
+                if (dv != null) {
+                    Operand ps = product.operand(Operand.floats(p, 0, n, m, KEYS), Scratch.PROBABILITIES);
+                    product.multiply(ps.transposed(), dos, 1, true, Part.all(dv).rows(from, m));
+                }
+                Operand dss = product.operand(Operand.floats(ds, 0, n, m, KEYS), Scratch.PROBABILITIES);
+                if (dk != null) {
+                    product.multiply(
+                            dss.transposed(), qs, scale, true, Part.all(dk).rows(from, m));
+                }
+                if (dq != null) {
+                    product.multiply(dss, ks, scale, from > 0, Part.all(dq).rows(start, n));
+                }
             }
         }
     }
@@ -101,61 +111,5 @@ final class AttentionBackward {
         }
         Visibility.set(hidden, p, row, 0);
         SoftmaxRows.slope(p, row, ds, row, delta[r], n);
-    }
-
-    /** into = alpha a[rowA..] b[rowB..]^T, [n, m]. */
-    private void block(int n, int m, int d, float alpha, View a, long rowA, View b, long rowB, MemorySegment into) {
-        sgemm.multiply(
-                false,
-                true,
-                n,
-                m,
-                d,
-                alpha,
-                a.buffer().memory(),
-                a.index(rowA),
-                CpuAttention.row(a),
-                b.buffer().memory(),
-                b.index(rowB),
-                CpuAttention.row(b),
-                0,
-                into,
-                0,
-                KEYS);
-    }
-
-    /** to[rowTo..] = beta to + alpha op(block) b[rowB..], [rows, D], unless there is no destination. */
-    private void add(
-            boolean transposed,
-            int rows,
-            int inner,
-            int d,
-            float alpha,
-            MemorySegment block,
-            View b,
-            long rowB,
-            View to,
-            long rowTo,
-            float beta) {
-        if (to == null) {
-            return;
-        }
-        sgemm.multiply(
-                transposed,
-                false,
-                rows,
-                d,
-                inner,
-                alpha,
-                block,
-                0,
-                KEYS,
-                b.buffer().memory(),
-                b.index(rowB),
-                CpuAttention.row(b),
-                beta,
-                to.buffer().memory(),
-                to.index(rowTo),
-                CpuAttention.row(to));
     }
 }

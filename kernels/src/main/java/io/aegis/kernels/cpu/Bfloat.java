@@ -3,34 +3,37 @@ package io.aegis.kernels.cpu;
 /**
  * Which products of bfloat16 there are on this machine.
  *
- * @param gemm what computes them, or null where float32 is the better choice
+ * @param product what computes them, or null where float32 is the better choice
  * @param small products of fewer multiply-adds are float32's
  * @param implementation what it is, for people
  * @param reason why this one
  */
-record Bfloat(Gemm gemm, long small, String implementation, String reason) {
+record Bfloat(Gemm product, long small, String implementation, String reason) {
+    private static final String ROUNDED =
+            "operands of products of more than eight rows, of attention of more than one query,"
+                    + " and of convolutions by patches";
+
     /** Below it rounding, and a call of the library, cost what they save. */
     private static final long SMALL = 1 << 20;
 
     /** {@code -Daegis.bf16=emulated} rounds as the hardware would where there is none, to look at its numbers. */
-    static Bfloat choose(Sgemm sgemm) {
-        Gemm widening = new WideningGemm(sgemm);
+    static Bfloat choose(Gemm floats) {
+        Gemm widening = new WideningGemm(floats);
         if ("emulated".equals(System.getProperty("aegis.bf16"))) {
             return new Bfloat(
                     widening,
                     0,
-                    "operands rounded, then " + sgemm.description(),
-                    "asked for by aegis.bf16=emulated; slower than float32");
+                    widening.description(),
+                    "asked for by aegis.bf16=emulated, slower than float32: " + ROUNDED);
         }
         OneDnn.Kind<Gemm> kind = OneDnn.bfloat16(widening);
         if (kind.use() == null) {
             return new Bfloat(null, 0, "as float32", kind.problem());
         }
-        OneDnnLibrary library = OneDnnLibrary.find();
         return new Bfloat(
                 kind.use(),
                 SMALL,
-                "oneDNN " + library.version() + ", " + library.isa(),
-                "with --dtype bf16, products of more than eight rows");
+                kind.use().description(),
+                "with --dtype bf16: " + ROUNDED + "; not seen to run on such a processor yet");
     }
 }

@@ -3,22 +3,15 @@ package io.aegis.kernels.cpu;
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
-import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
- * Attention in blocks, a head of a sequence a task (Dao et al., arXiv 2205.14135): 256 queries meet 512 keys at a time, the
- * scores of one block exist in the cache, and a running maximum m and sum l rescale what was added before:
+ * Attention in blocks, a head of a sequence a task: {@link AttentionForward} and {@link AttentionBackward}; a single query, as
+ * in decoding, is {@link OneQuery}. Blocks that lie in the future of all their queries are not computed; causal queries go in
+ * smaller blocks, of whose scores less is in the future. Every block packs its keys and values anew for the product: with a
+ * quarter of the queries the whole takes a quarter longer (seen).
  *
- * <pre>
- *     S = scale Q K^T;  m' = max(m, rowmax S);  P = exp(S - m');  l = l exp(m - m') + rowsum P;  O = O exp(m - m') + P V
- *     finally O = O / l, lse = m + log l
- * </pre>
- *
- * <p>Blocks that lie in the future of all their queries are not computed; causal queries go in smaller blocks, of whose
- * scores less is in the future. Every block packs its keys and values anew for the product: with a quarter of the queries the
- * whole takes a quarter longer (seen). The backward pass is {@link AttentionBackward};
- * a single query, as in decoding, is {@link OneQuery}.
+ * <p>Where the product takes operands of bfloat16, a head's keys and values are rounded once, queries, probabilities and slopes
+ * as they come; scores, exponentials and sums are float32 either way.
  */
 final class CpuAttention implements Attention {
     /** Queries of the largest block. */
@@ -28,16 +21,26 @@ final class CpuAttention implements Attention {
     private static final int CAUSAL_QUERIES = 128;
 
     private final Attention plain;
-    private final Sgemm sgemm;
+    private final Gemm product;
+    private final long small;
 
-    CpuAttention(Attention plain, Sgemm sgemm) {
+    CpuAttention(Attention plain, Gemm product) {
+        this(plain, product, 0);
+    }
+
+    /**
+     * @param plain what computes the rest
+     * @param small heads of fewer multiply-adds a product are the rest
+     */
+    CpuAttention(Attention plain, Gemm product, long small) {
         this.plain = plain;
-        this.sgemm = sgemm;
+        this.product = product;
+        this.small = small;
     }
 
     @Override
     public void forward(View q, View k, View v, double scale, Mask mask, View out, View lse) {
-        if (!fits(q, k, v, out) || !fits(mask) || lse != null && lse.dtype() != DType.F32) {
+        if (isSmall(q, k) || !fits(q, k, v, out) || !fits(mask) || lse != null && lse.dtype() != DType.F32) {
             plain.forward(q, k, v, scale, mask, out, lse);
             return;
         }
@@ -51,16 +54,9 @@ final class CpuAttention implements Attention {
             long b = task / heads;
             long h = task % heads;
             Visibility visible = new Visibility(mask, b, q.size(2), k.size(2));
-            View head = head(q, b, h);
-            View keys = head(k, b, h / group);
-            View values = head(v, b, h / group);
-            View result = head(out, b, h);
-            View oneLse = lse == null ? null : head(lse, b, h);
-            int block = queries(mask);
-            for (long from = 0; from < q.size(2); from += block) {
-                int n = (int) Math.min(block, q.size(2) - from);
-                forwardBlock(head, from, n, keys, values, (float) scale, visible, result, oneLse);
-            }
+            AttentionForward head = new AttentionForward(
+                    product, (float) scale, visible, head(q, b, h), head(k, b, h / group), head(v, b, h / group));
+            head.run(queries(mask), head(out, b, h), head(lse, b, h));
         });
     }
 
@@ -83,114 +79,10 @@ final class CpuAttention implements Attention {
         return mask.causal() ? CAUSAL_QUERIES : QUERIES;
     }
 
-    /** Queries {@code start} to {@code start + n} of one head: q, out [N, D], k, v [M, D], lse [N]. */
-    private void forwardBlock(
-            View q, long start, int n, View k, View v, float scale, Visibility visible, View out, View lse) {
-        int d = (int) q.size(1);
-        MemorySegment s = Scratch.floats(0, (long) QUERIES * KEYS);
-        MemorySegment o = out.buffer().memory();
-        float[] max = new float[n];
-        float[] sum = new float[n];
-        float[] best = new float[n];
-        float[] sums = new float[n];
-        Arrays.fill(max, Float.NEGATIVE_INFINITY);
-        long end = visible.seen(start + n - 1);
-        for (long from = 0; from < end; from += KEYS) {
-            int m = (int) Math.min(KEYS, end - from);
-            scores(q, start, n, k, from, m, scale, s);
-            int[] hidden = visible.hidden(from, m);
-            for (int r = 0; r < n; r++) {
-                long row = (long) r * KEYS;
-                Visibility.set(hidden, s, row, Float.NEGATIVE_INFINITY);
-                best[r] = Math.max(max[r], SoftmaxRows.max(s, row, visible.seen(start + r, from, m)));
-            }
-            exponentials(visible, start, n, from, m, best, s, sums);
-            for (int r = 0; r < n; r++) {
-                long row = (long) r * KEYS;
-                if (best[r] == Float.NEGATIVE_INFINITY) {
-                    SoftmaxRows.clear(s, row, m);
-                    continue;
-                }
-                float correction = (float) Math.exp(max[r] - best[r]);
-                max[r] = best[r];
-                sum[r] = sum[r] * correction + sums[r];
-                Visibility.set(hidden, s, row, 0);
-                int seen = visible.seen(start + r, from, m);
-                if (seen < m) {
-                    SoftmaxRows.clear(s, row + seen, m - seen);
-                }
-                if (from > 0 && correction != 1) {
-                    SoftmaxRows.scale(o, out.index(start + r), correction, d);
-                }
-            }
-            sgemm.multiply(
-                    false,
-                    false,
-                    n,
-                    d,
-                    m,
-                    1,
-                    s,
-                    0,
-                    KEYS,
-                    v.buffer().memory(),
-                    v.index(from),
-                    row(v),
-                    from == 0 ? 0 : 1,
-                    o,
-                    out.index(start),
-                    row(out));
-        }
-        for (int r = 0; r < n; r++) {
-            if (sum[r] == 0) {
-                SoftmaxRows.clear(o, out.index(start + r), d);
-            } else {
-                SoftmaxRows.scale(o, out.index(start + r), 1 / sum[r], d);
-            }
-            if (lse != null) {
-                Lanes.set(lse.buffer().memory(), lse.index(start + r), (float) (max[r] + Math.log(sum[r])));
-            }
-        }
-    }
-
-    /** Rows of a block become exponentials of what is seen, all at once where all see the same. */
-    static void exponentials(
-            Visibility visible, long start, int n, long from, int m, float[] shifts, MemorySegment s, float[] sums) {
-        int first = visible.seen(start, from, m);
-        if (first == visible.seen(start + n - 1, from, m)) {
-            SoftmaxRows.exponentials(s, 0, KEYS, n, first, shifts, sums);
-            return;
-        }
-        for (int r = 0; r < n; r++) {
-            int seen = visible.seen(start + r, from, m);
-            sums[r] = SoftmaxRows.exponentials(s, (long) r * KEYS, shifts[r], seen);
-        }
-    }
-
-    private void scores(View q, long start, int n, View k, long from, int m, float scale, MemorySegment s) {
-        sgemm.multiply(
-                false,
-                true,
-                n,
-                m,
-                q.size(1),
-                scale,
-                q.buffer().memory(),
-                q.index(start),
-                row(q),
-                k.buffer().memory(),
-                k.index(from),
-                row(k),
-                0,
-                s,
-                0,
-                KEYS);
-    }
-
     @Override
     public void backward(
             View q, View k, View v, double scale, Mask mask, View out, View lse, View dout, View dq, View dk, View dv) {
-        if (!fits(q, k, v, out, dout, dq, dk, dv) || !fits(mask) || lse.dtype() != DType.F32) {
+        if (isSmall(q, k) || !fits(q, k, v, out, dout, dq, dk, dv) || !fits(mask) || lse.dtype() != DType.F32) {
             plain.backward(q, k, v, scale, mask, out, lse, dout, dq, dk, dv);
             return;
         }
@@ -202,7 +94,7 @@ final class CpuAttention implements Attention {
             long h = task % heads;
             Visibility visible = new Visibility(mask, b, q.size(2), k.size(2));
             AttentionBackward head = new AttentionBackward(
-                    sgemm,
+                    product,
                     (float) scale,
                     visible,
                     queries(mask),
@@ -221,9 +113,8 @@ final class CpuAttention implements Attention {
         return x == null ? null : x.select(0, b).select(0, h);
     }
 
-    /** Distance of rows; a single row has any. */
-    static long row(View x) {
-        return Math.max(x.stride(0), x.size(1));
+    private boolean isSmall(View q, View k) {
+        return q.size(2) * k.size(2) * q.size(3) < small;
     }
 
     private static boolean fits(View... views) {

@@ -37,12 +37,22 @@ final class CpuConvolution implements Convolution {
 
     private final Convolution plain;
     private final Elementwise elementwise;
-    private final Sgemm sgemm;
+    private final Gemm product;
+    private final long small;
 
-    CpuConvolution(Convolution plain, Elementwise elementwise, Sgemm sgemm) {
+    CpuConvolution(Convolution plain, Elementwise elementwise, Gemm product) {
+        this(plain, elementwise, product, 0);
+    }
+
+    /**
+     * @param plain what computes the rest
+     * @param small products of fewer multiply-adds are the rest
+     */
+    CpuConvolution(Convolution plain, Elementwise elementwise, Gemm product, long small) {
         this.plain = plain;
         this.elementwise = elementwise;
-        this.sgemm = sgemm;
+        this.product = product;
+        this.small = small;
     }
 
     @Override
@@ -62,37 +72,23 @@ final class CpuConvolution implements Convolution {
             return;
         }
         Patches p = new Patches(x, weight, geometry, y);
-        MemorySegment w = weight.buffer().memory();
-        MemorySegment out = y.buffer().memory();
         long o = weight.size(0);
+        if (isSmall(p, o)) {
+            plain.forward(x, weight, bias, geometry, y);
+            return;
+        }
+        Operand w = product.operand(matrix(weight, o), Scratch.WEIGHT);
+        Part out = Part.all(p.rows(), o, y.buffer().memory(), y.offset(), o);
         Workers.ranges(p.rows(), blocks(p.rows()), 1, (from, to) -> {
-            Patches.Block patches = p.block(from, to, 0, p.columns(), SLOT);
-            long at = y.offset() + from * o;
-            float beta = 0;
+            Operand patches = product.operand(p.block(from, to, 0, p.columns(), SLOT), Scratch.PATCHES);
+            Part rows = out.rows(from, to - from);
             if (bias != null) {
-                for (long r = from; r < to; r++) {
+                for (long r = 0; r < rows.rows(); r++) {
                     MemorySegment.copy(
-                            bias.buffer().memory(), bias.offset() << 2, out, (y.offset() + r * o) << 2, o << 2);
+                            bias.buffer().memory(), bias.offset() << 2, rows.c(), (rows.start() + r * o) << 2, o << 2);
                 }
-                beta = 1;
             }
-            sgemm.multiply(
-                    false,
-                    true,
-                    to - from,
-                    o,
-                    p.columns(),
-                    1,
-                    patches.memory(),
-                    patches.offset(),
-                    patches.leading(),
-                    w,
-                    weight.offset(),
-                    p.columns(),
-                    beta,
-                    out,
-                    at,
-                    o);
+            product.multiply(patches, w.transposed(), 1, bias != null, rows);
         });
     }
 
@@ -113,8 +109,13 @@ final class CpuConvolution implements Convolution {
             return;
         }
         Patches p = new Patches(dx, weight, geometry, dy);
-        MemorySegment w = weight.buffer().memory();
         long o = weight.size(0);
+        if (isSmall(p, o)) {
+            plain.backwardInput(dy, weight, geometry, dx);
+            return;
+        }
+        Operand w = product.operand(matrix(weight, o), Scratch.WEIGHT);
+        Operand slopes = matrix(dy, p.rows());
         long together = Math.max(1, BLOCK / p.rowsOfOne());
         Workers.ranges(dx.size(0), (int) Math.ceilDiv(dx.size(0), together), 1, (first, last) -> {
             if (!p.pixels()) {
@@ -123,26 +124,10 @@ final class CpuConvolution implements Convolution {
             long end = last * p.rowsOfOne();
             for (long from = first * p.rowsOfOne(); from < end; from += BLOCK) {
                 long to = Math.min(end, from + BLOCK);
-                Patches.Block patches = p.room(from, to, SLOT);
-                sgemm.multiply(
-                        false,
-                        false,
-                        to - from,
-                        p.columns(),
-                        o,
-                        1,
-                        dy.buffer().memory(),
-                        dy.offset() + from * o,
-                        o,
-                        w,
-                        weight.offset(),
-                        p.columns(),
-                        0,
-                        patches.memory(),
-                        patches.offset(),
-                        patches.leading());
+                Part patches = p.room(from, to, SLOT);
+                product.multiply(product.operand(slopes.rows(from, to - from), Scratch.GRADIENT), w, patches);
                 if (!p.pixels()) {
-                    p.fold(from, to, patches.memory());
+                    p.fold(from, to, patches.c());
                 }
             }
         });
@@ -181,29 +166,19 @@ final class CpuConvolution implements Convolution {
     private void backwardPatches(View x, View dy, Geometry geometry, View dweight) {
         Patches p = new Patches(x, dweight, geometry, dy);
         long o = dweight.size(0);
+        if (isSmall(p, o)) {
+            plain.backwardWeight(x, dy, geometry, dweight, null);
+            return;
+        }
+        Operand slopes = matrix(dy, p.rows());
         int stripes = Math.clamp(p.rows() * p.columns() * o / GRAIN, 1, STRIPES);
         Workers.ranges(p.columns(), stripes, 16, (from, to) -> {
-            long width = to - from;
+            Part stripe = new Part(0, o, from, to, dweight.buffer().memory(), dweight.offset(), p.columns());
             for (long row = 0; row < p.rows(); row += BLOCK) {
                 long end = Math.min(p.rows(), row + BLOCK);
-                Patches.Block patches = p.block(row, end, from, to, SLOT);
-                sgemm.multiply(
-                        true,
-                        false,
-                        o,
-                        width,
-                        end - row,
-                        1,
-                        dy.buffer().memory(),
-                        dy.offset() + row * o,
-                        o,
-                        patches.memory(),
-                        patches.offset(),
-                        patches.leading(),
-                        row == 0 ? 0 : 1,
-                        dweight.buffer().memory(),
-                        dweight.offset() + from,
-                        p.columns());
+                Operand patches = product.operand(p.block(row, end, from, to, SLOT), Scratch.PATCHES);
+                Operand some = product.operand(slopes.rows(row, end - row), Scratch.GRADIENT);
+                product.multiply(some.transposed(), patches, 1, row > 0, stripe);
             }
         });
     }
@@ -216,6 +191,16 @@ final class CpuConvolution implements Convolution {
     @Override
     public void centralDifferenceBackward(View deffective, double theta, View dweight) {
         plain.centralDifferenceBackward(deffective, theta, dweight);
+    }
+
+    private boolean isSmall(Patches p, long outputs) {
+        return p.rows() * p.columns() * outputs < small;
+    }
+
+    /** What lies dense in memory, as so many rows. */
+    private static Operand matrix(View x, long rows) {
+        long columns = x.elements() / rows;
+        return Operand.floats(x.buffer().memory(), x.offset(), rows, columns, columns);
     }
 
     /** How many blocks these rows make: an even number, so that two threads have as much to do. */

@@ -20,12 +20,12 @@ import io.aegis.kernels.VisionMasking;
 import java.lang.System.Logger.Level;
 import java.util.List;
 
-/** The CPU for use: OpenBLAS for products, oneDNN for those of bfloat16, {@link MachineCode} for few rows, the Vector API for the rest. */
+/** The CPU for use: machine code or OpenBLAS for products, oneDNN for those of bfloat16, {@link MachineCode} for few rows, the Vector API for the rest. */
 public final class CpuKernels implements Kernels {
     private static final System.Logger LOG = System.getLogger(CpuKernels.class.getName());
 
     private final Kernels plain = Backends.scalar();
-    private final Sgemm sgemm;
+    private final Gemm product;
     private final String whyNotBlas;
     private final Matmul matmul;
     private final QuantizedMatmul quantizedMatmul;
@@ -41,7 +41,7 @@ public final class CpuKernels implements Kernels {
 
     /** Takes OpenBLAS where it loads, and says why where it does not; {@code -Daegis.blas=none} leaves it out. */
     public CpuKernels() {
-        Sgemm found = MachineGemm.suits() ? new MachineGemm() : null;
+        Gemm found = MachineGemm.suits() ? new MachineGemm() : null;
         String reason = null;
         if (found != null) {
             LOG.log(Level.DEBUG, "matrix products by " + found.description());
@@ -63,22 +63,22 @@ public final class CpuKernels implements Kernels {
         if (found == null) {
             found = new VectorGemm();
         }
-        sgemm = found;
+        product = found;
         whyNotBlas = reason;
-        matmul = new CpuMatmul(plain.matmul(), elementwise, sgemm);
-        quantizedMatmul = new CpuQuantizedMatmul(plain.quantizedMatmul(), elementwise, sgemm);
-        attention = new CpuAttention(plain.attention(), sgemm);
-        convolution = new CpuConvolution(plain.convolution(), elementwise, sgemm);
+        matmul = new CpuMatmul(plain.matmul(), elementwise, product);
+        quantizedMatmul = new CpuQuantizedMatmul(plain.quantizedMatmul(), elementwise, product);
+        attention = new CpuAttention(plain.attention(), product);
+        convolution = new CpuConvolution(plain.convolution(), elementwise, product);
     }
 
     /** The same with the operands of products rounded. */
     private CpuKernels(CpuKernels exact, Bfloat bfloat) {
-        sgemm = exact.sgemm;
+        product = exact.product;
         whyNotBlas = exact.whyNotBlas;
         quantizedMatmul = exact.quantizedMatmul;
-        matmul = new BfloatMatmul(exact.matmul, elementwise, bfloat.gemm(), bfloat.small());
-        attention = exact.attention;
-        convolution = exact.convolution;
+        matmul = new BfloatMatmul(exact.matmul, elementwise, bfloat.product(), bfloat.small());
+        attention = new CpuAttention(exact.attention, bfloat.product(), bfloat.small());
+        convolution = new CpuConvolution(exact.convolution, elementwise, bfloat.product(), bfloat.small());
     }
 
     /** What an error says, in a line; its name where it says nothing. */
@@ -101,8 +101,8 @@ public final class CpuKernels implements Kernels {
 
     @Override
     public Kernels rounding(DType operands) {
-        Bfloat bfloat = operands == DType.BF16 ? Bfloat.choose(sgemm) : null;
-        return bfloat == null || bfloat.gemm() == null ? this : new CpuKernels(this, bfloat);
+        Bfloat bfloat = operands == DType.BF16 ? Bfloat.choose(product) : null;
+        return bfloat == null || bfloat.product() == null ? this : new CpuKernels(this, bfloat);
     }
 
     @Override
@@ -182,10 +182,10 @@ public final class CpuKernels implements Kernels {
         String products = whyNotBlas == null
                 ? "float32, weights float16 and bfloat16 too (widened by panels); other dtypes by the plain kernels"
                 : whyNotBlas;
-        Bfloat bfloat = Bfloat.choose(sgemm);
+        Bfloat bfloat = Bfloat.choose(product);
         String floats = "float32; other dtypes by the plain kernels";
         return List.of(
-                new Choice("matmul", sgemm.description() + ", single rows by " + vectors, products),
+                new Choice("matmul", product.description() + ", single rows by " + vectors, products),
                 new Choice(
                         "few rows",
                         MachineCode.available() ? "machine code, AVX2 and FMA" : vectors,
@@ -195,13 +195,15 @@ public final class CpuKernels implements Kernels {
                 new Choice(Choice.BFLOAT16, bfloat.implementation(), bfloat.reason()),
                 new Choice(
                         "matmul of 8 and 4 bits",
-                        vectors + ", many rows by " + sgemm.description(),
+                        vectors + ", many rows by " + product.description(),
                         "float32 beside the weights, which are widened in registers or by panels"),
-                new Choice("attention", sgemm.description() + " and " + vectors, "in blocks, no N x M matrix"),
+                new Choice("attention", product.description() + " and " + vectors, "in blocks, no N x M matrix"),
                 new Choice("rotary embedding", vectors, floats),
                 new Choice("normalization", vectors, floats),
                 new Choice(
-                        "convolution", sgemm.description() + " and " + vectors, "channels last, by blocks of patches"),
+                        "convolution",
+                        product.description() + " and " + vectors,
+                        "channels last, by blocks of patches"),
                 new Choice("elementwise", vectors, floats),
                 new Choice("reduction", vectors, floats),
                 new Choice("embedding", vectors, "float32, float16 and bfloat16 tables"),

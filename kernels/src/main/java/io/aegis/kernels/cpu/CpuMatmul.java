@@ -7,26 +7,23 @@ import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Matrix products of floats: cut by a {@link Grid}, each part a single-threaded {@link Sgemm}, bias and activation while
- * the part is in the cache. Half-precision weights are widened a panel at a time into scratch memory, each panel once. A
- * product of a single row reads its matrix once, whoever else is in the batch, and is a loop of its own.
+ * Matrix products of floats: of many rows by a {@link Gemm}, which widens half-precision weights a panel at a time, bias and
+ * activation while a part is in the cache. A product of a single row reads its matrix once, whoever else is in the batch, and is a loop of its own.
  */
 final class CpuMatmul implements Matmul {
     /** The first of two slots of scratch memory for operands that BLAS cannot read as they lie. */
     static final int SLOT = 6;
-    /** Depth of a panel of widened weights: with a part's columns, what the second-level cache holds. */
-    private static final long DEPTH = 1024;
     /** Rows that one reading of a weight serves in {@link #multiplyRows}. */
     private static final int TOGETHER = 8;
 
     private final Matmul plain;
     private final Elementwise elementwise;
-    private final Sgemm sgemm;
+    private final Gemm product;
 
-    CpuMatmul(Matmul plain, Elementwise elementwise, Sgemm sgemm) {
+    CpuMatmul(Matmul plain, Elementwise elementwise, Gemm product) {
         this.plain = plain;
         this.elementwise = elementwise;
-        this.sgemm = sgemm;
+        this.product = product;
     }
 
     @Override
@@ -85,39 +82,15 @@ final class CpuMatmul implements Matmul {
     private void single(View a, View b, View c, Epilogue epilogue) {
         long m = c.size(0);
         long n = c.size(1);
-        long k = a.size(1);
         Operand right = Operand.of(b, elementwise, SLOT + 1);
         // A few rows are not worth a panel of widened weights.
-        if (m == 1 || m <= TOGETHER && right.isHalf() && right.transposed()) {
+        if (m == 1 || m <= TOGETHER && right.isHalf() && right.byColumns()) {
             rows(a, b, c, epilogue);
             return;
         }
         Operand left = Operand.of(a, elementwise, SLOT);
-        MemorySegment out = c.buffer().memory();
-        long ldc = c.stride(0);
-        if (sgemm instanceof MachineGemm && k > 0) {
-            Part all = new Part(0, m, 0, n, out, c.offset(), ldc);
-            MachineProduct.multiply(
-                    left,
-                    MachineProduct.Right.of(right),
-                    all,
-                    (int) k,
-                    epilogue.accumulate(),
-                    part -> part.finish(epilogue));
-            return;
-        }
-        Grid grid = right.isHalf() ? Grid.columns(m, n, k) : Grid.of(m, n, k);
-        grid.run((row, rowEnd, column, columnEnd) -> {
-            Part part = new Part(row, rowEnd, column, columnEnd, out, c.offset(), ldc);
-            if (k == 0 && !epilogue.accumulate()) {
-                part.clear();
-            } else if (right.isHalf()) {
-                panels(left, right, k, epilogue.accumulate(), part);
-            } else if (k > 0) {
-                part.multiply(sgemm, left, right, 0, k, epilogue.accumulate());
-            }
-            part.finish(epilogue);
-        });
+        Part all = Part.all(m, n, c.buffer().memory(), c.offset(), c.stride(0));
+        product.multiplyShared(left, Right.of(right), epilogue.accumulate(), all, part -> part.finish(epilogue));
     }
 
     /** Rows that do not know of each other; B is read once for all of them where it is stored by columns. */
@@ -127,11 +100,11 @@ final class CpuMatmul implements Matmul {
         int k = (int) a.size(1);
         Operand right = Operand.of(b, elementwise, SLOT + 1);
         Operand any = Operand.of(a, elementwise, SLOT);
-        Operand left = any.transposed() ? Operand.dense(a, elementwise, SLOT) : any;
+        Operand left = any.byColumns() ? Operand.dense(a, elementwise, SLOT) : any;
         MemorySegment out = c.buffer().memory();
         long ldc = m == 1 ? n : c.stride(0);
         boolean add = epilogue.accumulate();
-        FewRows x = !right.transposed()
+        FewRows x = !right.byColumns()
                 ? null
                 : MachineRows.fits(right, k)
                         ? MachineRows.of(left, m, right, k, n)
@@ -145,25 +118,5 @@ final class CpuMatmul implements Matmul {
             }
             part.finish(epilogue);
         });
-    }
-
-    /** A part with half-precision weights: a panel of them widened, then multiplied by all rows, down the depth. */
-    private void panels(Operand a, Operand b, long k, boolean accumulate, Part part) {
-        int width = (int) part.columns();
-        MemorySegment panel = Scratch.floats(Scratch.PANEL, width * Math.min(k, DEPTH));
-        for (long from = 0; from < k; from += DEPTH) {
-            int depth = (int) Math.min(DEPTH, k - from);
-            if (b.transposed()) {
-                for (int j = 0; j < width; j++) {
-                    Widen.row(b.dtype(), b.memory(), b.at(from, part.column() + j), panel, (long) j * depth, depth);
-                }
-            } else {
-                for (int l = 0; l < depth; l++) {
-                    Widen.row(b.dtype(), b.memory(), b.at(from + l, part.column()), panel, (long) l * width, width);
-                }
-            }
-            Operand placed = Operand.panel(panel, b.transposed(), from, part.column(), depth, width);
-            part.multiply(sgemm, a, placed, from, depth, accumulate || from > 0);
-        }
     }
 }

@@ -1,38 +1,42 @@
 package io.aegis.kernels.cpu;
 
-import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
 
 /**
- * C = A B or C += A B on one thread: C float32, row-major, both operands of one type that the implementation names, as they
- * lie in memory; sums are float32.
+ * Products of matrices, C = alpha A B or C += alpha A B: A is [m, k], B is [k, n], each stored by rows or by columns, as it
+ * lies in memory, of the type that the implementation takes; C is [m, n] of float32 with dense rows. Sums are float32.
  */
 @FunctionalInterface
 interface Gemm {
     /**
-     * @param a [m, k], its offset at the first element
-     * @param b [k, n], likewise
-     * @param c [m, n], rows {@code ldc} elements apart, the first element at {@code offset}; not read unless added to
+     * By one thread.
+     *
+     * @param add whether to what C holds, which otherwise is not read; with k = 0 it becomes 0
      */
-    void multiply(Operand a, Operand b, long m, long n, long k, boolean add, MemorySegment c, long offset, long ldc);
+    void multiply(Operand a, Operand b, float alpha, boolean add, Part c);
 
-    /** The same by a product of floats. */
-    static Gemm of(Sgemm s) {
-        return (a, b, m, n, k, add, c, offset, ldc) -> s.multiply(
-                a.transposed(),
-                b.transposed(),
-                m,
-                n,
-                k,
-                1,
-                a.memory(),
-                a.offset(),
-                a.leading(),
-                b.memory(),
-                b.offset(),
-                b.leading(),
-                add ? 1 : 0,
-                c,
-                offset,
-                ldc);
+    /** C = A B, by one thread. */
+    default void multiply(Operand a, Operand b, Part c) {
+        multiply(a, b, 1, false, c);
+    }
+
+    /**
+     * C (+)= A B by all threads, cut by the shape alone.
+     *
+     * @param c from row and column 0 on
+     * @param finish what is done with every part of C once its product is there
+     */
+    default void multiplyShared(Operand a, Right b, boolean add, Part c, Consumer<Part> finish) {
+        SharedProduct.run(this, a, b, add, c, finish);
+    }
+
+    /** An operand of floats as this product takes it: itself, or a rounded copy in a slot of this thread's scratch memory. */
+    default Operand operand(Operand floats, int slot) {
+        return floats;
+    }
+
+    /** What it is, for people. */
+    default String description() {
+        return getClass().getSimpleName();
     }
 }

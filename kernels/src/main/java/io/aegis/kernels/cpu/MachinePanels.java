@@ -1,5 +1,6 @@
 package io.aegis.kernels.cpu;
 
+import io.aegis.kernels.cpu.Right.Lines;
 import io.aegis.kernels.cpu.x86.TileProduct;
 import io.aegis.kernels.cpu.x86.Transpose;
 import java.lang.foreign.MemorySegment;
@@ -42,20 +43,13 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
         return this;
     }
 
-    /** Stored rows that have to be widened, a piece at a time. */
-    @FunctionalInterface
-    interface Wide {
-        /** Elements {@code from} to {@code from + count} of a row as floats. */
-        void read(long row, long from, int count, MemorySegment to, long at);
-    }
-
     /**
      * Packs all lines by this thread, widened.
      *
      * @param first the line of x that is the first here
      * @param step the step that is
      */
-    MachinePanels pack(Wide x, boolean ofLines, long first, long step) {
+    MachinePanels pack(Lines x, boolean ofLines, long first, long step) {
         if (ofLines) {
             widenLines(x, first, step);
         } else {
@@ -64,7 +58,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
         return this;
     }
 
-    private void widenLines(Wide x, long first, long step) {
+    private void widenLines(Lines x, long first, long step) {
         int most = Math.min(depth, PIECE);
         MemorySegment wide = Scratch.floats(Scratch.MACHINE_WIDE, (long) EIGHT * most);
         for (int line = 0; line < Math.ceilDiv(lines, tall) * tall; line += EIGHT) {
@@ -79,7 +73,7 @@ record MachinePanels(MemorySegment data, int tall, int lines, int depth) {
         }
     }
 
-    private void widenSteps(Wide x, long first, long step) {
+    private void widenSteps(Lines x, long first, long step) {
         int panels = Math.ceilDiv(lines, tall);
         int width = panels * tall;
         int most = Math.clamp(EIGHT * PIECE / width, 1, depth);

@@ -1,6 +1,5 @@
 package io.aegis.kernels.cpu;
 
-import io.aegis.kernels.cpu.MachinePanels.Wide;
 import io.aegis.kernels.cpu.x86.TileProduct;
 import io.aegis.kernels.cpu.x86.TileProduct.Width;
 import java.lang.foreign.MemorySegment;
@@ -58,30 +57,14 @@ final class MachineProduct {
         }
     }
 
-    /** The right operand, packed so many columns and steps at a time. */
-    @FunctionalInterface
-    interface Right {
-        /** Packs the columns from one on, from one step on, by this thread. */
-        void pack(MachinePanels columns, long from, long step);
-
-        static Right of(Operand b) {
-            if (!b.isHalf()) {
-                return (columns, from, step) -> columns.pack(b.from(step, from), b.transposed());
-            }
-            Wide rows = (row, from, count, to, at) ->
-                    Widen.row(b.dtype(), b.memory(), b.offset() + row * b.leading() + from, to, at, count);
-            return (columns, from, step) -> columns.pack(rows, b.transposed(), from, step);
-        }
-    }
-
     /**
      * A whole product by all threads. The operand along whose lines the work is not shared out is packed once for all of
      * them; the other's lines belong to a part each.
      *
      * @param finish what is done with every part when its product is there
      */
-    static void multiply(Operand a, Right b, Part all, int k, boolean add, Consumer<Part> finish) {
-        along(k, (step, depth, first, last) -> {
+    static void multiply(Operand a, Right b, Part all, boolean add, Consumer<Part> finish) {
+        along(Math.toIntExact(a.columns()), (step, depth, first, last) -> {
             Operand rows = a.from(0, step);
             Consumer<Part> then = last ? finish : part -> {};
             if (all.columns() >= WIDE) {
@@ -99,7 +82,7 @@ final class MachineProduct {
             long first = row;
             long end = Math.min(all.rowEnd(), row + together);
             MachinePanels packed = MachinePanels.in(Scratch.MACHINE_A, ROWS, (int) (end - row), depth)
-                    .packShared(a.from(row, 0), !a.transposed());
+                    .packShared(a.from(row, 0), !a.byColumns());
             Grid.columns(end - row, all.columns(), depth).run((_, _, column, columnEnd) -> {
                 Part part = new Part(first, end, column, columnEnd, all.c(), all.offset(), all.ldc());
                 columns(packed, b, step, part, 1, add);
@@ -112,15 +95,15 @@ final class MachineProduct {
             Operand a, Right b, int step, Part all, int depth, boolean add, Consumer<Part> finish) {
         int columns = (int) all.columns();
         MachinePanels packed = MachinePanels.in(Scratch.MACHINE_B, COLUMNS, columns, depth);
-        b.pack(packed, 0, step);
+        pack(b, packed, 0, step);
         Grid.columns(columns, all.rows(), depth).run((_, _, row, rowEnd) -> {
             Part part = new Part(row, rowEnd, 0, columns, all.c(), all.offset(), all.ldc());
             int together = together(ROWS, part.rows(), depth);
             for (long i = row; i < rowEnd; i += together) {
                 int rows = (int) Math.min(together, rowEnd - i);
                 MachinePanels own =
-                        MachinePanels.in(Scratch.MACHINE_A, ROWS, rows, depth).pack(a.from(i, 0), !a.transposed());
-                run(own, packed, 1, add, part.c(), part.offset() + i * part.ldc(), part.ldc());
+                        MachinePanels.in(Scratch.MACHINE_A, ROWS, rows, depth).pack(a.from(i, 0), !a.byColumns());
+                run(own, packed, 1, add, part.rows(i - row, rows));
             }
             finish.accept(part);
         });
@@ -132,16 +115,39 @@ final class MachineProduct {
         for (long j = part.column(); j < part.columnEnd(); j += together) {
             int columns = (int) Math.min(together, part.columnEnd() - j);
             MachinePanels packed = MachinePanels.in(Scratch.MACHINE_B, COLUMNS, columns, a.depth());
-            b.pack(packed, j, step);
-            run(a, packed, alpha, add, part.c(), part.start() + j - part.column(), part.ldc());
+            pack(b, packed, j, step);
+            Part of = new Part(part.row(), part.rowEnd(), j, j + columns, part.c(), part.offset(), part.ldc());
+            run(a, packed, alpha, add, of);
+        }
+    }
+
+    /** Packs columns of B from one on, from one step on, by this thread. */
+    private static void pack(Right b, MachinePanels columns, long from, long step) {
+        switch (b) {
+            case Right.AsItLies(Operand operand) -> columns.pack(operand.from(step, from), operand.byColumns());
+            case Right.Read read -> columns.pack(read.lines(), read.byColumns(), from, step);
         }
     }
 
     /** All that is packed, by this thread. */
-    static void run(MachinePanels a, MachinePanels b, float alpha, boolean add, MemorySegment c, long at, long ldc) {
+    private static void run(MachinePanels a, MachinePanels b, float alpha, boolean add, Part c) {
         int k = a.depth();
         int depths = Math.ceilDiv(k, DEPTH);
-        int last = b.lines() % COLUMNS;
+        Tiles tiles = new Tiles(a, b, factor(alpha, b.lines() % COLUMNS), c);
+        for (int p = 0; p < depths; p++) {
+            int l = (int) ((long) k * p / depths);
+            int depth = (int) ((long) k * (p + 1) / depths) - l;
+            for (int i = 0; i < a.lines(); i += HEIGHT) {
+                int rows = Math.min(HEIGHT, a.lines() - i);
+                for (int j = 0; j < b.lines(); j += COLUMNS) {
+                    tiles.column(i, rows, j, l, depth, add || p > 0);
+                }
+            }
+        }
+    }
+
+    /** What tiles read beside their operands: alpha, and which lanes of the last vector are there. */
+    private static MemorySegment factor(float alpha, int last) {
         MemorySegment factor = Scratch.floats(Scratch.MACHINE_FACTOR, TileProduct.MASK + LANES);
         Lanes.set(factor, 0, alpha);
         MemorySegment.copy(
@@ -150,72 +156,39 @@ final class MachineProduct {
                 factor,
                 TileProduct.MASK * Float.BYTES,
                 LANES * Float.BYTES);
-        for (int p = 0; p < depths; p++) {
-            int l = (int) ((long) k * p / depths);
-            int depth = (int) ((long) k * (p + 1) / depths) - l;
-            boolean more = add || p > 0;
-            for (int i = 0; i < a.lines(); i += HEIGHT) {
-                int rows = Math.min(HEIGHT, a.lines() - i);
-                for (int j = 0; j < b.lines(); j += COLUMNS) {
-                    int columns = Math.min(COLUMNS, b.lines() - j);
-                    tiles(a, i, rows, b, j, columns, l, depth, factor, more, c, at + i * ldc + j, ldc);
-                }
+        return factor;
+    }
+
+    /** Tiles of one product of what is packed. */
+    private record Tiles(MachinePanels a, MachinePanels b, MemorySegment factor, Part c) {
+        /** Up to sixteen columns from j on of some rows from i on: whole tiles, and a lower one. */
+        void column(int i, int rows, int j, int l, int depth, boolean add) {
+            int whole = rows / ROWS;
+            int rest = rows % ROWS;
+            if (whole > 0) {
+                call(i, ROWS, whole, j, l, depth, add);
+            }
+            if (rest > 0) {
+                call(i + whole * ROWS, rest, 1, j, l, depth, add);
             }
         }
-    }
 
-    /** Up to sixteen columns of some rows: whole tiles, and a lower one. */
-    private static void tiles(
-            MachinePanels a,
-            int i,
-            int rows,
-            MachinePanels b,
-            int j,
-            int columns,
-            int l,
-            int depth,
-            MemorySegment factor,
-            boolean add,
-            MemorySegment c,
-            long at,
-            long ldc) {
-        int whole = rows / ROWS;
-        int rest = rows % ROWS;
-        if (whole > 0) {
-            tiles(ROWS, whole, a, i, b, j, columns, l, depth, factor, add, c, at, ldc);
+        /** So many tiles of so many rows, one below the other, by {@code depth} steps from step l on. */
+        private void call(int i, int rows, int count, int j, int l, int depth, boolean add) {
+            int columns = Math.min(COLUMNS, b.lines() - j);
+            long last = (long) rows * count - 1;
+            long apart = a.stride() << 2;
+            long at = c.start() + i * c.ldc() + j;
+            MachineCode.tile(rows, add, Width.of(columns))
+                    .call(
+                            a.data().asSlice(a.at(i, l), (count - 1) * apart + (long) ROWS * depth * Float.BYTES),
+                            b.data().asSlice(b.at(j, l), (long) COLUMNS * depth * Float.BYTES),
+                            c.c().asSlice(at << 2, (last * c.ldc() + columns) << 2),
+                            factor,
+                            depth,
+                            c.ldc() << 2,
+                            count,
+                            apart);
         }
-        if (rest > 0) {
-            int from = whole * ROWS;
-            tiles(rest, 1, a, i + from, b, j, columns, l, depth, factor, add, c, at + from * ldc, ldc);
-        }
-    }
-
-    private static void tiles(
-            int rows,
-            int count,
-            MachinePanels a,
-            int i,
-            MachinePanels b,
-            int j,
-            int columns,
-            int l,
-            int depth,
-            MemorySegment factor,
-            boolean add,
-            MemorySegment c,
-            long at,
-            long ldc) {
-        long last = (long) rows * count - 1;
-        long apart = a.stride() << 2;
-        MachineCode.tile(rows, add, Width.of(columns))
-                .call(
-                        a.data().asSlice(a.at(i, l), (count - 1) * apart + (long) ROWS * depth * Float.BYTES),
-                        b.data().asSlice(b.at(j, l), (long) COLUMNS * depth * Float.BYTES),
-                        c.asSlice(at << 2, (last * ldc + columns) << 2),
-                        factor,
-                        depth,
-                        ldc << 2,
-                        count,
-                        apart);
     }
 }

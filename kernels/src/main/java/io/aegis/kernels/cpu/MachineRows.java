@@ -73,7 +73,7 @@ record MachineRows(
     static boolean fits(Operand w, long k) {
         return MachineCode.available()
                 && w.isHalf()
-                && w.transposed()
+                && w.byColumns()
                 && w.leading() == k
                 && k % Weights.BF16.block() == 0
                 && k > 0;

@@ -28,6 +28,7 @@ final class OneDnnMatmul implements Gemm {
     private static final int IMPLEMENTATION_NAME = 8;
     private static final int SCRATCHPAD = 136;
     private static final int TYPE_OF_DESTINATION = 0;
+    private static final int LINEAR = 0x26;
     private static final int[] ARGUMENTS = {1, 33, 17, 80};
     private static final long ARGUMENT_BYTES = 16;
     /** Plans that are kept; prompts of ever new lengths must not fill memory. */
@@ -52,13 +53,36 @@ final class OneDnnMatmul implements Gemm {
 
     /** Everything that a plan depends on. */
     private record Shape(
-            long m, long n, long k, boolean transposeA, long lda, boolean transposeB, long ldb, long ldc, boolean add) {
+            long m,
+            long n,
+            long k,
+            boolean aByColumns,
+            long lda,
+            boolean bByColumns,
+            long ldb,
+            float alpha,
+            boolean add,
+            long ldc) {
+        static Shape of(Operand a, Operand b, float alpha, boolean add, long ldc) {
+            return new Shape(
+                    a.rows(),
+                    b.columns(),
+                    a.columns(),
+                    a.byColumns(),
+                    a.leading(),
+                    b.byColumns(),
+                    b.leading(),
+                    alpha,
+                    add,
+                    ldc);
+        }
+
         long[] a() {
-            return transposeA ? new long[] {1, lda} : new long[] {lda, 1};
+            return aByColumns ? new long[] {1, lda} : new long[] {lda, 1};
         }
 
         long[] b() {
-            return transposeB ? new long[] {1, ldb} : new long[] {ldb, 1};
+            return bByColumns ? new long[] {1, ldb} : new long[] {ldb, 1};
         }
     }
 
@@ -66,9 +90,8 @@ final class OneDnnMatmul implements Gemm {
     private record Plan(String implementation, MemorySegment primitive, MemorySegment[] operands, long scratchpad) {}
 
     @Override
-    public void multiply(
-            Operand a, Operand b, long m, long n, long k, boolean add, MemorySegment c, long offset, long ldc) {
-        Shape shape = new Shape(m, n, k, a.transposed(), a.leading(), b.transposed(), b.leading(), ldc, add);
+    public void multiply(Operand a, Operand b, float alpha, boolean add, Part c) {
+        Shape shape = Shape.of(a, b, alpha, add, c.ldc());
         Optional<Plan> plan = plan(shape);
         if (plan.isPresent()) {
             int bytes = dtype.bytes();
@@ -76,17 +99,27 @@ final class OneDnnMatmul implements Gemm {
                     plan.get(),
                     a.memory().asSlice(a.offset() * bytes),
                     b.memory().asSlice(b.offset() * bytes),
-                    c.asSlice(offset << 2));
+                    c.c().asSlice(c.start() << 2));
         } else if (otherwise != null) {
-            otherwise.multiply(a, b, m, n, k, add, c, offset, ldc);
+            otherwise.multiply(a, b, alpha, add, c);
         } else {
             throw new IllegalStateException("oneDNN has nothing for " + dtype + " products of " + shape);
         }
     }
 
+    @Override
+    public Operand operand(Operand x, int slot) {
+        return dtype == DType.BF16 ? x.rounded(slot) : x;
+    }
+
+    @Override
+    public String description() {
+        return "oneDNN " + library.version() + ", " + library.isa();
+    }
+
     /** Which implementation multiplies [m, k] by a weight that is stored [n, k]; empty where there is none. */
     Optional<String> implementation(long m, long n, long k) {
-        return plan(new Shape(m, n, k, false, k, true, k, n, false)).map(Plan::implementation);
+        return plan(new Shape(m, n, k, false, k, true, k, 1, false, n)).map(Plan::implementation);
     }
 
     private Optional<Plan> plan(Shape shape) {
@@ -106,7 +139,7 @@ final class OneDnnMatmul implements Gemm {
             MemorySegment a = description(arena, dtype, s.m, s.k, s.a());
             MemorySegment b = description(arena, dtype, s.k, s.n, s.b());
             MemorySegment c = description(arena, DType.F32, s.m, s.n, new long[] {s.ldc, 1});
-            MemorySegment attributes = attributes(arena, s.add);
+            MemorySegment attributes = attributes(arena, s.alpha, s.add);
             MemorySegment out = arena.allocate(ADDRESS);
             MemorySegment none = MemorySegment.NULL;
             int status = (int) f.plan.invokeExact(out, library.engine(), a, b, none, c, attributes);
@@ -143,16 +176,21 @@ final class OneDnnMatmul implements Gemm {
         return f.owned(out.get(ADDRESS, 0), f.destroyDescription);
     }
 
-    /** Scratch memory is ours, so that threads do not share it; a sum is a post-operation. */
-    private MemorySegment attributes(SegmentAllocator arena, boolean add) throws Throwable {
+    /** Scratch memory is ours, so that threads do not share it; a factor and then a sum are post-operations. */
+    private MemorySegment attributes(SegmentAllocator arena, float alpha, boolean add) throws Throwable {
         MemorySegment out = arena.allocate(ADDRESS);
         OneDnnLibrary.check("attributes", (int) f.createAttributes.invokeExact(out));
         MemorySegment attributes = out.get(ADDRESS, 0);
         OneDnnLibrary.check("scratch memory", (int) f.scratchpadMode.invokeExact(attributes, USER_SCRATCHPAD));
-        if (add) {
+        if (alpha != 1 || add) {
             OneDnnLibrary.check("post-operations", (int) f.createPost.invokeExact(out));
             MemorySegment post = out.get(ADDRESS, 0);
-            OneDnnLibrary.check("a sum", (int) f.appendSum.invokeExact(post, 1f, 0, TYPE_OF_DESTINATION));
+            if (alpha != 1) {
+                OneDnnLibrary.check("a factor", (int) f.appendElementwise.invokeExact(post, LINEAR, alpha, 0f));
+            }
+            if (add) {
+                OneDnnLibrary.check("a sum", (int) f.appendSum.invokeExact(post, 1f, 0, TYPE_OF_DESTINATION));
+            }
             OneDnnLibrary.check("post-operations", (int) f.setPost.invokeExact(attributes, post));
             f.free(f.destroyPost, post);
         }
@@ -210,6 +248,7 @@ final class OneDnnMatmul implements Gemm {
         private final MethodHandle scratchpadMode;
         private final MethodHandle createPost;
         private final MethodHandle destroyPost;
+        private final MethodHandle appendElementwise;
         private final MethodHandle appendSum;
         private final MethodHandle setPost;
         private final MethodHandle plan;
@@ -232,6 +271,8 @@ final class OneDnnMatmul implements Gemm {
             scratchpadMode = library.handle("dnnl_primitive_attr_set_scratchpad_mode", status(P, JAVA_INT));
             createPost = library.handle("dnnl_post_ops_create", status(P));
             destroyPost = library.handle("dnnl_post_ops_destroy", status(P));
+            appendElementwise =
+                    library.handle("dnnl_post_ops_append_eltwise", status(P, JAVA_INT, JAVA_FLOAT, JAVA_FLOAT));
             appendSum = library.handle("dnnl_post_ops_append_sum", status(P, JAVA_FLOAT, JAVA_INT, JAVA_INT));
             setPost = library.handle("dnnl_primitive_attr_set_post_ops", status(P, P));
             plan = library.handle("dnnl_matmul_primitive_desc_create", status(P, P, P, P, P, P, P));

@@ -14,7 +14,7 @@ import java.lang.invoke.MethodHandle;
  * OpenBLAS's {@code cblas_sgemm}, of {@link OpenBlasLibrary}. Calls go through the foreign function interface, straight
  * from memory segments. The library is told to use one thread: {@link Workers} cuts the work.
  */
-final class OpenBlas implements Sgemm {
+final class OpenBlas implements Gemm {
     private static final int ROW_MAJOR = 101;
     private static final int NO_TRANSPOSE = 111;
     private static final int TRANSPOSE = 112;
@@ -59,39 +59,23 @@ final class OpenBlas implements Sgemm {
     }
 
     @Override
-    public void multiply(
-            boolean transposeA,
-            boolean transposeB,
-            long m,
-            long n,
-            long k,
-            float alpha,
-            MemorySegment a,
-            long offsetA,
-            long lda,
-            MemorySegment b,
-            long offsetB,
-            long ldb,
-            float beta,
-            MemorySegment c,
-            long offsetC,
-            long ldc) {
+    public void multiply(Operand a, Operand b, float alpha, boolean add, Part c) {
         try {
             sgemm.invokeExact(
                     ROW_MAJOR,
-                    transposeA ? TRANSPOSE : NO_TRANSPOSE,
-                    transposeB ? TRANSPOSE : NO_TRANSPOSE,
-                    Math.toIntExact(m),
-                    Math.toIntExact(n),
-                    Math.toIntExact(k),
+                    a.byColumns() ? TRANSPOSE : NO_TRANSPOSE,
+                    b.byColumns() ? TRANSPOSE : NO_TRANSPOSE,
+                    Math.toIntExact(a.rows()),
+                    Math.toIntExact(b.columns()),
+                    Math.toIntExact(a.columns()),
                     alpha,
-                    a.asSlice(offsetA << 2),
-                    Math.toIntExact(lda),
-                    b.asSlice(offsetB << 2),
-                    Math.toIntExact(ldb),
-                    beta,
-                    c.asSlice(offsetC << 2),
-                    Math.toIntExact(ldc));
+                    a.memory().asSlice(a.offset() << 2),
+                    Math.toIntExact(a.leading()),
+                    b.memory().asSlice(b.offset() << 2),
+                    Math.toIntExact(b.leading()),
+                    add ? 1f : 0f,
+                    c.c().asSlice(c.start() << 2),
+                    Math.toIntExact(c.ldc()));
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable t) {

@@ -17,7 +17,7 @@ record PackedRows(float[] data, int rows, int depth) {
     /** Packs the first {@code rows} rows of {@code depth} floats, each times a factor; the array is this thread's. */
     static PackedRows of(Operand a, int rows, int depth, float factor) {
         float[] data = Scratch.array(Scratch.PACKED_ROWS, Math.ceilDiv(rows, Tile.ROWS) * Tile.ROWS * depth);
-        Panels.pack(a, !a.transposed(), depth, rows, Tile.ROWS, factor, data);
+        Panels.pack(a, !a.byColumns(), depth, rows, Tile.ROWS, factor, data);
         return new PackedRows(data, rows, depth);
     }
 

@@ -1,7 +1,5 @@
 package io.aegis.kernels.cpu;
 
-import java.lang.foreign.MemorySegment;
-
 /**
  * C (+)= A B in blocks that fit the caches (Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008),
  * A packed before, B as it goes along:
@@ -24,14 +22,10 @@ final class PanelProduct {
 
     private PanelProduct() {}
 
-    /**
-     * All rows of A times the first columns of B.
-     *
-     * @param columns of B and of C
-     * @param offset of C's first element
-     */
-    static void run(PackedRows a, Operand b, int columns, boolean add, MemorySegment c, long offset, long ldc) {
+    /** C (+)= A B; C has as many rows as A. */
+    static void run(PackedRows a, Operand b, boolean add, Part c) {
         int k = a.depth();
+        int columns = Math.toIntExact(b.columns());
         int depths = Math.ceilDiv(k, DEPTH);
         float[] packed = Scratch.array(Scratch.PACKED_COLUMNS, WIDTH * Math.min(k, DEPTH));
         for (int j = 0; j < columns; j += WIDTH) {
@@ -39,33 +33,26 @@ final class PanelProduct {
             for (int p = 0; p < depths; p++) {
                 int l = (int) ((long) k * p / depths);
                 int depth = (int) ((long) k * (p + 1) / depths) - l;
-                Panels.pack(b.from(l, j), b.transposed(), depth, width, Tile.COLUMNS, 1, packed);
+                Panels.pack(b.from(l, j), b.byColumns(), depth, width, Tile.COLUMNS, 1, packed);
+                Columns right = new Columns(packed, j, width, l, depth);
                 for (int i = 0; i < a.rows(); i += HEIGHT) {
-                    int end = Math.min(a.rows(), i + HEIGHT);
-                    block(a, i, end, l, packed, width, depth, add || p > 0, c, offset + j, ldc);
+                    block(a, i, Math.min(a.rows(), i + HEIGHT), right, add || p > 0, c);
                 }
             }
         }
     }
 
-    private static void block(
-            PackedRows a,
-            int from,
-            int end,
-            int l,
-            float[] b,
-            int width,
-            int depth,
-            boolean add,
-            MemorySegment c,
-            long offset,
-            long ldc) {
+    /** Packed columns of B from {@code first} on, by {@code depth} steps from {@code step} on. */
+    private record Columns(float[] data, int first, int width, int step, int depth) {}
+
+    private static void block(PackedRows a, int from, int end, Columns b, boolean add, Part c) {
         float[] sums = Scratch.array(Scratch.TILE, Tile.ROWS * Tile.COLUMNS);
-        for (int j = 0; j < width; j += Tile.COLUMNS) {
-            int columns = Math.min(Tile.COLUMNS, width - j);
+        for (int j = 0; j < b.width; j += Tile.COLUMNS) {
+            int columns = Math.min(Tile.COLUMNS, b.width - j);
             for (int i = from; i < end; i += Tile.ROWS) {
-                Tile.multiply(a.data(), a.at(i, l), b, j * depth, depth, sums);
-                Tile.deliver(sums, Math.min(Tile.ROWS, end - i), columns, add, c, offset + i * ldc + j, ldc);
+                Tile.multiply(a.data(), a.at(i, b.step), b.data, j * b.depth, b.depth, sums);
+                long at = c.start() + i * c.ldc() + b.first + j;
+                Tile.deliver(sums, Math.min(Tile.ROWS, end - i), columns, add, c.c(), at, c.ldc());
             }
         }
     }

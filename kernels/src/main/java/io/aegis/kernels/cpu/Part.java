@@ -8,6 +8,21 @@ import java.lang.foreign.MemorySegment;
 
 /** Rows and columns of a product's result that one task computes, in memory with dense rows {@code ldc} apart. */
 record Part(long row, long rowEnd, long column, long columnEnd, MemorySegment c, long offset, long ldc) {
+    /** All of a matrix, whose element at row and column 0 has this offset. */
+    static Part all(long rows, long columns, MemorySegment c, long offset, long ldc) {
+        return new Part(0, rows, 0, columns, c, offset, ldc);
+    }
+
+    /** All of a matrix of floats with dense rows. */
+    static Part all(View x) {
+        return all(x.size(0), x.size(1), x.buffer().memory(), x.offset(), Math.max(x.stride(0), x.size(1)));
+    }
+
+    /** So many rows of it, from its row {@code from} on. */
+    Part rows(long from, long count) {
+        return new Part(row + from, row + from + count, column, columnEnd, c, offset, ldc);
+    }
+
     long rows() {
         return rowEnd - row;
     }
@@ -25,27 +40,6 @@ record Part(long row, long rowEnd, long column, long columnEnd, MemorySegment c,
         for (long r = 0; r < rows(); r++) {
             c.asSlice((start() + r * ldc) << 2, columns() << 2).fill((byte) 0);
         }
-    }
-
-    /** The part of C (+)= A[:, from..from + depth] B[from..from + depth, :]. */
-    void multiply(Sgemm sgemm, Operand a, Operand b, long from, long depth, boolean add) {
-        sgemm.multiply(
-                a.transposed(),
-                b.transposed(),
-                rows(),
-                columns(),
-                depth,
-                1,
-                a.memory(),
-                a.at(row, from),
-                a.leading(),
-                b.memory(),
-                b.at(from, column),
-                b.leading(),
-                add ? 1 : 0,
-                c,
-                start(),
-                ldc);
     }
 
     /** What is fused behind the product. */

@@ -56,27 +56,24 @@ final class Patches {
         return (long) taps * channels;
     }
 
-    /** A dense part of the matrix: [to - from, right - left], rows {@code leading} elements apart. */
-    record Block(MemorySegment memory, long offset, long leading) {}
-
     /**
      * Rows {@code from..to}, columns {@code left..right}: the picture itself where a patch is a pixel, else a copy in this
      * slot of scratch memory.
      */
-    Block block(long from, long to, long left, long right, int slot) {
+    Operand block(long from, long to, long left, long right, int slot) {
         if (pixels) {
-            return new Block(memory, offset + from * channels + left, channels);
+            return Operand.floats(memory, offset + from * channels + left, to - from, right - left, channels);
         }
         MemorySegment copy = Scratch.floats(slot, (to - from) * (right - left));
         gather(from, to, left, right, copy);
-        return new Block(copy, 0, right - left);
+        return Operand.floats(copy, 0, to - from, right - left, right - left);
     }
 
     /** Where to write rows {@code from..to}, all columns, before they are folded: the picture itself, if it needs no folding. */
-    Block room(long from, long to, int slot) {
+    Part room(long from, long to, int slot) {
         return pixels
-                ? new Block(memory, offset + from * channels, channels)
-                : new Block(Scratch.floats(slot, (to - from) * columns()), 0, columns());
+                ? Part.all(to - from, channels, memory, offset + from * channels, channels)
+                : Part.all(to - from, columns(), Scratch.floats(slot, (to - from) * columns()), 0, columns());
     }
 
     /** Whether rows of the matrix are the pixels of the picture, as they lie. */

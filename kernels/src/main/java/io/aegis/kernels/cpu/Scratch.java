@@ -27,6 +27,17 @@ final class Scratch {
     static final int MACHINE_B = 17;
     static final int MACHINE_WIDE = 18;
     static final int MACHINE_FACTOR = 19;
+    /** Operands of attention, and of convolutions, rounded to 16 bits. */
+    static final int KEYS = 20;
+
+    static final int VALUES = 21;
+    static final int QUERIES = 22;
+    static final int SLOPES = 23;
+    static final int PROBABILITIES = 24;
+    static final int WEIGHT = 25;
+    static final int PATCHES = 26;
+    static final int GRADIENT = 27;
+    private static final int LAST = GRADIENT;
     /** Of arrays: the scales of a quantised column. Those before it are rows of a product. */
     static final int SCALES = 9;
     /** Of arrays: what {@link PanelProduct} works on. */
@@ -42,7 +53,7 @@ final class Scratch {
 
     private static final ThreadLocal<float[][]> ARRAYS = ThreadLocal.withInitial(() -> new float[GRADIENTS + 1][]);
     private static final ThreadLocal<MemorySegment[]> SLOTS =
-            ThreadLocal.withInitial(() -> new MemorySegment[MACHINE_FACTOR + 1]);
+            ThreadLocal.withInitial(() -> new MemorySegment[LAST + 1]);
     private static final long ALIGNMENT = 64;
 
     private Scratch() {}

@@ -44,7 +44,7 @@ final class SelfCheck {
                 for (int i = 0; i < M * N; i++) {
                     c.set(add ? before : Double.NaN, i / N, i % N);
                 }
-                gemm.multiply(a, b, M, N, K, add, c.segment(), 0, N + GAP);
+                gemm.multiply(a, b, 1, add, Part.all(M, N, c.segment(), 0, N + GAP));
                 for (int i = 0; i < M * N; i++) {
                     double got = c.get(i / N, i % N);
                     double want = expected[i] + (add ? before : 0);
@@ -53,8 +53,8 @@ final class SelfCheck {
                         return String.format(
                                 "wrong for %s%s%s%s: element %d, %d is %s, not %s",
                                 dtype,
-                                a.transposed() ? ", A by columns" : "",
-                                b.transposed() ? ", B by columns" : "",
+                                a.byColumns() ? ", A by columns" : "",
+                                b.byColumns() ? ", B by columns" : "",
                                 add ? ", added" : "",
                                 i / N,
                                 i % N,
@@ -91,6 +91,6 @@ final class SelfCheck {
             }
         }
         MemorySegment memory = x.segment();
-        return new Operand(memory, dtype, 0, transposed, leading);
+        return new Operand(memory, dtype, 0, rows, columns, transposed, leading);
     }
 }

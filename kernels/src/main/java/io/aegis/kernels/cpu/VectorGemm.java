@@ -1,36 +1,18 @@
 package io.aegis.kernels.cpu;
 
-import io.aegis.kernels.DType;
-import java.lang.foreign.MemorySegment;
-
 /** The matrix product without a native library: {@link PanelProduct}. */
-final class VectorGemm implements Sgemm {
+final class VectorGemm implements Gemm {
     @Override
-    public void multiply(
-            boolean transposeA,
-            boolean transposeB,
-            long m,
-            long n,
-            long k,
-            float alpha,
-            MemorySegment a,
-            long offsetA,
-            long lda,
-            MemorySegment b,
-            long offsetB,
-            long ldb,
-            float beta,
-            MemorySegment c,
-            long offsetC,
-            long ldc) {
-        boolean add = Sgemm.prepare(beta, m, n, k, c, offsetC, ldc);
-        int depth = Math.toIntExact(k);
-        Operand left = new Operand(a, DType.F32, offsetA, transposeA, lda);
-        Operand right = new Operand(b, DType.F32, offsetB, transposeB, ldb);
-        int most = PackedRows.most(k);
-        for (long i = 0; i < m && depth > 0; i += most) {
-            PackedRows packed = PackedRows.of(left.from(i, 0), (int) Math.min(most, m - i), depth, alpha);
-            PanelProduct.run(packed, right, Math.toIntExact(n), add, c, offsetC + i * ldc, ldc);
+    public void multiply(Operand a, Operand b, float alpha, boolean add, Part c) {
+        int depth = Math.toIntExact(a.columns());
+        if (depth == 0 && !add) {
+            c.clear();
+        }
+        int most = PackedRows.most(depth);
+        for (long i = 0; i < a.rows() && depth > 0; i += most) {
+            long rows = Math.min(most, a.rows() - i);
+            PackedRows packed = PackedRows.of(a.from(i, 0), (int) rows, depth, alpha);
+            PanelProduct.run(packed, b, add, c.rows(i, rows));
         }
     }
 

@@ -13,28 +13,41 @@ final class WideningGemm implements Gemm {
 
     private final Gemm floats;
 
-    WideningGemm(Sgemm sgemm) {
-        floats = Gemm.of(sgemm);
+    /** @param floats what multiplies them, by one thread */
+    WideningGemm(Gemm floats) {
+        this.floats = floats;
     }
 
     @Override
-    public void multiply(
-            Operand a, Operand b, long m, long n, long k, boolean add, MemorySegment c, long offset, long ldc) {
+    public void multiply(Operand a, Operand b, float alpha, boolean add, Part c) {
+        long k = a.columns();
+        if (k == 0 && !add) {
+            c.clear();
+        }
         for (long from = 0; from < k; from += DEPTH) {
             long depth = Math.min(DEPTH, k - from);
-            Operand left = widen(a.from(0, from), m, depth, Scratch.WIDE_A);
-            Operand right = widen(b.from(from, 0), depth, n, Scratch.WIDE_B);
-            floats.multiply(left, right, m, n, depth, add || from > 0, c, offset, ldc);
+            Operand left = widen(a.columns(from, depth), Scratch.WIDE_A);
+            Operand right = widen(b.rows(from, depth), Scratch.WIDE_B);
+            floats.multiply(left, right, alpha, add || from > 0, c);
         }
     }
 
-    private static Operand widen(Operand x, long rows, long columns, int slot) {
-        int length = (int) (x.transposed() ? rows : columns);
-        long lines = x.transposed() ? columns : rows;
-        MemorySegment wide = Scratch.floats(slot, lines * length);
-        for (long i = 0; i < lines; i++) {
+    @Override
+    public Operand operand(Operand x, int slot) {
+        return x.rounded(slot);
+    }
+
+    @Override
+    public String description() {
+        return "operands rounded, then " + floats.description();
+    }
+
+    private static Operand widen(Operand x, int slot) {
+        int length = x.length();
+        MemorySegment wide = Scratch.floats(slot, x.lines() * length);
+        for (long i = 0; i < x.lines(); i++) {
             Widen.row(x.dtype(), x.memory(), x.offset() + i * x.leading(), wide, i * length, length);
         }
-        return new Operand(wide, DType.F32, 0, x.transposed(), length);
+        return new Operand(wide, DType.F32, 0, x.rows(), x.columns(), x.byColumns(), Math.max(1, length));
     }
 }

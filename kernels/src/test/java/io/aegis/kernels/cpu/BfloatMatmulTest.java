@@ -25,8 +25,8 @@ class BfloatMatmulTest {
     private static final Gemm NATIVE = OneDnn.bfloat16(WIDENING).use();
     private static final Matmul MATMUL = matmul(NATIVE != null ? NATIVE : WIDENING, 0);
 
-    private static Matmul matmul(Gemm gemm, long small) {
-        return new BfloatMatmul(Twin.fast().matmul(), Twin.fast().elementwise(), gemm, small);
+    private static Matmul matmul(Gemm product, long small) {
+        return new BfloatMatmul(Twin.fast().matmul(), Twin.fast().elementwise(), product, small);
     }
 
     @ParameterizedTest

@@ -29,8 +29,8 @@ class CpuMatmulTest {
     private static final Map<String, Matmul> OTHERS =
             Map.of("OpenBLAS", by(new OpenBlas()), "Vector API", by(new VectorGemm()));
 
-    private static Matmul by(Sgemm sgemm) {
-        return new CpuMatmul(Backends.scalar().matmul(), Twin.fast().elementwise(), sgemm);
+    private static Matmul by(Gemm product) {
+        return new CpuMatmul(Backends.scalar().matmul(), Twin.fast().elementwise(), product);
     }
 
     @ParameterizedTest

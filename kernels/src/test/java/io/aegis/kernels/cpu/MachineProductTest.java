@@ -26,8 +26,8 @@ class MachineProductTest {
     private final Matmul vectors = by(new VectorGemm());
     private Matmul machine;
 
-    private static Matmul by(Sgemm sgemm) {
-        return new CpuMatmul(Backends.scalar().matmul(), Twin.fast().elementwise(), sgemm);
+    private static Matmul by(Gemm product) {
+        return new CpuMatmul(Backends.scalar().matmul(), Twin.fast().elementwise(), product);
     }
 
     @BeforeEach
@@ -78,53 +78,44 @@ class MachineProductTest {
     /** Every edge of a tile and of a panel, in whole numbers, whose sums are exact; what lies beside C stays. */
     @Test
     void allSmallSizes() {
-        Sgemm machineGemm = new MachineGemm();
+        Gemm machineGemm = new MachineGemm();
         for (int m = 1; m <= 14; m++) {
             for (int n = 1; n <= 34; n++) {
                 for (int k = 1; k <= 18; k += k < 9 ? 1 : 4) {
                     for (int kind = 0; kind < 8; kind++) {
-                        small(machineGemm, m, n, k, (kind & 1) != 0, (kind & 2) != 0, kind >> 2);
+                        small(machineGemm, m, n, k, (kind & 1) != 0, (kind & 2) != 0, kind >> 2 != 0);
                     }
                 }
             }
         }
     }
 
-    private static void small(Sgemm sgemm, int m, int n, int k, boolean turnA, boolean turnB, float beta) {
+    private static void small(Gemm product, int m, int n, int k, boolean turnA, boolean turnB, boolean add) {
         float[] a = whole(m * k, 7);
         float[] b = whole(k * n, 5);
         int ldc = n + 3;
         float[] expected = whole(m * ldc, 11);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment c = arena.allocateFrom(ValueLayout.JAVA_FLOAT, expected);
-            sgemm.multiply(
-                    turnA,
-                    turnB,
-                    m,
-                    n,
-                    k,
+            MemorySegment left = arena.allocateFrom(ValueLayout.JAVA_FLOAT, a);
+            MemorySegment right = arena.allocateFrom(ValueLayout.JAVA_FLOAT, b);
+            product.multiply(
+                    turnA ? Operand.floats(left, 0, k, m, m).transposed() : Operand.floats(left, 0, m, k, k),
+                    turnB ? Operand.floats(right, 0, n, k, k).transposed() : Operand.floats(right, 0, k, n, n),
                     2,
-                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, a),
-                    0,
-                    turnA ? m : k,
-                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, b),
-                    0,
-                    turnB ? k : n,
-                    beta,
-                    c,
-                    0,
-                    ldc);
+                    add,
+                    Part.all(m, n, c, 0, ldc));
             for (int i = 0; i < m; i++) {
                 for (int j = 0; j < n; j++) {
                     float sum = 0;
                     for (int l = 0; l < k; l++) {
                         sum += a[turnA ? l * m + i : i * k + l] * b[turnB ? j * k + l : l * n + j];
                     }
-                    expected[i * ldc + j] = 2 * sum + (beta == 0 ? 0 : expected[i * ldc + j]);
+                    expected[i * ldc + j] = 2 * sum + (add ? expected[i * ldc + j] : 0);
                 }
             }
             assertThat(c.toArray(ValueLayout.JAVA_FLOAT))
-                    .as("[%d, %d, %d] %s %s, beta %s", m, n, k, turnA, turnB, beta)
+                    .as("[%d, %d, %d] %s %s, added %s", m, n, k, turnA, turnB, add)
                     .isEqualTo(expected);
         }
     }

@@ -1,10 +1,21 @@
 package io.aegis.kernels.cpu;
 
+import static io.aegis.kernels.cpu.Twin.garbage;
+import static io.aegis.kernels.cpu.Twin.random;
+import static io.aegis.kernels.cpu.Twin.to;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.aegis.kernels.Attention;
+import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Convolution;
+import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -15,6 +26,7 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The binding of oneDNN. What needs other instructions than this machine has says so when it skips. */
@@ -40,6 +52,84 @@ class OneDnnTest {
     void float32IsRightInEveryLayout() {
         assertThat(SelfCheck.problem(new OneDnnMatmul(library, DType.F32, null), DType.F32))
                 .isNull();
+    }
+
+    /**
+     * What the library is told of bfloat16 differs from this in the code and size of a type alone: everything that attention
+     * and convolutions ask for, in the middle of larger matrices. Nothing stands in for it.
+     */
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1", "17, 50, 70", "256, 44, 72", "65, 72, 300", "72, 512, 33"})
+    void everyOperandIsFoundWhereItLies(int m, int n, int k) {
+        Gemm product = new OneDnnMatmul(library, DType.F32, null);
+        Gemm plain = new VectorGemm();
+        for (int kind = 0; kind < 16; kind++) {
+            Operand a = inside(1, m, k, (kind & 1) != 0);
+            Operand b = inside(2, k, n, (kind & 2) != 0);
+            boolean add = (kind & 4) != 0;
+            float alpha = (kind & 8) != 0 ? 0.3f : 1;
+            View[] c = {random(3, m + 2, n + 5), random(3, m + 2, n + 5)};
+            plain.multiply(a, b, alpha, add, Part.all(c[0].slice(0, 1, m + 1).slice(1, 2, n + 2)));
+            product.multiply(a, b, alpha, add, Part.all(c[1].slice(0, 1, m + 1).slice(1, 2, n + 2)));
+            double[] expected = c[0].toDoubles();
+            double[] got = c[1].toDoubles();
+            for (int i = 0; i < got.length; i++) {
+                // Sums of at most 300 products of two numbers of size 1.
+                assertThat(got[i])
+                        .as("%s times %s, factor %s, added %s, element %d", a, b, alpha, add, i)
+                        .isCloseTo(expected[i], within(1e-4));
+            }
+        }
+    }
+
+    /** A matrix in the middle of a larger one. */
+    private static Operand inside(int seed, int rows, int columns, boolean byColumns) {
+        int lines = byColumns ? columns : rows;
+        int length = byColumns ? rows : columns;
+        View x = random(seed, lines + 2L, length + 7L).slice(0, 1, lines + 1L).slice(1, 3, length + 3L);
+        Operand operand = Operand.floats(x.buffer().memory(), x.offset(), lines, length, length + 7L);
+        return byColumns ? operand.transposed() : operand;
+    }
+
+    /** Whole kernels whose every product is the library's, as those of bfloat16 are. */
+    @Test
+    void attentionAndConvolutionsByIt() {
+        Gemm product = new OneDnnMatmul(library, DType.F32, null);
+        Attention attention = new CpuAttention(Backends.scalar().attention(), product);
+        View q = random(1, 1, 130, 4, 72).transpose(1, 2);
+        View k = random(2, 1, 2, 560, 72).slice(2, 0, 530);
+        View v = random(3, 1, 2, 560, 72).slice(2, 0, 530);
+        View dout = random(4, q.shape());
+        View out = garbage(q.shape());
+        View lse = garbage(1, 4, 130);
+        for (Mask mask : new Mask[] {Mask.NONE, Mask.CAUSAL}) {
+            Backends.scalar().attention().forward(q, k, v, 0.1, mask, out, lse);
+            Twin.compare("forward", to(garbage(q.shape())), (kernels, d) -> of(kernels, attention)
+                    .forward(q, k, v, 0.1, mask, d[0], null));
+            Twin.compare("backward", to(garbage(q.shape()), garbage(k.shape()), garbage(v.shape())), (kernels, d) -> of(
+                            kernels, attention)
+                    .backward(q, k, v, 0.1, mask, out, lse, dout, d[0], d[1], d[2]));
+        }
+        Convolution convolution =
+                new CpuConvolution(Backends.scalar().convolution(), Twin.fast().elementwise(), product);
+        for (Geometry g : new Geometry[] {Geometry.SAME_3X3, new Geometry(2, 0, 1)}) {
+            View x = random(1, 2, 19, 17, 13);
+            View w = random(2, 21, 3, 3, 13).permute(0, 3, 1, 2);
+            View dy = random(3, 2, g.out(19, 3), g.out(17, 3), 21);
+            Twin.compare("y", to(garbage(dy.shape())), (kernels, d) -> (kernels == Twin.fast()
+                            ? convolution
+                            : kernels.convolution())
+                    .forward(x, w, random(4, 21), g, d[0]));
+            Twin.compare("dx, dw", to(garbage(x.shape()), garbage(w.shape())), (kernels, d) -> {
+                Convolution c = kernels == Twin.fast() ? convolution : kernels.convolution();
+                c.backwardInput(dy, w, g, d[0]);
+                c.backwardWeight(x, dy, g, d[1], null);
+            });
+        }
+    }
+
+    private static Attention of(Kernels kernels, Attention attention) {
+        return kernels == Twin.fast() ? attention : kernels.attention();
     }
 
     /** The library's own 16 bits where the processor has them, and what stands in for them where it has not. */
@@ -73,19 +163,18 @@ class OneDnnTest {
 
     @Test
     void aProductThatIsWrongIsFound() {
-        Gemm right = Gemm.of(new VectorGemm());
-        Gemm neverAdds = (a, b, m, n, k, add, c, offset, ldc) -> right.multiply(a, b, m, n, k, false, c, offset, ldc);
-        Gemm alwaysAdds = (a, b, m, n, k, add, c, offset, ldc) -> right.multiply(a, b, m, n, k, true, c, offset, ldc);
-        Gemm oneRowLess =
-                (a, b, m, n, k, add, c, offset, ldc) -> right.multiply(a, b, m - 1, n, k, add, c, offset, ldc);
-        Gemm oneTermLess =
-                (a, b, m, n, k, add, c, offset, ldc) -> right.multiply(a, b, m, n, k - 1, add, c, offset, ldc);
+        Gemm right = new VectorGemm();
+        Gemm neverAdds = (a, b, alpha, add, c) -> right.multiply(a, b, alpha, false, c);
+        Gemm alwaysAdds = (a, b, alpha, add, c) -> right.multiply(a, b, alpha, true, c);
+        Gemm oneRowLess = (a, b, alpha, add, c) -> right.multiply(a.rows(0, a.rows() - 1), b, alpha, add, c);
+        Gemm oneTermLess = (a, b, alpha, add, c) ->
+                right.multiply(a.columns(0, a.columns() - 1), b.rows(0, b.rows() - 1), alpha, add, c);
         assertThat(SelfCheck.problem(right, DType.F32)).isNull();
         for (Gemm wrong : List.of(alwaysAdds, oneRowLess, oneTermLess)) {
             assertThat(SelfCheck.problem(wrong, DType.F32)).startsWith("wrong for F32");
         }
         assertThat(SelfCheck.problem(neverAdds, DType.F32)).contains("added");
-        Gemm fails = (a, b, m, n, k, add, c, offset, ldc) -> {
+        Gemm fails = (a, b, alpha, add, c) -> {
             throw new IllegalStateException("no");
         };
         assertThat(SelfCheck.problem(fails, DType.F32)).isEqualTo("no");
@@ -94,9 +183,9 @@ class OneDnnTest {
     @Test
     void whatCannotBeMultipliedIsAnErrorAndNoCrash() {
         MemorySegment memory = Arena.ofAuto().allocate(4096, 64);
-        Operand integers = new Operand(memory, DType.I64, 0, false, 4);
+        Operand integers = new Operand(memory, DType.I64, 0, 4, 4, false, 4);
         assertThatThrownBy(() -> new OneDnnMatmul(library, DType.I64, null)
-                        .multiply(integers, integers, 4, 4, 4, false, memory, 512, 4))
+                        .multiply(integers, integers, Part.all(4, 4, memory, 512, 4)))
                 .hasMessageContaining("no products of I64");
     }
 
@@ -122,16 +211,16 @@ class OneDnnTest {
         }
     }
 
-    private static void ones(Gemm gemm, int m, int n, int k) {
+    private static void ones(Gemm product, int m, int n, int k) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(4L * (m * k + k * n + m * n), 64);
             for (long i = 0; i < m * k + k * n; i++) {
                 Lanes.set(memory, i, 1);
             }
-            Operand a = new Operand(memory, DType.F32, 0, false, k);
-            Operand b = new Operand(memory, DType.F32, (long) m * k, true, k);
+            Operand a = Operand.floats(memory, 0, m, k, k);
+            Operand b = Operand.floats(memory, (long) m * k, n, k, k);
             long c = (long) m * k + (long) k * n;
-            gemm.multiply(a, b, m, n, k, false, memory, c, n);
+            product.multiply(a, b.transposed(), Part.all(m, n, memory, c, n));
             for (long i = 0; i < (long) m * n; i++) {
                 assertThat(Lanes.get(memory, c + i)).isEqualTo(k);
             }

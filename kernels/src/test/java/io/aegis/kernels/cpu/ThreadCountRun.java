@@ -4,7 +4,9 @@ import static io.aegis.kernels.cpu.Twin.garbage;
 import static io.aegis.kernels.cpu.Twin.random;
 
 import io.aegis.kernels.Activation;
+import io.aegis.kernels.Attention;
 import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.Convolution;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
@@ -22,8 +24,8 @@ import java.util.zip.CRC32;
 final class ThreadCountRun {
     private static final Kernels K = Twin.fast();
 
-    private static final Matmul BFLOAT16 =
-            new BfloatMatmul(K.matmul(), K.elementwise(), new WideningGemm(new OpenBlas()), 0);
+    private static final Gemm ROUNDING = new WideningGemm(new OpenBlas());
+    private static final Matmul BFLOAT16 = new BfloatMatmul(K.matmul(), K.elementwise(), ROUNDING, 0);
 
     private ThreadCountRun() {}
 
@@ -34,9 +36,11 @@ final class ThreadCountRun {
         for (QuantizedWeight.Format format : QuantizedWeight.Format.values()) {
             quantized(format);
         }
-        attention();
+        attention("", K.attention());
+        attention("bfloat16 ", new CpuAttention(K.attention(), ROUNDING, 0));
         rows();
-        convolution();
+        convolution("", K.convolution());
+        convolution("bfloat16 ", new CpuConvolution(K.convolution(), K.elementwise(), ROUNDING, 0));
     }
 
     private static void product(int m, int n, int k) {
@@ -70,7 +74,7 @@ final class ThreadCountRun {
         }
     }
 
-    private static void attention() {
+    private static void attention(String what, Attention attention) {
         for (int n : new int[] {1, 150}) {
             View q = random(1, 2, 4, n, 40);
             View k = random(2, 2, 2, 150, 40);
@@ -80,9 +84,9 @@ final class ThreadCountRun {
             View dq = garbage(2, 4, n, 40);
             View dk = garbage(2, 2, 150, 40);
             View dv = garbage(2, 2, 150, 40);
-            K.attention().forward(q, k, v, 0.2, Mask.CAUSAL, out, lse);
-            K.attention().backward(q, k, v, 0.2, Mask.CAUSAL, out, lse, random(4, 2, 4, n, 40), dq, dk, dv);
-            print("attention of " + n, out, lse, dq, dk, dv);
+            attention.forward(q, k, v, 0.2, Mask.CAUSAL, out, lse);
+            attention.backward(q, k, v, 0.2, Mask.CAUSAL, out, lse, random(4, 2, 4, n, 40), dq, dk, dv);
+            print(what + "attention of " + n, out, lse, dq, dk, dv);
         }
     }
 
@@ -126,7 +130,7 @@ final class ThreadCountRun {
         print("Adam", p, first, second);
     }
 
-    private static void convolution() {
+    private static void convolution(String what, Convolution convolution) {
         for (Geometry g : new Geometry[] {Geometry.SAME_3X3, Geometry.depthwise3x3(24)}) {
             View x = random(1, 2, 14, 14, 24);
             View w = random(2, 24, 24 / g.groups(), 3, 3);
@@ -134,10 +138,10 @@ final class ThreadCountRun {
             View dx = garbage(2, 14, 14, 24);
             View dw = garbage(24, 24 / g.groups(), 3, 3);
             View db = garbage(24);
-            K.convolution().forward(x, w, random(3, 24), g, y);
-            K.convolution().backwardInput(y, w, g, dx);
-            K.convolution().backwardWeight(x, y, g, dw, db);
-            print("convolution in " + g.groups() + " groups", y, dx, dw, db);
+            convolution.forward(x, w, random(3, 24), g, y);
+            convolution.backwardInput(y, w, g, dx);
+            convolution.backwardWeight(x, y, g, dw, db);
+            print(what + "convolution in " + g.groups() + " groups", y, dx, dw, db);
         }
     }
 

@@ -1,0 +1,123 @@
+package io.aegis.kernels.cpu;
+
+import io.aegis.kernels.View;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * One head of attention in blocks (Dao et al., arXiv 2205.14135): up to 256 queries meet 512 keys at a time, the scores of one
+ * block exist in the cache, and a running maximum m and sum l rescale what was added before:
+ *
+ * <pre>
+ *     S = scale Q K^T;  m' = max(m, rowmax S);  P = exp(S - m');  l = l exp(m - m') + rowsum P;  O = O exp(m - m') + P V
+ *     finally O = O / l, lse = m + log l
+ * </pre>
+ */
+final class AttentionForward {
+    private static final int QUERIES = CpuAttention.QUERIES;
+    private static final int KEYS = CpuAttention.KEYS;
+
+    private final Gemm product;
+    private final float scale;
+    private final Visibility visible;
+    private final Operand q;
+    private final Operand k;
+    private final Operand v;
+    private final MemorySegment s = Scratch.floats(0, (long) QUERIES * KEYS);
+    private final float[] max = new float[QUERIES];
+    private final float[] sum = new float[QUERIES];
+    private final float[] best = new float[QUERIES];
+    private final float[] sums = new float[QUERIES];
+
+    /** q [N, D], k and v [M, D]. */
+    AttentionForward(Gemm product, float scale, Visibility visible, View q, View k, View v) {
+        this.product = product;
+        this.scale = scale;
+        this.visible = visible;
+        this.q = Operand.of(q);
+        this.k = product.operand(Operand.of(k), Scratch.KEYS);
+        this.v = product.operand(Operand.of(v), Scratch.VALUES);
+    }
+
+    /**
+     * @param block queries of a block
+     * @param out [N, D]
+     * @param lse [N], or null
+     */
+    void run(int block, View out, View lse) {
+        Part o = Part.all(out);
+        for (long start = 0; start < q.rows(); start += block) {
+            block(start, (int) Math.min(block, q.rows() - start), o, lse);
+        }
+    }
+
+    /** Queries {@code start} to {@code start + n}. */
+    private void block(long start, int n, Part out, View lse) {
+        Operand queries = product.operand(q.rows(start, n), Scratch.QUERIES);
+        Part o = out.rows(start, n);
+        Arrays.fill(max, Float.NEGATIVE_INFINITY);
+        Arrays.fill(sum, 0);
+        long end = visible.seen(start + n - 1);
+        for (long from = 0; from < end; from += KEYS) {
+            int m = (int) Math.min(KEYS, end - from);
+            product.multiply(queries, k.rows(from, m).transposed(), scale, false, Part.all(n, m, s, 0, KEYS));
+            exponentials(start, n, from, m, o);
+            Operand p = product.operand(Operand.floats(s, 0, n, m, KEYS), Scratch.PROBABILITIES);
+            product.multiply(p, v.rows(from, m), 1, from > 0, o);
+        }
+        for (int r = 0; r < n; r++) {
+            long row = o.start() + r * o.ldc();
+            if (sum[r] == 0) {
+                SoftmaxRows.clear(o.c(), row, o.columns());
+            } else {
+                SoftmaxRows.scale(o.c(), row, 1 / sum[r], (int) o.columns());
+            }
+            if (lse != null) {
+                Lanes.set(lse.buffer().memory(), lse.index(start + r), (float) (max[r] + Math.log(sum[r])));
+            }
+        }
+    }
+
+    /** Scores of a block become P; maxima and sums, and what was added to O before, move on. */
+    private void exponentials(long start, int n, long from, int m, Part o) {
+        int[] hidden = visible.hidden(from, m);
+        for (int r = 0; r < n; r++) {
+            long row = (long) r * KEYS;
+            Visibility.set(hidden, s, row, Float.NEGATIVE_INFINITY);
+            best[r] = Math.max(max[r], SoftmaxRows.max(s, row, visible.seen(start + r, from, m)));
+        }
+        exponentials(visible, start, n, from, m, best, s, sums);
+        for (int r = 0; r < n; r++) {
+            long row = (long) r * KEYS;
+            if (best[r] == Float.NEGATIVE_INFINITY) {
+                SoftmaxRows.clear(s, row, m);
+                continue;
+            }
+            float correction = (float) Math.exp(max[r] - best[r]);
+            max[r] = best[r];
+            sum[r] = sum[r] * correction + sums[r];
+            Visibility.set(hidden, s, row, 0);
+            int seen = visible.seen(start + r, from, m);
+            if (seen < m) {
+                SoftmaxRows.clear(s, row + seen, m - seen);
+            }
+            if (from > 0 && correction != 1) {
+                SoftmaxRows.scale(o.c(), o.start() + r * o.ldc(), correction, (int) o.columns());
+            }
+        }
+    }
+
+    /** Rows of a block become exponentials of what is seen, all at once where all see the same. */
+    static void exponentials(
+            Visibility visible, long start, int n, long from, int m, float[] shifts, MemorySegment s, float[] sums) {
+        int first = visible.seen(start, from, m);
+        if (first == visible.seen(start + n - 1, from, m)) {
+            SoftmaxRows.exponentials(s, 0, KEYS, n, first, shifts, sums);
+            return;
+        }
+        for (int r = 0; r < n; r++) {
+            int seen = visible.seen(start + r, from, m);
+            sums[r] = SoftmaxRows.exponentials(s, (long) r * KEYS, shifts[r], seen);
+        }
+    }
+}
