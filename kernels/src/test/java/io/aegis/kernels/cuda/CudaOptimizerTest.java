@@ -46,6 +46,39 @@ class CudaOptimizerTest {
         return x;
     }
 
+    /** In float32, from constants that are rounded once, wherever they lie: a run that goes on has these bits. */
+    @Test
+    void adamToTheBit() {
+        int n = 65;
+        for (boolean decoupled : new boolean[] {false, true}) {
+            View p = random(1, n);
+            View g = random(2, n);
+            View m = random(3, n);
+            View v = squared(random(4, n));
+            float[] expected = new float[n];
+            for (int i = 0; i < n; i++) {
+                float w = (float) p.getAt(i);
+                float d = (float) g.getAt(i);
+                if (decoupled) {
+                    w -= (float) (1e-3 * 5e-2) * w;
+                } else {
+                    d += 5e-2f * w;
+                }
+                float first = 0.9f * (float) m.getAt(i) + (float) (1 - 0.9) * d;
+                float second = 0.999f * (float) v.getAt(i) + (float) (1 - 0.999) * d * d;
+                float rate = (float) (1e-3 / (1 - Math.pow(0.9, 3)));
+                float root = (float) Math.sqrt(second * (float) (1 / (1 - Math.pow(0.999, 3))));
+                expected[i] = w - rate * first / (root + 1e-8f);
+            }
+            Optimizer.Adam c = new Optimizer.Adam(0.9, 0.999, 1e-8, 5e-2, decoupled);
+            View now = AdamStep.of(c, 1e-3, 3).in(Arena.ofAuto());
+            CudaTwin.kernels(Precision.F32).optimizer().adam(p, g, m, v, c, now);
+            for (int i = 0; i < n; i++) {
+                assertThat((float) p.getAt(i)).as("element %s", i).isEqualTo(expected[i]);
+            }
+        }
+    }
+
     @Test
     void adamOfAnyLayout() {
         Optimizer.Adam c = new Optimizer.Adam(0.9, 0.999, 1e-8, 5e-2, true);
