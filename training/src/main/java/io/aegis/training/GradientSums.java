@@ -11,7 +11,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 
 /**
  * Gradients of several micro-batches on their way to one update, which takes their mean ({@link #complete}, {@link #drain})
@@ -57,11 +57,13 @@ public final class GradientSums implements AutoCloseable {
     }
 
     /** Hands on the means of those parameters that the last micro-batch did not reach, and begins anew; inside a scope. */
-    public void drain(BiConsumer<Parameter, Tensor> update) {
+    public void drain(Consumer<Map<Parameter, Tensor>> update) {
+        Map<Parameter, Tensor> means = new LinkedHashMap<>();
         sums.forEach((p, sum) -> {
             elementwise().affine(sum, 1.0 / (batches + 1), 0, sum);
-            update.accept(p, Tensor.wrap(sum, false));
+            means.put(p, Tensor.wrap(sum, false));
         });
+        update.accept(means);
         sums.clear();
         batches = 0;
     }

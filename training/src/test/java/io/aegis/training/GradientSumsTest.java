@@ -32,7 +32,7 @@ class GradientSumsTest {
                 sums.endBatch();
                 Tensor last = Tensor.of(DType.F32, new double[] {300, 600}, 2);
                 sums.complete(a, last);
-                sums.drain((p, mean) -> updates.put(p.name(), mean.toDoubles()));
+                sums.drain(means -> means.forEach((p, mean) -> updates.put(p.name(), mean.toDoubles())));
 
                 assertThat(last.toDoubles()).containsExactly(111, 222);
                 // The last micro-batch did not reach b.

@@ -9,6 +9,7 @@ import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.List;
 
 /**
  * What may go wrong where products are computed in bfloat16: kernels of the processor that multiply rounded operands as
@@ -139,8 +140,8 @@ enum Defect {
 
     private record NarrowMasters(Optimizer inner) implements Optimizer {
         @Override
-        public void adam(View parameter, View gradient, View first, View second, Adam constants) {
-            inner.adam(parameter, gradient, first, second, constants);
+        public void adam(View parameter, View gradient, View first, View second, Adam constants, View step) {
+            inner.adam(parameter, gradient, first, second, constants, step);
             View narrow = View.allocate(Arena.ofAuto(), DType.BF16, parameter.shape());
             Backends.best().elementwise().copy(parameter, narrow);
             Backends.best().elementwise().copy(narrow, parameter);
@@ -152,8 +153,8 @@ enum Defect {
         }
 
         @Override
-        public void modulate(View base, View x, View out) {
-            inner.modulate(base, x, out);
+        public void regrad(List<Correction> all, View information) {
+            inner.regrad(all, information);
         }
     }
 }

@@ -44,8 +44,19 @@ final class Arguments {
         return this;
     }
 
+    Arguments f64(double value) {
+        return i64(Double.doubleToRawLongBits(value));
+    }
+
     Arguments f32(double value) {
         memory.set(ValueLayout.JAVA_FLOAT, place(4), (float) value);
+        return this;
+    }
+
+    /** Nothing, for what a kernel does not look at. */
+    Arguments zeros(int bytes) {
+        memory.asSlice(used, bytes).fill((byte) 0);
+        used += bytes;
         return this;
     }
 

@@ -22,15 +22,15 @@ import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 
 /**
  * One training step of DADM: prototypes, forward, four losses, one backward pass that carries all of them, gradient
- * modulation, Adam, alignment of the hyperplanes. Each parameter is updated as soon as its four gradients are complete, so
- * that those of all parameters never exist at once.
+ * modulation, Adam, alignment of the hyperplanes. Each parameter is updated soon after its four gradients are complete, so
+ * that those of all parameters never exist at once: {@link HeldGradients}.
  */
 public final class DadmStep {
     private final DadmNetwork network;
@@ -104,14 +104,14 @@ public final class DadmStep {
 
     /** As above, with given permutations rather than random ones. */
     public Report run(Batch batch, long epoch, long step, double learningRate, Permutations given) {
-        BiConsumer<Parameter, Tensor> update = (p, gradient) -> adam.update(p, gradient, learningRate);
+        adam.begin(learningRate);
         if (scale.isEmpty()) {
-            return differentiate(batch, epoch, step, given, update, () -> true);
+            return differentiate(batch, epoch, step, given, adam::update, () -> true);
         }
         try (GradientSums sums = new GradientSums()) {
             Report report = null;
             while (report == null) {
-                report = scaled(batch, epoch, step, given, sums, update);
+                report = scaled(batch, epoch, step, given, sums);
             }
             return report;
         }
@@ -126,21 +126,21 @@ public final class DadmStep {
      *     be learned from again, one after the other, with the scale that the losses have now
      */
     public Report runAccumulated(Batch batch, long epoch, long step, double learningRate, GradientSums sums) {
-        BiConsumer<Parameter, Tensor> update = (p, gradient) -> adam.update(p, gradient, learningRate);
+        adam.begin(learningRate);
         if (scale.isPresent()) {
-            return scaled(batch, epoch, step, null, sums, update);
+            return scaled(batch, epoch, step, null, sums);
         }
         return differentiate(
                 batch,
                 epoch,
                 step,
                 null,
-                (p, gradient) -> {
-                    sums.complete(p, gradient);
-                    update.accept(p, gradient);
+                gradients -> {
+                    gradients.forEach(sums::complete);
+                    adam.update(gradients);
                 },
                 () -> {
-                    sums.drain(update);
+                    sums.drain(adam::update);
                     return true;
                 });
     }
@@ -155,21 +155,15 @@ public final class DadmStep {
      */
     public Report accumulate(Batch batch, long epoch, long step, GradientSums sums) {
         begin(sums);
-        Report report = differentiate(batch, epoch, step, null, sums::add, null);
+        Report report = differentiate(batch, epoch, step, null, each(sums), null);
         sums.endBatch();
         return report;
     }
 
     /** The last micro-batch of an update, with scaled losses; null when any of them gave gradients that overflowed. */
-    private Report scaled(
-            Batch batch,
-            long epoch,
-            long step,
-            Permutations given,
-            GradientSums sums,
-            BiConsumer<Parameter, Tensor> update) {
+    private Report scaled(Batch batch, long epoch, long step, Permutations given, GradientSums sums) {
         begin(sums);
-        return differentiate(batch, epoch, step, given, sums::add, () -> {
+        return differentiate(batch, epoch, step, given, each(sums), () -> {
             Optional<Parameter> overflowed = LossScale.overflowed(sums.sums());
             if (overflowed.isPresent()) {
                 sums.clear();
@@ -177,7 +171,7 @@ public final class DadmStep {
                 scale.get().halve(step, overflowed.get());
                 return false;
             }
-            sums.drain(update);
+            sums.drain(adam::update);
             scale.get().passed(step);
             return true;
         });
@@ -192,26 +186,25 @@ public final class DadmStep {
         }
     }
 
+    private static HeldGradients.Sink each(GradientSums sums) {
+        return gradients -> gradients.forEach(sums::add);
+    }
+
     /** All of a step but the update, for kernels that count what it holds. */
     void rehearse(Batch batch) {
-        differentiate(batch, 0, 0, null, (p, gradient) -> {}, null);
+        differentiate(batch, 0, 0, null, gradients -> {}, null);
     }
 
     /**
      * Prototypes, forward, losses, backward.
      *
-     * @param sink takes each parameter's gradient when it is complete
+     * @param sink takes parameters' gradients soon after they are complete
      * @param end finishes the update after the last gradient, or says that there is none after all; null when there is no
      *     update yet
      * @return null where there is no update after all
      */
     private Report differentiate(
-            Batch batch,
-            long epoch,
-            long step,
-            Permutations given,
-            BiConsumer<Parameter, Tensor> sink,
-            BooleanSupplier end) {
+            Batch batch, long epoch, long step, Permutations given, HeldGradients.Sink sink, BooleanSupplier end) {
         try (Scope scope = Scope.open()) {
             prototypes = nextPrototypes(batch, epoch);
             Pass pass = recipe.trainingMode()
@@ -245,8 +238,7 @@ public final class DadmStep {
         }
     }
 
-    private Report backward(
-            Tape tape, Batch batch, Pass pass, Permutations permutations, BiConsumer<Parameter, Tensor> sink) {
+    private Report backward(Tape tape, Batch batch, Pass pass, Permutations permutations, HeldGradients.Sink sink) {
         DadmNetwork.Output out = network.forward(batch.pictures(), pass, permutations, Probe.NONE);
         Losses losses = Losses.of(network, out, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
         double[] information = new double[3];
@@ -263,26 +255,20 @@ public final class DadmStep {
         scale.ifPresent(s -> all.replaceAll(loss -> loss.times(s.factor())));
         List<Set<Tensor>> wanted =
                 List.of(modulated.keySet(), modulated.keySet(), modulated.keySet(), trainable.keySet());
-        tape.backward(all, wanted, (leaf, scaled) -> {
-            try (Scope scope = Scope.open()) {
-                // ReGrad is no linear function of gradients: it is shown those of the losses themselves.
-                Tensor[] gradients = scale.map(s -> unscaled(scaled, s)).orElse(scaled);
-                // Where the total loss does not come by, as published it would bring zeros: weight decay goes on.
-                Tensor gradient = gradients[3] == null ? ReGrad.zeros(leaf) : gradients[3];
-                Parameter p = trainable.get(leaf);
-                if (modulated.containsKey(leaf)) {
-                    ReGrad.combine(p, gradient, Arrays.copyOf(gradients, 3), information);
-                }
-                sink.accept(p, gradient);
-            }
+        HeldGradients held = new HeldGradients(information, sink);
+        tape.backward(all, wanted, (leaf, gradients) -> {
+            // ReGrad is no linear function of gradients: it is shown those of the losses themselves.
+            scale.ifPresent(s -> s.unscale(Arrays.stream(gradients)
+                    .filter(Objects::nonNull)
+                    .map(Tensor::view)
+                    .toList()));
+            Tensor[] own = Arrays.stream(gradients)
+                    .map(g -> g == null ? null : g.detach())
+                    .toArray(Tensor[]::new);
+            held.add(trainable.get(leaf), own[3], modulated.containsKey(leaf) ? Arrays.copyOf(own, 3) : new Tensor[3]);
         });
+        held.flush();
         return new Report(total, modal, information, Double.NaN);
-    }
-
-    private static Tensor[] unscaled(Tensor[] gradients, LossScale scale) {
-        return Arrays.stream(gradients)
-                .map(g -> g == null ? null : scale.unscaled(g))
-                .toArray(Tensor[]::new);
     }
 
     private static double finite(Tensor loss, String what, long step) {
