@@ -145,9 +145,9 @@ final class Cuda {
         engine.fill(to, value, bytes);
     }
 
-    /** The stream that libraries queue in. */
+    /** The stream that a library queues in, whose context is current now; 0 in the emulator. */
     long queue() {
-        return engine instanceof DriverEngine driver ? driver.queue() : 0;
+        return engine instanceof DriverEngine driver ? driver.entered() : 0;
     }
 
     /** Counts something that is queued other than by this. */

@@ -20,7 +20,7 @@ import java.util.Optional;
  * NVIDIA's library of deep learning, cuDNN 9, where it is installed; nothing needs it. Its backend interface is bound directly: opaque
  * descriptors, whose attributes are set one by one and which are then finished. {@link CudnnPlan} has what is said with it.
  *
- * <p>Not thread-safe: a handle has one stream at a time. Constants are those of {@code cudnn_graph.h}.
+ * <p>Of one thread at a time, which holds this as a lock: a handle has one stream. Constants are those of {@code cudnn_graph.h}.
  */
 final class Cudnn implements AutoCloseable {
     /** A folder that holds the library, or {@code none}. */
@@ -47,8 +47,11 @@ final class Cudnn implements AutoCloseable {
     }
 
     private static final String NAME = "libcudnn.so.9";
-    /** 9.10.2: 9.10.0 and 9.10.1 are known for wrong attention, older ones want other graphs (cudnn-frontend, sdpa_support_surface.h). */
-    private static final int OLDEST = 91002;
+    /**
+     * 9.15.1: 9.10.0 and 9.10.1 are known for wrong attention, and up to 9.15.0 a backward pass over a number of keys that is no multiple of
+     * 128 wants a mask (cudnn-frontend).
+     */
+    private static final int OLDEST = 91501;
 
     private static final int DEVICEPROP_DESCRIPTOR = 38;
     private static final int DEVICEPROP_JSON_REPRESENTATION = 2702;

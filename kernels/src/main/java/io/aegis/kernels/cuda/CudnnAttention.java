@@ -40,7 +40,6 @@ final class CudnnAttention {
     private final Set<Shape> refused = new HashSet<>();
     private final Set<String> said = new HashSet<>();
 
-    /** @param compiler for one thread at a time */
     CudnnAttention(Cuda cuda, CudnnGraph.Compiler compiler) {
         this.cuda = cuda;
         this.compiler = compiler;
@@ -81,7 +80,7 @@ final class CudnnAttention {
      * @return where the result is until the call is closed, then also in {@code out}; null when it was not computed
      */
     Operand forward(AttentionCall call, Operand q, Operand k, Operand v, View out, View lse) {
-        if (!tries(call) || lse != null && !lse.isContiguous()) {
+        if (!tries(call) || !steps(call, q, k, v) || lse != null && !lse.isContiguous()) {
             return null;
         }
         AttentionCall.Result o = call.result(out, q.dtype());
@@ -109,7 +108,10 @@ final class CudnnAttention {
      * @return false when nothing was computed
      */
     boolean backward(AttentionCall call, Operand[] in, View lse, View... to) {
-        if (!tries(call) || !lse.isContiguous() || Arrays.asList(to).contains(null)) {
+        boolean stepped = steps(call, in[0], in[1], in[2])
+                && steps(call, in[3], in[1], in[2])
+                && steps(call, in[4], in[1], in[2]);
+        if (!tries(call) || !stepped || !lse.isContiguous() || Arrays.asList(to).contains(null)) {
             return false;
         }
         DType type = in[0].dtype();
@@ -140,18 +142,28 @@ final class CudnnAttention {
         return true;
     }
 
+    /** Whether every head and row has a place of its own: cuDNN knows no stride of 0. */
+    private static boolean steps(AttentionCall c, Operand q, Operand k, Operand v) {
+        return steps(c, q, c.heads, c.n) && steps(c, k, c.keyHeads, c.m) && steps(c, v, c.keyHeads, c.m);
+    }
+
+    private static boolean steps(AttentionCall c, Operand x, int heads, int rows) {
+        return (c.batch == 1 || x.batch() > 0) && (heads == 1 || x.head() > 0) && (rows == 1 || x.row() > 0);
+    }
+
     private static Shape shape(AttentionCall c, DType type, boolean backward, boolean lse, List<Operand> operands) {
-        List<Layout> layouts = operands.stream().map(o -> layout(c, o)).toList();
+        List<Layout> layouts = operands.stream()
+                .map(o -> layout(c.d, o.batch(), o.head(), o.row()))
+                .toList();
         boolean causal = c.mask.causal();
         boolean ordered = Hopper.isOrdered();
         return new Shape(backward, type, c.batch, c.heads, c.keyHeads, c.n, c.m, c.d, causal, lse, ordered, layouts);
     }
 
-    /** A dimension of one element is never stepped through, but a stride it has to have. */
-    private static Layout layout(AttentionCall call, Operand o) {
-        long some = Math.max(call.d, Math.max(o.row(), Math.max(o.head(), o.batch())));
-        return new Layout(
-                o.batch() > 0 ? o.batch() : some, o.head() > 0 ? o.head() : some, o.row() > 0 ? o.row() : some);
+    /** A dimension of one element is never stepped through and has 0 here, but a stride it has to have. */
+    static Layout layout(long columns, long batch, long head, long row) {
+        long some = Math.max(columns, Math.max(row, Math.max(head, batch)));
+        return new Layout(batch > 0 ? batch : some, head > 0 ? head : some, row > 0 ? row : some);
     }
 
     /** Addresses by tensors. */
@@ -165,7 +177,7 @@ final class CudnnAttention {
     }
 
     private boolean run(AttentionCall call, Shape shape, Tensors tensors) {
-        synchronized (compiler) {
+        synchronized (plans) {
             if (refused.contains(shape)) {
                 return false;
             }
@@ -189,9 +201,9 @@ final class CudnnAttention {
                         .toArray();
                 long[] addresses =
                         Arrays.stream(ids).map(tensors.addresses::get).toArray();
-                long workspace = scratch.take(plan.workspaceBytes());
-                cuda.note(Cuda.CUDNN);
+                long workspace = scratch.take(Math.max(1, plan.workspaceBytes()));
                 plan.run(cuda.queue(), ids, addresses, workspace);
+                cuda.note(Cuda.CUDNN);
                 return true;
             } catch (CudaException | OutOfMemoryError e) {
                 refused.add(shape);

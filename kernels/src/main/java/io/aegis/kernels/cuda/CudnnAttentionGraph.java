@@ -96,11 +96,10 @@ final class CudnnAttentionGraph {
         exp(minus(x, max), e);
         Tensor sum = rows();
         nodes.add(new CudnnGraph.Reduction(Fold.SUM, e, sum));
-        if (s.lse()) {
-            Tensor log = rows();
-            pointwise(Function.LOG, sum, null, log);
-            pointwise(Function.ADD, max, log, dense(Place.DEVICE, LSE, 1));
-        }
+        // Also where nobody wants it: no engine takes the graph without it.
+        Tensor log = rows();
+        pointwise(Function.LOG, sum, null, log);
+        pointwise(Function.ADD, max, log, s.lse() ? dense(Place.DEVICE, LSE, 1) : rows());
         Tensor p = scores(type);
         pointwise(Function.DIVIDE, e, sum, p);
         nodes.add(new CudnnGraph.Product(p, keys(V, 2), queries(O, 3)));

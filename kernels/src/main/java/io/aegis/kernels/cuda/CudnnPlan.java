@@ -92,6 +92,12 @@ final class CudnnPlan implements CudnnGraph.Plan {
      * @throws CudaException when cuDNN refuses the graph, or has no engine for it
      */
     static CudnnPlan of(Cudnn cudnn, CudnnGraph graph) {
+        synchronized (cudnn) {
+            return make(cudnn, graph);
+        }
+    }
+
+    private static CudnnPlan make(Cudnn cudnn, CudnnGraph graph) {
         Descriptors own = new Descriptors(cudnn);
         boolean made = false;
         try {
@@ -238,6 +244,12 @@ final class CudnnPlan implements CudnnGraph.Plan {
 
     @Override
     public void run(long stream, long[] ids, long[] addresses, long workspace) {
+        synchronized (cudnn) {
+            queue(stream, ids, addresses, workspace);
+        }
+    }
+
+    private void queue(long stream, long[] ids, long[] addresses, long workspace) {
         try (Descriptors own = new Descriptors(cudnn)) {
             long pack = own.create(VARIANT_PACK, "variant pack");
             own.setLongs(pack, VARIANT_PACK_UNIQUE_IDS, Type.INT64, ids);

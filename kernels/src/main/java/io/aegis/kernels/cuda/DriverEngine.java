@@ -438,6 +438,12 @@ final class DriverEngine implements Engine {
         return attention;
     }
 
+    /** As {@link #queue}, for a library that looks for the current context itself. */
+    long entered() {
+        enter();
+        return queue();
+    }
+
     /** Whether what this thread queues is recorded. */
     boolean isRecording() {
         return recording.get() != null;

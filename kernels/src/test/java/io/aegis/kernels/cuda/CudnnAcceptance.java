@@ -69,12 +69,17 @@ final class CudnnAcceptance {
 
     private static Shape shape(DType type, int[] n, boolean backward, boolean causal, boolean lse, boolean ordered) {
         // Heads lie inside rows, as projections leave them; gradients of keys lie head by head.
-        Layout queries = new Layout((long) n[3] * n[1] * n[5], n[5], (long) n[1] * n[5]);
-        Layout keys = new Layout((long) n[4] * n[2] * n[5], n[5], (long) n[2] * n[5]);
-        Layout dense = new Layout((long) n[2] * n[4] * n[5], (long) n[4] * n[5], n[5]);
+        Layout queries = layout(n[0], n[1], (long) n[3] * n[1] * n[5], n[5], (long) n[1] * n[5]);
+        Layout keys = layout(n[0], n[2], (long) n[4] * n[2] * n[5], n[5], (long) n[2] * n[5]);
+        Layout dense = layout(n[0], n[2], (long) n[2] * n[4] * n[5], (long) n[4] * n[5], n[5]);
         List<Layout> layouts = backward
                 ? List.of(queries, keys, keys, queries, queries, queries, dense, dense)
                 : List.of(queries, keys, keys, queries);
         return new Shape(backward, type, n[0], n[1], n[2], n[3], n[4], n[5], causal, lse, ordered, layouts);
+    }
+
+    /** A dimension of one element has the stride that a call gives it. */
+    private static Layout layout(int b, int heads, long batch, long head, long row) {
+        return CudnnAttention.layout(8, b > 1 ? batch : 0, heads > 1 ? head : 0, row);
     }
 }

@@ -126,6 +126,9 @@ class CudnnAttentionTest {
         forward(odd, odd, odd, Mask.NONE, garbage(odd.shape()), true);
         View wide = heads(5, DType.BF16, 1, 2, 20, 136);
         forward(wide, wide, wide, Mask.NONE, garbage(wide.shape()), true);
+        View shared = heads(6, DType.BF16, 1, 2, 20, 64).expand(3, 2, 20, 64);
+        View queries = heads(7, DType.BF16, 3, 2, 20, 64);
+        forward(queries, shared, shared, Mask.NONE, garbage(queries.shape()), true);
         assertThat(graphs.compiled).isZero();
     }
 

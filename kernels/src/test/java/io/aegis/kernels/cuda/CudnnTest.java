@@ -6,7 +6,11 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aegis.kernels.Attention;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.TestViews;
+import io.aegis.kernels.View;
 import io.aegis.kernels.cuda.CudnnAttentionGraph.Layout;
 import io.aegis.kernels.cuda.CudnnAttentionGraph.Shape;
 import java.io.File;
@@ -23,6 +27,7 @@ import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -145,6 +150,39 @@ class CudnnTest {
                     .hasMessage("cudnnBackendExecute: status 5000 of cuDNN 9.24.0, as it was told");
         }
         assertThat(call(folder, "fake_live")).isZero();
+    }
+
+    /** From a call of attention to the library's, on a driver that is faked as well; closing the kernels closes the library. */
+    @Test
+    void kernelsThatGoThisWayTakeIt(@TempDir Path cache) {
+        Path folder = fake();
+        String before = System.setProperty(Cudnn.PROPERTY, folder.toString());
+        Cubins none = new Cubins(new Compilers.Probe(null, "no compiler"), new CubinCache(cache));
+        try (CudaKernels kernels = CudaBackend.open(FakeDriver.fresh().driver(), 0, Precision.BF16, none)) {
+            assertThat(CudaBackend.problem(kernels, Route.CUDNN)).isNull();
+            Kernels through = CudaBackend.through(kernels, Route.CUDNN);
+            View x = TestViews.random(1, DType.BF16, 2, 20, 3, 64).transpose(1, 2);
+            View out = TestViews.garbage(DType.BF16, 2, 20, 3, 64).transpose(1, 2);
+            View lse = TestViews.garbage(DType.F32, 2, 3, 20);
+            List<String> launched = CudaBackend.launched(
+                    through, () -> through.attention().forward(x, x, x, 0.125, Attention.Mask.NONE, out, lse));
+            assertThat(launched).containsExactly("cudnn");
+            List<String> back = CudaBackend.launched(through, () -> through.attention()
+                    .backward(x, x, x, 0.125, Attention.Mask.NONE, out, lse, out, copy(x), copy(x), copy(x)));
+            assertThat(back).containsExactly("cudnn");
+            assertThat(call(folder, "fake_live")).isGreaterThan(1);
+        } finally {
+            if (before == null) {
+                System.clearProperty(Cudnn.PROPERTY);
+            } else {
+                System.setProperty(Cudnn.PROPERTY, before);
+            }
+        }
+        assertThat(call(folder, "fake_live")).isZero();
+    }
+
+    private static View copy(View x) {
+        return TestViews.copies(new View[] {x})[0];
     }
 
     @Test
