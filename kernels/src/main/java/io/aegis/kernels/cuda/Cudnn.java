@@ -4,16 +4,11 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import java.io.File;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -46,7 +41,6 @@ final class Cudnn implements AutoCloseable {
         }
     }
 
-    private static final String NAME = "libcudnn.so.9";
     /**
      * 9.15.1: 9.10.0 and 9.10.1 are known for wrong attention, and up to 9.15.0 a backward pass over a number of keys that is no multiple of
      * 128 wants a mask (cudnn-frontend).
@@ -125,11 +119,11 @@ final class Cudnn implements AutoCloseable {
             return new Found(null, "switched off by " + PROPERTY + "=none");
         }
         String problem = "not installed";
-        for (String file : candidates(wanted)) {
+        for (String file : CudnnFiles.candidates(wanted)) {
             try {
                 Library library = Library.open(file);
                 Cudnn found = new Cudnn(library);
-                requireProducts(library);
+                CudnnFiles.requireProducts(library);
                 return new Found(found, null);
             } catch (CudaException e) {
                 problem = e.getMessage();
@@ -152,66 +146,8 @@ final class Cudnn implements AutoCloseable {
         }
     }
 
-    private static List<String> candidates(String folder) {
-        if (folder != null) {
-            return List.of(Path.of(folder).toAbsolutePath().resolve(NAME).toString());
-        }
-        List<String> all = new ArrayList<>();
-        for (Path root : Compilers.toolkits()) {
-            Path file = root.resolve("lib64").resolve(NAME);
-            if (Files.exists(file)) {
-                all.add(file.toString());
-            }
-        }
-        all.add(NAME);
-        return all;
-    }
-
-    /**
-     * Loads cuBLASLt and NVRTC before cuDNN looks for them: where there is no cuBLASLt, it ends the process (seen with 9.24).
-     *
-     * @throws CudaException when there is no cuBLASLt of its CUDA
-     */
-    private static void requireProducts(Library cudnn) {
-        Compilers.probe();
-        int cuda = integer(cudnn.function("cudnnGetCudartVersion")) / 1000;
-        String wanted = "libcublasLt.so." + cuda;
-        List<String> candidates = new ArrayList<>();
-        String given = System.getProperty(CublasLt.PROPERTY);
-        if (given != null && !given.equals("none")) {
-            candidates.add(Path.of(given, wanted).toAbsolutePath().toString());
-        }
-        if (cudnn.name().contains(File.separator)) {
-            Path folder = Path.of(cudnn.name()).getParent();
-            for (String beside :
-                    List.of("", "../../cublas/lib", "../../cu" + cuda + "/lib")) { // as NVIDIA's wheels lie
-                candidates.add(
-                        folder.resolve(beside).normalize().resolve(wanted).toString());
-            }
-        }
-        Compilers.toolkits()
-                .forEach(root ->
-                        candidates.add(root.resolve("lib64").resolve(wanted).toString()));
-        candidates.removeIf(file -> !Files.exists(Path.of(file)));
-        candidates.add(wanted);
-        for (String file : candidates) {
-            try {
-                Library.open(file);
-                return;
-            } catch (CudaException e) {
-                continue;
-            }
-        }
-        throw new CudaException(cudnn.name() + " needs " + wanted + ", which is not installed");
-    }
-
     private static int version(Library library) {
-        return integer(library.function("cudnnGetVersion"));
-    }
-
-    /** Of a function that returns a size_t, its low half. */
-    private static int integer(MethodHandle function) {
-        return Library.status(() -> (int) function.invokeExact());
+        return CudnnFiles.integer(library.function("cudnnGetVersion"));
     }
 
     private static String text(int version) {

@@ -80,7 +80,7 @@ final class CudnnAttention {
      * @return where the result is until the call is closed, then also in {@code out}; null when it was not computed
      */
     Operand forward(AttentionCall call, Operand q, Operand k, Operand v, View out, View lse) {
-        if (!tries(call) || !steps(call, q, k, v) || lse != null && !lse.isContiguous()) {
+        if (!tries(call) || !steps(call, q, k, v) || lse != null && !fits(lse)) {
             return null;
         }
         AttentionCall.Result o = call.result(out, q.dtype());
@@ -111,7 +111,7 @@ final class CudnnAttention {
         boolean stepped = steps(call, in[0], in[1], in[2])
                 && steps(call, in[3], in[1], in[2])
                 && steps(call, in[4], in[1], in[2]);
-        if (!tries(call) || !stepped || !lse.isContiguous() || Arrays.asList(to).contains(null)) {
+        if (!tries(call) || !stepped || !fits(lse) || Arrays.asList(to).contains(null)) {
             return false;
         }
         DType type = in[0].dtype();
@@ -149,6 +149,11 @@ final class CudnnAttention {
 
     private static boolean steps(AttentionCall c, Operand x, int heads, int rows) {
         return (c.batch == 1 || x.batch() > 0) && (heads == 1 || x.head() > 0) && (rows == 1 || x.row() > 0);
+    }
+
+    /** Whether lse is dense and begins at a multiple of 16 bytes. */
+    private static boolean fits(View lse) {
+        return lse.isContiguous() && lse.offset() % 4 == 0;
     }
 
     private static Shape shape(AttentionCall c, DType type, boolean backward, boolean lse, List<Operand> operands) {

@@ -129,6 +129,9 @@ class CudnnAttentionTest {
         View shared = heads(6, DType.BF16, 1, 2, 20, 64).expand(3, 2, 20, 64);
         View queries = heads(7, DType.BF16, 3, 2, 20, 64);
         forward(queries, shared, shared, Mask.NONE, garbage(queries.shape()), true);
+        View behind = garbage(1 + 40).slice(0, 1, 41).reshape(1, 2, 20);
+        CudaTwin.compare("lse anywhere", Precision.BF16, tolerance(DType.BF16), to(behind), (kernels, to) -> of(kernels)
+                .forward(q, q, q, 0.125, Mask.NONE, garbage(1, 2, 20, 64), to[0]));
         assertThat(graphs.compiled).isZero();
     }
 
