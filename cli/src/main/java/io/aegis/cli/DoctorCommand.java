@@ -75,6 +75,7 @@ final class DoctorCommand implements Callable<Integer> {
                     "%-10s %s, %s%n",
                     compiler.name().startsWith("nvcc") ? "nvcc" : "nvrtc", compiler.name(), compiler.path());
         }
+        out.printf("cudnn      %s%n", CudaBackend.cudnn());
         devices.stream()
                 .filter(d -> d.problem() == null)
                 .map(DeviceReport::arch)

@@ -41,6 +41,8 @@ enum Section {
     HOPPER_F16(Precision.F16),
     HOPPER_SPEED(Precision.BF16),
     HOPPER_UNORDERED(Precision.BF16),
+    CUDNN_BF16(Precision.BF16),
+    CUDNN_F16(Precision.F16),
     MEMORY(Precision.BF16),
     LLAMA(Precision.BF16),
     DADM_F32(Precision.F32),
@@ -122,6 +124,7 @@ enum Section {
                 bench(kernels, Plan.GEMM, w -> true, Route.LIBRARY, out);
             }
             case ATTENTION -> bench(kernels, Plan.ATTENTION, w -> true, Route.PORTABLE, out);
+            case CUDNN_BF16, CUDNN_F16 -> compareCudnn(kernels, rounds == 0 ? ROUNDS : rounds, out);
             case MEMORY -> {
                 double copy = bench(kernels, Plan.DECODE, w -> w instanceof KernelWork, Route.BEST, out);
                 KernelFigures.memory(kernels, copy, out);
@@ -151,6 +154,26 @@ enum Section {
 
     private static void compareLarge(Kernels kernels, int repeats, Consumer<Line> out) {
         report("large operations", repeats, KernelCheck.runLarge(kernels, true, LARGE_ROUNDS, repeats, 1), out);
+    }
+
+    /** Attention by cuDNN beside the plain kernels; nothing where it is not installed. */
+    private void compareCudnn(Kernels kernels, int rounds, Consumer<Line> out) {
+        String problem = CudaBackend.problem(kernels, Route.CUDNN);
+        if (problem != null) {
+            out.accept(Line.said(title(), "left out: " + problem));
+            return;
+        }
+        Kernels by = CudaBackend.through(kernels, Route.CUDNN);
+        int passes = CudaBackend.launches(
+                        by, () -> report("attention", REPEATS, KernelCheck.runAttention(by, rounds, REPEATS, 1), out))
+                .getOrDefault("cudnn", 0);
+        out.accept(
+                passes == 0
+                        ? Line.failure(title(), "cuDNN took none of these calls, the log says why")
+                        : Line.said(title(), passes + " passes were computed by cuDNN"));
+        if (precision == Precision.BF16) {
+            bench(kernels, Plan.ATTENTION, w -> true, Route.CUDNN, out);
+        }
     }
 
     private static void report(String what, int repeats, List<KernelCheck.Outcome> outcomes, Consumer<Line> out) {

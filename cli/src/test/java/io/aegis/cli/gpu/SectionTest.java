@@ -9,6 +9,19 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class SectionTest {
+    @ParameterizedTest
+    @EnumSource(
+            value = Section.class,
+            names = {"CUDNN_BF16", "CUDNN_F16"})
+    void whatIsNotInstalledIsLeftOut(Section section) {
+        List<Line> lines = new ArrayList<>();
+        section.run(Backends.scalar(), null, 1, lines::add);
+        assertThat(lines).singleElement().satisfies(l -> {
+            assertThat(l.note()).startsWith("left out: ");
+            assertThat(l.failed()).isFalse();
+        });
+    }
+
     /** Figures of kernels that were not taken would be those of others. */
     @ParameterizedTest
     @EnumSource(

@@ -85,6 +85,10 @@ final class Cases {
     static final List<Function<Draw, Case>> LARGE = List.of(
             Cases::largeProduct, Cases::gatedProduct, Cases::lowRankBeside, Cases::manyHeads, Cases::manyHeadsBackward);
 
+    /** Of many queries. */
+    static final List<Function<Draw, Case>> ATTENTION =
+            List.of(Cases::attention, Cases::attentionBackward, Cases::squareAttention, Cases::squareAttentionBackward);
+
     private Cases() {}
 
     private static Case of(String name, View[] destinations, BiConsumer<Kernels, View[]> call) {
@@ -266,6 +270,13 @@ final class Cases {
             return new Heads(q, k, v, new Attention.Mask(causal, mask), 1 / Math.sqrt(size));
         }
 
+        /** Causal, as many keys as queries. */
+        static Heads square(Draw d) {
+            long n = 9 + d.below(190);
+            Heads h = draw(d, n, n);
+            return new Heads(h.q, h.k, h.v, Attention.Mask.CAUSAL, h.scale);
+        }
+
         String name() {
             return sizes(q) + " " + sizes(k) + (mask.causal() ? " causal" : "")
                     + (mask.keys() != null ? " masked" : "");
@@ -275,6 +286,14 @@ final class Cases {
     private static Case attention(Draw d) {
         Heads h = Heads.draw(d, d.size(200), d.size(200));
         return attention(d, "attention ", h);
+    }
+
+    private static Case squareAttention(Draw d) {
+        return attention(d, "attention ", Heads.square(d));
+    }
+
+    private static Case squareAttentionBackward(Draw d) {
+        return attentionBackward(d, "attention backward ", Heads.square(d));
     }
 
     private static Case decode(Draw d) {

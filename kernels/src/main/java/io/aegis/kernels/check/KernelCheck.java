@@ -44,6 +44,11 @@ public final class KernelCheck {
         return run(Cases.LARGE, kernels, rounded, rounds, repeats, seed);
     }
 
+    /** Attention alone, of many queries, by kernels that round to 16 bits; half of it causal, of as many keys as queries. */
+    public static List<Outcome> runAttention(Kernels kernels, int rounds, int repeats, long seed) {
+        return run(Cases.ATTENTION, kernels, true, rounds, repeats, seed);
+    }
+
     private static List<Outcome> run(
             List<Function<Draw, Case>> kinds, Kernels kernels, boolean rounded, int rounds, int repeats, long seed) {
         List<Outcome> outcomes = new ArrayList<>();

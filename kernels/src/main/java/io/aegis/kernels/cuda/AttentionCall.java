@@ -160,6 +160,35 @@ final class AttentionCall implements AutoCloseable {
         return copy;
     }
 
+    /**
+     * Where a kernel that writes one type alone puts a result: the view itself, or scratch memory.
+     *
+     * @param copy what is left to do; null for nothing
+     */
+    record Result(Operand at, Runnable copy) {}
+
+    /** Place for a result of exactly this type in aligned rows. Until {@link #deliver} the view may as well be written by others. */
+    Result result(View v, DType type) {
+        Operand given = Operand.of(v, cuda.write(v));
+        boolean distinct = hasStrides(v, given);
+        if (given.dtype == type && given.isAligned() && distinct) {
+            return new Result(given, null);
+        }
+        Operand place = dense(v, type);
+        return new Result(place, () -> back.add(new Cast(place, given, v.shape())));
+    }
+
+    private static boolean hasStrides(View v, Operand x) {
+        return (v.size(0) == 1 || x.batch > 0) && (v.size(1) == 1 || x.head > 0) && (v.size(2) == 1 || x.row > 0);
+    }
+
+    /** Copies a result to its view when this call is closed. */
+    void deliver(Result r) {
+        if (r.copy != null) {
+            r.copy.run();
+        }
+    }
+
     private Operand dense(View v, DType type) {
         long words = 16 / type.bytes();
         long pitch = (v.size(3) + words - 1) / words * words;

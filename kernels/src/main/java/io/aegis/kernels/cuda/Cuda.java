@@ -16,6 +16,9 @@ final class Cuda {
     /** The library's name among those of kernels. */
     static final String LIBRARY = "cublasLt";
 
+    /** cuDNN's name among those of kernels. */
+    static final String CUDNN = "cudnn";
+
     /** The name of a recorded graph among those of kernels. */
     static final String GRAPH = "graph";
     /** What is queued without a kernel, among the names of kernels. */
@@ -142,7 +145,13 @@ final class Cuda {
         engine.fill(to, value, bytes);
     }
 
-    private void note(String name) {
+    /** The stream that a library queues in, whose context is current now; 0 in the emulator. */
+    long queue() {
+        return engine instanceof DriverEngine driver ? driver.entered() : 0;
+    }
+
+    /** Counts something that is queued other than by this. */
+    void note(String name) {
         Map<String, Integer> names = launched;
         if (names != null) {
             synchronized (names) {
@@ -152,7 +161,7 @@ final class Cuda {
     }
 
     /**
-     * What some work queues, in the order in which each comes first, and how often: entries of kernels, {@value #LIBRARY}, {@value
+     * What some work queues, in the order in which each comes first, and how often: entries of kernels, {@value #LIBRARY}, {@value #CUDNN}, {@value
      * #GRAPH}, {@value #COPY} and {@value #FILL}.
      */
     synchronized Map<String, Integer> launched(Runnable work) {

@@ -28,10 +28,15 @@ final class CudaAttention implements Attention {
     private final DecodeAttention decode;
 
     CudaAttention(Cuda cuda, Attention host) {
+        this(cuda, host, CudnnAttention.of(cuda));
+    }
+
+    /** @param cudnn what is asked before our kernels for matrix units; or null */
+    CudaAttention(Cuda cuda, Attention host, CudnnAttention cudnn) {
         this.cuda = cuda;
         this.host = host;
         this.preparation = AttentionCall.Preparation.of(cuda);
-        this.matrix = new MatrixAttention(cuda, HopperAttention.of(cuda), HopperAttentionBackward.of(cuda));
+        this.matrix = new MatrixAttention(cuda, HopperAttention.of(cuda), HopperAttentionBackward.of(cuda), cudnn);
         this.exact = new ExactAttention(cuda);
         this.decode = new DecodeAttention(cuda);
         this.append = new Entry(cuda, APPEND, "attention_append");

@@ -93,6 +93,17 @@ public final class CudaBackend {
                 : new CompilerReport(probe.compiler().name(), probe.compiler().path(), null);
     }
 
+    /** cuDNN's file and version, or why it cannot be used; no device is opened. Never throws. */
+    public static String cudnn() {
+        Cudnn.Found found = Cudnn.find();
+        return found.library() == null
+                ? "not used: " + found.reason()
+                : found.library().versionText() + ", " + found.library().name()
+                        + (Boolean.getBoolean(CudnnAttention.PROPERTY)
+                                ? ", before our own attention"
+                                : "; for gpu-bench and gpu-check, else with -D" + CudnnAttention.PROPERTY + "=true");
+    }
+
     /**
      * How the kernels for one architecture are served; the four add up to all variants that its devices ask for.
      *
@@ -194,11 +205,15 @@ public final class CudaBackend {
                 cuda.cuda().engine() instanceof DriverEngine driver
                         ? driver.products().reason()
                         : "a GPU's library, and this is the emulator";
+            case CUDNN ->
+                cuda.cuda().engine() instanceof DriverEngine driver
+                        ? driver.attention().reason()
+                        : "a GPU's library, and this is the emulator";
         };
     }
 
     /**
-     * Runs work, and tells which of a GPU's kernels it launched: their entries, {@code cublasLt}, and {@code graph}
+     * Runs work, and tells which of a GPU's kernels it launched: their entries, {@code cublasLt}, {@code cudnn}, and {@code graph}
      * for all that was recorded, in the order of their first launch. For one thread at a time.
      */
     public static List<String> launched(Kernels kernels, Runnable work) {
@@ -208,7 +223,7 @@ public final class CudaBackend {
     }
 
     /**
-     * Runs work, and tells what it queues on a GPU and how often: entries of kernels, {@code cublasLt}, and {@code copy} and {@code
+     * Runs work, and tells what it queues on a GPU and how often: entries of kernels, {@code cublasLt}, {@code cudnn}, and {@code copy} and {@code
      * fill} for what needs no kernel. For one thread at a time.
      */
     public static Map<String, Integer> launches(Kernels kernels, Runnable work) {

@@ -193,7 +193,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         return List.of(
                 choice("matmul", products + "; " + library()),
                 choice("matmul of 8 and 4 bits", "up to 64 rows in float32; more as matmul, of widened weights"),
-                choice("attention", products + ", no N x M matrix; few queries over a cache in float32"),
+                choice("attention", products + ", no N x M matrix; few queries over a cache in float32" + cudnn()),
                 choice("rotary embedding", ""),
                 choice("normalization", ""),
                 choice(
@@ -224,6 +224,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
         return found.library() == null
                 ? "by our own kernels, without cuBLASLt: " + found.reason()
                 : "large ones in 16 bits by " + found.library().name();
+    }
+
+    private String cudnn() {
+        boolean asked = engine instanceof DriverEngine && Boolean.getBoolean(CudnnAttention.PROPERTY);
+        return asked ? "; cuDNN first, " + CudaBackend.cudnn() : "";
     }
 
     @Override

@@ -46,6 +46,7 @@ final class DriverEngine implements Engine {
     private final long context;
     private final long stream;
     private CublasLt.Found products;
+    private Cudnn.Found attention;
     /** Null unless somebody asked for it. */
     private final LaunchProfile profile;
 
@@ -423,6 +424,29 @@ final class DriverEngine implements Engine {
             products = CublasLt.find();
         }
         return products;
+    }
+
+    /** cuDNN, where it is installed; looked for once, and closed with this. */
+    synchronized Cudnn.Found attention() {
+        if (attention == null) {
+            enter();
+            attention = Cudnn.open();
+            if (attention.library() != null) {
+                owned.add(attention.library());
+            }
+        }
+        return attention;
+    }
+
+    /** As {@link #queue}, for a library that looks for the current context itself. */
+    long entered() {
+        enter();
+        return queue();
+    }
+
+    /** Whether what this thread queues is recorded. */
+    boolean isRecording() {
+        return recording.get() != null;
     }
 
     /** Where this thread's work goes. */

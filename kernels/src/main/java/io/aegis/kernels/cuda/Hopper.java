@@ -24,7 +24,7 @@ final class Hopper {
         return switch (cuda.route()) {
             case BEST -> problem(cuda) == null;
             case HOPPER -> missing(cuda) == null;
-            case PORTABLE, LIBRARY -> false;
+            case PORTABLE, LIBRARY, CUDNN -> false;
         };
     }
 

@@ -28,11 +28,14 @@ final class MatrixAttention {
     private final Cuda cuda;
     private final HopperAttention hopper;
     private final HopperAttentionBackward hopperBackward;
+    private final CudnnAttention cudnn;
     /** By type and columns, as they are first asked for. */
     private final Map<Shape, Kernels> kernels = new ConcurrentHashMap<>();
 
-    MatrixAttention(Cuda cuda, HopperAttention hopper, HopperAttentionBackward hopperBackward) {
+    /** Each but the first may be null, for none. */
+    MatrixAttention(Cuda cuda, HopperAttention hopper, HopperAttentionBackward hopperBackward, CudnnAttention cudnn) {
         this.cuda = cuda;
+        this.cudnn = cudnn;
         this.hopper = hopper;
         this.hopperBackward = hopperBackward;
     }
@@ -138,14 +141,15 @@ final class MatrixAttention {
         Operand queries = call.read(q, type);
         Operand keys = call.read(k, type);
         Operand values = call.read(v, type);
-        Operand result = call.write(out, type);
         call.prepare();
+        Operand theirs = cudnn == null ? null : cudnn.forward(call, queries, keys, values, out, lse);
+        Operand result = theirs == null ? call.write(out, type) : theirs;
         long seen = call.seen();
         long sums = cuda.writeOrNull(lse);
         Kernels chosen = kernels(type, call.d);
-        if (hopper != null && hopper.takes(call, queries, keys, values)) {
+        if (theirs == null && hopper != null && hopper.takes(call, queries, keys, values)) {
             hopper.forward(call, queries, keys, values, result, lse, sums, seen);
-        } else {
+        } else if (theirs == null) {
             Forward f = chosen.forward;
             chosen.attention.launch(
                     grid(blocks(call.n, QUERIES) * call.heads * call.batch, f.threads, f.shared),
@@ -191,8 +195,13 @@ final class MatrixAttention {
             View dk,
             View dv) {
         Operand[] in = {call.read(q, type), call.read(k, type), call.read(v, type), call.read(dout, type)};
-        Operand[] to = {call.write(dq, type), call.write(dk, type), call.write(dv, type)};
+        boolean tries = cudnn != null && cudnn.tries(call);
+        Operand o = tries ? call.read(out, type) : Operand.NONE;
         call.prepare();
+        if (tries && cudnn.backward(call, new Operand[] {in[0], in[1], in[2], in[3], o}, lse, dq, dk, dv)) {
+            return;
+        }
+        Operand[] to = {call.write(dq, type), call.write(dk, type), call.write(dv, type)};
         long seen = call.seen();
         Statistics rows = call.delta(out, in[3], lse, 1 / Math.log(2));
         if (hopperBackward != null && hopperBackward.takes(call, in)) {

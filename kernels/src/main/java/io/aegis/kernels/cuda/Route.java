@@ -9,5 +9,12 @@ public enum Route {
     /** Those of compute capability 9.0 alone, left out or not, where they take a call; else the portable ones. */
     HOPPER,
     /** The toolkit's cuBLASLt for products that it can compute; else the portable ones. */
-    LIBRARY
+    LIBRARY,
+    /** cuDNN for attention that it takes; else the portable ones. */
+    CUDNN;
+
+    /** Whether what is measured this way is none of our kernels. */
+    public boolean isLibrary() {
+        return this == LIBRARY || this == CUDNN;
+    }
 }

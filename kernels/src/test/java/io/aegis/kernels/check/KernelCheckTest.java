@@ -27,6 +27,13 @@ class KernelCheckTest {
                 .allSatisfy(o -> assertThat(o.problem()).as(o.name()).isNull());
     }
 
+    @Test
+    void attentionIsRight() {
+        assertThat(KernelCheck.runAttention(Backends.best(), 1, 1, 1))
+                .hasSize(Cases.ATTENTION.size())
+                .allSatisfy(o -> assertThat(o.problem()).as(o.name()).isNull());
+    }
+
     /** A product that is right but for one element, or that writes one element too far. */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})

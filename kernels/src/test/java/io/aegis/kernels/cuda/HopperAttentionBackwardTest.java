@@ -48,7 +48,7 @@ class HopperAttentionBackwardTest {
             assertThat(takes(cuda, hopper)).isTrue();
             AttentionCall.Preparation preparation = AttentionCall.Preparation.of(cuda);
             try (AttentionCall call = new AttentionCall(cuda, preparation, q, k, scale, mask)) {
-                new MatrixAttention(cuda, null, hopper)
+                new MatrixAttention(cuda, null, hopper, null)
                         .backward(q.dtype(), call, q, k, v, out, lse, dout, d[0], d[1], d[2]);
             }
         }

@@ -40,7 +40,7 @@ class HopperAttentionTest {
                     .isTrue();
         }
         try (AttentionCall call = new AttentionCall(cuda, preparation(cuda), q, k, scale, mask)) {
-            new MatrixAttention(cuda, hopper, null).forward(q.dtype(), call, q, k, v, out, lse);
+            new MatrixAttention(cuda, hopper, null, null).forward(q.dtype(), call, q, k, v, out, lse);
         }
     }
 

@@ -22,6 +22,7 @@ public final class Bench {
     private static final String HOPPER = "_sm90a";
 
     private static final String LIBRARY = "cublasLt";
+    private static final String CUDNN = "cudnn";
 
     private final Kernels kernels;
     private final Race race;
@@ -169,7 +170,7 @@ public final class Bench {
         long peak = names ? 0 : kernels.memory().peakBytes();
         double library = Double.NaN;
         for (int i = 0; i < rivals.size(); i++) {
-            library = rivals.get(i).route == Route.LIBRARY ? times.get(i).median() : library;
+            library = rivals.get(i).route.isLibrary() ? times.get(i).median() : library;
         }
         for (int i = 0; i < rivals.size(); i++) {
             out.accept(result(row, rivals.get(i), times.get(i), ceiling, library, peak));
@@ -183,7 +184,7 @@ public final class Bench {
         double slow = unit.figure(work.amount(), t.most());
         double fast = unit.figure(work.amount(), t.least());
         double share = work.bound().figure(work.load(), t.median()) / ceiling.value();
-        boolean ours = rival.route != Route.LIBRARY;
+        boolean ours = !rival.route.isLibrary();
         Goal goal = ours ? row.goal() : Goal.NONE;
         return new Result(
                 work.name(),
@@ -209,6 +210,7 @@ public final class Bench {
             case BEST, PORTABLE -> null;
             case HOPPER -> hopper ? null : "no kernel of compute capability 9.0 takes it";
             case LIBRARY -> launched.contains(LIBRARY) ? null : "cuBLASLt does not take it";
+            case CUDNN -> launched.contains(CUDNN) ? null : "cuDNN does not take it, the log says why";
         };
     }
 }

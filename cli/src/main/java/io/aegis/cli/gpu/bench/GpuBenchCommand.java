@@ -27,10 +27,9 @@ import picocli.CommandLine.Spec;
 /** Figures of a GPU. */
 @Command(
         name = "gpu-bench",
-        description =
-                "Measures a GPU's kernels and whole models: portable kernels, those of compute capability 9.0, and"
-                        + " cuBLASLt where it is installed, in turn, beside ceilings of the same process and what is asked of them"
-                        + " on an H200. Medians. Each section runs in a process of its own under a time limit.",
+        description = "Measures a GPU's kernels and whole models: portable kernels, those of compute capability 9.0,"
+                + " cuBLASLt and cuDNN where they are installed, in turn, beside ceilings of the same process and what is asked of them"
+                + " on an H200. Medians. Each section runs in a process of its own under a time limit.",
         mixinStandardHelpOptions = true)
 public final class GpuBenchCommand implements Callable<Integer> {
     @Parameters(

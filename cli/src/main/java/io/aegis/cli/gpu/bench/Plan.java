@@ -1,6 +1,7 @@
 package io.aegis.cli.gpu.bench;
 
 import static io.aegis.kernels.cuda.Route.BEST;
+import static io.aegis.kernels.cuda.Route.CUDNN;
 import static io.aegis.kernels.cuda.Route.HOPPER;
 import static io.aegis.kernels.cuda.Route.LIBRARY;
 import static io.aegis.kernels.cuda.Route.PORTABLE;
@@ -62,8 +63,8 @@ public enum Plan {
         return switch (this) {
             case ATTENTION ->
                 List.of(
-                        row(new AttentionWork(1, 2, 70, 64, true, false), PORTABLE, HOPPER),
-                        row(new AttentionWork(1, 1, 33, 72, false, true), PORTABLE, HOPPER));
+                        row(new AttentionWork(1, 2, 70, 64, true, false), PORTABLE, HOPPER, CUDNN),
+                        row(new AttentionWork(1, 1, 33, 72, false, true), PORTABLE, HOPPER, CUDNN));
             case GEMM ->
                 List.of(
                         row(ProductWork.square(136, Layout.X_WT), PORTABLE, HOPPER, LIBRARY),
@@ -105,7 +106,7 @@ public enum Plan {
     }
 
     private static Row attention(long b, long h, long n, long d, boolean causal, boolean backward, Goal goal) {
-        return row(new AttentionWork(b, h, n, d, causal, backward), goal, PORTABLE, HOPPER);
+        return row(new AttentionWork(b, h, n, d, causal, backward), goal, PORTABLE, HOPPER, CUDNN);
     }
 
     private static List<Row> attention() {

@@ -19,7 +19,7 @@ import java.util.Locale;
  * @param most the largest of the rounds
  * @param share of the ceiling, from 0 on; NaN where there is none
  * @param ceiling what that is a share of; or empty
- * @param besideLibrary the figure over the library's for the same work; NaN where that was not measured
+ * @param besideLibrary the figure over cuBLASLt's or cuDNN's for the same work; NaN where that was not measured
  * @param goal of the row
  * @param verdict {@link Goal#verdict}
  * @param peakBytes of device memory, of a whole model; else 0
@@ -145,7 +145,7 @@ public record Result(
     }
 
     static final String HEAD =
-            "| work | way | median | least .. most | unit | of the ceiling | of cuBLASLt | at least | aim | reached | notes |\n"
+            "| work | way | median | least .. most | unit | of the ceiling | of the library | at least | aim | reached | notes |\n"
                     + "|---|---|---:|---:|---|---:|---:|---:|---:|---|---|\n";
 
     String markdown() {
@@ -172,7 +172,7 @@ public record Result(
             s.append(", ").append(percent(share)).append(" of ").append(ceiling);
         }
         if (!Double.isNaN(besideLibrary)) {
-            s.append(", ").append(percent(besideLibrary)).append(" of cuBLASLt's");
+            s.append(", ").append(percent(besideLibrary)).append(" of the library's");
         }
         if (goal.exists()) {
             s.append(", asked ")

@@ -78,7 +78,7 @@ class GpuBenchReportTest {
         assertThat(Files.readString(folder.resolve("out").resolve("gpu-bench.md")))
                 .startsWith("# emulator, ")
                 .contains("tiny shapes: the figures mean nothing. commit x")
-                .contains("cuDNN is absent", "for an H200")
+                .contains("cuDNN: ", "cuDNN was seen at 671", "for an H200")
                 .contains("## attention", "| at least | aim | reached |", MEASURED.work())
                 .contains("**failed** at the one that hangs");
         assertThat(new ObjectMapper()

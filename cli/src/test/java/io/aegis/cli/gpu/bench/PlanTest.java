@@ -99,6 +99,8 @@ class PlanTest {
                 assertThat(r.routes()).isNotEmpty().doesNotHaveDuplicates();
                 boolean library = r.routes().contains(Route.LIBRARY);
                 assertThat(library).as(r.work().name()).isEqualTo(r.work() instanceof ProductWork);
+                boolean cudnn = r.routes().contains(Route.CUDNN);
+                assertThat(cudnn).as(r.work().name()).isEqualTo(r.work() instanceof AttentionWork);
             }
         }
         List<String> kinds = plan.rows().stream()
