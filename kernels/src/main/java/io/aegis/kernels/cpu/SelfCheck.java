@@ -6,7 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A small product of every layout, compared with plain loops: what a native library is asked before it is trusted. Operands
+ * A small product of every layout, with and without a factor, compared with plain loops: what a native library is asked before it is trusted. Operands
  * are small multiples of 1/16, exact in 16 bits, so that only the order of additions may differ.
  */
 final class SelfCheck {
@@ -34,8 +34,9 @@ final class SelfCheck {
             }
         }
         try (Arena arena = Arena.ofShared()) {
-            for (int layout = 0; layout < 8; layout++) {
+            for (int layout = 0; layout < 16; layout++) {
                 boolean add = (layout & 4) != 0;
+                float alpha = (layout & 8) != 0 ? 0.5f : 1;
                 Operand a = operand(arena, dtype, (layout & 1) != 0, M, K, SelfCheck::a);
                 Operand b = operand(arena, dtype, (layout & 2) != 0, K, N, SelfCheck::b);
                 View c = View.allocate(arena, DType.F32, M, N + GAP);
@@ -44,17 +45,18 @@ final class SelfCheck {
                 for (int i = 0; i < M * N; i++) {
                     c.set(add ? before : Double.NaN, i / N, i % N);
                 }
-                gemm.multiply(a, b, 1, add, Part.all(M, N, c.segment(), 0, N + GAP));
+                gemm.multiply(a, b, alpha, add, Part.all(M, N, c.segment(), 0, N + GAP));
                 for (int i = 0; i < M * N; i++) {
                     double got = c.get(i / N, i % N);
-                    double want = expected[i] + (add ? before : 0);
+                    double want = alpha * expected[i] + (add ? before : 0);
                     // Sums are below 300: a float of that size is exact to 2e-5.
                     if (!(Math.abs(got - want) <= 1e-3)) {
                         return String.format(
-                                "wrong for %s%s%s%s: element %d, %d is %s, not %s",
+                                "wrong for %s%s%s%s%s: element %d, %d is %s, not %s",
                                 dtype,
                                 a.byColumns() ? ", A by columns" : "",
                                 b.byColumns() ? ", B by columns" : "",
+                                alpha == 1 ? "" : ", halved",
                                 add ? ", added" : "",
                                 i / N,
                                 i % N,

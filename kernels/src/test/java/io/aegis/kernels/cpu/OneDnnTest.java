@@ -166,6 +166,7 @@ class OneDnnTest {
         Gemm right = new VectorGemm();
         Gemm neverAdds = (a, b, alpha, add, c) -> right.multiply(a, b, alpha, false, c);
         Gemm alwaysAdds = (a, b, alpha, add, c) -> right.multiply(a, b, alpha, true, c);
+        Gemm neverScales = (a, b, alpha, add, c) -> right.multiply(a, b, 1, add, c);
         Gemm oneRowLess = (a, b, alpha, add, c) -> right.multiply(a.rows(0, a.rows() - 1), b, alpha, add, c);
         Gemm oneTermLess = (a, b, alpha, add, c) ->
                 right.multiply(a.columns(0, a.columns() - 1), b.rows(0, b.rows() - 1), alpha, add, c);
@@ -174,6 +175,7 @@ class OneDnnTest {
             assertThat(SelfCheck.problem(wrong, DType.F32)).startsWith("wrong for F32");
         }
         assertThat(SelfCheck.problem(neverAdds, DType.F32)).contains("added");
+        assertThat(SelfCheck.problem(neverScales, DType.F32)).contains("halved");
         Gemm fails = (a, b, alpha, add, c) -> {
             throw new IllegalStateException("no");
         };
