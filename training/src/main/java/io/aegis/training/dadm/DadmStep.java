@@ -3,7 +3,6 @@ package io.aegis.training.dadm;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
-import io.aegis.layers.Probe;
 import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Hyperplanes;
 import io.aegis.models.dadm.Losses;
@@ -11,6 +10,7 @@ import io.aegis.models.dadm.Permutations;
 import io.aegis.models.dadm.Prototypes;
 import io.aegis.models.dadm.ReGrad;
 import io.aegis.models.dadm.Recipe;
+import io.aegis.tensor.GradientSink;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
@@ -41,6 +41,9 @@ public final class DadmStep {
     private final Retry retry;
     private final Map<Tensor, Parameter> trainable = new IdentityHashMap<>();
     private final Map<Tensor, Parameter> modulated = new IdentityHashMap<>();
+    /** Of each loss, whose gradients are asked for. */
+    private final List<Set<Tensor>> wanted;
+
     private Prototypes prototypes;
 
     /**
@@ -79,6 +82,7 @@ public final class DadmStep {
         List<Parameter> all = parameters.trainable();
         all.forEach(p -> trainable.put(p.tensor(), p));
         ReGrad.modulated(all, recipe.regrad()).forEach(p -> modulated.put(p.tensor(), p));
+        wanted = List.of(modulated.keySet(), modulated.keySet(), modulated.keySet(), trainable.keySet());
     }
 
     /** Prototypes after the last step; null before the first. */
@@ -213,14 +217,17 @@ public final class DadmStep {
             BiConsumer<Parameter, Tensor> sink,
             BooleanSupplier end) {
         try (Scope scope = Scope.open()) {
-            prototypes = nextPrototypes(batch, epoch);
+            prototypes = nextPrototypes(batch, epoch, Learned.evaluated(network, prototypePictures(batch)));
             Pass pass = recipe.trainingMode()
                     ? Pass.training(seed, step, batch.samples())
                     : new Pass(false, false, false, seed, step, batch.samples());
             Permutations permutations = given != null ? given : Permutations.random(pass);
             Report losses;
-            try (Tape tape = Tape.record()) {
-                losses = backward(tape, batch, pass, permutations, sink);
+            try (Learned learned = Learned.by(network, batch.pictures(), pass, permutations)) {
+                DadmNetwork.Output output = Learned.leaves(learned.output());
+                Cotangents cotangents = Cotangents.of(output, Tensor::empty);
+                losses = losses(output, batch, step, cotangents, sink);
+                learned.goBack(cotangents, wanted, gradients(losses.information, sink));
             }
             if (end == null) {
                 return losses;
@@ -231,39 +238,61 @@ public final class DadmStep {
         }
     }
 
-    private Prototypes nextPrototypes(Batch batch, long epoch) {
-        try (Scope scope = Scope.open()) {
-            Tensor[] pictures = batch.pictures().clone();
-            if (recipe.compositeInfrared() && batch.prototypeInfrared() != null) {
-                pictures[2] = batch.prototypeInfrared();
+    private Tensor[] prototypePictures(Batch batch) {
+        Tensor[] pictures = batch.pictures().clone();
+        if (recipe.compositeInfrared() && batch.prototypeInfrared() != null) {
+            pictures[2] = batch.prototypeInfrared();
+        }
+        return pictures;
+    }
+
+    private Prototypes nextPrototypes(Batch batch, long epoch, Tensor[] features) {
+        Prototypes fresh = Prototypes.ofBatch(
+                features, batch.labels().prototype(), network.config().classes());
+        return epoch == 0 || prototypes == null ? fresh : fresh.withMomentum(prototypes, recipe);
+    }
+
+    /**
+     * The losses, and their gradients with respect to what the network gave.
+     *
+     * @param output the network's, its features and mutual-information losses as leaves
+     * @param cotangents takes those gradients
+     * @param sink takes the gradients of what only the losses read, the domains' heads
+     */
+    private Report losses(
+            DadmNetwork.Output output,
+            Batch batch,
+            long step,
+            Cotangents cotangents,
+            BiConsumer<Parameter, Tensor> sink) {
+        try (Scope scope = Scope.open();
+                Tape tape = Tape.record()) {
+            Losses losses = Losses.of(network, output, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
+            double[] information = new double[3];
+            double[] modal = new double[3];
+            for (int k = 0; k < 3; k++) {
+                information[k] = Arrays.stream(output.information()[k].toDoubles())
+                        .average()
+                        .orElseThrow();
+                modal[k] = finite(losses.modal()[k], "loss of modality " + (k + 1), step);
             }
-            Tensor[] features =
-                    network.forward(pictures, Pass.EVALUATION, null, Probe.NONE).features();
-            Prototypes fresh = Prototypes.ofBatch(
-                    features, batch.labels().prototype(), network.config().classes());
-            return epoch == 0 || prototypes == null ? fresh : fresh.withMomentum(prototypes, recipe);
+            double total = finite(losses.total(), "total loss", step);
+            List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
+            all.add(losses.total());
+            scale.ifPresent(s -> all.replaceAll(loss -> loss.times(s.factor())));
+            GradientSink.OfSeveral heads = gradients(information, sink);
+            tape.backward(all, Cotangents.wanted(output, wanted), (leaf, gradients) -> {
+                if (!cotangents.take(output, leaf, gradients)) {
+                    heads.accept(leaf, gradients);
+                }
+            });
+            return new Report(total, modal, information, Double.NaN);
         }
     }
 
-    private Report backward(
-            Tape tape, Batch batch, Pass pass, Permutations permutations, BiConsumer<Parameter, Tensor> sink) {
-        DadmNetwork.Output out = network.forward(batch.pictures(), pass, permutations, Probe.NONE);
-        Losses losses = Losses.of(network, out, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
-        double[] information = new double[3];
-        double[] modal = new double[3];
-        for (int k = 0; k < 3; k++) {
-            information[k] = java.util.Arrays.stream(out.information()[k].toDoubles())
-                    .average()
-                    .orElseThrow();
-            modal[k] = finite(losses.modal()[k], "loss of modality " + (k + 1), pass.step());
-        }
-        double total = finite(losses.total(), "total loss", pass.step());
-        List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
-        all.add(losses.total());
-        scale.ifPresent(s -> all.replaceAll(loss -> loss.times(s.factor())));
-        List<Set<Tensor>> wanted =
-                List.of(modulated.keySet(), modulated.keySet(), modulated.keySet(), trainable.keySet());
-        tape.backward(all, wanted, (leaf, scaled) -> {
+    /** What becomes of a parameter's gradients of all losses. */
+    private GradientSink.OfSeveral gradients(double[] information, BiConsumer<Parameter, Tensor> sink) {
+        return (leaf, scaled) -> {
             try (Scope scope = Scope.open()) {
                 // ReGrad is no linear function of gradients: it is shown those of the losses themselves.
                 Tensor[] gradients = scale.map(s -> unscaled(scaled, s)).orElse(scaled);
@@ -275,8 +304,7 @@ public final class DadmStep {
                 }
                 sink.accept(p, gradient);
             }
-        });
-        return new Report(total, modal, information, Double.NaN);
+        };
     }
 
     private static Tensor[] unscaled(Tensor[] gradients, LossScale scale) {
