@@ -5,27 +5,22 @@ import java.util.List;
 /** What happens to gradients and parameters after the backward pass. Views of one call have one shape and strides. */
 public interface Optimizer {
     /**
-     * Constants of one Adam step (Kingma and Ba, arXiv 1412.6980).
+     * Constants of Adam (Kingma and Ba, arXiv 1412.6980); what changes from step to step is an {@link AdamStep}.
      *
-     * @param learningRate alpha
      * @param beta1 decay of the first moment
      * @param beta2 decay of the second moment
      * @param eps added to the root of the corrected second moment
      * @param weightDecay lambda
      * @param decoupled subtract alpha lambda p directly (AdamW) rather than adding lambda p to the gradient (L2)
-     * @param step which step this is, from 1
      */
-    record Adam(
-            double learningRate,
-            double beta1,
-            double beta2,
-            double eps,
-            double weightDecay,
-            boolean decoupled,
-            long step) {}
+    record Adam(double beta1, double beta2, double eps, double weightDecay, boolean decoupled) {}
 
-    /** One Adam step: updates parameter, first and second moment in place. */
-    void adam(View parameter, View gradient, View first, View second, Adam constants);
+    /**
+     * One Adam step: updates parameter, first and second moment in place.
+     *
+     * @param step an {@link AdamStep} as it lies in memory, dense
+     */
+    void adam(View parameter, View gradient, View first, View second, Adam constants, View step);
 
     /** The sum of squares, in double: gradients are clipped by the root of their common sum. */
     double squares(View x);

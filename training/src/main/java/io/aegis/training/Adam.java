@@ -1,5 +1,6 @@
 package io.aegis.training;
 
+import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Buffer;
 import io.aegis.kernels.DType;
@@ -13,16 +14,20 @@ import io.aegis.weights.StoredTensor;
 import io.aegis.weights.Views;
 import io.aegis.weights.WeightsException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Adam (arXiv 1412.6980) with L2 regularisation added to the gradient, as PyTorch's {@code Adam}, or with decoupled weight
  * decay (arXiv 1711.05101), as its {@code AdamW}; a parameter without a gradient in some step is left alone, and its own
- * step count stands still. Owns the moments. As tensors of a file these are {@code adam.first/NAME} and {@code
+ * step count stands still. {@link #begin} counts and writes what changes from step to step where kernels read it; {@link #update}
+ * only launches, so that it may be recorded. Owns the moments. As tensors of a file these are {@code adam.first/NAME} and {@code
  * adam.second/NAME}, shaped as the parameter, and {@code adam.steps/NAME}, I64 [1].
  */
 public final class Adam implements AutoCloseable {
@@ -39,6 +44,10 @@ public final class Adam implements AutoCloseable {
         /** PyTorch's defaults with DADM's weight decay, 5e-5. */
         public static final Constants DADM = l2(5e-5);
 
+        private Optimizer.Adam with(double decay) {
+            return new Optimizer.Adam(beta1, beta2, eps, decay, decoupled);
+        }
+
         /** PyTorch's defaults for {@code Adam}, with weight decay in the gradient. */
         public static Constants l2(double weightDecay) {
             return new Constants(0.9, 0.999, 1e-8, weightDecay, false);
@@ -54,49 +63,148 @@ public final class Adam implements AutoCloseable {
     private static final String SECOND = "adam.second/";
     private static final String STEPS = "adam.steps/";
 
-    /**
-     * Moments of one parameter, with its layout in memory.
-     *
-     * @param first m
-     * @param second v
-     * @param steps number of updates so far, one element
-     */
-    public record State(View first, View second, View steps) {}
+    /** What a step does with one parameter. */
+    private enum Turn {
+        /** Nothing yet. */
+        OPEN,
+        /** It was updated. */
+        UPDATED,
+        /** It counts as updated, by what was recorded. */
+        FORETOLD
+    }
 
-    private final Constants constants;
+    /** What belongs to one parameter. */
+    private static final class State {
+        final Parameter parameter;
+        /** m and v, with the parameter's layout in memory. */
+        final View first;
+
+        final View second;
+        /** Number of updates so far, one element. */
+        final View steps;
+        /** An {@link AdamStep}, where kernels read it. */
+        final View now;
+
+        Turn turn = Turn.OPEN;
+
+        State(Parameter parameter, View first, View second, View steps, View now) {
+            this.parameter = parameter;
+            this.first = first;
+            this.second = second;
+            this.steps = steps;
+            this.now = now;
+        }
+
+        void count(Turn how) {
+            steps.setLongAt(0, steps.getLongAt(0) + 1);
+            turn = how;
+        }
+    }
+
+    private final Optimizer.Adam decaying;
+    private final Optimizer.Adam keeping;
     private final Arena arena = Arena.ofShared();
     private final Map<String, State> states = new LinkedHashMap<>();
+    /** An {@link AdamStep} a parameter, in order, uploaded together. */
+    private final View table;
+
+    private boolean begun;
 
     /** Moments of zero for each of the parameters. */
     public Adam(List<Parameter> parameters, Constants constants) {
-        this.constants = constants;
+        decaying = constants.with(constants.weightDecay);
+        keeping = constants.with(0);
+        table = View.allocate(arena, DType.F64, parameters.size(), AdamStep.SIZE);
         for (Parameter p : parameters) {
             View v = p.view();
-            states.put(p.name(), new State(like(v), like(v), View.allocate(arena, DType.I64, 1)));
+            View now = table.select(0, states.size());
+            states.put(p.name(), new State(p, like(v), like(v), View.allocate(arena, DType.I64, 1), now));
         }
+    }
+
+    /** Begins a step in which all parameters learn at one rate; as {@link #begin(ToDoubleFunction, Collection)}. */
+    public void begin(double learningRate) {
+        begin(p -> learningRate, List.of());
+    }
+
+    /** As {@link #begin(ToDoubleFunction, Collection)}, for updates that are launched one by one. */
+    public void begin(ToDoubleFunction<Parameter> learningRate) {
+        begin(learningRate, List.of());
+    }
+
+    /**
+     * Begins a step: before its updates, or before each launch of a recording of them. Not to be recorded itself, as the host
+     * writes; and where something is foretold, before the forward pass, whose tape would find its parameters changed.
+     *
+     * @param learningRate of each parameter
+     * @param foretold what the launch of a recording is going to update, as {@link #updated} told of the step before: it is counted
+     *     and marked as changed here. Updates of these may be launched or recorded in this step as well, which counts no more
+     */
+    public void begin(ToDoubleFunction<Parameter> learningRate, Collection<Parameter> foretold) {
+        MemorySegment memory = table.buffer().memory();
+        AdamStep last = null;
+        long lastCount = 0;
+        long row = 0;
+        for (State s : states.values()) {
+            s.turn = Turn.OPEN;
+            long count = s.steps.getLongAt(0) + 1;
+            double rate = learningRate.applyAsDouble(s.parameter);
+            if (last == null || count != lastCount || rate != last.learningRate()) { // powers are worth keeping
+                last = AdamStep.of(decaying, rate, count);
+                lastCount = count;
+            }
+            last.write(memory, row++);
+        }
+        foretold.forEach(p -> {
+            state(p).count(Turn.FORETOLD);
+            p.changed();
+        });
+        begun = true;
+    }
+
+    /** What has been updated since the step began, in the order of the parameters. */
+    public List<Parameter> updated() {
+        return states.values().stream()
+                .filter(s -> s.turn != Turn.OPEN)
+                .map(s -> s.parameter)
+                .toList();
     }
 
     /**
      * One step of one parameter, in place.
      *
      * @throws IllegalArgumentException for a parameter that this optimiser was not made for
+     * @throws IllegalStateException before the first {@link #begin}, and for a parameter that was updated since the last
      */
-    public void update(Parameter p, Tensor gradient, double learningRate) {
-        update(p, gradient, learningRate, constants.weightDecay);
+    public void update(Parameter p, Tensor gradient) {
+        update(p, gradient, true);
     }
 
-    /** As above, with another weight decay than the others' for this parameter. */
-    public void update(Parameter p, Tensor gradient, double learningRate, double weightDecay) {
+    /**
+     * As {@link #update(Parameter, Tensor)}.
+     *
+     * @param decays whether it has the weight decay of the constants, or none
+     */
+    public void update(Parameter p, Tensor gradient, boolean decays) {
+        State s = state(p);
+        if (!begun || s.turn == Turn.UPDATED) {
+            throw new IllegalStateException(
+                    p.name() + (begun ? " was updated in this step" : " is updated before a step has begun"));
+        }
+        Optimizer.Adam c = decays ? decaying : keeping;
+        Scope.current().kernels().optimizer().adam(p.view(), gradient.view(), s.first, s.second, c, s.now);
+        p.changed();
+        if (s.turn == Turn.OPEN) {
+            s.count(Turn.UPDATED);
+        }
+    }
+
+    private State state(Parameter p) {
         State s = states.get(p.name());
         if (s == null) {
             throw new IllegalArgumentException(p.name() + " is not among the optimiser's parameters");
         }
-        long step = s.steps.getLong(0) + 1;
-        s.steps.set(step, 0);
-        Optimizer.Adam c = new Optimizer.Adam(
-                learningRate, constants.beta1, constants.beta2, constants.eps, weightDecay, constants.decoupled, step);
-        Scope.current().kernels().optimizer().adam(p.view(), gradient.view(), s.first, s.second, c);
-        p.changed();
+        return s;
     }
 
     /** All of it for a file; what does not lie as files hold it is copied into the arena, of shared kind. */
@@ -121,6 +229,7 @@ public final class Adam implements AutoCloseable {
             copy(c, SECOND + name, s.second);
             copy(c, STEPS + name, s.steps);
         });
+        begun = false;
     }
 
     private static void copy(Checkpoint c, String name, View to) {
@@ -142,6 +251,7 @@ public final class Adam implements AutoCloseable {
             s.first.buffer().discardMirror();
             s.second.buffer().discardMirror();
         });
+        table.buffer().discardMirror();
         arena.close();
     }
 }

@@ -20,19 +20,16 @@ public final class ClippedAdam {
 
     private final List<Parameter> parameters;
     private final Adam adam;
-    private final double weightDecay;
     private final double longest;
 
     /**
      * @param parameters in the order in which their squares are added
-     * @param adam which holds their moments
-     * @param weightDecay of matrices
+     * @param adam which holds their moments, and knows the weight decay of matrices
      * @param longest length of the gradient, above 0
      */
-    public ClippedAdam(List<Parameter> parameters, Adam adam, double weightDecay, double longest) {
+    public ClippedAdam(List<Parameter> parameters, Adam adam, double longest) {
         this.parameters = List.copyOf(parameters);
         this.adam = adam;
-        this.weightDecay = weightDecay;
         this.longest = longest;
     }
 
@@ -52,14 +49,14 @@ public final class ClippedAdam {
             throw new ArithmeticException("the gradient's length is " + norm);
         }
         double scale = longest / (norm + FLOOR);
+        adam.begin(learningRate);
         for (Parameter p : parameters) {
             View gradient = gradients.get(p);
             if (gradient != null) {
                 if (scale < 1) {
                     k.elementwise().affine(gradient, scale, 0, gradient);
                 }
-                double decay = p.shape().length < 2 ? 0 : weightDecay;
-                adam.update(p, Tensor.wrap(gradient, false), learningRate.applyAsDouble(p), decay);
+                adam.update(p, Tensor.wrap(gradient, false), p.shape().length >= 2);
             }
         }
         return norm;

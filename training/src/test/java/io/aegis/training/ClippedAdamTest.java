@@ -27,8 +27,7 @@ class ClippedAdamTest {
         parameters.initialize(DType.F32, 1);
         try (Adam adam = new Adam(all, Adam.Constants.decoupled(0.999, weightDecay));
                 Scope scope = Scope.open()) {
-            return new ClippedAdam(all, adam, weightDecay, longest)
-                    .update(Map.of(matrix, forMatrix, vector, forVector), p -> 0.1);
+            return new ClippedAdam(all, adam, longest).update(Map.of(matrix, forMatrix, vector, forVector), p -> 0.1);
         }
     }
 

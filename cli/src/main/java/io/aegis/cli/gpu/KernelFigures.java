@@ -3,6 +3,7 @@ package io.aegis.cli.gpu;
 import io.aegis.cli.gpu.bench.Race;
 import io.aegis.cli.workload.Operands;
 import io.aegis.kernels.Activation;
+import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
@@ -11,6 +12,7 @@ import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
 import io.aegis.kernels.VisionMasking;
+import java.lang.foreign.Arena;
 import java.util.Locale;
 import java.util.function.Consumer;
 
@@ -106,8 +108,9 @@ final class KernelFigures {
         View first = make.normal(DType.F32, rows, width);
         View second = make.empty(DType.F32, rows, width);
         k.elementwise().fill(second, 1);
-        Optimizer.Adam c = new Optimizer.Adam(1e-4, 0.9, 0.999, 1e-8, 0.01, true, 10);
-        bandwidth("Adam", 7 * one, () -> k.optimizer().adam(y, dy, first, second, c));
+        Optimizer.Adam c = new Optimizer.Adam(0.9, 0.999, 1e-8, 0.01, true);
+        View step = AdamStep.of(c, 1e-4, 10).in(Arena.ofAuto());
+        bandwidth("Adam", 7 * one, () -> k.optimizer().adam(y, dy, first, second, c, step));
         make.free();
     }
 

@@ -1,5 +1,6 @@
 package io.aegis.cli.verify;
 
+import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.DType;
@@ -214,10 +215,10 @@ final class DadmCases {
             View first = View.allocate(arena, DType.F64, p.shape());
             View second = View.allocate(arena, DType.F64, p.shape());
             given(at + "/p0");
+            Optimizer.Adam c = new Optimizer.Adam(0.9, 0.999, 1e-8, config.number("weight_decay"), false);
             for (int i = 0; golden.has(FILE, at + "/g" + i); i++) {
-                Optimizer.Adam c =
-                        new Optimizer.Adam(rate, 0.9, 0.999, 1e-8, config.number("weight_decay"), false, i + 1);
-                kernels.optimizer().adam(p, leaf(at + "/g" + i, arena), first, second, c);
+                View step = AdamStep.of(c, rate, i + 1).in(arena);
+                kernels.optimizer().adam(p, leaf(at + "/g" + i, arena), first, second, c, step);
                 given(at + "/g" + i);
                 compare(at + "/p" + (i + 1), p.toDoubles());
             }

@@ -353,6 +353,7 @@ final class DadmVerification {
         try (Model model = new Model();
                 Scope scope = Scope.open(computing.kernels());
                 Adam adam = adam(model.parameters.trainable())) {
+            adam.begin(json.number("lr"));
             for (Parameter p : model.parameters.trainable()) {
                 if (!golden.has(file, p.name())) {
                     continue;
@@ -364,7 +365,7 @@ final class DadmVerification {
                     for (int i = 0; i < g.length; i++) {
                         noise[i] = Math.abs(g[i] + json.number("weight_decay") * before[i]) < TINY_GRADIENT;
                     }
-                    adam.update(p, gradientLike(p, from), json.number("lr"));
+                    adam.update(p, gradientLike(p, from));
                 }
                 compareStep(file, p, p.view().toDoubles(), noise);
             }

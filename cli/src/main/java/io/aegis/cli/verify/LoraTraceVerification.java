@@ -57,11 +57,8 @@ final class LoraTraceVerification {
             LlamaNetwork network = whole.network(p);
             try (Parameters own = whole.adapter().into(network, computing.dtype());
                     Adam adam = new Adam(List.copyOf(own.all()), constants(told))) {
-                ClippedAdam optimizer = new ClippedAdam(
-                        List.copyOf(own.all()),
-                        adam,
-                        told.number("weight_decay"),
-                        told.number("clip_grad_norm", Double.MAX_VALUE));
+                ClippedAdam optimizer =
+                        new ClippedAdam(List.copyOf(own.all()), adam, told.number("clip_grad_norm", Double.MAX_VALUE));
                 for (int i = 0; i < losses.length; i++) {
                     try (Scope scope = Scope.open(computing.kernels());
                             Tape tape = Tape.record()) {

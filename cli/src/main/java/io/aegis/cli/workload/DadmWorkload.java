@@ -49,6 +49,7 @@ public record DadmWorkload(DadmNetwork network, Parameters parameters, DadmConfi
     public void step(Adam adam, Batch batch, int backwards) {
         Map<Tensor, Parameter> leaves = new IdentityHashMap<>();
         parameters.trainable().forEach(p -> leaves.put(p.tensor(), p));
+        adam.begin(RATE);
         try (Scope scope = Scope.open();
                 Tape tape = Tape.record()) {
             Pass pass = Pass.training(1, 1, batch.samples());
@@ -60,7 +61,7 @@ public record DadmWorkload(DadmNetwork network, Parameters parameters, DadmConfi
             all.add(losses.total());
             tape.backward(all, Collections.nCopies(backwards, leaves.keySet()), (leaf, g) -> {
                 if (g[backwards - 1] != null) {
-                    adam.update(leaves.get(leaf), g[backwards - 1], RATE);
+                    adam.update(leaves.get(leaf), g[backwards - 1]);
                 }
             });
         }

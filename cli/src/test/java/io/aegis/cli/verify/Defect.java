@@ -139,8 +139,8 @@ enum Defect {
 
     private record NarrowMasters(Optimizer inner) implements Optimizer {
         @Override
-        public void adam(View parameter, View gradient, View first, View second, Adam constants) {
-            inner.adam(parameter, gradient, first, second, constants);
+        public void adam(View parameter, View gradient, View first, View second, Adam constants, View step) {
+            inner.adam(parameter, gradient, first, second, constants, step);
             View narrow = View.allocate(Arena.ofAuto(), DType.BF16, parameter.shape());
             Backends.best().elementwise().copy(parameter, narrow);
             Backends.best().elementwise().copy(narrow, parameter);

@@ -1,6 +1,7 @@
 package io.aegis.kernels.check;
 
 import io.aegis.kernels.Activation;
+import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.Convolution;
 import io.aegis.kernels.DType;
@@ -12,6 +13,7 @@ import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import io.aegis.kernels.VisionMasking;
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiConsumer;
@@ -680,11 +682,12 @@ final class Cases {
 
     private static Case adam(Draw d) {
         View g = d.normal(d.size(100), d.size(300));
-        Optimizer.Adam c = new Optimizer.Adam(1e-2, 0.9, 0.99, 1e-8, 0.1, d.coin(), 3);
+        Optimizer.Adam c = new Optimizer.Adam(0.9, 0.99, 1e-8, 0.1, d.coin());
+        View step = AdamStep.of(c, 1e-2, 3).in(Arena.ofAuto());
         return of(
                 "Adam " + sizes(g),
                 to(d.changed(g.shape()), d.changed(g.shape()), d.changedPositive(g.shape())),
-                (kernels, out) -> kernels.optimizer().adam(out[0], g, out[1], out[2], c));
+                (kernels, out) -> kernels.optimizer().adam(out[0], g, out[1], out[2], c, step));
     }
 
     private static Case modulate(Draw d) {

@@ -6,6 +6,7 @@ import static io.aegis.kernels.cpu.Lanes.load;
 import static io.aegis.kernels.cpu.Lanes.set;
 import static io.aegis.kernels.cpu.Lanes.store;
 
+import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
@@ -23,15 +24,16 @@ final class CpuOptimizer implements Optimizer {
     }
 
     @Override
-    public void adam(View parameter, View gradient, View first, View second, Adam k) {
+    public void adam(View parameter, View gradient, View first, View second, Adam k, View step) {
         if (!flat(parameter, gradient, first, second)) {
-            plain.adam(parameter, gradient, first, second, k);
+            plain.adam(parameter, gradient, first, second, k, step);
             return;
         }
         MemorySegment p = parameter.buffer().memory();
         MemorySegment g = gradient.buffer().memory();
         MemorySegment m = first.buffer().memory();
         MemorySegment v = second.buffer().memory();
+        AdamStep now = AdamStep.read(step);
         long n = parameter.elements();
         Workers.grains(n, CHUNK, CHUNK, (from, to) -> {
             for (long at = from; at < to; at += CHUNK) {
@@ -46,6 +48,7 @@ final class CpuOptimizer implements Optimizer {
                         v,
                         second.offset() + at,
                         k,
+                        now,
                         length);
             }
         });
@@ -61,18 +64,17 @@ final class CpuOptimizer implements Optimizer {
             MemorySegment v,
             long iv,
             Adam k,
+            AdamStep now,
             int n) {
-        double correction1 = 1 - Math.pow(k.beta1(), k.step());
-        double correction2 = 1 - Math.pow(k.beta2(), k.step());
         float decay = (float) (k.decoupled() ? 0 : k.weightDecay());
-        float shrink = (float) (k.decoupled() ? 1 - k.learningRate() * k.weightDecay() : 1);
+        float shrink = (float) (k.decoupled() ? 1 - now.learningRate() * k.weightDecay() : 1);
         float beta1 = (float) k.beta1();
         float beta2 = (float) k.beta2();
         float rest1 = (float) (1 - k.beta1());
         float rest2 = (float) (1 - k.beta2());
         // alpha m^ / (sqrt(v^) + eps) = (alpha / c1) m / (sqrt(v) / sqrt(c2) + eps)
-        float rate = (float) (k.learningRate() / correction1);
-        float root = (float) (1 / Math.sqrt(correction2));
+        float rate = (float) (now.learningRate() / now.correction1());
+        float root = (float) (1 / Math.sqrt(now.correction2()));
         float eps = (float) k.eps();
         int i = 0;
         for (; i < Lanes.bound(n); i += Lanes.N) {

@@ -44,6 +44,10 @@ final class Arguments {
         return this;
     }
 
+    Arguments f64(double value) {
+        return i64(Double.doubleToRawLongBits(value));
+    }
+
     Arguments f32(double value) {
         memory.set(ValueLayout.JAVA_FLOAT, place(4), (float) value);
         return this;

@@ -44,26 +44,25 @@ final class CudaOptimizer implements Optimizer {
     }
 
     @Override
-    public void adam(View parameter, View gradient, View first, View second, Adam c) {
+    public void adam(View parameter, View gradient, View first, View second, Adam c, View step) {
         if (parameter.elements() == 0) {
             return;
         }
         Space space = floats(gradient, parameter, first, second);
         if (space == null) {
-            host.adam(parameter, gradient, first, second, c);
+            host.adam(parameter, gradient, first, second, c, step);
             return;
         }
         long g = cuda.read(gradient);
         long p = cuda.update(parameter);
         long m = cuda.update(first);
         long v = cuda.update(second);
+        long now = cuda.read(step);
         space.widen(g, p, m, v);
         Arguments a = begin(space, g, p, m, v);
+        a.pointer(now).f64(c.weightDecay());
         a.f32(c.beta1()).f32(1 - c.beta1()).f32(c.beta2()).f32(1 - c.beta2());
-        a.f32(c.learningRate() / (1 - Math.pow(c.beta1(), c.step())));
-        a.f32(1 / (1 - Math.pow(c.beta2(), c.step())));
-        a.f32(c.eps()).f32(c.decoupled() ? c.learningRate() * c.weightDecay() : c.weightDecay());
-        a.i32(c.decoupled() ? 1 : 0).i32(0);
+        a.f32(c.eps()).i32(c.decoupled() ? 1 : 0);
         adam.launch(each(space), a);
     }
 

@@ -1,5 +1,6 @@
 package io.aegis.kernels.scalar;
 
+import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
 
@@ -14,20 +15,19 @@ import io.aegis.kernels.View;
  */
 final class ScalarOptimizer implements Optimizer {
     @Override
-    public void adam(View parameter, View gradient, View first, View second, Adam k) {
-        double correction1 = 1 - Math.pow(k.beta1(), k.step());
-        double correction2 = 1 - Math.pow(k.beta2(), k.step());
+    public void adam(View parameter, View gradient, View first, View second, Adam k, View step) {
+        AdamStep now = AdamStep.read(step);
         for (Walk w = new Walk(parameter, gradient, first, second); w.more(); w.next()) {
             double p = parameter.getAt(w.at(0));
             double g = gradient.getAt(w.at(1));
             if (k.decoupled()) {
-                p -= k.learningRate() * k.weightDecay() * p;
+                p -= now.learningRate() * k.weightDecay() * p;
             } else {
                 g += k.weightDecay() * p;
             }
             double m = k.beta1() * first.getAt(w.at(2)) + (1 - k.beta1()) * g;
             double v = k.beta2() * second.getAt(w.at(3)) + (1 - k.beta2()) * g * g;
-            p -= k.learningRate() * (m / correction1) / (Math.sqrt(v / correction2) + k.eps());
+            p -= now.learningRate() * (m / now.correction1()) / (Math.sqrt(v / now.correction2()) + k.eps());
             parameter.setAt(w.at(0), p);
             first.setAt(w.at(2), m);
             second.setAt(w.at(3), v);

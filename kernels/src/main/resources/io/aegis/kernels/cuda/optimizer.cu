@@ -39,10 +39,11 @@ template <int V> DEVICE u32 valid(const Space& s, u32 n) { return V > 1 && n + 1
 struct Adam {
     Space space;
     Operand o[4];
+    const double* step; // AdamStep.java: alpha, c1, c2, alpha / c1, 1 / c2
+    double lambda;
     float beta1, rest1, beta2, rest2; // rest = 1 - beta
-    float rate, by_correction2;       // alpha / c1, 1 / c2
-    float eps, decay;                 // lambda for L2, alpha lambda decoupled
-    i32 decoupled, unused;
+    float eps;
+    i32 decoupled;
 };
 template <int V> DEVICE void adam_step(const Adam& a) {
     u32 n = blockIdx.x * THREADS + threadIdx.x;
@@ -55,13 +56,15 @@ template <int V> DEVICE void adam_step(const Adam& a) {
     load(p, a.o[1], at[1], some);
     load(m, a.o[2], at[2], some);
     load(v, a.o[3], at[3], some);
+    float rate = (float)a.step[3], by_correction2 = (float)a.step[4];
+    float decay = (float)(a.decoupled ? a.step[0] * a.lambda : a.lambda);
 #pragma unroll
     for (int k = 0; k < V; k++) {
-        if (a.decoupled) p[k] -= a.decay * p[k];
-        else g[k] += a.decay * p[k];
+        if (a.decoupled) p[k] -= decay * p[k];
+        else g[k] += decay * p[k];
         m[k] = a.beta1 * m[k] + a.rest1 * g[k];
         v[k] = a.beta2 * v[k] + a.rest2 * g[k] * g[k];
-        p[k] -= a.rate * m[k] / (sqrtf(v[k] * a.by_correction2) + a.eps);
+        p[k] -= rate * m[k] / (sqrtf(v[k] * by_correction2) + a.eps);
     }
     store(p, a.o[1], at[1], some);
     store(m, a.o[2], at[2], some);

@@ -6,10 +6,12 @@ import static io.aegis.kernels.cpu.Twin.to;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
+import java.lang.foreign.Arena;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -22,9 +24,10 @@ class CpuOptimizerTest {
         Twin.fast().elementwise().binary(Elementwise.Binary.MULTIPLY, second, second, second);
         for (boolean decoupled : new boolean[] {false, true}) {
             for (long step : new long[] {1, 2, 1000}) {
-                Optimizer.Adam c = new Optimizer.Adam(1e-3, 0.9, 0.999, 1e-8, 5e-2, decoupled, step);
+                Optimizer.Adam c = new Optimizer.Adam(0.9, 0.999, 1e-8, 5e-2, decoupled);
+                View now = AdamStep.of(c, 1e-3, step).in(Arena.ofAuto());
                 Twin.compare("adam", to(random(1, n), random(3, n), second), (k, d) -> k.optimizer()
-                        .adam(d[0], g, d[1], d[2], c));
+                        .adam(d[0], g, d[1], d[2], c, now));
             }
         }
     }

@@ -4,6 +4,7 @@ import static io.aegis.kernels.cpu.Twin.garbage;
 import static io.aegis.kernels.cpu.Twin.random;
 
 import io.aegis.kernels.Activation;
+import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Attention.Mask;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.DType;
@@ -16,6 +17,7 @@ import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeights;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
+import java.lang.foreign.Arena;
 import java.util.zip.CRC32;
 
 /** A process of {@link ThreadCountTest}: computes with as many threads as it was started with, and prints checksums. */
@@ -121,8 +123,9 @@ final class ThreadCountRun {
         View first = random(6, 150, 201);
         View second = random(7, 150, 201);
         K.elementwise().binary(Elementwise.Binary.MULTIPLY, second, second, second);
-        K.optimizer()
-                .adam(p, random(8, 150, 201), first, second, new Optimizer.Adam(1e-3, 0.9, 0.99, 1e-8, 0.1, true, 3));
+        Optimizer.Adam constants = new Optimizer.Adam(0.9, 0.99, 1e-8, 0.1, true);
+        View step = AdamStep.of(constants, 1e-3, 3).in(Arena.ofAuto());
+        K.optimizer().adam(p, random(8, 150, 201), first, second, constants, step);
         print("Adam", p, first, second);
     }
 

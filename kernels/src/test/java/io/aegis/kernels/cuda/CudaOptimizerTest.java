@@ -7,12 +7,14 @@ import static io.aegis.kernels.cuda.CudaTwin.to;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
+import java.lang.foreign.Arena;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,9 +28,10 @@ class CudaOptimizerTest {
         View second = squared(random(4, n));
         for (boolean decoupled : new boolean[] {false, true}) {
             for (long step : new long[] {1, 2, 1000}) {
-                Optimizer.Adam c = new Optimizer.Adam(1e-3, 0.9, 0.999, 1e-8, 5e-2, decoupled, step);
+                Optimizer.Adam c = new Optimizer.Adam(0.9, 0.999, 1e-8, 5e-2, decoupled);
+                View now = AdamStep.of(c, 1e-3, step).in(Arena.ofAuto());
                 compare("adam", to(random(1, n), random(3, n), second), (k, d) -> k.optimizer()
-                        .adam(d[0], g, d[1], d[2], c));
+                        .adam(d[0], g, d[1], d[2], c, now));
             }
         }
     }
@@ -40,11 +43,12 @@ class CudaOptimizerTest {
 
     @Test
     void adamOfAnyLayout() {
-        Optimizer.Adam c = new Optimizer.Adam(1e-3, 0.9, 0.999, 1e-8, 5e-2, true, 3);
+        Optimizer.Adam c = new Optimizer.Adam(0.9, 0.999, 1e-8, 5e-2, true);
+        View now = AdamStep.of(c, 1e-3, 3).in(Arena.ofAuto());
         View g = TestViews.strided(2, DType.F32, 6, 7);
         View second = squared(TestViews.strided(4, DType.F32, 6, 7));
         compare("strided", to(TestViews.strided(1, DType.F32, 6, 7), random(3, 6, 7), second), (k, d) -> k.optimizer()
-                .adam(d[0], g, d[1], d[2], c));
+                .adam(d[0], g, d[1], d[2], c, now));
     }
 
     /** The squares are float32's own products in double: only their sum is rounded, to 53 bits. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.*;
 import io.aegis.kernels.Optimizer.Adam;
+import java.lang.foreign.Arena;
 import org.junit.jupiter.api.Test;
 
 class ScalarOptimizerTest {
@@ -16,7 +17,7 @@ class ScalarOptimizerTest {
     @Test
     void firstStepWithL2() {
         View[] state = state(2, 0.5);
-        optimizer.adam(state[0], state[1], state[2], state[3], new Adam(0.1, 0.9, 0.99, EPS, 0.25, false, 1));
+        step(state, 0.25, false, 1);
         double g = 0.5 + 0.25 * 2;
         assertThat(state[0].get(0)).isCloseTo(2 - 0.1 * g / (g + EPS), within(1e-14));
         assertThat(state[2].get(0)).isCloseTo(0.1 * g, within(1e-15));
@@ -27,7 +28,7 @@ class ScalarOptimizerTest {
     @Test
     void firstStepDecoupled() {
         View[] state = state(2, 0.5);
-        optimizer.adam(state[0], state[1], state[2], state[3], new Adam(0.1, 0.9, 0.99, EPS, 0.25, true, 1));
+        step(state, 0.25, true, 1);
         assertThat(state[0].get(0)).isCloseTo(2 * (1 - 0.1 * 0.25) - 0.1 * 0.5 / (0.5 + EPS), within(1e-14));
         assertThat(state[2].get(0)).isCloseTo(0.1 * 0.5, within(1e-15));
     }
@@ -36,10 +37,10 @@ class ScalarOptimizerTest {
     @Test
     void secondStepCorrectsTheBias() {
         View[] state = state(1, 2);
-        optimizer.adam(state[0], state[1], state[2], state[3], new Adam(0.1, 0.9, 0.99, EPS, 0, false, 1));
+        step(state, 0, false, 1);
         state[1].set(-4, 0);
         double p = state[0].get(0);
-        optimizer.adam(state[0], state[1], state[2], state[3], new Adam(0.1, 0.9, 0.99, EPS, 0, false, 2));
+        step(state, 0, false, 2);
         double m = (0.9 * 0.2 - 0.1 * 4) / 0.19;
         double v = (0.99 * 0.04 + 0.01 * 16) / 0.0199;
         assertThat(state[0].get(0)).isCloseTo(p - 0.1 * m / (Math.sqrt(v) + EPS), within(1e-13));
@@ -75,6 +76,13 @@ class ScalarOptimizerTest {
         View out = TestViews.garbage(DType.F64, 2);
         optimizer.modulate(zero, x, out);
         assertThat(out.toDoubles()).containsExactly(3, 5);
+    }
+
+    /** With a learning rate of 0.1. */
+    private void step(View[] state, double weightDecay, boolean decoupled, long number) {
+        Adam constants = new Adam(0.9, 0.99, EPS, weightDecay, decoupled);
+        View step = AdamStep.of(constants, 0.1, number).in(Arena.ofAuto());
+        optimizer.adam(state[0], state[1], state[2], state[3], constants, step);
     }
 
     private static View[] state(double parameter, double gradient) {

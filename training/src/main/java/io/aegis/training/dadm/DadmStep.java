@@ -108,14 +108,14 @@ public final class DadmStep {
 
     /** As above, with given permutations rather than random ones. */
     public Report run(Batch batch, long epoch, long step, double learningRate, Permutations given) {
-        BiConsumer<Parameter, Tensor> update = (p, gradient) -> adam.update(p, gradient, learningRate);
+        adam.begin(learningRate);
         if (scale.isEmpty()) {
-            return differentiate(batch, epoch, step, given, update, () -> true);
+            return differentiate(batch, epoch, step, given, adam::update, () -> true);
         }
         try (GradientSums sums = new GradientSums()) {
             Report report = null;
             while (report == null) {
-                report = scaled(batch, epoch, step, given, sums, update);
+                report = scaled(batch, epoch, step, given, sums);
             }
             return report;
         }
@@ -130,9 +130,9 @@ public final class DadmStep {
      *     be learned from again, one after the other, with the scale that the losses have now
      */
     public Report runAccumulated(Batch batch, long epoch, long step, double learningRate, GradientSums sums) {
-        BiConsumer<Parameter, Tensor> update = (p, gradient) -> adam.update(p, gradient, learningRate);
+        adam.begin(learningRate);
         if (scale.isPresent()) {
-            return scaled(batch, epoch, step, null, sums, update);
+            return scaled(batch, epoch, step, null, sums);
         }
         return differentiate(
                 batch,
@@ -141,10 +141,10 @@ public final class DadmStep {
                 null,
                 (p, gradient) -> {
                     sums.complete(p, gradient);
-                    update.accept(p, gradient);
+                    adam.update(p, gradient);
                 },
                 () -> {
-                    sums.drain(update);
+                    sums.drain(adam::update);
                     return true;
                 });
     }
@@ -165,13 +165,7 @@ public final class DadmStep {
     }
 
     /** The last micro-batch of an update, with scaled losses; null when any of them gave gradients that overflowed. */
-    private Report scaled(
-            Batch batch,
-            long epoch,
-            long step,
-            Permutations given,
-            GradientSums sums,
-            BiConsumer<Parameter, Tensor> update) {
+    private Report scaled(Batch batch, long epoch, long step, Permutations given, GradientSums sums) {
         begin(sums);
         return differentiate(batch, epoch, step, given, sums::add, () -> {
             Optional<Parameter> overflowed = LossScale.overflowed(sums.sums());
@@ -181,7 +175,7 @@ public final class DadmStep {
                 scale.get().halve(step, overflowed.get());
                 return false;
             }
-            sums.drain(update);
+            sums.drain(adam::update);
             scale.get().passed(step);
             return true;
         });

@@ -62,7 +62,7 @@ final class FaceShieldStep implements AutoCloseable {
             FaceShieldTrainingOptions.Fit fit) {
         this.objective = objective;
         this.scale = scale;
-        this.optimizer = new ClippedAdam(trained, adam, fit.weightDecay(), fit.clip());
+        this.optimizer = new ClippedAdam(trained, adam, fit.clip());
         this.lanes = lanes;
         this.fit = fit;
         trained.forEach(p -> trainable.put(p.tensor(), p));
