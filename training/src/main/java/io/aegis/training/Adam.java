@@ -21,6 +21,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -186,17 +187,44 @@ public final class Adam implements AutoCloseable {
      * @param decays whether it has the weight decay of the constants, or none
      */
     public void update(Parameter p, Tensor gradient, boolean decays) {
+        update(Map.of(p, gradient), q -> decays);
+    }
+
+    /** As {@link #update(Parameter, Tensor)} of each, to the bit; small ones share what is launched. */
+    public void update(Map<Parameter, Tensor> gradients) {
+        update(gradients, p -> true);
+    }
+
+    /**
+     * As {@link #update(Map)}.
+     *
+     * @param decays which parameters have the weight decay of the constants; the others have none
+     */
+    public void update(Map<Parameter, Tensor> gradients, Predicate<Parameter> decays) {
+        List<Optimizer.Update> all = new ArrayList<>();
+        gradients.forEach((p, gradient) -> {
+            State s = open(p);
+            Optimizer.Adam c = decays.test(p) ? decaying : keeping;
+            all.add(new Optimizer.Update(p.view(), gradient.view(), s.first, s.second, c, s.now));
+        });
+        Scope.current().kernels().optimizer().adam(all);
+        for (Parameter p : gradients.keySet()) {
+            p.changed();
+            State s = state(p);
+            if (s.turn == Turn.OPEN) {
+                s.count(Turn.UPDATED);
+            }
+        }
+    }
+
+    /** What belongs to a parameter that may be updated now. */
+    private State open(Parameter p) {
         State s = state(p);
         if (!begun || s.turn == Turn.UPDATED) {
             throw new IllegalStateException(
                     p.name() + (begun ? " was updated in this step" : " is updated before a step has begun"));
         }
-        Optimizer.Adam c = decays ? decaying : keeping;
-        Scope.current().kernels().optimizer().adam(p.view(), gradient.view(), s.first, s.second, c, s.now);
-        p.changed();
-        if (s.turn == Turn.OPEN) {
-            s.count(Turn.UPDATED);
-        }
+        return s;
     }
 
     private State state(Parameter p) {

@@ -5,6 +5,7 @@ import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -50,15 +51,17 @@ public final class ClippedAdam {
         }
         double scale = longest / (norm + FLOOR);
         adam.begin(learningRate);
+        Map<Parameter, Tensor> clipped = new LinkedHashMap<>();
         for (Parameter p : parameters) {
             View gradient = gradients.get(p);
             if (gradient != null) {
                 if (scale < 1) {
                     k.elementwise().affine(gradient, scale, 0, gradient);
                 }
-                adam.update(p, Tensor.wrap(gradient, false), p.shape().length >= 2);
+                clipped.put(p, Tensor.wrap(gradient, false));
             }
         }
+        adam.update(clipped, p -> p.shape().length >= 2);
         return norm;
     }
 }

@@ -6,7 +6,6 @@ import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.tensor.Scope;
-import io.aegis.tensor.Tensor;
 import io.aegis.weights.Checkpoint;
 import io.aegis.weights.StoredTensor;
 import io.aegis.weights.Views;
@@ -98,16 +97,7 @@ public final class LossScale {
         return List.copyOf(changes);
     }
 
-    /** What the gradient of a loss would be that was not scaled, in the current scope; exact but for what float32 has not. */
-    public Tensor unscaled(Tensor gradient) {
-        View scaled = gradient.view();
-        Tensor memory = Tensor.empty(gradient.dtype(), gradient.elements());
-        View out = View.of(memory.buffer(), scaled.dtype(), 0, scaled.shape(), scaled.strides());
-        elementwise().affine(scaled, 1 / scale, 0, out);
-        return Tensor.wrap(out, false);
-    }
-
-    /** The same for gradients in place; inside a scope. */
+    /** Makes gradients those of losses that were not scaled, in place; exact but for what float32 has not. Inside a scope. */
     public void unscale(Iterable<View> gradients) {
         gradients.forEach(g -> elementwise().affine(g, 1 / scale, 0, g));
     }

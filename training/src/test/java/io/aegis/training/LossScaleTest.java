@@ -103,22 +103,17 @@ class LossScaleTest {
 
     /** Every float that is no smaller than the smallest normal one after the division, and some that are. */
     @Test
-    void divisionIsExactAndLeavesTheScaledAlone() {
+    void divisionIsExact() {
         LossScale scale = new LossScale(65536, 1);
         double[] values = {1, -3.1415927f, Float.MAX_VALUE, 65536 * Float.MIN_NORMAL, -0.0, 65536.0 * Float.MIN_VALUE};
         try (Scope scope = Scope.open()) {
             Tensor rows = Tensor.of(DType.F32, values, 2, 3);
             // As a weight whose dimensions lie in another order has it.
-            Tensor scaled =
-                    Tensor.wrap(View.of(rows.buffer(), DType.F32, 0, new long[] {3, 2}, new long[] {1, 3}), false);
-            Tensor g = scale.unscaled(scaled);
-            assertThat(g.view().strides()).isEqualTo(scaled.view().strides());
+            View scaled = View.of(rows.buffer(), DType.F32, 0, new long[] {3, 2}, new long[] {1, 3});
+            scale.unscale(List.of(scaled));
             for (int i = 0; i < values.length; i++) {
-                assertThat(g.view().get(i % 3, i / 3)).isEqualTo(values[i] / 65536 + 0.0);
+                assertThat(scaled.get(i % 3, i / 3)).isEqualTo(values[i] / 65536 + 0.0);
             }
-            assertThat(rows.toDoubles()).isEqualTo(values);
-            scale.unscale(List.of(rows.view()));
-            assertThat(rows.view().getAt(1)).isEqualTo(-3.1415927f / 65536);
         }
     }
 

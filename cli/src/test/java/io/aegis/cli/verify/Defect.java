@@ -9,6 +9,7 @@ import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.List;
 
 /**
  * What may go wrong where products are computed in bfloat16: kernels of the processor that multiply rounded operands as
@@ -152,8 +153,8 @@ enum Defect {
         }
 
         @Override
-        public void modulate(View base, View x, View out) {
-            inner.modulate(base, x, out);
+        public void regrad(List<Correction> all, View information) {
+            inner.regrad(all, information);
         }
     }
 }

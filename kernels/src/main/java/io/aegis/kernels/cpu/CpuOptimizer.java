@@ -11,9 +11,13 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 
-/** Adam and ReGrad's modulation over floats; tensors without holes, in whatever order their dimensions lie. */
+/** Adam and sums of squares over floats; tensors without holes, in whatever order their dimensions lie. */
 final class CpuOptimizer implements Optimizer {
     private static final int CHUNK = 1 << 14;
 
@@ -100,7 +104,7 @@ final class CpuOptimizer implements Optimizer {
 
     @Override
     public double squares(View x) {
-        return flat(x) ? java.util.Arrays.stream(dots(x, x)).sum() : plain.squares(x);
+        return flat(x) ? Arrays.stream(dots(x, x)).sum() : plain.squares(x);
     }
 
     /** The inner product of two flat views, a number a chunk. */
@@ -116,51 +120,17 @@ final class CpuOptimizer implements Optimizer {
     }
 
     @Override
-    public void modulate(View base, View x, View out) {
-        if (!flat(base, x, out)) {
-            plain.modulate(base, x, out);
-            return;
-        }
-        MemorySegment b = base.buffer().memory();
-        MemorySegment mx = x.buffer().memory();
-        MemorySegment y = out.buffer().memory();
-        long n = base.elements();
-        int chunks = (int) ((n + CHUNK - 1) / CHUNK);
-        double dot = java.util.Arrays.stream(dots(base, x)).sum();
-        double ratio = dot / (java.util.Arrays.stream(dots(base, base)).sum() + 1e-8);
-        float p = Double.isNaN(ratio) ? 0 : (float) ratio;
-        boolean aligned = dot > 0;
-        Workers.run(chunks, i -> {
-            long at = (long) i * CHUNK;
-            int length = (int) Math.min(CHUNK, n - at);
-            if (aligned) {
-                scaled(b, base.offset() + at, p, y, out.offset() + at, length);
+    public void regrad(List<Correction> all, View information) {
+        double[] mu = information.toDoubles();
+        for (Correction c : all) {
+            List<View> views = Stream.of(c.out(), c.total(), c.own(), c.first(), c.second())
+                    .filter(Objects::nonNull)
+                    .toList();
+            if (flat(views.toArray(View[]::new))) {
+                CpuReGrad.correct(c, mu);
             } else {
-                without(b, base.offset() + at, p, mx, x.offset() + at, y, out.offset() + at, length);
+                plain.regrad(List.of(c), information);
             }
-        });
-    }
-
-    private static void scaled(MemorySegment b, long ib, float p, MemorySegment y, long iy, int n) {
-        FloatVector by = broadcast(p);
-        int i = 0;
-        for (; i < Lanes.bound(n); i += Lanes.N) {
-            store(load(b, ib + i).mul(by), y, iy + i);
-        }
-        for (; i < n; i++) {
-            set(y, iy + i, get(b, ib + i) * p);
-        }
-    }
-
-    private static void without(
-            MemorySegment b, long ib, float p, MemorySegment x, long ix, MemorySegment y, long iy, int n) {
-        FloatVector by = broadcast(p);
-        int i = 0;
-        for (; i < Lanes.bound(n); i += Lanes.N) {
-            store(load(x, ix + i).sub(load(b, ib + i).mul(by)), y, iy + i);
-        }
-        for (; i < n; i++) {
-            set(y, iy + i, get(x, ix + i) - get(b, ib + i) * p);
         }
     }
 
@@ -169,7 +139,7 @@ final class CpuOptimizer implements Optimizer {
         long n = views[0].elements();
         for (View v : views) {
             boolean holes = n > 0 && v.segment().byteSize() != n * Float.BYTES;
-            if (v.dtype() != DType.F32 || holes || !java.util.Arrays.equals(v.strides(), views[0].strides())) {
+            if (v.dtype() != DType.F32 || holes || !Arrays.equals(v.strides(), views[0].strides())) {
                 return false;
             }
         }

@@ -53,6 +53,13 @@ final class Arguments {
         return this;
     }
 
+    /** Nothing, for what a kernel does not look at. */
+    Arguments zeros(int bytes) {
+        memory.asSlice(used, bytes).fill((byte) 0);
+        used += bytes;
+        return this;
+    }
+
     /**
      * The struct View of common.cuh.
      *

@@ -66,7 +66,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.attention = new CudaAttention(cuda, host.attention());
         this.rotaryEmbedding = new CudaRotaryEmbedding(cuda, host.rotaryEmbedding());
         this.reduction = new CudaReduction(cuda, host.reduction(), elementwise);
-        this.optimizer = new CudaOptimizer(cuda, host.optimizer());
+        this.optimizer = new CudaOptimizer(cuda, host.optimizer(), elementwise);
         this.visionMasking = new CudaVisionMasking(cuda, host.visionMasking());
         this.mutualInformation = new CudaMutualInformation(cuda, host.mutualInformation());
         this.loss = new CudaLoss(cuda, host.loss());

@@ -1,14 +1,16 @@
 package io.aegis.kernels.cuda;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 
-/** optimizer.cu: float32 in any layout; all else is the host's. */
+/** optimizer.cu and regrad.cu: float32 in any layout; all else is the host's. */
 final class CudaOptimizer implements Optimizer {
     private static final Variant FILE = Variant.of("optimizer.cu");
     private static final int THREADS = 256;
@@ -16,31 +18,35 @@ final class CudaOptimizer implements Optimizer {
     private static final int BLOCKS = 256;
     /** Steps that a thread of a sum takes at once. */
     private static final int PER = 4;
+    /** Elements from which on a parameter is worth a launch of its own. */
+    private static final long LARGE = 1 << 20;
+    /** Of the struct Update. */
+    private static final int UPDATE_BYTES = 56;
 
     private final Cuda cuda;
     private final Optimizer host;
     private final Entry adam;
     private final Entry squares;
-    private final Entry dots;
+    private final Entry adamSeveral;
     private final Entry total;
-    private final Entry modulate;
+    private final CudaReGrad reGrad;
 
-    CudaOptimizer(Cuda cuda, Optimizer host) {
+    CudaOptimizer(Cuda cuda, Optimizer host, Elementwise elementwise) {
         this.cuda = cuda;
         this.host = host;
         adam = new Entry(cuda, FILE, "adam");
         squares = new Entry(cuda, FILE, "squares");
-        dots = new Entry(cuda, FILE, "dots");
+        adamSeveral = new Entry(cuda, FILE, "adam_several");
         total = new Entry(cuda, FILE, "total");
-        modulate = new Entry(cuda, FILE, "modulate");
+        reGrad = new CudaReGrad(cuda, host, elementwise);
     }
 
     static List<Variant> variants() {
-        return List.of(FILE);
+        return List.of(FILE, CudaReGrad.FILE);
     }
 
     static List<String> entries() {
-        return List.of("adam", "squares", "dots", "total", "modulate");
+        return List.of("adam", "adam_several", "squares", "total", "regrad_sums", "regrad");
     }
 
     @Override
@@ -61,8 +67,7 @@ final class CudaOptimizer implements Optimizer {
         space.widen(g, p, m, v);
         Arguments a = begin(space, g, p, m, v);
         a.pointer(now).f64(c.weightDecay());
-        a.f32(c.beta1()).f32(1 - c.beta1()).f32(c.beta2()).f32(1 - c.beta2());
-        a.f32(c.eps()).i32(c.decoupled() ? 1 : 0);
+        pack(a, c);
         adam.launch(each(space), a);
     }
 
@@ -109,28 +114,69 @@ final class CudaOptimizer implements Optimizer {
     }
 
     @Override
-    public void modulate(View base, View x, View out) {
-        if (out.elements() == 0) {
-            return;
+    public void adam(List<Update> all) {
+        List<Update> together = new ArrayList<>();
+        for (Update u : all) {
+            if (u.parameter().elements() >= LARGE
+                    || !Runs.areDense(u.gradient(), u.parameter(), u.first(), u.second())) {
+                adam(u.parameter(), u.gradient(), u.first(), u.second(), u.constants(), u.step());
+            } else if (u.parameter().elements() > 0) {
+                boolean full = together.size() == Runs.MOST;
+                if (full || !together.isEmpty() && !alike(together.getFirst().constants(), u.constants())) {
+                    several(together);
+                    together.clear();
+                }
+                together.add(u);
+            }
         }
-        Space both = floats(base, x);
-        Space space = floats(base, x, out);
-        if (both == null || space == null) {
-            host.modulate(base, x, out);
-            return;
+        if (!together.isEmpty()) {
+            several(together);
         }
-        try (Cuda.Scratch scratch = cuda.scratch()) {
-            long b = cuda.read(base);
-            long from = cuda.read(x);
-            long to = cuda.write(out);
-            long sums = scratch.take(DType.F64, 2 * BLOCKS);
-            both.widen(b, from);
-            int blocks = blocks(both);
-            dots.launch(Engine.Grid.of(blocks, THREADS), begin(both, b, from).pointer(sums));
-            space.widen(b, from, to);
-            Arguments a = begin(space, b, from, to).pointer(sums).i32(blocks).i32(0);
-            modulate.launch(each(space), a);
+    }
+
+    /** Whether they differ in nothing but the weight decay. */
+    private static boolean alike(Adam a, Adam b) {
+        return a.equals(new Adam(b.beta1(), b.beta2(), b.eps(), a.weightDecay(), b.decoupled()));
+    }
+
+    private void several(List<Update> runs) {
+        long[][] addresses = new long[runs.size()][];
+        for (int i = 0; i < addresses.length; i++) {
+            Update u = runs.get(i);
+            addresses[i] = new long[] {
+                cuda.update(u.parameter()),
+                cuda.read(u.gradient()),
+                cuda.update(u.first()),
+                cuda.update(u.second()),
+                cuda.read(u.step())
+            };
         }
+        Arguments a = Arguments.begin();
+        pack(a, runs.getFirst().constants());
+        a.i32(addresses.length).i32(0);
+        long blocks = 0;
+        for (int i = 0; i < addresses.length; i++) {
+            long count = runs.get(i).parameter().elements();
+            for (long address : addresses[i]) {
+                a.pointer(address);
+            }
+            a.f64(runs.get(i).constants().weightDecay());
+            a.i32((int) count).i32((int) blocks);
+            blocks += Math.ceilDiv(count, (long) Runs.STRIDE);
+        }
+        a.zeros((Runs.MOST - addresses.length) * UPDATE_BYTES);
+        adamSeveral.launch(Engine.Grid.of(blocks, THREADS), a);
+    }
+
+    /** The struct Constants. */
+    private static void pack(Arguments a, Adam c) {
+        a.f32(c.beta1()).f32(1 - c.beta1()).f32(c.beta2()).f32(1 - c.beta2());
+        a.f32(c.eps()).i32(c.decoupled() ? 1 : 0);
+    }
+
+    @Override
+    public void regrad(List<Correction> all, View information) {
+        reGrad.correct(all, information);
     }
 
     /** The space of views that are all float32, or null. */

@@ -3,6 +3,8 @@ package io.aegis.kernels.scalar;
 import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * Adam (Kingma and Ba, arXiv 1412.6980, algorithm 1) at step t, with g' = g + lambda p (L2) or, decoupled (Loshchilov and
@@ -45,19 +47,53 @@ final class ScalarOptimizer implements Optimizer {
     }
 
     @Override
-    public void modulate(View base, View x, View out) {
+    public void regrad(List<Correction> all, View information) {
+        double[] mu = information.toDoubles();
+        all.forEach(c -> correct(c, mu));
+    }
+
+    private static void correct(Correction c, double[] mu) {
+        double[] own = values(c.own(), c.out());
+        double[] lower = values(c.first(), c.out());
+        double[] higher = values(c.second(), c.out());
+        double[] sum = values(c.total(), c.out());
+        if (c.isSlow(mu)) {
+            double[] one = modulated(own, lower);
+            double[] other = modulated(own, higher);
+            for (int i = 0; i < sum.length; i++) {
+                sum[i] += own[i] + mu[c.lower()] * one[i] + mu[c.higher()] * other[i];
+            }
+        } else {
+            double[] others = new double[sum.length];
+            Arrays.setAll(others, i -> lower[i] + higher[i]);
+            double[] modulated = modulated(others, own);
+            for (int i = 0; i < sum.length; i++) {
+                sum[i] += others[i] + mu[c.owner()] * modulated[i];
+            }
+        }
+        for (int i = 0; i < sum.length; i++) {
+            c.out().setAt(c.out().position(i), sum[i]);
+        }
+    }
+
+    /** Zeros for null. */
+    private static double[] values(View x, View like) {
+        return x == null ? new double[(int) like.elements()] : x.toDoubles();
+    }
+
+    private static double[] modulated(double[] base, double[] x) {
         double along = 0;
         double square = 0;
-        for (Walk w = new Walk(base, x); w.more(); w.next()) {
-            double b = base.getAt(w.at(0));
-            along += b * x.getAt(w.at(1));
-            square += b * b;
+        for (int i = 0; i < x.length; i++) {
+            along += base[i] * x[i];
+            square += base[i] * base[i];
         }
         double ratio = along / (square + 1e-8);
-        double p = Double.isNaN(ratio) ? 0 : ratio;
-        for (Walk w = new Walk(base, x, out); w.more(); w.next()) {
-            double projection = p * base.getAt(w.at(0));
-            out.setAt(w.at(2), along > 0 ? projection : x.getAt(w.at(1)) - projection);
+        double q = Double.isNaN(ratio) ? 0 : ratio;
+        double[] out = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            out[i] = along > 0 ? q * base[i] : x[i] - q * base[i];
         }
+        return out;
     }
 }

@@ -1,18 +1,16 @@
-// optimizer.cu: the Adam step, sums of squares, ReGrad's modulation; float32.
+// optimizer.cu: the Adam step, of one array or of many small ones, and sums of squares; float32.
 //
 // Maths    g' = g + lambda p (L2) | g, p = p - alpha lambda p (decoupled)
 //          m = beta1 m + (1 - beta1) g'     v = beta2 v + (1 - beta2) g'^2     p = p - alpha (m / c1) / (sqrt(v / c2) + eps)
 //          squares: sum of x^2, in double
-//          modulate: q = (b . x) / (b . b + 1e-8), NaN taken as 0; out = q b if b . x > 0, else x - q b
-// Shapes   any; operands of one layout come down to one run (Space.java), taken four at a time
+// Shapes   any; operands of one layout come down to one run (Space.java), taken four at a time; adam_several: runs.cuh
 // Threads  256 a block, a step a thread; sums: up to BLOCKS blocks stride over the space, PER steps of a thread at once
-// Order    sums: a thread's in double, then the block's, then the blocks' in order; modulate's blocks each add up the partial
-//          sums anew, which are the same for all
+// Order    sums: a thread's in double, then the block's, then the blocks' in order
 // Shared   32 doubles a sum over the block
 // Barriers one a sum over the block
-#include "common.cuh"
+#include "runs.cuh"
 
-enum { THREADS = 256, BLOCKS = 256, PER = 4 };
+enum { BLOCKS = 256, PER = 4 };
 
 // The elements of a step, of which `valid` exist; the others are 0.
 template <int V> DEVICE void load(float (&x)[V], const Operand& o, u64 at, u32 valid) {
@@ -35,15 +33,36 @@ template <int V> DEVICE void store(const float (&x)[V], const Operand& o, u64 at
 }
 template <int V> DEVICE u32 valid(const Space& s, u32 n) { return V > 1 && n + 1 == s.count ? s.tail : V; }
 
+struct Constants {
+    float beta1, rest1, beta2, rest2; // rest = 1 - beta
+    float eps;
+    i32 decoupled;
+};
+// What changes from step to step, and from parameter to parameter.
+struct Now {
+    const double* step; // AdamStep.java: alpha, c1, c2, alpha / c1, 1 / c2
+    double lambda;
+};
+template <int V> DEVICE void adam_of(const Constants& c, const Now& now, float (&p)[V], const float (&gradient)[V], float (&m)[V], float (&v)[V]) {
+    float rate = (float)now.step[3], by_correction2 = (float)now.step[4];
+    float decay = (float)(c.decoupled ? now.step[0] * now.lambda : now.lambda);
+#pragma unroll
+    for (int k = 0; k < V; k++) {
+        float g = gradient[k];
+        if (c.decoupled) p[k] -= decay * p[k];
+        else g += decay * p[k];
+        m[k] = c.beta1 * m[k] + c.rest1 * g;
+        v[k] = c.beta2 * v[k] + c.rest2 * g * g;
+        p[k] -= rate * m[k] / (sqrtf(v[k] * by_correction2) + c.eps);
+    }
+}
+
 // Operands gradient, parameter, first, second.
 struct Adam {
     Space space;
     Operand o[4];
-    const double* step; // AdamStep.java: alpha, c1, c2, alpha / c1, 1 / c2
-    double lambda;
-    float beta1, rest1, beta2, rest2; // rest = 1 - beta
-    float eps;
-    i32 decoupled;
+    Now now;
+    Constants constants;
 };
 template <int V> DEVICE void adam_step(const Adam& a) {
     u32 n = blockIdx.x * THREADS + threadIdx.x;
@@ -56,16 +75,7 @@ template <int V> DEVICE void adam_step(const Adam& a) {
     load(p, a.o[1], at[1], some);
     load(m, a.o[2], at[2], some);
     load(v, a.o[3], at[3], some);
-    float rate = (float)a.step[3], by_correction2 = (float)a.step[4];
-    float decay = (float)(a.decoupled ? a.step[0] * a.lambda : a.lambda);
-#pragma unroll
-    for (int k = 0; k < V; k++) {
-        if (a.decoupled) p[k] -= decay * p[k];
-        else g[k] += decay * p[k];
-        m[k] = a.beta1 * m[k] + a.rest1 * g[k];
-        v[k] = a.beta2 * v[k] + a.rest2 * g[k] * g[k];
-        p[k] -= rate * m[k] / (sqrtf(v[k] * by_correction2) + a.eps);
-    }
+    adam_of(a.constants, a.now, p, g, m, v);
     store(p, a.o[1], at[1], some);
     store(m, a.o[2], at[2], some);
     store(v, a.o[3], at[3], some);
@@ -75,49 +85,65 @@ KERNEL(THREADS, 4, adam, Adam) {
     else adam_step<1>(a);
 }
 
-// Sums of products of two operands with the first: [2][gridDim.x], or with one operand of its squares.
-template <int N> struct Products {
+struct Update {
+    float* parameter;
+    const float* gradient;
+    float *first, *second;
+    Now now;
+    u32 count, begin; // of STRIDE elements a block
+};
+struct Updates {
+    Constants constants;
+    u32 n, unused;
+    Update run[RUNS];
+};
+KERNEL(THREADS, 4, adam_several, Updates) {
+    Update u = a.run[run_of(a.run, a.n, blockIdx.x)];
+    u32 at = (blockIdx.x - u.begin) * STRIDE + 4 * threadIdx.x;
+    if (at >= u.count) return;
+    bool wide = is_wide(u.parameter) && is_wide(u.gradient) && is_wide(u.first) && is_wide(u.second);
+    float p[4], g[4], m[4], v[4];
+    load_below(g, u.gradient, at, u.count, wide);
+    load_below(p, u.parameter, at, u.count, wide);
+    load_below(m, u.first, at, u.count, wide);
+    load_below(v, u.second, at, u.count, wide);
+    adam_of(a.constants, u.now, p, g, m, v);
+    store_below(p, u.parameter, at, u.count, wide);
+    store_below(m, u.first, at, u.count, wide);
+    store_below(v, u.second, at, u.count, wide);
+}
+
+// A sum of squares a block.
+struct Squares {
     Space space;
-    Operand o[N];
+    Operand o[1];
     double* sums;
 };
-template <int V, int N> DEVICE void products(const Products<N>& a, double* room) {
-    double sum[N] = {};
+template <int V> DEVICE void squares_of(const Squares& a, double* room) {
+    double sum = 0;
     for (u32 first = blockIdx.x * (THREADS * PER) + threadIdx.x; first < a.space.count; first += gridDim.x * (THREADS * PER)) {
-        float x[PER][N][V];
+        float x[PER][V];
 #pragma unroll
         for (int r = 0; r < PER; r++) {
             u32 n = first + r * THREADS;
-            u64 at[N] = {};
+            u64 at[1] = {};
             bool inside = n < a.space.count;
             if (inside) locate(a.space, a.o, n, at);
-#pragma unroll
-            for (int k = 0; k < N; k++) load(x[r][k], a.o[k], at[k], inside ? valid<V>(a.space, n) : 0);
+            load(x[r], a.o[0], at[0], inside ? valid<V>(a.space, n) : 0);
         }
 #pragma unroll
         for (int r = 0; r < PER; r++) {
 #pragma unroll
-            for (int e = 0; e < V; e++) {
-#pragma unroll
-                for (int k = 0; k < N; k++) sum[k] += (double)x[r][0][e] * x[r][k][e];
-            }
+            for (int e = 0; e < V; e++) sum += (double)x[r][e] * x[r][e];
         }
     }
-#pragma unroll
-    for (int k = 0; k < N; k++) {
-        double all = block_sum(sum[k], room + k * WARP);
-        if (threadIdx.x == 0) a.sums[k * gridDim.x + blockIdx.x] = all;
-    }
+    sum = block_sum(sum, room);
+    if (threadIdx.x == 0) a.sums[blockIdx.x] = sum;
 }
-KERNEL(THREADS, 2, squares, Products<1>) {
+KERNEL(THREADS, 2, squares, Squares) {
     SHARED(double, room, WARP);
-    if (a.space.width == 4) products<4>(a, room);
-    else products<1>(a, room);
-}
-KERNEL(THREADS, 2, dots, Products<2>) {
-    SHARED(double, room, 2 * WARP);
-    if (a.space.width == 4) products<4>(a, room);
-    else products<1>(a, room);
+    if (a.space.width == 4) squares_of<4>(a, room);
+    else squares_of<1>(a, room);
 }
 struct Total {
     const double* x;
@@ -130,35 +156,4 @@ KERNEL(THREADS, 1, total, Total) {
     for (u32 i = threadIdx.x; i < a.count; i += THREADS) sum += a.x[i];
     sum = block_sum(sum, room);
     if (threadIdx.x == 0) *a.y = sum;
-}
-
-// Operands base, x, out; sums [2][blocks] of dots.
-struct Modulate {
-    Space space;
-    Operand o[3];
-    const double* sums;
-    u32 blocks, unused;
-};
-template <int V> DEVICE void modulate_step(const Modulate& a, double along, double square) {
-    double ratio = along / (square + 1e-8);
-    float q = ratio != ratio ? 0.f : (float)ratio;
-    u32 n = blockIdx.x * THREADS + threadIdx.x;
-    if (n >= a.space.count) return;
-    float b[V], x[V];
-    u64 at[3];
-    locate(a.space, a.o, n, at);
-    u32 some = valid<V>(a.space, n);
-    load(b, a.o[0], at[0], some);
-    load(x, a.o[1], at[1], some);
-#pragma unroll
-    for (int k = 0; k < V; k++) x[k] = along > 0 ? q * b[k] : x[k] - q * b[k];
-    store(x, a.o[2], at[2], some);
-}
-KERNEL(THREADS, 4, modulate, Modulate) {
-    SHARED(double, room, 2 * WARP);
-    bool has = threadIdx.x < a.blocks;
-    double square = block_sum(has ? a.sums[threadIdx.x] : 0.0, room);
-    double along = block_sum(has ? a.sums[a.blocks + threadIdx.x] : 0.0, room + WARP);
-    if (a.space.width == 4) modulate_step<4>(a, along, square);
-    else modulate_step<1>(a, along, square);
 }

@@ -8,10 +8,14 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.Optimizer.Correction;
+import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
+import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -41,19 +45,41 @@ class CpuOptimizerTest {
         assertThat(Twin.fast().optimizer().squares(x)).isCloseTo(exact, within(256 * Math.ulp(1f) * exact));
     }
 
-    /** Not one element: what is orthogonal to a number is 0, and rounding is all that is left of it. */
+    /** Gradients that agree with the owner's and that do not, that lie apart, and that are not there. */
     @ParameterizedTest
-    @ValueSource(ints = {3, 13, 65, 577, 40000})
-    void modulate(int n) {
-        View base = random(1, n);
-        View x = random(2, n);
-        View along = random(3, n);
-        Twin.fast().elementwise().addScaled(base, 2, along);
-        View against = random(4, n);
-        Twin.fast().elementwise().addScaled(base, -2, against);
-        for (View v : to(x, along, against)) {
-            Twin.compare("modulate", to(garbage(n)), (k, d) -> k.optimizer().modulate(base, v, d[0]));
-            Twin.compare("in place", to(v), (k, d) -> k.optimizer().modulate(base, d[0], d[0]));
+    @ValueSource(ints = {0, 1, 13, 65, 577, 40000})
+    void regrad(int n) {
+        View own = random(1, n);
+        View along = random(2, n);
+        Twin.fast().elementwise().addScaled(own, 2, along);
+        View against = random(3, n);
+        Twin.fast().elementwise().addScaled(own, -2, against);
+        View apart = random(4, n, 2).select(1, 0);
+        View[][] all = {
+            {own, along, against},
+            {own, against, along},
+            {along, own, against},
+            {own, along, along},
+            {own, against, null},
+            {null, along, against},
+            {own, null, along},
+            {null, null, own},
+            {own, null, null},
+            {own, apart, along}
+        };
+        for (double[] mu : new double[][] {{0.6, 0.3, 0.2}, {0.3, 0.6, 0.2}, {0.2, 0.3, 0.6}}) {
+            View information = TestViews.of(DType.F64, new long[] {3}, mu);
+            for (View[] g : all) {
+                for (int k = 0; k < 3; k++) {
+                    int owner = k;
+                    Twin.compare("regrad", to(random(5, n)), (kernels, d) -> kernels.optimizer()
+                            .regrad(List.of(new Correction(d[0], d[0], g[0], g[1], g[2], owner)), information));
+                    Twin.compare("apart", to(garbage(n)), (kernels, d) -> kernels.optimizer()
+                            .regrad(List.of(new Correction(d[0], own, g[0], g[1], g[2], owner)), information));
+                    Twin.compare("alone", to(garbage(n)), (kernels, d) -> kernels.optimizer()
+                            .regrad(List.of(new Correction(d[0], null, g[0], g[1], g[2], owner)), information));
+                }
+            }
         }
     }
 }

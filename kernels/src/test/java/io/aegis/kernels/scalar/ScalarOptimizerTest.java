@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.*;
 import io.aegis.kernels.Optimizer.Adam;
+import io.aegis.kernels.Optimizer.Correction;
 import java.lang.foreign.Arena;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ScalarOptimizerTest {
@@ -52,30 +54,61 @@ class ScalarOptimizerTest {
                 .isEqualTo(14.25);
     }
 
+    private View corrected(View total, View own, View first, View second, int owner, double... mu) {
+        View out = TestViews.garbage(DType.F64, 2);
+        View information = TestViews.of(DType.F64, new long[] {3}, mu);
+        optimizer.regrad(List.of(new Correction(out, total, own, first, second, owner)), information);
+        return out;
+    }
+
+    private static View pair(double x, double y) {
+        return TestViews.of(DType.F64, new long[] {2}, x, y);
+    }
+
+    /** 1e-8 in the denominator of q moves the result by 1e-8 relative, and less. */
     @Test
-    void modulatesByTheSignOfTheProduct() {
-        View base = TestViews.of(DType.F64, new long[] {1, 2}, 2, 0);
-        View agreeing = TestViews.of(DType.F64, new long[] {1, 2}, 3, 5);
-        View opposing = TestViews.of(DType.F64, new long[] {1, 2}, -3, 5);
-        optimizer.modulate(base, agreeing, agreeing);
-        optimizer.modulate(base, opposing, opposing);
-        // 1e-8 in the denominator of p = 6 / 4 moves the result by 1e-8 relative.
-        assertThat(agreeing.toDoubles()).containsExactly(new double[] {3, 0}, within(1e-8));
-        assertThat(opposing.toDoubles()).containsExactly(new double[] {0, 5}, within(1e-8));
-        double p = 3 * 1e-4 / (1e-8 + 1e-8);
-        View small = TestViews.of(DType.F64, new long[] {2}, 1e-4, 0);
-        View x = TestViews.of(DType.F64, new long[] {2}, 3, 5);
-        optimizer.modulate(small, x, x);
-        assertThat(x.toDoubles()).containsExactly(new double[] {p * 1e-4, 0}, within(1e-12));
+    void theSlowModalityLeadsTheOthers() {
+        // Along (2, 0): (3, 5) agrees, 1.5 of it; (-3, 5) does not, and keeps what is across.
+        View out = corrected(pair(10, 20), pair(2, 0), pair(3, 5), pair(-3, 5), 0, 0.5, 0.25, 0.5);
+        assertThat(out.toDoubles()).containsExactly(new double[] {10 + 2 + 0.25 * 3, 20 + 0.5 * 5}, within(1e-7));
+        View other = corrected(pair(10, 20), pair(2, 0), pair(3, 5), pair(-3, 5), 2, 0.5, 0.25, 0.5);
+        assertThat(other.toDoubles()).containsExactly(new double[] {10 + 2 + 0.5 * 3, 20 + 0.25 * 5}, within(1e-7));
     }
 
     @Test
-    void nothingIsTakenFromAZeroBase() {
-        View zero = TestViews.zeros(DType.F64, 2);
-        View x = TestViews.of(DType.F64, new long[] {2}, 3, 5);
-        View out = TestViews.garbage(DType.F64, 2);
-        optimizer.modulate(zero, x, out);
-        assertThat(out.toDoubles()).containsExactly(3, 5);
+    void theOthersLeadAModalityThatIsNotSlow() {
+        View agrees = corrected(null, pair(3, 5), pair(1, 0), pair(1, 0), 1, 0.5, 0.25, 0.25);
+        assertThat(agrees.toDoubles()).containsExactly(new double[] {2 + 0.25 * 3, 0}, within(1e-7));
+        View opposes = corrected(null, pair(-3, 5), pair(1, 0), pair(1, 0), 1, 0.5, 0.25, 0.25);
+        assertThat(opposes.toDoubles()).containsExactly(new double[] {2, 0.25 * 5}, within(1e-7));
+    }
+
+    @Test
+    void aSmallBaseIsNotDividedBy() {
+        double q = 3 * 1e-4 / (1e-8 + 1e-8);
+        View out = corrected(null, pair(1e-4, 0), pair(3, 5), null, 0, 1, 1, 1);
+        assertThat(out.toDoubles()).containsExactly(new double[] {1e-4 + q * 1e-4, 0}, within(1e-12));
+    }
+
+    /** As if they were there and zero; a mean information that is none is never the largest. */
+    @Test
+    void gradientsThatAreNotThereAreZeros() {
+        View zero = pair(0, 0);
+        for (double[] mu : new double[][] {{1, 0.5, 0.25}, {0.5, 1, 0.25}, {Double.NaN, 0.5, 1}}) {
+            for (int missing = 0; missing < 8; missing++) {
+                View[] g = {pair(3, 5), pair(-1, 4), pair(2, -7)};
+                View[] filled = g.clone();
+                for (int k = 0; k < 3; k++) {
+                    g[k] = (missing >> k & 1) == 0 ? g[k] : null;
+                    filled[k] = g[k] == null ? zero : filled[k];
+                }
+                assertThat(corrected(null, g[0], g[1], g[2], 0, mu).toDoubles())
+                        .isEqualTo(corrected(zero, filled[0], filled[1], filled[2], 0, mu)
+                                .toDoubles());
+            }
+        }
+        assertThat(corrected(zero, null, pair(3, 5), null, 0, 1, 0.5, 0.5).toDoubles())
+                .containsExactly(1.5, 2.5);
     }
 
     /** With a learning rate of 0.1. */

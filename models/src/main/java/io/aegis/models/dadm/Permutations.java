@@ -12,9 +12,6 @@ import java.util.stream.IntStream;
 /** The permutations of the batch that the mutual-information loss takes, two for each pair of each layer. */
 @FunctionalInterface
 public interface Permutations {
-    /** Of each pair: one for either argument. */
-    int ARGUMENTS = 2;
-
     /**
      * @param layer from 0
      * @param pair 0 RGB-depth, 1 RGB-infrared, 2 depth-infrared
@@ -42,10 +39,15 @@ public interface Permutations {
         };
     }
 
+    /** [layers, pairs, 2, B]: of all that a pass takes. */
+    static long[] shape(long layers, long batch) {
+        return new long[] {layers, Modality.Pair.ALL.size(), 2, batch};
+    }
+
     /**
      * Those that stand in some memory whenever kernels read it.
      *
-     * @param all I64 [layers, pairs, 2, B]
+     * @param all I64 of {@link #shape}
      */
     static Permutations in(View all) {
         return (layer, pair, argument) ->

@@ -1,6 +1,6 @@
 package io.aegis.models.dadm;
 
-import io.aegis.kernels.Elementwise;
+import io.aegis.kernels.DType;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
@@ -12,7 +12,7 @@ import java.util.List;
 /**
  * Combines the gradients of the four losses, parameter by parameter (gradient modulation of "Suppress and Rebalance",
  * arXiv 2402.19298, section 3.3, as DADM uses it). A parameter belongs to one modality k; the modality with the largest
- * mean information is the slow one. With mod(b, x) from {@link Optimizer#modulate}, and mu the information means:
+ * mean information is the slow one. With mod(b, x) from {@link Optimizer#regrad}, and mu the information means:
  *
  * <pre>
  *     k slow:  corr = g_k + mu_i mod(g_k, g_i) + mu_j mod(g_k, g_j)
@@ -58,6 +58,28 @@ public final class ReGrad {
     }
 
     /**
+     * The correction of one gradient, for {@link Optimizer#regrad}; null where none of the modal losses has a gradient, and nothing
+     * is to be added.
+     *
+     * @param out where the corrected gradient is written; may be {@code total}
+     * @param total gradient of the total loss; null for zeros
+     * @param modal gradients of the three modal losses; null for zeros
+     */
+    public static Optimizer.Correction correction(Parameter p, View out, Tensor total, Tensor[] modal) {
+        if (modal[0] == null && modal[1] == null && modal[2] == null) {
+            return null;
+        }
+        int k = owner(p);
+        Tensor lower = modal[k == 0 ? 1 : 0];
+        Tensor higher = modal[k == 2 ? 1 : 2];
+        return new Optimizer.Correction(out, view(total), view(modal[k]), view(lower), view(higher), k);
+    }
+
+    private static View view(Tensor t) {
+        return t == null ? null : t.view();
+    }
+
+    /**
      * Adds the correction to the total gradient in place. Modal gradients that do not exist count as zeros; without any,
      * nothing is added.
      *
@@ -66,56 +88,12 @@ public final class ReGrad {
      * @param information mu, one a modality
      */
     public static void combine(Parameter p, Tensor total, Tensor[] modal, double[] information) {
-        int k = owner(p);
-        if (modal[0] == null && modal[1] == null && modal[2] == null) {
-            return;
-        }
-        try (Scope scope = Scope.open()) {
-            int i = k == 0 ? 1 : 0;
-            int j = k == 2 ? 1 : 2;
-            View gk = orZero(modal[k], total);
-            View gi = orZero(modal[i], total);
-            View gj = orZero(modal[j], total);
-            View out = total.view();
-            View mod = like(total);
-            Elementwise e = scope.kernels().elementwise();
-            Optimizer o = scope.kernels().optimizer();
-            boolean slow = information[k] == Math.max(information[0], Math.max(information[1], information[2]));
-            if (slow) {
-                e.addScaled(gk, 1, out);
-                o.modulate(gk, gi, mod);
-                e.addScaled(mod, information[i], out);
-                o.modulate(gk, gj, mod);
-                e.addScaled(mod, information[j], out);
-            } else {
-                View others = like(total);
-                e.binary(Elementwise.Binary.ADD, gi, gj, others);
-                e.addScaled(others, 1, out);
-                o.modulate(others, gk, mod);
-                e.addScaled(mod, information[k], out);
+        Optimizer.Correction correction = correction(p, total.view(), total, modal);
+        if (correction != null) {
+            try (Scope scope = Scope.open()) {
+                View mu = Tensor.of(DType.F64, information, information.length).view();
+                scope.kernels().optimizer().regrad(List.of(correction), mu);
             }
         }
-    }
-
-    /** A gradient of zeros, laid out as {@code parameter} is. */
-    public static Tensor zeros(Tensor parameter) {
-        View zero = like(parameter);
-        Scope.current().kernels().elementwise().fill(zero, 0);
-        return Tensor.wrap(zero, false);
-    }
-
-    private static View orZero(Tensor g, Tensor like) {
-        if (g != null) {
-            return g.view();
-        }
-        View zero = like(like);
-        Scope.current().kernels().elementwise().fill(zero, 0);
-        return zero;
-    }
-
-    /** Scratch with the layout of a gradient. */
-    private static View like(Tensor t) {
-        Tensor scratch = Tensor.empty(t.dtype(), t.elements());
-        return View.of(scratch.buffer(), t.dtype(), 0, t.shape(), t.view().strides());
     }
 }

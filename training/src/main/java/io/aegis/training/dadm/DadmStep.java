@@ -1,5 +1,7 @@
 package io.aegis.training.dadm;
 
+import io.aegis.kernels.DType;
+import io.aegis.layers.BatchCounts;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
@@ -10,7 +12,6 @@ import io.aegis.models.dadm.Permutations;
 import io.aegis.models.dadm.Prototypes;
 import io.aegis.models.dadm.ReGrad;
 import io.aegis.models.dadm.Recipe;
-import io.aegis.tensor.GradientSink;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
@@ -22,18 +23,22 @@ import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 
 /**
  * One training step of DADM: prototypes, forward, four losses, one backward pass that carries all of them, gradient
- * modulation, Adam, alignment of the hyperplanes. Each parameter is updated as soon as its four gradients are complete, so
- * that those of all parameters never exist at once.
+ * modulation, Adam, alignment of the hyperplanes. Each parameter is updated soon after its four gradients are complete, so
+ * that those of all parameters never exist at once: {@link HeldGradients}.
+ *
+ * <p>A device that can record launches all but the losses as three graphs, from the second step of a kind on ({@link RecordedStep},
+ * {@link StepRecordings}): no bit depends on it. Steps with scaled losses, and micro-batches, go kernel by kernel.
  */
-public final class DadmStep {
+public final class DadmStep implements AutoCloseable {
     private final DadmNetwork network;
+    private final Parameters parameters;
     private final Recipe recipe;
     private final Adam adam;
     private final long seed;
@@ -44,6 +49,7 @@ public final class DadmStep {
     /** Of each loss, whose gradients are asked for. */
     private final List<Set<Tensor>> wanted;
 
+    private final StepRecordings recordings;
     private Prototypes prototypes;
 
     /**
@@ -58,7 +64,17 @@ public final class DadmStep {
 
     /** Without a scale of losses, for all precisions but half. */
     public DadmStep(DadmNetwork network, Parameters parameters, Recipe recipe, Adam adam, long seed) {
-        this(network, parameters, recipe, adam, seed, Optional.empty(), null);
+        this(network, parameters, recipe, adam, seed, true);
+    }
+
+    /**
+     * As above.
+     *
+     * @param graphs whether steps are recorded where they can be
+     */
+    public DadmStep(
+            DadmNetwork network, Parameters parameters, Recipe recipe, Adam adam, long seed, boolean graphs) {
+        this(network, parameters, recipe, adam, seed, graphs, Optional.empty(), null);
     }
 
     /**
@@ -73,6 +89,20 @@ public final class DadmStep {
             long seed,
             Optional<LossScale> scale,
             Retry retry) {
+        this(network, parameters, recipe, adam, seed, true, scale, retry);
+    }
+
+    private DadmStep(
+            DadmNetwork network,
+            Parameters parameters,
+            Recipe recipe,
+            Adam adam,
+            long seed,
+            boolean graphs,
+            Optional<LossScale> scale,
+            Retry retry) {
+        this.recordings = new StepRecordings(graphs);
+        this.parameters = parameters;
         this.scale = scale;
         this.retry = retry;
         this.network = network;
@@ -108,7 +138,7 @@ public final class DadmStep {
 
     /** As above, with given permutations rather than random ones. */
     public Report run(Batch batch, long epoch, long step, double learningRate, Permutations given) {
-        adam.begin(learningRate);
+        begin(batch, scale.isEmpty(), learningRate);
         if (scale.isEmpty()) {
             return differentiate(batch, epoch, step, given, adam::update, () -> true);
         }
@@ -130,7 +160,7 @@ public final class DadmStep {
      *     be learned from again, one after the other, with the scale that the losses have now
      */
     public Report runAccumulated(Batch batch, long epoch, long step, double learningRate, GradientSums sums) {
-        adam.begin(learningRate);
+        begin(batch, scale.isEmpty() && sums.isEmpty(), learningRate);
         if (scale.isPresent()) {
             return scaled(batch, epoch, step, null, sums);
         }
@@ -139,9 +169,9 @@ public final class DadmStep {
                 epoch,
                 step,
                 null,
-                (p, gradient) -> {
-                    sums.complete(p, gradient);
-                    adam.update(p, gradient);
+                gradients -> {
+                    gradients.forEach(sums::complete);
+                    adam.update(gradients);
                 },
                 () -> {
                     sums.drain(adam::update);
@@ -159,7 +189,8 @@ public final class DadmStep {
      */
     public Report accumulate(Batch batch, long epoch, long step, GradientSums sums) {
         begin(sums);
-        Report report = differentiate(batch, epoch, step, null, sums::add, null);
+        recordings.begin(null);
+        Report report = differentiate(batch, epoch, step, null, each(sums), null);
         sums.endBatch();
         return report;
     }
@@ -167,7 +198,7 @@ public final class DadmStep {
     /** The last micro-batch of an update, with scaled losses; null when any of them gave gradients that overflowed. */
     private Report scaled(Batch batch, long epoch, long step, Permutations given, GradientSums sums) {
         begin(sums);
-        return differentiate(batch, epoch, step, given, sums::add, () -> {
+        return differentiate(batch, epoch, step, given, each(sums), () -> {
             Optional<Parameter> overflowed = LossScale.overflowed(sums.sums());
             if (overflowed.isPresent()) {
                 sums.clear();
@@ -181,6 +212,30 @@ public final class DadmStep {
         });
     }
 
+    /**
+     * Before an update.
+     *
+     * @param alone whether its gradients are those of this batch, and used as soon as they are there
+     */
+    private void begin(Batch batch, boolean alone, double learningRate) {
+        try (Scope scope = Scope.open()) {
+            boolean composite = prototypePictures(batch)[2] != batch.pictures()[2];
+            List<Parameter> launched = recordings.begin(alone ? RecordedStep.Shape.of(batch, composite) : null);
+            adam.begin(p -> learningRate, launched);
+        }
+    }
+
+    /** Gives back the memory of what was recorded; the second step from here on is recorded anew. */
+    public void rest() {
+        recordings.close();
+    }
+
+    /** As {@link #rest}. */
+    @Override
+    public void close() {
+        rest();
+    }
+
     /** Before the first micro-batch of an update whose losses are scaled. */
     private void begin(GradientSums sums) {
         if (scale.isPresent() && sums.isEmpty()) {
@@ -190,39 +245,34 @@ public final class DadmStep {
         }
     }
 
+    private static HeldGradients.Sink each(GradientSums sums) {
+        return gradients -> gradients.forEach(sums::add);
+    }
+
     /** All of a step but the update, for kernels that count what it holds. */
     void rehearse(Batch batch) {
-        differentiate(batch, 0, 0, null, (p, gradient) -> {}, null);
+        differentiate(batch, 0, 0, null, gradients -> {}, null);
     }
 
     /**
      * Prototypes, forward, losses, backward.
      *
-     * @param sink takes each parameter's gradient when it is complete
+     * @param sink takes parameters' gradients soon after they are complete
      * @param end finishes the update after the last gradient, or says that there is none after all; null when there is no
      *     update yet
      * @return null where there is no update after all
      */
     private Report differentiate(
-            Batch batch,
-            long epoch,
-            long step,
-            Permutations given,
-            BiConsumer<Parameter, Tensor> sink,
-            BooleanSupplier end) {
+            Batch batch, long epoch, long step, Permutations given, HeldGradients.Sink sink, BooleanSupplier end) {
         try (Scope scope = Scope.open()) {
-            prototypes = nextPrototypes(batch, epoch, Learned.evaluated(network, prototypePictures(batch)));
             Pass pass = recipe.trainingMode()
                     ? Pass.training(seed, step, batch.samples())
                     : new Pass(false, false, false, seed, step, batch.samples());
             Permutations permutations = given != null ? given : Permutations.random(pass);
-            Report losses;
-            try (Learned learned = Learned.by(network, batch.pictures(), pass, permutations)) {
-                DadmNetwork.Output output = Learned.leaves(learned.output());
-                Cotangents cotangents = Cotangents.of(output, Tensor::empty);
-                losses = losses(output, batch, step, cotangents, sink);
-                learned.goBack(cotangents, wanted, gradients(losses.information, sink));
-            }
+            RecordedStep again = recordings.recording(this::record);
+            Report losses = again == null
+                    ? kernelByKernel(batch, epoch, pass, permutations, sink)
+                    : launched(again, batch, epoch, step, permutations, sink);
             if (end == null) {
                 return losses;
             }
@@ -230,6 +280,54 @@ public final class DadmStep {
                     ? new Report(losses.total, losses.modal, losses.information, Hyperplanes.align(network))
                     : null;
         }
+    }
+
+    private Report kernelByKernel(
+            Batch batch, long epoch, Pass pass, Permutations permutations, HeldGradients.Sink sink) {
+        prototypes = nextPrototypes(batch, epoch, Learned.evaluated(network, prototypePictures(batch)));
+        List<Parameter> updated = new ArrayList<>();
+        try (Learned learned = Learned.by(network, batch.pictures(), pass, permutations)) {
+            DadmNetwork.Output output = Learned.leaves(learned.output());
+            Cotangents cotangents = Cotangents.of(output, Tensor::empty);
+            Report losses = losses(output, batch, pass.step(), cotangents, sink);
+            goBack(learned, cotangents, mu(losses.information), gradients -> {
+                sink.accept(gradients);
+                updated.addAll(gradients.keySet());
+            });
+            recordings.went(updated);
+            return losses;
+        }
+    }
+
+    /** The same by a recording. */
+    private Report launched(
+            RecordedStep again,
+            Batch batch,
+            long epoch,
+            long step,
+            Permutations permutations,
+            HeldGradients.Sink sink) {
+        again.write(batch.pictures(), prototypePictures(batch)[2], batch.samples(), step, permutations);
+        again.goForward();
+        prototypes = nextPrototypes(batch, epoch, again.evaluated());
+        Report losses = losses(again.output(), batch, step, again.cotangents(), sink);
+        again.goBack(losses.information);
+        return losses;
+    }
+
+    private RecordedStep record(RecordedStep.Shape shape) {
+        BatchCounts counts = new BatchCounts(parameters.all());
+        return new RecordedStep(
+                network,
+                shape,
+                recipe.trainingMode(),
+                seed,
+                counts,
+                (learned, cotangents, information) -> goBack(learned, cotangents, information, adam::update));
+    }
+
+    private static Tensor mu(double[] information) {
+        return Tensor.of(DType.F64, information, information.length);
     }
 
     private Tensor[] prototypePictures(Batch batch) {
@@ -258,7 +356,7 @@ public final class DadmStep {
             Batch batch,
             long step,
             Cotangents cotangents,
-            BiConsumer<Parameter, Tensor> sink) {
+            HeldGradients.Sink sink) {
         try (Scope scope = Scope.open();
                 Tape tape = Tape.record()) {
             Losses losses = Losses.of(network, output, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
@@ -274,37 +372,34 @@ public final class DadmStep {
             List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
             all.add(losses.total());
             scale.ifPresent(s -> all.replaceAll(loss -> loss.times(s.factor())));
-            GradientSink.OfSeveral heads = gradients(information, sink);
+            HeldGradients heads = new HeldGradients(mu(information), sink);
             tape.backward(all, Cotangents.wanted(output, wanted), (leaf, gradients) -> {
                 if (!cotangents.take(output, leaf, gradients)) {
-                    heads.accept(leaf, gradients);
+                    hold(heads, leaf, gradients);
                 }
             });
+            heads.flush();
             return new Report(total, modal, information, Double.NaN);
         }
     }
 
-    /** What becomes of a parameter's gradients of all losses. */
-    private GradientSink.OfSeveral gradients(double[] information, BiConsumer<Parameter, Tensor> sink) {
-        return (leaf, scaled) -> {
-            try (Scope scope = Scope.open()) {
-                // ReGrad is no linear function of gradients: it is shown those of the losses themselves.
-                Tensor[] gradients = scale.map(s -> unscaled(scaled, s)).orElse(scaled);
-                // Where the total loss does not come by, as published it would bring zeros: weight decay goes on.
-                Tensor gradient = gradients[3] == null ? ReGrad.zeros(leaf) : gradients[3];
-                Parameter p = trainable.get(leaf);
-                if (modulated.containsKey(leaf)) {
-                    ReGrad.combine(p, gradient, Arrays.copyOf(gradients, 3), information);
-                }
-                sink.accept(p, gradient);
-            }
-        };
+    /** @param information mu, F64 [3] */
+    private void goBack(Learned learned, Cotangents cotangents, Tensor information, HeldGradients.Sink sink) {
+        HeldGradients held = new HeldGradients(information, sink);
+        learned.goBack(cotangents, wanted, (leaf, gradients) -> hold(held, leaf, gradients));
+        held.flush();
     }
 
-    private static Tensor[] unscaled(Tensor[] gradients, LossScale scale) {
-        return Arrays.stream(gradients)
-                .map(g -> g == null ? null : scale.unscaled(g))
+    private void hold(HeldGradients held, Tensor leaf, Tensor[] gradients) {
+        // ReGrad is no linear function of gradients: it is shown those of the losses themselves.
+        scale.ifPresent(s -> s.unscale(Arrays.stream(gradients)
+                .filter(Objects::nonNull)
+                .map(Tensor::view)
+                .toList()));
+        Tensor[] own = Arrays.stream(gradients)
+                .map(g -> g == null ? null : g.detach())
                 .toArray(Tensor[]::new);
+        held.add(trainable.get(leaf), own[3], modulated.containsKey(leaf) ? Arrays.copyOf(own, 3) : new Tensor[3]);
     }
 
     private static double finite(Tensor loss, String what, long step) {

@@ -4,6 +4,7 @@ import io.aegis.kernels.Attention;
 import io.aegis.kernels.DerivedKernels;
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
@@ -79,6 +80,7 @@ final class RehearsalKernels extends DerivedKernels {
             case View v -> ledger.seen(v.buffer(), kind);
             case QuantizedWeight w -> ledger.seen(w.codes().buffer(), kind);
             case QuantizedMatmul.Linear p -> see(List.of(p.w(), p.y()), kind);
+            case Optimizer.Correction c -> see(List.of(c.out()), kind);
             case Attention.Token t -> see(List.of(t.q(), t.k(), t.v(), t.cos(), t.sin()), kind);
             case Collection<?> several -> several.forEach(each -> see(each, kind));
             case View[] several -> see(Arrays.asList(several), kind);
