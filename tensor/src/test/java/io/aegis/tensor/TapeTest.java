@@ -114,7 +114,8 @@ class TapeTest {
             Tensor other = leaf(arena, 2 * 5, 3 * 7);
             Tensor ones = leaf(arena, 1, 1);
             List<Tape.Start> starts = List.of(
-                    new Tape.Start(sum, new Tensor[] {other, ones}), new Tape.Start(product, new Tensor[] {first, null}));
+                    new Tape.Start(sum, new Tensor[] {other, ones}),
+                    new Tape.Start(product, new Tensor[] {first, null}));
             tape.backwardFrom(starts, leaves, (leaf, g) -> behind.addAll(values(g)));
             assertThat(behind).usingRecursiveComparison().isEqualTo(whole);
             assertThat(other.toDoubles()).as("the caller's").containsExactly(10, 21);

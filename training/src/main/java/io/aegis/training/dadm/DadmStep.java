@@ -72,8 +72,7 @@ public final class DadmStep implements AutoCloseable {
      *
      * @param graphs whether steps are recorded where they can be
      */
-    public DadmStep(
-            DadmNetwork network, Parameters parameters, Recipe recipe, Adam adam, long seed, boolean graphs) {
+    public DadmStep(DadmNetwork network, Parameters parameters, Recipe recipe, Adam adam, long seed, boolean graphs) {
         this(network, parameters, recipe, adam, seed, graphs, Optional.empty(), null);
     }
 
@@ -352,11 +351,7 @@ public final class DadmStep implements AutoCloseable {
      * @param sink takes the gradients of what only the losses read, the domains' heads
      */
     private Report losses(
-            DadmNetwork.Output output,
-            Batch batch,
-            long step,
-            Cotangents cotangents,
-            HeldGradients.Sink sink) {
+            DadmNetwork.Output output, Batch batch, long step, Cotangents cotangents, HeldGradients.Sink sink) {
         try (Scope scope = Scope.open();
                 Tape tape = Tape.record()) {
             Losses losses = Losses.of(network, output, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
@@ -396,9 +391,8 @@ public final class DadmStep implements AutoCloseable {
                 .filter(Objects::nonNull)
                 .map(Tensor::view)
                 .toList()));
-        Tensor[] own = Arrays.stream(gradients)
-                .map(g -> g == null ? null : g.detach())
-                .toArray(Tensor[]::new);
+        Tensor[] own =
+                Arrays.stream(gradients).map(g -> g == null ? null : g.detach()).toArray(Tensor[]::new);
         held.add(trainable.get(leaf), own[3], modulated.containsKey(leaf) ? Arrays.copyOf(own, 3) : new Tensor[3]);
     }
 

@@ -82,8 +82,7 @@ final class RecordedStep implements AutoCloseable {
      * @throws RuntimeException when the device cannot do all of it
      * @throws OutOfMemoryError when memory is short; all has been given back
      */
-    RecordedStep(
-            DadmNetwork network, Shape shape, boolean training, long seed, BatchCounts counts, WayBack back) {
+    RecordedStep(DadmNetwork network, Shape shape, boolean training, long seed, BatchCounts counts, WayBack back) {
         this.network = network;
         this.shape = shape;
         this.training = training;
@@ -103,8 +102,7 @@ final class RecordedStep implements AutoCloseable {
             output = output(fixed, b, c.width());
             cotangents = Cotangents.of(output, fixed::make);
             information = fixed.make(DType.F64, Modality.COUNT);
-            recordings = shape.kernels.recordInTurn(
-                    List.of(this::evaluate, this::learn, () -> goBack(back)));
+            recordings = shape.kernels.recordInTurn(List.of(this::evaluate, this::learn, () -> goBack(back)));
         } catch (RuntimeException | Error e) {
             close();
             throw e;

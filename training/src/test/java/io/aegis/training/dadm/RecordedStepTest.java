@@ -101,7 +101,8 @@ class RecordedStepTest {
                 }
                 DadmStep step = learner.step();
                 int n = i;
-                launches.add(CudaBackend.launches(gpu, () -> reports.add(step(step, () -> batch(config, sizes[n], n), n))));
+                launches.add(
+                        CudaBackend.launches(gpu, () -> reports.add(step(step, () -> batch(config, sizes[n], n), n))));
             }
             Map<String, byte[]> state = new TreeMap<>();
             learner.tensors(arena)
@@ -117,7 +118,9 @@ class RecordedStepTest {
     private static String step(DadmStep step, Supplier<Batch> drawn, int number) {
         try (Scope scope = Scope.open()) {
             DadmStep.Report r = step.run(drawn.get(), number == 0 ? 0 : 1, number, 1e-3 / (1 + number));
-            return Double.toHexString(r.total()) + Arrays.toString(r.modal()) + Arrays.toString(r.information())
+            return Double.toHexString(r.total())
+                    + Arrays.toString(r.modal())
+                    + Arrays.toString(r.information())
                     + r.agreement();
         }
     }
@@ -152,7 +155,10 @@ class RecordedStepTest {
         assertThat(plain.graphs()).containsOnly(0);
         assertThat(recorded.graphs()).containsExactly(0, 3, 3);
         // So that nobody launches more beside them without noticing: the losses' own.
-        assertThat(recorded.launches.getLast().values().stream().mapToInt(n -> n).sum() - 3)
+        assertThat(recorded.launches.getLast().values().stream()
+                                .mapToInt(n -> n)
+                                .sum()
+                        - 3)
                 .isLessThanOrEqualTo(524);
     }
 

@@ -26,7 +26,9 @@ public record DadmWork(String shape, int batch, boolean training, boolean graphs
 
     @Override
     public String name() {
-        return shape + (training ? ", training step, batch " : ", forward, batch ") + batch
+        return shape
+                + (training ? ", training step, batch " : ", forward, batch ")
+                + batch
                 + (training && !graphs ? ", without graphs" : "");
     }
 

@@ -183,7 +183,11 @@ public enum Plan {
                 row(new PromptWork("llama-3-8b", WeightType.BF16, 1522), BEST, HOPPER),
                 row(new FirstTokenWork("bunny-llama3-8b", WeightType.BF16, 64), Goal.of(90, 45), BEST, HOPPER),
                 row(new DadmWork("dadm-b16", 1, false, false), BEST),
-                row(new DadmWork("dadm-b16", 64, false, false), Goal.faster(EAGER_FORWARD_64, 2, 4, EAGER), BEST, HOPPER),
+                row(
+                        new DadmWork("dadm-b16", 64, false, false),
+                        Goal.faster(EAGER_FORWARD_64, 2, 4, EAGER),
+                        BEST,
+                        HOPPER),
                 // Nobody has recorded PyTorch's training step in 16 bits.
                 row(new DadmWork("dadm-b16", 16, true, true), BEST, HOPPER),
                 row(new DadmWork("dadm-b16", 16, true, false), BEST, HOPPER));
