@@ -57,11 +57,12 @@ public interface Elementwise {
      * samples[b], site, e) is below p. The backward pass is the same call on dy.
      *
      * @param x [B, ...]
+     * @param step I64 [1], read when the mask is made: work that is recorded makes another one each time
      * @param samples I64 [B], the identity of each row
      * @param site which dropout of the model this is
      * @param y as x; may be x
      */
-    void dropout(View x, double p, long seed, long step, View samples, long site, View y);
+    void dropout(View x, double p, long seed, View step, View samples, long site, View y);
 
     /** y[i] = x[index[i]] along the first dimension; index I64 [n], x [m, ...], y [n, ...]. */
     void gather(View x, View index, View y);

@@ -87,6 +87,16 @@ public interface Kernels {
      *     has not run then; what it writes is to be taken as garbage
      */
     default Recording record(Runnable work) {
+        return recordInTurn(List.of(work)).getFirst();
+    }
+
+    /**
+     * As {@link #record}, several pieces of work that come one after the other whenever they are launched: what memory one has given
+     * back the next ones take again. It is everybody's when all of them are closed.
+     *
+     * @return one a piece, or none where it throws
+     */
+    default List<Recording> recordInTurn(List<Runnable> works) {
         throw new UnsupportedOperationException(name() + " records nothing");
     }
 

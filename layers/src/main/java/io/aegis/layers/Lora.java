@@ -45,7 +45,7 @@ public final class Lora {
     /** s A dropout(x). */
     private Tensor down(Tensor x, Pass pass) {
         Tensor seen = pass.dropout() && dropout > 0
-                ? Ops.dropout(x, dropout, pass.seed(), pass.step(), site, pass.samples())
+                ? Ops.dropout(x, dropout, pass.seed(), pass.counter(), site, pass.samples())
                 : x;
         return Ops.linear(seen, a.tensor(), null).times(scale);
     }

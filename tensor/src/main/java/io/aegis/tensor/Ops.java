@@ -102,10 +102,11 @@ public final class Ops {
     /**
      * Inverted dropout whose mask depends on seed, step, site and each row's identity only.
      *
+     * @param step I64 [1]
      * @param samples I64 [B], one identity for each row of x [B, ...]
      */
-    public static Tensor dropout(Tensor x, double p, long seed, long step, long site, Tensor samples) {
-        return apply(new PointwiseOp.Dropout(p, seed, step, site), x, samples)[0];
+    public static Tensor dropout(Tensor x, double p, long seed, Tensor step, long site, Tensor samples) {
+        return apply(new PointwiseOp.Dropout(p, seed, site), x, samples, step)[0];
     }
 
     // Reductions.

@@ -119,23 +119,31 @@ sealed interface PointwiseOp extends Op {
         }
     }
 
-    /** Inverted dropout with counter-based randomness; input 1 holds the samples' identities, I64 [B]. */
-    record Dropout(double p, long seed, long step, long site) implements PointwiseOp {
+    /** Inverted dropout with counter-based randomness; input 1 holds the samples' identities, I64 [B], input 2 the step, I64 [1]. */
+    record Dropout(double p, long seed, long site) implements PointwiseOp {
         @Override
         public void forward(Forward f) {
             f.require(
                     f.in(1).dtype() == DType.I64
                             && f.in(1).elements() == f.in(0).size(0),
                     "one I64 identity a row");
+            f.require(f.in(2).dtype() == DType.I64 && f.in(2).elements() == 1, "one I64 step");
             f.k().elementwise()
                     .dropout(
-                            f.in(0), p, seed, step, f.in(1), site, f.out(f.in(0).shape()));
+                            f.in(0),
+                            p,
+                            seed,
+                            f.in(2),
+                            f.in(1),
+                            site,
+                            f.out(f.in(0).shape()));
             f.keepInput(1);
+            f.keepInput(2);
         }
 
         @Override
         public void backward(Backward b) {
-            b.k().elementwise().dropout(b.dy(), p, seed, step, b.kept(0), site, b.into(0));
+            b.k().elementwise().dropout(b.dy(), p, seed, b.kept(1), b.kept(0), site, b.into(0));
         }
     }
 }

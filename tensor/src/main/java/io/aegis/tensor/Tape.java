@@ -3,7 +3,6 @@ package io.aegis.tensor;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
@@ -30,12 +29,21 @@ public final class Tape implements AutoCloseable {
     private final Tape outer;
     private final List<Entry> entries = new ArrayList<>();
     private boolean paused;
+    private boolean stopped;
 
     private Tape(Tape outer) {
         this.outer = outer;
     }
 
     record Entry(Op op, Tensor[] inputs, Tensor[] outputs, List<Kept> kept) {}
+
+    /**
+     * Where a pass that carries several losses begins, when those were computed outside of this tape.
+     *
+     * @param output of an operation that this tape recorded
+     * @param gradients of the losses with respect to it, in their order, each as the output is; null where a loss does not reach it
+     */
+    public record Start(Tensor output, Tensor[] gradients) {}
 
     /** Starts recording on this thread. */
     public static Tape record() {
@@ -64,6 +72,24 @@ public final class Tape implements AutoCloseable {
                 tape.paused = before;
             }
         }
+    }
+
+    /**
+     * Records no more: whatever this thread computes from here on is the tape's around this one. Going back over it, and closing it,
+     * are possible from then on wherever and whenever it suits.
+     *
+     * @throws IllegalStateException unless it is what records on this thread
+     */
+    public void stop() {
+        if (CURRENT.get() != this) {
+            throw new IllegalStateException("tapes close in the opposite order of opening, on their own thread");
+        }
+        if (outer == null) {
+            CURRENT.remove();
+        } else {
+            CURRENT.set(outer);
+        }
+        stopped = true;
     }
 
     void add(Entry entry) {
@@ -124,8 +150,8 @@ public final class Tape implements AutoCloseable {
 
     private void backward(Tensor output, Adjoint gradient, Collection<Tensor> leaves, GradientSink sink) {
         Set<Tensor> wanted = identitySet(leaves);
-        int[] until = {-1};
-        Map<Tensor, Integer> firstUse = markDependents(wanted, output, until);
+        Map<Tensor, Integer> firstUse = new IdentityHashMap<>();
+        int until = markDependents(wanted, Set.of(output), firstUse);
         Map<Integer, List<Tensor>> completeAfter = new HashMap<>();
         firstUse.forEach((leaf, i) ->
                 completeAfter.computeIfAbsent(i, x -> new ArrayList<>()).add(leaf));
@@ -136,7 +162,7 @@ public final class Tape implements AutoCloseable {
             } else {
                 gradient.release();
             }
-            for (int i = until[0]; i >= 0; i--) {
+            for (int i = until; i >= 0; i--) {
                 undo(entries.get(i), table);
                 for (Tensor leaf : completeAfter.getOrDefault(i, List.of())) {
                     Adjoint complete = table.takeLeaf(leaf);
@@ -164,95 +190,41 @@ public final class Tape implements AutoCloseable {
      * @param sink gets every leaf of some loss that any of the losses reaches, once, when its gradients are complete
      */
     public void backward(List<Tensor> losses, List<? extends Collection<Tensor>> leaves, GradientSink.OfSeveral sink) {
-        if (losses.size() != leaves.size()) {
-            throw new IllegalArgumentException(
-                    losses.size() + " losses, and leaves of " + leaves.size() + "; expected as many");
-        }
-        List<GradientTable> tables = new ArrayList<>();
+        List<Start> starts = new ArrayList<>();
+        List<Adjoint> ones = new ArrayList<>();
+        SeveralLosses pass;
         try {
-            int[] until = new int[losses.size()];
-            int last = -1;
             for (int k = 0; k < losses.size(); k++) {
                 Tensor loss = losses.get(k);
                 if (loss.elements() != 1) {
                     throw new IllegalArgumentException("backward starts from scalars, not from " + loss);
                 }
-                Set<Tensor> wanted = identitySet(leaves.get(k));
-                int[] own = {-1};
-                markDependents(wanted, loss, own);
-                until[k] = own[0];
-                last = Math.max(last, own[0]);
-                tables.add(new GradientTable(wanted));
-                if (wanted.contains(loss)) { // else no leaf leads to it
-                    tables.get(k).add(loss, one(loss.dtype(), loss.shape()));
-                }
+                Adjoint one = one(loss.dtype(), loss.shape());
+                ones.add(one);
+                Tensor[] gradients = new Tensor[losses.size()];
+                gradients[k] = Tensor.detached(one.storage(), one.view());
+                starts.add(new Start(loss, gradients));
             }
-            List<Set<Tensor>> wanting = leaves.stream().map(Tape::identitySet).toList();
-            Map<Integer, List<Tensor>> completeAfter = new HashMap<>();
-            firstReached(losses, wanting, last).forEach((leaf, i) -> completeAfter
-                    .computeIfAbsent(i, x -> new ArrayList<>())
-                    .add(leaf));
-            for (int i = last; i >= 0; i--) {
-                List<GradientTable> here = new ArrayList<>();
-                for (int k = 0; k < until.length; k++) {
-                    if (i <= until[k]) {
-                        here.add(tables.get(k));
-                    }
-                }
-                undo(entries.get(i), here);
-                for (Tensor leaf : completeAfter.getOrDefault(i, List.of())) {
-                    handOn(leaf, tables, wanting, sink);
-                }
-            }
+            pass = new SeveralLosses(this, starts, leaves);
         } finally {
-            tables.forEach(GradientTable::releaseAll);
+            ones.forEach(Adjoint::release); // what is nobody else's may be written into
         }
-    }
-
-    private static void handOn(
-            Tensor leaf, List<GradientTable> tables, List<Set<Tensor>> wanting, GradientSink.OfSeveral sink) {
-        Adjoint[] complete = new Adjoint[tables.size()];
-        try {
-            Tensor[] gradients = new Tensor[complete.length];
-            for (int k = 0; k < complete.length; k++) {
-                complete[k] = wanting.get(k).contains(leaf) ? tables.get(k).takeLeaf(leaf) : null;
-                if (complete[k] != null) {
-                    gradients[k] = Tensor.detached(complete[k].storage(), complete[k].view());
-                }
-            }
-            sink.accept(leaf, gradients);
-        } finally {
-            for (Adjoint a : complete) {
-                if (a != null) {
-                    a.release();
-                }
-            }
-        }
+        pass.goBack(sink);
     }
 
     /**
-     * For each leaf that a loss was computed from, wanted by that one or by another: the first entry that reads it on the way
-     * to some loss.
+     * As {@link #backward(List, List, GradientSink.OfSeveral)}, for losses whose gradients with respect to outputs of this tape are given.
+     *
+     * @param starts their gradients stay the caller's
+     * @param leaves of each loss, in their order
      */
-    private Map<Tensor, Integer> firstReached(List<Tensor> losses, List<Set<Tensor>> leaves, int last) {
-        Set<Tensor> reached = identitySet(losses);
-        Map<Tensor, Integer> first = new IdentityHashMap<>();
-        for (int i = last; i >= 0; i--) {
-            Entry e = entries.get(i);
-            if (Arrays.stream(e.outputs).noneMatch(reached::contains)) {
-                continue;
-            }
-            for (Tensor in : e.inputs) {
-                if (in == null) {
-                    continue;
-                }
-                reached.add(in);
-                if (leaves.stream().anyMatch(set -> set.contains(in))) {
-                    first.put(in, i);
-                }
-            }
-        }
-        return first;
+    public void backwardFrom(
+            List<Start> starts, List<? extends Collection<Tensor>> leaves, GradientSink.OfSeveral sink) {
+        new SeveralLosses(this, starts, leaves).goBack(sink);
+    }
+
+    List<Entry> entries() {
+        return entries;
     }
 
     /**
@@ -270,8 +242,7 @@ public final class Tape implements AutoCloseable {
             }
         }
         Set<Tensor> wanted = identitySet(standsFor.keySet());
-        int[] until = {-1};
-        markDependents(wanted, output, until);
+        int until = markDependents(wanted, Set.of(output));
         GradientTable table = new GradientTable(wanted);
         try {
             standsFor.forEach((leaf, tensor) -> {
@@ -282,7 +253,7 @@ public final class Tape implements AutoCloseable {
             });
             gradient.storage().retain();
             table.add(output, gradient);
-            for (int i = until[0]; i >= 0; i--) {
+            for (int i = until; i >= 0; i--) {
                 undo(entries.get(i), table);
             }
             standsFor.forEach((leaf, tensor) -> {
@@ -310,20 +281,27 @@ public final class Tape implements AutoCloseable {
         }
     }
 
-    private static Set<Tensor> identitySet(Collection<Tensor> tensors) {
+    static Set<Tensor> identitySet(Collection<Tensor> tensors) {
         Set<Tensor> set = Collections.newSetFromMap(new IdentityHashMap<>());
         set.addAll(tensors);
         return set;
     }
 
+    /** Adds to {@code wanted} everything that is computed from it, up to the last entry that made one of the outputs, which is returned; else -1. */
+    int markDependents(Set<Tensor> wanted, Set<Tensor> outputs) {
+        return markDependents(wanted, outputs, new IdentityHashMap<>());
+    }
+
     /**
-     * Adds to {@code wanted} everything that is computed from it; returns, for each leaf, the first entry that reads it,
-     * behind which (going backward) nothing more can be added to its gradient.
+     * As above.
+     *
+     * @param firstUse gets, for each leaf, the first entry that reads it, behind which (going backward) nothing more can be added to its gradient
      */
-    private Map<Tensor, Integer> markDependents(Set<Tensor> wanted, Tensor loss, int[] until) {
-        Map<Tensor, Integer> firstUse = new IdentityHashMap<>();
+    private int markDependents(Set<Tensor> wanted, Set<Tensor> outputs, Map<Tensor, Integer> firstUse) {
         Set<Tensor> leaves = identitySet(wanted);
-        for (int i = 0; i < entries.size(); i++) {
+        int left = outputs.size();
+        int until = -1;
+        for (int i = 0; i < entries.size() && left > 0; i++) {
             Entry e = entries.get(i);
             boolean depends = false;
             for (Tensor in : e.inputs) {
@@ -338,15 +316,13 @@ public final class Tape implements AutoCloseable {
                 if (depends && out.dtype().isFloating()) {
                     wanted.add(out);
                 }
-                if (out == loss) {
-                    until[0] = i;
+                if (outputs.contains(out)) {
+                    until = i;
+                    left--;
                 }
             }
-            if (until[0] == i) {
-                break;
-            }
         }
-        return firstUse;
+        return until;
     }
 
     private static void undo(Entry e, GradientTable table) {
@@ -354,7 +330,7 @@ public final class Tape implements AutoCloseable {
     }
 
     /** Undoes one operation for all of the passes that reach it. */
-    private static void undo(Entry e, List<GradientTable> tables) {
+    static void undo(Entry e, List<GradientTable> tables) {
         List<Backward> passes = new ArrayList<>();
         try {
             for (GradientTable table : tables) {
@@ -397,13 +373,8 @@ public final class Tape implements AutoCloseable {
 
     @Override
     public void close() {
-        if (CURRENT.get() != this) {
-            throw new IllegalStateException("tapes close in the opposite order of opening, on their own thread");
-        }
-        if (outer == null) {
-            CURRENT.remove();
-        } else {
-            CURRENT.set(outer);
+        if (!stopped) {
+            stop();
         }
         entries.forEach(e -> e.kept.forEach(Kept::release));
         entries.clear();

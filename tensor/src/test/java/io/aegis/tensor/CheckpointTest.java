@@ -31,7 +31,8 @@ class CheckpointTest {
         return in -> {
             Tensor x = in[0];
             Tensor h = Ops.linear(Ops.rmsNorm(x, norm, 1e-5), weight, null);
-            Tensor dropped = Ops.dropout(h, 0.3, 5, 1, site, Tensor.of(new long[] {3, 1, 4}, 3));
+            Tensor dropped =
+                    Ops.dropout(h, 0.3, 5, Tensor.of(new long[] {1}, 1), site, Tensor.of(new long[] {3, 1, 4}, 3));
             return Ops.add(Ops.multiply(x, Ops.linear(dropped, weight, null)), Ops.slice(Ops.add(x, in[1]), 0, 0, 3));
         };
     }

@@ -57,7 +57,13 @@ class OpGradientTest {
                         new Case("affine", x -> Ops.affine(x.get(0), -2.5, 1), s(5)),
                         new Case(
                                 "dropout",
-                                x -> Ops.dropout(x.get(0), 0.4, 7, 3, 1, Tensor.of(new long[] {11, 5}, 2)),
+                                x -> Ops.dropout(
+                                        x.get(0),
+                                        0.4,
+                                        7,
+                                        Tensor.of(new long[] {3}, 1),
+                                        1,
+                                        Tensor.of(new long[] {11, 5}, 2)),
                                 s(2, 3, 4)),
                         new Case("sum", x -> Ops.sum(x.get(0), 0, -1), s(2, 3, 4)),
                         new Case("mean", x -> Ops.mean(x.get(0), 1), s(2, 3, 4)),

@@ -105,17 +105,18 @@ public final class DadmSection {
                         ceilings.fma(),
                         "forward, losses, one backward pass for all, Adam; GFLOP/s as if there were as many"));
             }
-            DadmStep step = new DadmStep(work.network(), work.parameters(), Recipe.INTENDED, adam, 1);
-            long[] n = new long[1];
-            Measurement m = Measurement.of(request.plan(), () -> step.run(batch, 0, n[0]++, RATE));
-            out.accept(Figure.time(
-                    name + ", whole step of " + STEP,
-                    m,
-                    STEP,
-                    "sample",
-                    Double.NaN,
-                    ceilings.fma(),
-                    "prototypes, ReGrad and hyperplanes included"));
+            try (DadmStep step = new DadmStep(work.network(), work.parameters(), Recipe.INTENDED, adam, 1)) {
+                long[] n = new long[1];
+                Measurement m = Measurement.of(request.plan(), () -> step.run(batch, 0, n[0]++, RATE));
+                out.accept(Figure.time(
+                        name + ", whole step of " + STEP,
+                        m,
+                        STEP,
+                        "sample",
+                        Double.NaN,
+                        ceilings.fma(),
+                        "prototypes, ReGrad and hyperplanes included"));
+            }
         }
     }
 

@@ -440,8 +440,8 @@ final class DadmVerification {
         }
         try (Model model = new Model();
                 Scope scope = Scope.open(computing.kernels());
-                Adam adam = adam(model.parameters.trainable())) {
-            DadmStep step = new DadmStep(model.network, model.parameters, Recipe.OFFICIAL, adam, 0);
+                Adam adam = adam(model.parameters.trainable());
+                DadmStep step = new DadmStep(model.network, model.parameters, Recipe.OFFICIAL, adam, 0)) {
             Batch batch = new Batch(pictures(), compositeInfrared(), labels(), null);
             for (int i = 0; golden.has(file, "iter" + i + "/total"); i++) {
                 DadmStep.Report report = step.run(batch, 0, i, json.number("lr"), permutations());

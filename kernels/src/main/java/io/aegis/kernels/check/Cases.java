@@ -572,8 +572,9 @@ final class Cases {
     private static Case dropout(Draw d) {
         View x = d.normal(d.size(20), d.size(300));
         View samples = d.indices(1000, x.size(0));
+        View step = d.indices(1000, 1);
         return of("dropout " + sizes(x), to(d.destination(x.shape())), (kernels, out) -> kernels.elementwise()
-                .dropout(x, 0.3, 42, 7, samples, 5, out[0]));
+                .dropout(x, 0.3, 42, step, samples, 5, out[0]));
     }
 
     private static Case gather(Draw d) {

@@ -244,13 +244,14 @@ final class CpuElementwise implements Elementwise {
     }
 
     @Override
-    public void dropout(View x, double p, long seed, long step, View samples, long site, View y) {
+    public void dropout(View x, double p, long seed, View step, View samples, long site, View y) {
         boolean floats = x.dtype() == DType.F32 && y.dtype() == DType.F32;
         if (!floats || !x.isContiguous() || !y.isContiguous() || x.elements() == 0) {
             plain.dropout(x, p, seed, step, samples, site, y);
             return;
         }
         long n = x.elements() / x.size(0);
+        long now = step.getLong(0);
         MemorySegment from = x.buffer().memory();
         MemorySegment to = y.buffer().memory();
         Workers.grains(x.size(0), Math.max(1, 4096 / n), (first, last) -> {
@@ -260,7 +261,7 @@ final class CpuElementwise implements Elementwise {
                         x.offset() + b * n,
                         (float) p,
                         seed,
-                        step,
+                        now,
                         samples.getLong(b),
                         site,
                         to,

@@ -9,7 +9,7 @@ import java.util.Map;
  * whose two copies every launch has to keep apart. A buffer that came and went while it was recorded lies in the graph's blocks.
  */
 final class Capture {
-    private final FreeBlocks blocks = new FreeBlocks();
+    private final FreeBlocks blocks;
     private final Map<Residence, Use> uses = new IdentityHashMap<>();
 
     /** A buffer that the graph reads or, perhaps, writes. */
@@ -22,6 +22,11 @@ final class Capture {
             this.residence = residence;
             this.address = address;
         }
+    }
+
+    /** @param blocks of the graph, those that are free */
+    Capture(FreeBlocks blocks) {
+        this.blocks = blocks;
     }
 
     /** Those of its blocks that are free. */
@@ -45,12 +50,12 @@ final class Capture {
     /**
      * The graph as it may be launched.
      *
-     * @param dissolve gives its blocks back
+     * @param closed told once
      */
-    Engine.Graph of(Engine.Graph graph, Runnable dissolve) {
+    Engine.Graph of(Engine.Graph graph, Runnable closed) {
         List<Use> all = List.copyOf(uses.values());
         return new Engine.Graph() {
-            private boolean closed;
+            private boolean isClosed;
 
             @Override
             public void launch() {
@@ -60,10 +65,10 @@ final class Capture {
 
             @Override
             public void close() {
-                if (!closed) {
-                    closed = true;
+                if (!isClosed) {
+                    isClosed = true;
                     graph.close();
-                    dissolve.run();
+                    closed.run();
                 }
             }
         };

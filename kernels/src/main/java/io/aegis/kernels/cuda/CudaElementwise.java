@@ -459,11 +459,12 @@ final class CudaElementwise implements Elementwise {
     }
 
     @Override
-    public void dropout(View x, double p, long seed, long step, View samples, long site, View y) {
+    public void dropout(View x, double p, long seed, View step, View samples, long site, View y) {
         if (y.elements() == 0) {
             return;
         }
-        boolean served = x.dtype() == DType.F32 && y.dtype() == DType.F32 && samples.dtype() == DType.I64;
+        boolean numbers = samples.dtype() == DType.I64 && step.dtype() == DType.I64;
+        boolean served = x.dtype() == DType.F32 && y.dtype() == DType.F32 && numbers;
         Space space = Space.ofRows(x, y);
         if (!served || !space.fits()) {
             host.dropout(x, p, seed, step, samples, site, y);
@@ -471,12 +472,13 @@ final class CudaElementwise implements Elementwise {
         }
         long from = cuda.read(x);
         long identities = cuda.read(samples);
+        long counter = cuda.read(step);
         long to = cuda.write(y);
         space.widenWhole(from, to);
         Arguments a = begin(space, from, to);
-        a.pointer(identities).i64(samples.stride(0)).i64(seed);
+        a.pointer(identities).i64(samples.stride(0)).pointer(counter).i64(seed);
         a.i32((int) (space.count() / space.size(space.rank() - 1))).i32((int) Math.ceil(p * 0x1p24));
-        a.i32((int) step).i32((int) site).f32(1 / (1 - p)).i32(0);
+        a.i32((int) site).f32(1 / (1 - p));
         dropout.launch(blocks(space, THREADS), a);
     }
 

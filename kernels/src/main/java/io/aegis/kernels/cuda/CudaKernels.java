@@ -111,8 +111,8 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     @Override
-    public Recording record(Runnable work) {
-        return cuda.record(work);
+    public List<Recording> recordInTurn(List<Runnable> works) {
+        return cuda.record(works);
     }
 
     /** For tests of one family. */

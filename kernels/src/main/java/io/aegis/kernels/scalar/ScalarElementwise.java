@@ -93,13 +93,14 @@ final class ScalarElementwise implements Elementwise {
     }
 
     @Override
-    public void dropout(View x, double p, long seed, long step, View samples, long site, View y) {
+    public void dropout(View x, double p, long seed, View step, View samples, long site, View y) {
+        long now = step.getLong(0);
         for (long b = 0; b < x.size(0); b++) {
             View row = x.select(0, b);
             long sample = samples.getLong(b);
             long element = 0;
             for (Walk w = new Walk(row, y.select(0, b)); w.more(); w.next(), element++) {
-                boolean dropped = Philox.uniform(seed, step, sample, site, element) < p;
+                boolean dropped = Philox.uniform(seed, now, sample, site, element) < p;
                 y.setAt(w.at(1), dropped ? 0 : x.getAt(w.at(0)) / (1 - p));
             }
         }

@@ -159,11 +159,11 @@ struct Dropout {
     Operand o[2];
     const i64* samples;
     i64 samples_step;
+    const i64* step;
     u64 seed;
     u32 row_steps, threshold;
-    u32 step, site;
+    u32 site;
     float scale;
-    i32 unused;
 };
 template <int V> DEVICE void dropout_steps(const Dropout& a) {
     u32 n = blockIdx.x * THREADS + threadIdx.x;
@@ -171,7 +171,7 @@ template <int V> DEVICE void dropout_steps(const Dropout& a) {
     u64 at[2];
     u32 row = locate(a.space, a.o, n, at);
     u32 element = (n - row * a.row_steps) * V;
-    u32 word[4] = {a.step, (u32)a.samples[row * a.samples_step], a.site, element / 4};
+    u32 word[4] = {(u32)*a.step, (u32)a.samples[row * a.samples_step], a.site, element / 4};
     philox(a.seed, word);
     float x[V], y[V];
     load<float>(x, a.o[0], at[0]);

@@ -228,14 +228,15 @@ class CudaElementwiseTest {
         View samples = TestViews.indices(7, 9, 1L << 40 | 11, 2, -5);
         View every = TestViews.indices(1, 3, 5, 7, 9, 11, 13, 15, 17, 19);
         View apart = View.of(every.buffer(), DType.I64, 1, new long[] {5}, new long[] {2});
+        View step = TestViews.indices(3, 1L << 33 | 2).slice(0, 1, 2);
         for (View ids : List.of(samples, apart)) {
             for (double p : new double[] {0, 0.3, 0.9999, 1}) {
                 for (View x : List.of(random(1, 5, 64), random(1, 5, 33), random(1, 5, 3, 4, 8), random(1, 5))) {
                     compare("dropout " + p, to(garbage(x.shape())), (k, d) -> k.elementwise()
-                            .dropout(x, p, 1L << 35 | 77, 2, ids, 3, d[0]));
+                            .dropout(x, p, 1L << 35 | 77, step, ids, 3, d[0]));
                 }
                 View x = TestViews.strided(1, DType.F32, 5, 6, 7);
-                compare("dropout in place", to(x), (k, d) -> k.elementwise().dropout(d[0], p, 1, 2, ids, 3, d[0]));
+                compare("dropout in place", to(x), (k, d) -> k.elementwise().dropout(d[0], p, 1, step, ids, 3, d[0]));
             }
         }
     }

@@ -437,7 +437,7 @@ class DriverEngineTest {
         long result = memory.take(4);
         engine.fill(result, (byte) 0, 4);
         List<Long> taken = new ArrayList<>();
-        Engine.Graph graph = memory.record(() -> {
+        Runnable work = () -> {
             for (int i = 0; i < 2; i++) {
                 long scratch = memory.take(4);
                 taken.add(scratch);
@@ -446,7 +446,8 @@ class DriverEngineTest {
                 engine.copy(scratch, result, 4);
                 memory.give(scratch, 4);
             }
-        });
+        };
+        Engine.Graph graph = memory.record(List.of(work)).getFirst();
         assertThat(taken.get(1)).as("taken again in the same graph").isEqualTo(taken.get(0));
         memory.trim();
         long other = memory.take(4);
@@ -458,11 +459,11 @@ class DriverEngineTest {
         graph.close();
         graph.close();
         assertThat(memory.take(4)).as("free again").isEqualTo(taken.get(0));
-        assertThatThrownBy(() -> memory.record(() -> {
-                    memory.give(memory.take(1 << 20), 1 << 20);
-                    throw new IllegalStateException("of the work itself");
-                }))
-                .hasMessage("of the work itself");
+        Runnable failing = () -> {
+            memory.give(memory.take(1 << 20), 1 << 20);
+            throw new IllegalStateException("of the work itself");
+        };
+        assertThatThrownBy(() -> memory.record(List.of(failing))).hasMessage("of the work itself");
         long blocks = fake.calls("cuMemAlloc");
         memory.take(1 << 20);
         assertThat(fake.calls("cuMemAlloc")).as("the failed recording's block").isEqualTo(blocks);

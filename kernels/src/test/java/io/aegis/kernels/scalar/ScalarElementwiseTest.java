@@ -97,7 +97,7 @@ class ScalarElementwiseTest {
     void dropoutDependsOnWhatAnElementIs() {
         View x = TestViews.strided(1, DType.F64, 3, 4, 5);
         View y = TestViews.garbage(DType.F64, 3, 4, 5);
-        elementwise.dropout(x, 0.4, 7, 8, TestViews.indices(30, 10, 20), 9, y);
+        elementwise.dropout(x, 0.4, 7, TestViews.indices(8), TestViews.indices(30, 10, 20), 9, y);
         for (int b = 0; b < 3; b++) {
             for (int i = 0; i < 4; i++) {
                 for (int j = 0; j < 5; j++) {
@@ -108,7 +108,7 @@ class ScalarElementwiseTest {
             }
         }
         View alone = TestViews.garbage(DType.F64, 1, 4, 5);
-        elementwise.dropout(x.slice(0, 1, 2), 0.4, 7, 8, TestViews.indices(10), 9, alone);
+        elementwise.dropout(x.slice(0, 1, 2), 0.4, 7, TestViews.indices(8), TestViews.indices(10), 9, alone);
         assertThat(alone.toDoubles()).isEqualTo(y.select(0, 1).toDoubles());
     }
 
@@ -116,9 +116,9 @@ class ScalarElementwiseTest {
     void dropoutAtTheEnds() {
         View x = TestViews.random(1, DType.F64, 2, 3);
         View y = TestViews.garbage(DType.F64, 2, 3);
-        elementwise.dropout(x, 0, 1, 2, TestViews.indices(0, 1), 3, y);
+        elementwise.dropout(x, 0, 1, TestViews.indices(2), TestViews.indices(0, 1), 3, y);
         assertThat(y.toDoubles()).isEqualTo(x.toDoubles());
-        elementwise.dropout(x, 1, 1, 2, TestViews.indices(0, 1), 3, x);
+        elementwise.dropout(x, 1, 1, TestViews.indices(2), TestViews.indices(0, 1), 3, x);
         assertThat(x.toDoubles()).containsOnly(0);
     }
 

@@ -60,7 +60,7 @@ final class CdcAdapter {
 
     /** v as dropout leaves it this time. */
     Tensor dropped(Tensor v, Pass pass) {
-        return pass.dropout() ? Ops.dropout(v, DROPOUT, pass.seed(), pass.step(), site, pass.samples()) : v;
+        return pass.dropout() ? Ops.dropout(v, DROPOUT, pass.seed(), pass.counter(), site, pass.samples()) : v;
     }
 
     private Tensor bend(Tensor hidden, Pass pass) {

@@ -1,9 +1,10 @@
 package io.aegis.training.dadm;
 
+import io.aegis.kernels.DType;
+import io.aegis.layers.BatchCounts;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
-import io.aegis.layers.Probe;
 import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Hyperplanes;
 import io.aegis.models.dadm.Losses;
@@ -31,9 +32,13 @@ import java.util.function.BooleanSupplier;
  * One training step of DADM: prototypes, forward, four losses, one backward pass that carries all of them, gradient
  * modulation, Adam, alignment of the hyperplanes. Each parameter is updated soon after its four gradients are complete, so
  * that those of all parameters never exist at once: {@link HeldGradients}.
+ *
+ * <p>A device that can record launches all but the losses as three graphs, from the second step of a kind on ({@link RecordedStep},
+ * {@link StepRecordings}): no bit depends on it. Steps with scaled losses, and micro-batches, go kernel by kernel.
  */
-public final class DadmStep {
+public final class DadmStep implements AutoCloseable {
     private final DadmNetwork network;
+    private final Parameters parameters;
     private final Recipe recipe;
     private final Adam adam;
     private final long seed;
@@ -41,6 +46,10 @@ public final class DadmStep {
     private final Retry retry;
     private final Map<Tensor, Parameter> trainable = new IdentityHashMap<>();
     private final Map<Tensor, Parameter> modulated = new IdentityHashMap<>();
+    /** Of each loss, whose gradients are asked for. */
+    private final List<Set<Tensor>> wanted;
+
+    private final StepRecordings recordings;
     private Prototypes prototypes;
 
     /**
@@ -55,7 +64,16 @@ public final class DadmStep {
 
     /** Without a scale of losses, for all precisions but half. */
     public DadmStep(DadmNetwork network, Parameters parameters, Recipe recipe, Adam adam, long seed) {
-        this(network, parameters, recipe, adam, seed, Optional.empty(), null);
+        this(network, parameters, recipe, adam, seed, true);
+    }
+
+    /**
+     * As above.
+     *
+     * @param graphs whether steps are recorded where they can be
+     */
+    public DadmStep(DadmNetwork network, Parameters parameters, Recipe recipe, Adam adam, long seed, boolean graphs) {
+        this(network, parameters, recipe, adam, seed, graphs, Optional.empty(), null);
     }
 
     /**
@@ -70,6 +88,20 @@ public final class DadmStep {
             long seed,
             Optional<LossScale> scale,
             Retry retry) {
+        this(network, parameters, recipe, adam, seed, true, scale, retry);
+    }
+
+    private DadmStep(
+            DadmNetwork network,
+            Parameters parameters,
+            Recipe recipe,
+            Adam adam,
+            long seed,
+            boolean graphs,
+            Optional<LossScale> scale,
+            Retry retry) {
+        this.recordings = new StepRecordings(graphs);
+        this.parameters = parameters;
         this.scale = scale;
         this.retry = retry;
         this.network = network;
@@ -79,6 +111,7 @@ public final class DadmStep {
         List<Parameter> all = parameters.trainable();
         all.forEach(p -> trainable.put(p.tensor(), p));
         ReGrad.modulated(all, recipe.regrad()).forEach(p -> modulated.put(p.tensor(), p));
+        wanted = List.of(modulated.keySet(), modulated.keySet(), modulated.keySet(), trainable.keySet());
     }
 
     /** Prototypes after the last step; null before the first. */
@@ -104,7 +137,7 @@ public final class DadmStep {
 
     /** As above, with given permutations rather than random ones. */
     public Report run(Batch batch, long epoch, long step, double learningRate, Permutations given) {
-        adam.begin(learningRate);
+        begin(batch, scale.isEmpty(), learningRate);
         if (scale.isEmpty()) {
             return differentiate(batch, epoch, step, given, adam::update, () -> true);
         }
@@ -126,7 +159,7 @@ public final class DadmStep {
      *     be learned from again, one after the other, with the scale that the losses have now
      */
     public Report runAccumulated(Batch batch, long epoch, long step, double learningRate, GradientSums sums) {
-        adam.begin(learningRate);
+        begin(batch, scale.isEmpty() && sums.isEmpty(), learningRate);
         if (scale.isPresent()) {
             return scaled(batch, epoch, step, null, sums);
         }
@@ -155,6 +188,7 @@ public final class DadmStep {
      */
     public Report accumulate(Batch batch, long epoch, long step, GradientSums sums) {
         begin(sums);
+        recordings.begin(null);
         Report report = differentiate(batch, epoch, step, null, each(sums), null);
         sums.endBatch();
         return report;
@@ -175,6 +209,30 @@ public final class DadmStep {
             scale.get().passed(step);
             return true;
         });
+    }
+
+    /**
+     * Before an update.
+     *
+     * @param alone whether its gradients are those of this batch, and used as soon as they are there
+     */
+    private void begin(Batch batch, boolean alone, double learningRate) {
+        try (Scope scope = Scope.open()) {
+            boolean composite = prototypePictures(batch)[2] != batch.pictures()[2];
+            List<Parameter> launched = recordings.begin(alone ? RecordedStep.Shape.of(batch, composite) : null);
+            adam.begin(p -> learningRate, launched);
+        }
+    }
+
+    /** Gives back the memory of what was recorded; the second step from here on is recorded anew. */
+    public void rest() {
+        recordings.close();
+    }
+
+    /** As {@link #rest}. */
+    @Override
+    public void close() {
+        rest();
     }
 
     /** Before the first micro-batch of an update whose losses are scaled. */
@@ -206,15 +264,14 @@ public final class DadmStep {
     private Report differentiate(
             Batch batch, long epoch, long step, Permutations given, HeldGradients.Sink sink, BooleanSupplier end) {
         try (Scope scope = Scope.open()) {
-            prototypes = nextPrototypes(batch, epoch);
             Pass pass = recipe.trainingMode()
                     ? Pass.training(seed, step, batch.samples())
                     : new Pass(false, false, false, seed, step, batch.samples());
             Permutations permutations = given != null ? given : Permutations.random(pass);
-            Report losses;
-            try (Tape tape = Tape.record()) {
-                losses = backward(tape, batch, pass, permutations, sink);
-            }
+            RecordedStep again = recordings.recording(this::record);
+            Report losses = again == null
+                    ? kernelByKernel(batch, epoch, pass, permutations, sink)
+                    : launched(again, batch, epoch, step, permutations, sink);
             if (end == null) {
                 return losses;
             }
@@ -224,51 +281,119 @@ public final class DadmStep {
         }
     }
 
-    private Prototypes nextPrototypes(Batch batch, long epoch) {
-        try (Scope scope = Scope.open()) {
-            Tensor[] pictures = batch.pictures().clone();
-            if (recipe.compositeInfrared() && batch.prototypeInfrared() != null) {
-                pictures[2] = batch.prototypeInfrared();
-            }
-            Tensor[] features =
-                    network.forward(pictures, Pass.EVALUATION, null, Probe.NONE).features();
-            Prototypes fresh = Prototypes.ofBatch(
-                    features, batch.labels().prototype(), network.config().classes());
-            return epoch == 0 || prototypes == null ? fresh : fresh.withMomentum(prototypes, recipe);
+    private Report kernelByKernel(
+            Batch batch, long epoch, Pass pass, Permutations permutations, HeldGradients.Sink sink) {
+        prototypes = nextPrototypes(batch, epoch, Learned.evaluated(network, prototypePictures(batch)));
+        List<Parameter> updated = new ArrayList<>();
+        try (Learned learned = Learned.by(network, batch.pictures(), pass, permutations)) {
+            DadmNetwork.Output output = Learned.leaves(learned.output());
+            Cotangents cotangents = Cotangents.of(output, Tensor::empty);
+            Report losses = losses(output, batch, pass.step(), cotangents, sink);
+            goBack(learned, cotangents, mu(losses.information), gradients -> {
+                sink.accept(gradients);
+                updated.addAll(gradients.keySet());
+            });
+            recordings.went(updated);
+            return losses;
         }
     }
 
-    private Report backward(Tape tape, Batch batch, Pass pass, Permutations permutations, HeldGradients.Sink sink) {
-        DadmNetwork.Output out = network.forward(batch.pictures(), pass, permutations, Probe.NONE);
-        Losses losses = Losses.of(network, out, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
-        double[] information = new double[3];
-        double[] modal = new double[3];
-        for (int k = 0; k < 3; k++) {
-            information[k] = java.util.Arrays.stream(out.information()[k].toDoubles())
-                    .average()
-                    .orElseThrow();
-            modal[k] = finite(losses.modal()[k], "loss of modality " + (k + 1), pass.step());
+    /** The same by a recording. */
+    private Report launched(
+            RecordedStep again,
+            Batch batch,
+            long epoch,
+            long step,
+            Permutations permutations,
+            HeldGradients.Sink sink) {
+        again.write(batch.pictures(), prototypePictures(batch)[2], batch.samples(), step, permutations);
+        again.goForward();
+        prototypes = nextPrototypes(batch, epoch, again.evaluated());
+        Report losses = losses(again.output(), batch, step, again.cotangents(), sink);
+        again.goBack(losses.information);
+        return losses;
+    }
+
+    private RecordedStep record(RecordedStep.Shape shape) {
+        BatchCounts counts = new BatchCounts(parameters.all());
+        return new RecordedStep(
+                network,
+                shape,
+                recipe.trainingMode(),
+                seed,
+                counts,
+                (learned, cotangents, information) -> goBack(learned, cotangents, information, adam::update));
+    }
+
+    private static Tensor mu(double[] information) {
+        return Tensor.of(DType.F64, information, information.length);
+    }
+
+    private Tensor[] prototypePictures(Batch batch) {
+        Tensor[] pictures = batch.pictures().clone();
+        if (recipe.compositeInfrared() && batch.prototypeInfrared() != null) {
+            pictures[2] = batch.prototypeInfrared();
         }
-        double total = finite(losses.total(), "total loss", pass.step());
-        List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
-        all.add(losses.total());
-        scale.ifPresent(s -> all.replaceAll(loss -> loss.times(s.factor())));
-        List<Set<Tensor>> wanted =
-                List.of(modulated.keySet(), modulated.keySet(), modulated.keySet(), trainable.keySet());
+        return pictures;
+    }
+
+    private Prototypes nextPrototypes(Batch batch, long epoch, Tensor[] features) {
+        Prototypes fresh = Prototypes.ofBatch(
+                features, batch.labels().prototype(), network.config().classes());
+        return epoch == 0 || prototypes == null ? fresh : fresh.withMomentum(prototypes, recipe);
+    }
+
+    /**
+     * The losses, and their gradients with respect to what the network gave.
+     *
+     * @param output the network's, its features and mutual-information losses as leaves
+     * @param cotangents takes those gradients
+     * @param sink takes the gradients of what only the losses read, the domains' heads
+     */
+    private Report losses(
+            DadmNetwork.Output output, Batch batch, long step, Cotangents cotangents, HeldGradients.Sink sink) {
+        try (Scope scope = Scope.open();
+                Tape tape = Tape.record()) {
+            Losses losses = Losses.of(network, output, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
+            double[] information = new double[3];
+            double[] modal = new double[3];
+            for (int k = 0; k < 3; k++) {
+                information[k] = Arrays.stream(output.information()[k].toDoubles())
+                        .average()
+                        .orElseThrow();
+                modal[k] = finite(losses.modal()[k], "loss of modality " + (k + 1), step);
+            }
+            double total = finite(losses.total(), "total loss", step);
+            List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
+            all.add(losses.total());
+            scale.ifPresent(s -> all.replaceAll(loss -> loss.times(s.factor())));
+            HeldGradients heads = new HeldGradients(mu(information), sink);
+            tape.backward(all, Cotangents.wanted(output, wanted), (leaf, gradients) -> {
+                if (!cotangents.take(output, leaf, gradients)) {
+                    hold(heads, leaf, gradients);
+                }
+            });
+            heads.flush();
+            return new Report(total, modal, information, Double.NaN);
+        }
+    }
+
+    /** @param information mu, F64 [3] */
+    private void goBack(Learned learned, Cotangents cotangents, Tensor information, HeldGradients.Sink sink) {
         HeldGradients held = new HeldGradients(information, sink);
-        tape.backward(all, wanted, (leaf, gradients) -> {
-            // ReGrad is no linear function of gradients: it is shown those of the losses themselves.
-            scale.ifPresent(s -> s.unscale(Arrays.stream(gradients)
-                    .filter(Objects::nonNull)
-                    .map(Tensor::view)
-                    .toList()));
-            Tensor[] own = Arrays.stream(gradients)
-                    .map(g -> g == null ? null : g.detach())
-                    .toArray(Tensor[]::new);
-            held.add(trainable.get(leaf), own[3], modulated.containsKey(leaf) ? Arrays.copyOf(own, 3) : new Tensor[3]);
-        });
+        learned.goBack(cotangents, wanted, (leaf, gradients) -> hold(held, leaf, gradients));
         held.flush();
-        return new Report(total, modal, information, Double.NaN);
+    }
+
+    private void hold(HeldGradients held, Tensor leaf, Tensor[] gradients) {
+        // ReGrad is no linear function of gradients: it is shown those of the losses themselves.
+        scale.ifPresent(s -> s.unscale(Arrays.stream(gradients)
+                .filter(Objects::nonNull)
+                .map(Tensor::view)
+                .toList()));
+        Tensor[] own =
+                Arrays.stream(gradients).map(g -> g == null ? null : g.detach()).toArray(Tensor[]::new);
+        held.add(trainable.get(leaf), own[3], modulated.containsKey(leaf) ? Arrays.copyOf(own, 3) : new Tensor[3]);
     }
 
     private static double finite(Tensor loss, String what, long step) {

@@ -233,6 +233,7 @@ public final class DadmTrainer {
     /** Scores the development set, keeps what is best, saves; the line for people. */
     private String endEpoch(Position at, DadmStep.Report last) {
         requireFinite(at);
+        learner.step().rest(); // scoring takes memory as well
         Scores scores = new DadmEvaluator(
                         learner.network(), data.source(), options.run().loaders())
                 .scores(data.development(), Split.DEVELOPMENT, unused);

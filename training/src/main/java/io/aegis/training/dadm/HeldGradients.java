@@ -1,6 +1,5 @@
 package io.aegis.training.dadm;
 
-import io.aegis.kernels.DType;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
@@ -40,10 +39,10 @@ final class HeldGradients {
     /**
      * In the current scope, in which gradients are added.
      *
-     * @param information mu, of each modality
+     * @param information mu, of each modality: F64 [3], read where gradients are corrected
      */
-    HeldGradients(double[] information, Sink sink) {
-        this.information = Tensor.of(DType.F64, information, information.length).view();
+    HeldGradients(Tensor information, Sink sink) {
+        this.information = information.view();
         this.sink = sink;
     }
 

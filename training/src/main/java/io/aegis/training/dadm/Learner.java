@@ -169,6 +169,9 @@ final class Learner implements AutoCloseable {
 
     @Override
     public void close() {
+        if (step != null) {
+            step.close();
+        }
         if (adam != null) {
             adam.close();
         }

@@ -168,6 +168,7 @@ class DadmScaleTest {
 
         @Override
         public void close() {
+            step.close();
             adam.close();
             retry.close();
             parameters.close();

@@ -33,7 +33,8 @@ class StepLaunchesTest {
 
     /**
      * So that nobody adds launches to a step without noticing. With a correction of five or seven launches a parameter, and one for its
-     * update, these alone were some 700.
+     * update, these alone were some 700. Thirteen of it are what the losses cost as a tape of their own, so that the rest can be
+     * recorded: nine gradients are copied to where the way back begins.
      */
     @Test
     void launchesAreCounted() throws Exception {
@@ -52,8 +53,8 @@ class StepLaunchesTest {
             DadmNetwork network = new DadmNetwork(parameters, CONFIG, options.trunk());
             parameters.initialize(DType.F32, 1);
             try (Adam adam = new Adam(parameters.trainable(), Adam.Constants.DADM);
+                    DadmStep step = new DadmStep(network, parameters, Recipe.INTENDED, adam, 1, false);
                     Scope scope = Scope.open()) {
-                DadmStep step = new DadmStep(network, parameters, Recipe.INTENDED, adam, 1);
                 Batch batch = DadmMemory.batch(options);
                 for (Tensor picture : batch.pictures()) {
                     View v = picture.view();
@@ -63,12 +64,12 @@ class StepLaunchesTest {
                 }
                 Map<String, Integer> launches = CudaBackend.launches(gpu, () -> step.run(batch, 0, 0, 1e-3));
                 int total = launches.values().stream().mapToInt(i -> i).sum();
-                assertThat(total).as("%s", launches).isLessThanOrEqualTo(883);
+                assertThat(total).as("%s", launches).isLessThanOrEqualTo(896);
                 assertThat(launches)
-                        .as("gradients of 132 parameters, 99 of which are corrected; runs.cuh takes 64 at a time")
+                        .as("gradients of 132 parameters, 99 of which are corrected; runs.cuh takes 64 at a time, and heads go first")
                         .containsEntry("regrad_sums", 2)
                         .containsEntry("regrad", 2)
-                        .containsEntry("adam_several", 3)
+                        .containsEntry("adam_several", 4)
                         .doesNotContainKey("adam");
             }
         }

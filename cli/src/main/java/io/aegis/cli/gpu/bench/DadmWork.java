@@ -19,13 +19,17 @@ import io.aegis.training.dadm.DadmStep;
  *
  * @param shape of {@link Shapes#DADM}
  * @param batch samples of three modalities each
+ * @param graphs whether a training step is launched as recorded graphs, where there are graphs; else kernel by kernel
  */
-public record DadmWork(String shape, int batch, boolean training) implements ModelWork {
+public record DadmWork(String shape, int batch, boolean training, boolean graphs) implements ModelWork {
     private static final double RATE = 5e-5;
 
     @Override
     public String name() {
-        return shape + (training ? ", training step, batch " : ", forward, batch ") + batch;
+        return shape
+                + (training ? ", training step, batch " : ", forward, batch ")
+                + batch
+                + (training && !graphs ? ", without graphs" : "");
     }
 
     @Override
@@ -47,7 +51,7 @@ public record DadmWork(String shape, int batch, boolean training) implements Mod
         DadmWorkload work = new DadmWorkload(network, parameters, config);
         Scope scope = Scope.open(kernels);
         return training
-                ? training(network, parameters, scope, work.batch(batch))
+                ? training(network, parameters, scope, work.batch(batch), graphs)
                 : scoring(work, parameters, scope, work.pictures(batch));
     }
 
@@ -68,9 +72,10 @@ public record DadmWork(String shape, int batch, boolean training) implements Mod
         };
     }
 
-    private static Subject training(DadmNetwork network, Parameters parameters, Scope scope, Batch samples) {
+    private static Subject training(
+            DadmNetwork network, Parameters parameters, Scope scope, Batch samples, boolean graphs) {
         Adam adam = new Adam(parameters.trainable(), Adam.Constants.DADM);
-        DadmStep step = new DadmStep(network, parameters, Recipe.INTENDED, adam, 1);
+        DadmStep step = new DadmStep(network, parameters, Recipe.INTENDED, adam, 1, graphs);
         return new Subject() {
             private int steps;
 
@@ -83,6 +88,7 @@ public record DadmWork(String shape, int batch, boolean training) implements Mod
 
             @Override
             public void close() {
+                step.close();
                 adam.close();
                 scope.close();
                 parameters.close();

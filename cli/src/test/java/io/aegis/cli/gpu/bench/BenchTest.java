@@ -100,8 +100,9 @@ class BenchTest {
     @Test
     void modelsDoTheirWork() {
         for (ModelWork work : List.of(
-                new DadmWork("dadm-tiny", 3, true),
-                new DadmWork("dadm-tiny", 3, false),
+                new DadmWork("dadm-tiny", 3, true, true),
+                new DadmWork("dadm-tiny", 3, true, false),
+                new DadmWork("dadm-tiny", 3, false, false),
                 new PromptWork("llama-tiny", WeightType.BF16, 9),
                 new TokenWork("llama-tiny", WeightType.INT8, 3, true))) {
             try (ModelWork.Subject subject = work.open(Backends.best())) {

@@ -1,0 +1,231 @@
+package io.aegis.training.dadm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.DType;
+import io.aegis.kernels.DerivedKernels;
+import io.aegis.kernels.Device;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Memory;
+import io.aegis.kernels.Recording;
+import io.aegis.kernels.View;
+import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.CudaException;
+import io.aegis.kernels.cuda.Precision;
+import io.aegis.models.dadm.DadmConfig;
+import io.aegis.models.dadm.Labels;
+import io.aegis.tensor.Scope;
+import io.aegis.tensor.Tensor;
+import io.aegis.weights.Safetensors;
+import io.aegis.weights.SafetensorsWriter;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Steps of a tiny DADM that are launched as they were recorded, beside the same kernel by kernel, in the emulator. */
+class RecordedStepTest {
+    private static final DadmConfig ONE_LAYER = new DadmConfig(8, 1, 1, 2, 2, 16, 4, 2, 5);
+    private static final DadmConfig TWO_LAYERS = new DadmConfig(8, 2, 2, 2, 2, 16, 4, 2, 5);
+
+    @TempDir
+    Path folder;
+
+    private Kernels gpu;
+
+    @BeforeEach
+    void open() {
+        try {
+            gpu = CudaBackend.emulator(Precision.F32);
+        } catch (CudaException e) {
+            Assumptions.abort(e.getMessage());
+        }
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        Backends.choose(null);
+        if (gpu != null) {
+            assertThat(gpu.memory().liveBlocks()).as("all is given back").isZero();
+            ((AutoCloseable) gpu).close();
+        }
+    }
+
+    /** All that steps of batches of these sizes leave and say, bits of the reports among it. */
+    private record Course(Map<String, byte[]> state, List<String> reports, List<Map<String, Integer>> launches) {
+        List<Integer> graphs() {
+            return launches.stream().map(m -> m.getOrDefault("graph", 0)).toList();
+        }
+
+        void assertSame(Course other) {
+            assertThat(reports).isEqualTo(other.reports);
+            assertThat(state.keySet()).isEqualTo(other.state.keySet());
+            state.forEach((name, bytes) -> assertThat(bytes).as(name).isEqualTo(other.state.get(name)));
+        }
+    }
+
+    /**
+     * Steps of batches of these sizes.
+     *
+     * @param stop after how many steps all is written to a file and read from it; -1 for never
+     */
+    private Course course(Kernels kernels, DadmConfig config, boolean graphs, int stop, int... sizes) {
+        System.setProperty("aegis.cuda.graph", Boolean.toString(graphs));
+        Backends.choose(kernels);
+        DadmTrainingOptions options = DadmTrainingOptions.published(config, folder);
+        List<String> reports = new ArrayList<>();
+        List<Map<String, Integer>> launches = new ArrayList<>();
+        Learner learner = Learner.fresh(options);
+        try (Arena arena = Arena.ofShared()) {
+            for (int i = 0; i < sizes.length; i++) {
+                if (i == stop) {
+                    Path file = folder.resolve("stopped" + graphs + ".safetensors");
+                    SafetensorsWriter.write(file, Map.of(), learner.tensors(arena));
+                    learner.close();
+                    try (Safetensors stored = Safetensors.open(file)) {
+                        learner = Learner.stored(options, stored);
+                    }
+                }
+                DadmStep step = learner.step();
+                int n = i;
+                launches.add(
+                        CudaBackend.launches(gpu, () -> reports.add(step(step, () -> batch(config, sizes[n], n), n))));
+            }
+            Map<String, byte[]> state = new TreeMap<>();
+            learner.tensors(arena)
+                    .forEach(t -> state.put(t.info().name(), t.bytes().toArray(ValueLayout.JAVA_BYTE)));
+            return new Course(state, reports, launches);
+        } finally {
+            learner.close();
+            System.clearProperty("aegis.cuda.graph");
+        }
+    }
+
+    /** A report's bits. */
+    private static String step(DadmStep step, Supplier<Batch> drawn, int number) {
+        try (Scope scope = Scope.open()) {
+            DadmStep.Report r = step.run(drawn.get(), number == 0 ? 0 : 1, number, 1e-3 / (1 + number));
+            return Double.toHexString(r.total())
+                    + Arrays.toString(r.modal())
+                    + Arrays.toString(r.information())
+                    + r.agreement();
+        }
+    }
+
+    /** Waves; every third batch lacks a domain, and with it the angles of one class. */
+    private static Batch batch(DadmConfig config, int rows, int number) {
+        Tensor[] pictures = new Tensor[3];
+        int side = config.image();
+        for (int k = 0; k < 3; k++) {
+            pictures[k] = Tensor.empty(DType.F32, rows, 3, side, side);
+            View v = pictures[k].view();
+            for (long i = 0; i < v.elements(); i++) {
+                v.setAt(i, Math.sin((0.37 + 0.01 * (i / (3 * side * side))) * i + k + 5 * number));
+            }
+        }
+        long[] live = new long[rows];
+        long[] domain = new long[rows];
+        long[] samples = new long[rows];
+        Arrays.setAll(live, i -> 1 - i % 2);
+        Arrays.setAll(domain, i -> i / 2 % (number % 3 == 2 ? 2 : 3));
+        Arrays.setAll(samples, i -> 100L * number + i);
+        return new Batch(pictures, null, new Labels(live, live.clone(), domain), Tensor.of(samples, rows));
+    }
+
+    /** Permutations, masks, mu, rates and missing domains change from step to step. */
+    @Test
+    void noBitDependsOnTheRecording() {
+        int[] sizes = {3, 3, 3};
+        Course plain = course(gpu, TWO_LAYERS, false, -1, sizes);
+        Course recorded = course(gpu, TWO_LAYERS, true, -1, sizes);
+        recorded.assertSame(plain);
+        assertThat(plain.graphs()).containsOnly(0);
+        assertThat(recorded.graphs()).containsExactly(0, 3, 3);
+        // So that nobody launches more beside them without noticing: the losses' own.
+        assertThat(recorded.launches.getLast().values().stream()
+                                .mapToInt(n -> n)
+                                .sum()
+                        - 3)
+                .isLessThanOrEqualTo(524);
+    }
+
+    @Test
+    void noBitDependsOnAStopOrOnBatchesOfOtherSizes() {
+        int[] sizes = {2, 2, 2, 2, 3, 2};
+        Course plain = course(gpu, ONE_LAYER, false, -1, sizes);
+        Course stopped = course(gpu, ONE_LAYER, true, 2, sizes);
+        stopped.assertSame(plain);
+        assertThat(stopped.graphs()).containsExactly(0, 3, 0, 3, 0, 0);
+    }
+
+    /** The recording fails when almost all of it is there. */
+    @Test
+    void whatCannotBeRecordedGoesKernelByKernel() {
+        int[] sizes = {2, 2};
+        Course plain = course(gpu, ONE_LAYER, false, -1, sizes);
+        Course refused = course(new Refusing(gpu), ONE_LAYER, true, -1, sizes);
+        refused.assertSame(plain);
+        assertThat(refused.graphs()).containsOnly(0);
+    }
+
+    /** A GPU's kernels that fail behind the last piece that is recorded. */
+    private static final class Refusing extends DerivedKernels {
+        private final Kernels own;
+
+        Refusing(Kernels own) {
+            this.own = own;
+        }
+
+        @Override
+        protected <T> T family(Class<T> which, Function<Kernels, T> of) {
+            return of.apply(own);
+        }
+
+        @Override
+        public List<Recording> recordInTurn(List<Runnable> works) {
+            Runnable failing = () -> {
+                throw new OutOfMemoryError("of the test");
+            };
+            return own.recordInTurn(
+                    Stream.concat(works.stream(), Stream.of(failing)).toList());
+        }
+
+        @Override
+        public boolean canRecord() {
+            return own.canRecord();
+        }
+
+        @Override
+        public String name() {
+            return own.name();
+        }
+
+        @Override
+        public Device device() {
+            return own.device();
+        }
+
+        @Override
+        public Memory memory() {
+            return own.memory();
+        }
+
+        @Override
+        public List<Choice> choices() {
+            return own.choices();
+        }
+    }
+}
