@@ -114,6 +114,22 @@ final class CudaGemm {
                 .toList();
     }
 
+    /**
+     * Products of one a, which is rounded once for all of them: a rounded operand is what each of them would make of it.
+     *
+     * @param products of one a, whose batches are none; in their order
+     */
+    void multiply(List<Product> products) {
+        Product first = products.getFirst();
+        DType type = type(first);
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            Operand a = readable(first, first.a(), type, scratch);
+            for (Product p : products) {
+                multiply(type(p) == type ? p.of(a) : p);
+            }
+        }
+    }
+
     void multiply(Product p) {
         DType type = type(p);
         try (Cuda.Scratch scratch = cuda.scratch()) {
