@@ -55,6 +55,14 @@ final class AttentionBackward {
         }
     }
 
+    /** Nobody sees hidden keys: their gradients are zero, whatever the zeros of P and dS met. */
+    void clearHidden() {
+        for (int j : visible.hidden(0, (int) k.size(0))) {
+            clear(dk, j, j + 1L);
+            clear(dv, j, j + 1L);
+        }
+    }
+
     /** Adds what one head of queries contributes, and writes its own gradient. */
     void query(View q, View out, View lse, View dout, View dq) {
         int d = (int) q.size(1);
@@ -82,25 +90,54 @@ final class AttentionBackward {
                 }
                 CpuAttention.exponentials(visible, start, n, from, m, shifts, p, sums);
                 for (int r = 0; r < n; r++) {
-                    probabilities(r, m, visible.seen(start + r, from, m), hidden);
+                    probabilities(r, m, seen(r, start, from, m), hidden);
                 }
-                add(true, m, n, d, 1, p, dout, start, dv, from, 1);
-                add(true, m, n, d, scale, ds, q, start, dk, from, 1);
-                add(false, n, m, d, scale, ds, k, from, dq, start, from == 0 ? 0 : 1);
+                View keys = HiddenRows.cleared(k, from, m, hidden);
+                float beta = from == 0 ? 0 : 1;
+                int all = visible.seen(start, from, m);
+                if (all == m || areFinite(q, dout, start, n, keys, all)) {
+                    add(true, m, n, d, 1, p, 0, dout, start, dv, from, 1);
+                    add(true, m, n, d, scale, ds, 0, q, start, dk, from, 1);
+                    add(false, n, m, d, scale, ds, 0, keys, 0, dq, start, beta);
+                    continue;
+                }
+                for (int r = 0; r < n; r++) {
+                    int seen = seen(r, start, from, m);
+                    long row = (long) r * KEYS;
+                    if (seen == 0) {
+                        clear(beta == 0 ? dq : null, start + r, start + r + 1);
+                        continue;
+                    }
+                    add(true, seen, 1, d, 1, p, row, dout, start + r, dv, from, 1);
+                    add(true, seen, 1, d, scale, ds, row, q, start + r, dk, from, 1);
+                    add(false, 1, seen, d, scale, ds, row, keys, 0, dq, start + r, beta);
+                }
             }
         }
     }
 
     /** Row r of P and dS from exponentials and dO V^T. */
-    private void probabilities(int r, int m, int seen, int[] hidden) {
+    private void probabilities(int r, int m, int n, int[] hidden) {
         long row = (long) r * KEYS;
-        int n = shifts[r] == Float.NEGATIVE_INFINITY ? 0 : seen;
         if (n < m) {
             SoftmaxRows.clear(p, row + n, m - n);
             SoftmaxRows.clear(ds, row + n, m - n);
         }
         Visibility.set(hidden, p, row, 0);
         SoftmaxRows.slope(p, row, ds, row, delta[r], n);
+        Visibility.set(hidden, ds, row, 0);
+    }
+
+    /** How many keys of a block row r of a block of queries sees by its place; none where it sees none at all. */
+    private int seen(int r, long start, long from, int m) {
+        return shifts[r] == Float.NEGATIVE_INFINITY ? 0 : visible.seen(start + r, from, m);
+    }
+
+    /** Whether the zeros of a block that not all of its queries see meet nothing but numbers. */
+    private static boolean areFinite(View q, View dout, long start, int n, View keys, int all) {
+        return HiddenRows.areFinite(q, start, start + n)
+                && HiddenRows.areFinite(dout, start, start + n)
+                && HiddenRows.areFinite(keys, all, keys.size(0));
     }
 
     /** into = alpha a[rowA..] b[rowB..]^T, [n, m]. */
@@ -124,7 +161,7 @@ final class AttentionBackward {
                 KEYS);
     }
 
-    /** to[rowTo..] = beta to + alpha op(block) b[rowB..], [rows, D], unless there is no destination. */
+    /** to[rowTo..] = beta to + alpha op(block[at..]) b[rowB..], [rows, D], unless there is no destination. */
     private void add(
             boolean transposed,
             int rows,
@@ -132,6 +169,7 @@ final class AttentionBackward {
             int d,
             float alpha,
             MemorySegment block,
+            long at,
             View b,
             long rowB,
             View to,
@@ -148,7 +186,7 @@ final class AttentionBackward {
                 inner,
                 alpha,
                 block,
-                0,
+                at,
                 KEYS,
                 b.buffer().memory(),
                 b.index(rowB),

@@ -15,6 +15,9 @@ import java.util.Arrays;
  *     finally O = O / l, lse = m + log l
  * </pre>
  *
+ * <p>What a query does not see may be anything. P is 0 there, and where that would meet what is not finite ({@link HiddenRows}) the rows of the
+ * block are multiplied one by one, each by what it sees.
+ *
  * <p>Blocks that lie in the future of all their queries are not computed; causal queries go in smaller blocks, of whose
  * scores less is in the future. Every block packs its keys and values anew for the product: with a quarter of the queries the
  * whole takes a quarter longer (seen). The backward pass is {@link AttentionBackward};
@@ -123,23 +126,16 @@ final class CpuAttention implements Attention {
                     SoftmaxRows.scale(o, out.index(start + r), correction, d);
                 }
             }
-            sgemm.multiply(
-                    false,
-                    false,
-                    n,
-                    d,
-                    m,
-                    1,
-                    s,
-                    0,
-                    KEYS,
-                    v.buffer().memory(),
-                    v.index(from),
-                    row(v),
-                    from == 0 ? 0 : 1,
-                    o,
-                    out.index(start),
-                    row(out));
+            View values = HiddenRows.cleared(v, from, m, hidden);
+            int all = visible.seen(start, from, m);
+            if (all == m || HiddenRows.areFinite(values, all, m)) {
+                weigh(s, 0, n, m, values, from == 0 ? 0 : 1, out, start);
+                continue;
+            }
+            for (int r = 0; r < n; r++) { // each over what it sees
+                int seen = visible.seen(start + r, from, m);
+                weigh(s, (long) r * KEYS, 1, seen, values, from == 0 ? 0 : 1, out, start + r);
+            }
         }
         for (int r = 0; r < n; r++) {
             if (sum[r] == 0) {
@@ -151,6 +147,33 @@ final class CpuAttention implements Attention {
                 Lanes.set(lse.buffer().memory(), lse.index(start + r), (float) (max[r] + Math.log(sum[r])));
             }
         }
+    }
+
+    /** out[row..] = beta out + P V of {@code n} rows of a block and the first {@code m} values, where there are any. */
+    private void weigh(MemorySegment p, long at, int n, int m, View v, float beta, View out, long row) {
+        if (m == 0) {
+            if (beta == 0) {
+                SoftmaxRows.clear(out.buffer().memory(), out.index(row), out.size(1));
+            }
+            return;
+        }
+        sgemm.multiply(
+                false,
+                false,
+                n,
+                out.size(1),
+                m,
+                1,
+                p,
+                at,
+                KEYS,
+                v.buffer().memory(),
+                v.index(0),
+                row(v),
+                beta,
+                out.buffer().memory(),
+                out.index(row),
+                row(out));
     }
 
     /** Rows of a block become exponentials of what is seen, all at once where all see the same. */
@@ -214,6 +237,7 @@ final class CpuAttention implements Attention {
             for (long g = h * group; g < (h + 1) * group; g++) {
                 head.query(head(q, b, g), head(out, b, g), head(lse, b, g), head(dout, b, g), head(dq, b, g));
             }
+            head.clearHidden();
         });
     }
 
