@@ -14,9 +14,9 @@
 //          time, those that agree with what is known of the threshold are counted by their next bits (atomics in shared
 //          memory), until all that are left of a count are wanted: 2 or 3 rounds for a thousand different cosines.
 // Shared   dynamic: a chunk of the prompt, 32 KB at most; then in its place keys 8 n, flags n bytes. Static: 3 x 256 counts in
-//          turn (one counts, one is cleared for the next, one may still be read), 2 x 12 sums in turn, 12 least and greatest keys,
-//          32 doubles
-// Barriers two a chunk; two of the ticket; keys; least and greatest; one of the sum of exponentials; one a round; flags; places
+//          turn (one counts, one is cleared for the next, one may still be read), 2 x 12 sums in turn, 2 x 12 least and greatest
+//          keys in turn, 32 doubles
+// Barriers two a chunk; two of the ticket; least and greatest, which shows the keys too; the sum of exponentials; one a round; flags; places
 // Where the time goes, by arithmetic (1458 x 4096 float32, importance wanted, cycles of 0.57 ns; nobody has measured this form): launch
 //          2 us; phase 1 4.5 us, 24 MB at what the second-level cache gives (a third of that are conversions to double,
 //          16 a cycle and multiprocessor, 1 a number instead of 2); ticket, a fence and an atomic, 1200 cycles; cosines 700; their
