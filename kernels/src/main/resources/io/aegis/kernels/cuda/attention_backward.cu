@@ -19,8 +19,7 @@
 //     Shared: two stages of K, V, then Q, dO if they stay
 // Barriers  one a stage: the next one is on its way while this one is computed
 // Masks     rows that see nothing have lse' = +inf, and so P = 0. Of the keys' gradients only a causal mask needs more: what
-//           keys nobody sees get is not stored. Of the queries' gradient, hidden keys have dS = 0 by 32 bits a row. P and dS are 0 each by
-//           itself, as 0 times what is not finite is not 0; the rows that they are multiplied by are attention_backward_not_finite.cu's.
+//           keys nobody sees get is not stored. Of the queries' gradient, hidden keys have P = 0 by 32 bits a row.
 #include "attention.cuh"
 
 enum { KEY_BANDS = DIM == 64 ? 2 : 1, KEYS = ROOMY || DIM <= 80 ? 128 : 64, QUERIES = KEYS / 2, CHUNK = 32 };
@@ -160,9 +159,8 @@ KERNEL(KEY_THREADS, KEY_BLOCKS, attention_key_gradients, Args) {
                     for (int i = 0; i < 2 * KEY_BANDS; i++) {
                         float &x = s[i / 2][tile][i % 2 * 2 + side], &y = dp[i / 2][tile][i % 2 * 2 + side];
                         x = ex2(fmaf(x, c, -lse));
-                        bool hidden = masked && own + 8 * i > query + column + shift;
-                        y = hidden ? 0 : x * (y - delta);
-                        x = hidden ? 0 : x;
+                        if (masked && own + 8 * i > query + column + shift) x = 0;
+                        y = x * (y - delta);
                     }
                 }
             }
@@ -262,7 +260,8 @@ KERNEL(QUERY_THREADS, QUERY_BLOCKS, attention_query_gradient, Args) {
                 for (int j = 0; j < CHUNK / 4; j++) {
                     float &x = s[i / 2][j / 2][i % 2 * 2 + j % 2], &y = dp[i / 2][j / 2][i % 2 * 2 + j % 2];
                     x = ex2(fmaf(x, c, -lse[i]));
-                    y = masked && !(row >> (j / 2 * 8 + j % 2) & 1) ? 0 : x * (y - delta[i]);
+                    if (masked && !(row >> (j / 2 * 8 + j % 2) & 1)) x = 0;
+                    y = x * (y - delta[i]);
                 }
             }
             add_product(dq, dp, shared, place_k);

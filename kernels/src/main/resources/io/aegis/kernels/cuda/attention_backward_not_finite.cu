@@ -2,9 +2,10 @@
 // do not see has spoilt, as attention_not_finite.cu has it for the forward pass.
 //
 // The kernels multiply tiles; P and dS are 0 where a query does not see a key, but 0 times infinity is not 0: dQ = dS K meets rows of K, dK
-// = dS^T Q and dV = P^T dO rows of Q and dO that it should not. Of 128 queries or keys this is so for the tile at the diagonal alone.
+// = dS^T Q and dV = P^T dO rows of Q and dO that it should not; and where dS is P times dO V^T, V of later keys makes it NaN
+// (attention_backward.cu, which has no register left to choose a 0). Of 128 queries or keys this is so for the tile at the diagonal alone.
 // If what they might have met is not finite there, the 128 rows are computed again, a warp a row, and nothing is multiplied that does not
-// see each other. Otherwise, which is to say nearly always, up to 254 rows are read for 128, and nothing is written.
+// see each other. Otherwise, which is to say nearly always, up to 254 rows are read twice for 128, and nothing is written.
 //
 // Maths     p = 2^(c q k - lse')   ds = p (dO v - delta)   dq = scale sum of ds k   dk = scale sum of ds q   dv = sum of p dO
 // Shapes    as attention_backward.cu, and its arguments   Variants  TYPE bf16 | f16
@@ -124,11 +125,12 @@ DEVICE void compute_key(const Args& a, int b, int head, int key) {
 
 // Keys that some of 128 queries do not see by their place, up to the end of the last tile of keys.
 DEVICE bool meets_keys(const Args& a, int b, int head, int first, const u32* seen) {
-    const TYPE* keys = head_of(a.k, b, head / a.group);
+    const TYPE *keys = head_of(a.k, b, head / a.group), *values = head_of(a.v, b, head / a.group);
     int shown = first + a.m - a.n + 1, end = (max(0, shown + ROWS - 1) + ROWS - 1) / ROWS * ROWS;
     bool found = false;
     for (int key = max(0, shown) + warp(); key < min(a.m, end); key += WARPS) {
-        if (sees(seen, key) && !finite(keys + (i64)key * a.k.row, a.d)) found = true;
+        if (!sees(seen, key)) continue;
+        if (!finite(keys + (i64)key * a.k.row, a.d) || !finite(values + (i64)key * a.v.row, a.d)) found = true;
     }
     return found;
 }
