@@ -28,6 +28,24 @@ public interface Matmul {
     void multiplyRows(View a, View b, View c, Epilogue epilogue);
 
     /**
+     * One of several matrices that the same a is multiplied by.
+     *
+     * @param b [..., K, N] with an N of its own
+     * @param c [..., M, N]
+     */
+    record Right(View b, View c, Epilogue epilogue) {}
+
+    /**
+     * As {@link #multiply(View, View, View, Epilogue)} with each in turn, to the bit: whoever rounds a first does so once. What one gives
+     * may come in behind a later one; none writes a.
+     *
+     * @param a [..., M, K]
+     */
+    default void multiply(View a, List<Right> rights) {
+        rights.forEach(r -> multiply(a, r.b(), r.c(), r.epilogue()));
+    }
+
+    /**
      * As {@link #multiplyRows(View, View, View, Epilogue)} with each of several matrices in turn, to the bit: where launches cost, few
      * rows may take all of them in one.
      *
@@ -62,8 +80,7 @@ public interface Matmul {
      * @param c [M, N]
      */
     default void multiplyGated(View a, View gate, View up, View room, View c) {
-        multiply(a, up, room, Epilogue.NONE);
-        multiply(a, gate, c, Epilogue.gate(room));
+        multiply(a, List.of(new Right(up, room, Epilogue.NONE), new Right(gate, c, Epilogue.gate(room))));
     }
 
     /**

@@ -28,6 +28,16 @@ public interface QuantizedMatmul {
     record Linear(QuantizedWeight w, View y, Epilogue epilogue) {}
 
     /**
+     * As {@link #multiply(View, QuantizedWeight, View, Epilogue)} for each part, the same bits: whoever rounds x first does so once. No
+     * part reads what another one writes.
+     *
+     * @param x [M, K], F32
+     */
+    default void multiply(View x, List<Linear> parts) {
+        parts.forEach(p -> multiply(x, p.w(), p.y(), p.epilogue()));
+    }
+
+    /**
      * As {@link #multiplyRows(View, QuantizedWeight, View, Epilogue)} for each part, the same bits: queries, keys and values. A
      * device reads them in one launch where they have one format and group. No part reads what another one writes.
      *

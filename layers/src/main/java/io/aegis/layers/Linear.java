@@ -3,6 +3,7 @@ package io.aegis.layers;
 import io.aegis.kernels.Activation;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
+import java.util.stream.Stream;
 
 /** y = x W^T + b, over the last dimension. A frozen W may have been loaded with 8 or 4 bits a weight. */
 public final class Linear {
@@ -49,18 +50,39 @@ public final class Linear {
      * @param residual [..., out], or null
      */
     public Tensor of(Tensor x, Tensor residual) {
-        Tensor b = bias == null ? null : bias.tensor();
         return weight.isQuantized()
-                ? Ops.linear(x, weight.quantized(), b, residual)
-                : Ops.linear(x, weight.tensor(), b, residual);
+                ? Ops.linear(x, weight.quantized(), offset(), residual)
+                : Ops.linear(x, weight.tensor(), offset(), residual);
+    }
+
+    /** What each gives of the same x, the bits of one after the other: in one step where all are matrices of one kind. */
+    public static Tensor[] together(Tensor x, Linear... all) {
+        if (Stream.of(all).noneMatch(l -> l.weight.isQuantized())) {
+            return Ops.linears(
+                    x,
+                    Stream.of(all)
+                            .map(l -> new Ops.Weights(l.weight.tensor(), l.offset()))
+                            .toArray(Ops.Weights[]::new));
+        }
+        if (Stream.of(all).allMatch(l -> l.weight.isQuantized())) {
+            return Ops.linears(
+                    x,
+                    Stream.of(all)
+                            .map(l -> new Ops.QuantizedWeights(l.weight.quantized(), l.offset()))
+                            .toArray(Ops.QuantizedWeights[]::new));
+        }
+        return Stream.of(all).map(l -> l.of(x)).toArray(Tensor[]::new);
+    }
+
+    private Tensor offset() {
+        return bias == null ? null : bias.tensor();
     }
 
     /** f(x W^T + b), in one pass where no gradient is wanted. */
     public Tensor activated(Tensor x, Activation f) {
-        Tensor b = bias == null ? null : bias.tensor();
         return weight.isQuantized()
-                ? Ops.linearActivated(x, weight.quantized(), b, f)
-                : Ops.linearActivated(x, weight.tensor(), b, f);
+                ? Ops.linearActivated(x, weight.quantized(), offset(), f)
+                : Ops.linearActivated(x, weight.tensor(), offset(), f);
     }
 
     /** As {@link #of(Tensor)}, each row bit for bit as if it were the only one. */
@@ -70,9 +92,8 @@ public final class Linear {
 
     /** As {@link #of(Tensor, Tensor)}, each row bit for bit as if it were the only one. */
     public Tensor ofRows(Tensor x, Tensor residual) {
-        Tensor b = bias == null ? null : bias.tensor();
         return weight.isQuantized()
-                ? Ops.linearRows(x, weight.quantized(), b, residual)
-                : Ops.linearRows(x, weight.tensor(), b, residual);
+                ? Ops.linearRows(x, weight.quantized(), offset(), residual)
+                : Ops.linearRows(x, weight.tensor(), offset(), residual);
     }
 }

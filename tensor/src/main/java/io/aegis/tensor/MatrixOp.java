@@ -1,6 +1,7 @@
 package io.aegis.tensor;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
@@ -225,8 +226,12 @@ sealed interface MatrixOp extends Op {
                 return;
             }
             View gate = f.temporary(y.dtype(), rows.shape());
-            f.k().matmul().multiply(x2, g.transpose(0, 1), gate, Epilogue.NONE);
-            f.k().matmul().multiply(x2, u.transpose(0, 1), up, Epilogue.NONE);
+            f.k().matmul()
+                    .multiply(
+                            x2,
+                            List.of(
+                                    new Matmul.Right(g.transpose(0, 1), gate, Epilogue.NONE),
+                                    new Matmul.Right(u.transpose(0, 1), up, Epilogue.NONE)));
             f.k().stored(gate);
             f.k().stored(up);
             f.k().elementwise().siluGate(gate, up, rows);

@@ -12,6 +12,7 @@ sealed interface Op
                 ReductionOp,
                 MatrixOp,
                 RowsOp,
+                TogetherOp,
                 ActivatedOp,
                 AttentionOp,
                 NormOp,

@@ -240,6 +240,37 @@ public final class Ops {
         return apply(new MatrixOp.Gated(), x, gate, up)[0];
     }
 
+    /** A linear of several: W [out, in], bias [out] or null. */
+    public record Weights(Tensor matrix, Tensor bias) {}
+
+    /** A linear of several whose weight has 8 or 4 bits: bias [out] or null. */
+    public record QuantizedWeights(QuantizedMatrix matrix, Tensor bias) {}
+
+    /**
+     * x W_i^T + bias_i for linears that share x, the same bits as each {@link #linear(Tensor, Tensor, Tensor)}. Where products round x
+     * first and no gradient is wanted, it is rounded once.
+     */
+    public static Tensor[] linears(Tensor x, Weights... all) {
+        Tensor[] inputs = Stream.concat(Stream.of(x), Stream.of(all).flatMap(w -> Stream.of(w.matrix(), w.bias())))
+                .toArray(Tensor[]::new);
+        return isRecorded(inputs)
+                ? Arrays.stream(all).map(w -> linear(x, w.matrix(), w.bias())).toArray(Tensor[]::new)
+                : apply(new TogetherOp.Linears(), inputs);
+    }
+
+    /** As {@link #linears(Tensor, Weights...)}, with weights of 8 or 4 bits beside a float32 x. */
+    public static Tensor[] linears(Tensor x, QuantizedWeights... all) {
+        Tensor[] inputs = Stream.concat(
+                        Stream.of(x),
+                        Stream.of(all)
+                                .flatMap(w ->
+                                        Stream.of(w.matrix().codes(), w.matrix().scales(), w.bias())))
+                .toArray(Tensor[]::new);
+        return isRecorded(inputs)
+                ? Arrays.stream(all).map(w -> linear(x, w.matrix(), w.bias())).toArray(Tensor[]::new)
+                : apply(new TogetherOp.QuantizedLinears(), inputs);
+    }
+
     /**
      * x W_i^T for weights that share x, each row bit for bit as {@link #linearRows} gives it: W_i [out_i, in]. Where launches cost, a few
      * rows take all weights in one.

@@ -145,6 +145,47 @@ class FusedLinearTest {
     }
 
     @Test
+    void severalWeights() {
+        same(
+                x -> Ops.concat(
+                        2,
+                        Ops.linears(
+                                x.get(0),
+                                new Ops.Weights(x.get(1), x.get(2)),
+                                new Ops.Weights(x.get(3), null),
+                                new Ops.Weights(x.get(4), x.get(5)))),
+                x -> Ops.concat(
+                        2,
+                        Ops.linear(x.get(0), x.get(1), x.get(2)),
+                        Ops.linear(x.get(0), x.get(3), null),
+                        Ops.linear(x.get(0), x.get(4), x.get(5))),
+                s(2, 19, 24),
+                s(37, 24),
+                s(37),
+                s(5, 24),
+                s(8, 24),
+                s(8));
+    }
+
+    @Test
+    void severalWeightsOfFewBits() {
+        try (Arena arena = Arena.ofConfined()) {
+            QuantizedMatrix first = quantized(arena, 1);
+            QuantizedMatrix second = quantized(arena, 2, 8);
+            same(
+                    x -> Ops.concat(
+                            2,
+                            Ops.linears(
+                                    x.get(0),
+                                    new Ops.QuantizedWeights(first, null),
+                                    new Ops.QuantizedWeights(second, x.get(1)))),
+                    x -> Ops.concat(2, Ops.linear(x.get(0), first, null), Ops.linear(x.get(0), second, x.get(1))),
+                    s(2, 19, 64),
+                    s(8));
+        }
+    }
+
+    @Test
     void severalWeightsOfRows() {
         same(
                 x -> Ops.concat(2, Ops.linearsOfRows(x.get(0), x.get(1), x.get(2), x.get(3))),
@@ -209,7 +250,11 @@ class FusedLinearTest {
                     .hasMessageContaining("[3, 4]");
             assertThatThrownBy(() -> Ops.linearBoth(x, w, x, x)).hasMessageContaining("B and W must have as many rows");
             assertThatThrownBy(() -> Ops.linearGate(x, w, x)).hasMessageContaining("must have one shape");
-            assertThatThrownBy(() -> Ops.linearsOfRows(x, w, Tensor.wrap(random(arena, 3, 4, 5), false)))
+            Tensor wrong = Tensor.wrap(random(arena, 3, 4, 5), false);
+            assertThatThrownBy(() -> Ops.linearsOfRows(x, w, wrong))
+                    .hasMessageContaining("the last size of x must be the last size of W")
+                    .hasMessageContaining("[4, 5]");
+            assertThatThrownBy(() -> Ops.linears(x, new Ops.Weights(w, null), new Ops.Weights(wrong, null)))
                     .hasMessageContaining("the last size of x must be the last size of W")
                     .hasMessageContaining("[4, 5]");
             assertThatThrownBy(() -> Ops.linearGateRows(x, w, x)).hasMessageContaining("must have one shape");

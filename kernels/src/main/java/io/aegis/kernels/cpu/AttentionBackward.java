@@ -20,6 +20,9 @@ final class AttentionBackward {
 
     private final Operand k;
     private final Operand v;
+    /** K as it was given. */
+    private final View keys;
+
     private final View dk;
     private final View dv;
     private final MemorySegment p = Scratch.floats(0, (long) QUERIES * KEYS);
@@ -34,6 +37,7 @@ final class AttentionBackward {
         this.visible = visible;
         this.queries = queries;
         this.k = product.operand(Operand.of(k), Scratch.KEYS);
+        this.keys = k;
         this.v = product.operand(Operand.of(v), Scratch.VALUES);
         this.dk = dk;
         this.dv = dv;
@@ -52,6 +56,14 @@ final class AttentionBackward {
         }
         for (long r = from; x != null && r < to; r++) {
             SoftmaxRows.clear(x.buffer().memory(), x.index(r), x.size(1));
+        }
+    }
+
+    /** Nobody sees hidden keys: their gradients are zero, whatever the zeros of P and dS met. */
+    void clearHidden() {
+        for (int j : visible.hidden(0, (int) k.rows())) {
+            clear(dk, j, j + 1L);
+            clear(dv, j, j + 1L);
         }
     }
 
@@ -83,33 +95,75 @@ final class AttentionBackward {
                 int[] hidden = visible.hidden(from, m);
                 AttentionForward.exponentials(visible, start, n, from, m, shifts, p, sums);
                 for (int r = 0; r < n; r++) {
-                    probabilities(r, m, visible.seen(start + r, from, m), hidden);
+                    probabilities(r, m, seen(r, start, from, m), hidden);
                 }
+                View some = HiddenRows.cleared(keys, from, m, hidden);
+                int all = visible.seen(start, from, m);
+                boolean apart = all < m && !areFinite(q, dout, start, n, some, all);
                 if (dv != null) {
                     Operand ps = product.operand(Operand.floats(p, 0, n, m, KEYS), Scratch.PROBABILITIES);
-                    product.multiply(ps.transposed(), dos, 1, true, Part.all(dv).rows(from, m));
+                    ofKeys(ps, dos, 1, start, from, apart, Part.all(dv).rows(from, m));
                 }
                 Operand dss = product.operand(Operand.floats(ds, 0, n, m, KEYS), Scratch.PROBABILITIES);
                 if (dk != null) {
-                    product.multiply(
-                            dss.transposed(), qs, scale, true, Part.all(dk).rows(from, m));
+                    ofKeys(dss, qs, scale, start, from, apart, Part.all(dk).rows(from, m));
                 }
                 if (dq != null) {
-                    product.multiply(dss, ks, scale, from > 0, Part.all(dq).rows(start, n));
+                    Operand met =
+                            some.buffer() == keys.buffer() ? ks : product.operand(Operand.of(some), Scratch.CLEARED);
+                    ofQueries(dss, met, start, from, apart, Part.all(dq).rows(start, n));
                 }
             }
         }
     }
 
     /** Row r of P and dS from exponentials and dO V^T. */
-    private void probabilities(int r, int m, int seen, int[] hidden) {
+    private void probabilities(int r, int m, int n, int[] hidden) {
         long row = (long) r * KEYS;
-        int n = shifts[r] == Float.NEGATIVE_INFINITY ? 0 : seen;
         if (n < m) {
             SoftmaxRows.clear(p, row + n, m - n);
             SoftmaxRows.clear(ds, row + n, m - n);
         }
         Visibility.set(hidden, p, row, 0);
         SoftmaxRows.slope(p, row, ds, row, delta[r], n);
+        Visibility.set(hidden, ds, row, 0);
+    }
+
+    /** How many keys of a block row r of a block of queries sees by its place; none where it sees none at all. */
+    private int seen(int r, long start, long from, int m) {
+        return shifts[r] == Float.NEGATIVE_INFINITY ? 0 : visible.seen(start + r, from, m);
+    }
+
+    /** Whether the zeros of a block that not all of its queries see meet nothing but numbers. */
+    private static boolean areFinite(View q, View dout, long start, int n, View keys, int all) {
+        return HiddenRows.areFinite(q, start, start + n)
+                && HiddenRows.areFinite(dout, start, start + n)
+                && HiddenRows.areFinite(keys, all, keys.size(0));
+    }
+
+    /** Adds block^T rows, [m, D]; where its zeros would meet what is not finite, query by query, each for the keys that it sees. */
+    private void ofKeys(Operand block, Operand rows, float alpha, long start, long from, boolean apart, Part to) {
+        if (!apart) {
+            product.multiply(block.transposed(), rows, alpha, true, to);
+            return;
+        }
+        for (int r = 0; r < block.rows(); r++) {
+            int seen = seen(r, start, from, (int) block.columns());
+            Operand one = block.rows(r, 1).columns(0, seen);
+            product.multiply(one.transposed(), rows.rows(r, 1), alpha, true, to.rows(0, seen));
+        }
+    }
+
+    /** dQ += scale dS K, [n, D], likewise. */
+    private void ofQueries(Operand block, Operand met, long start, long from, boolean apart, Part to) {
+        if (!apart) {
+            product.multiply(block, met, scale, from > 0, to);
+            return;
+        }
+        for (int r = 0; r < block.rows(); r++) {
+            int seen = seen(r, start, from, (int) block.columns());
+            product.multiply(
+                    block.rows(r, 1).columns(0, seen), met.rows(0, seen), scale, from > 0, to.rows(r, 1));
+        }
     }
 }

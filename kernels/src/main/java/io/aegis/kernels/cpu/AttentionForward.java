@@ -23,6 +23,9 @@ final class AttentionForward {
     private final Operand q;
     private final Operand k;
     private final Operand v;
+    /** V as it was given. */
+    private final View values;
+
     private final MemorySegment s = Scratch.floats(0, (long) QUERIES * KEYS);
     private final float[] max = new float[QUERIES];
     private final float[] sum = new float[QUERIES];
@@ -37,6 +40,7 @@ final class AttentionForward {
         this.q = Operand.of(q);
         this.k = product.operand(Operand.of(k), Scratch.KEYS);
         this.v = product.operand(Operand.of(v), Scratch.VALUES);
+        this.values = v;
     }
 
     /**
@@ -62,8 +66,7 @@ final class AttentionForward {
             int m = (int) Math.min(KEYS, end - from);
             product.multiply(queries, k.rows(from, m).transposed(), scale, false, Part.all(n, m, s, 0, KEYS));
             exponentials(start, n, from, m, o);
-            Operand p = product.operand(Operand.floats(s, 0, n, m, KEYS), Scratch.PROBABILITIES);
-            product.multiply(p, v.rows(from, m), 1, from > 0, o);
+            weigh(start, from, product.operand(Operand.floats(s, 0, n, m, KEYS), Scratch.PROBABILITIES), o);
         }
         for (int r = 0; r < n; r++) {
             long row = o.start() + r * o.ldc();
@@ -75,6 +78,27 @@ final class AttentionForward {
             if (lse != null) {
                 Lanes.set(lse.buffer().memory(), lse.index(start + r), (float) (max[r] + Math.log(sum[r])));
             }
+        }
+    }
+
+    /**
+     * O += P V of a block. P is 0 where a query does not see a key, and where that would meet what is not finite ({@link HiddenRows})
+     * its rows are multiplied one by one, each by what it sees.
+     */
+    private void weigh(long start, long from, Operand p, Part o) {
+        int m = (int) p.columns();
+        View some = HiddenRows.cleared(values, from, m, visible.hidden(from, m));
+        Operand vs = some.buffer() == values.buffer()
+                ? v.rows(from, m)
+                : product.operand(Operand.of(some), Scratch.CLEARED);
+        int all = visible.seen(start, from, m);
+        if (all == m || HiddenRows.areFinite(some, all, m)) {
+            product.multiply(p, vs, 1, from > 0, o);
+            return;
+        }
+        for (long r = 0; r < p.rows(); r++) {
+            int seen = visible.seen(start + r, from, m);
+            product.multiply(p.rows(r, 1).columns(0, seen), vs.rows(0, seen), 1, from > 0, o.rows(r, 1));
         }
     }
 

@@ -106,6 +106,7 @@ final class CpuAttention implements Attention {
             for (long g = h * group; g < (h + 1) * group; g++) {
                 head.query(head(q, b, g), head(out, b, g), head(lse, b, g), head(dout, b, g), head(dq, b, g));
             }
+            head.clearHidden();
         });
     }
 

@@ -31,7 +31,8 @@ final class OneQuery {
             long group = q.size(1) / heads;
             Visibility visible = new Visibility(mask, b, 1, m);
             View keys = k.select(0, b).select(0, h);
-            View values = v.select(0, b).select(0, h);
+            int[] hidden = visible.hidden(0, m);
+            View values = HiddenRows.cleared(v.select(0, b).select(0, h), 0, m, hidden);
             group(
                     queries(q, b, h, group).select(1, 0),
                     m,
@@ -39,7 +40,7 @@ final class OneQuery {
                     i -> keys.slice(0, (long) i * KEYS, Math.min(m, (i + 1L) * KEYS)),
                     i -> values.slice(0, (long) i * KEYS, Math.min(m, (i + 1L) * KEYS)),
                     scale,
-                    visible.hidden(0, m),
+                    hidden,
                     queries(out, b, h, group).select(1, 0),
                     lse == null ? null : queries(lse, b, h, group).select(1, 0));
         });

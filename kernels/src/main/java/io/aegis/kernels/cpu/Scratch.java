@@ -37,7 +37,8 @@ final class Scratch {
     static final int WEIGHT = 25;
     static final int PATCHES = 26;
     static final int GRADIENT = 27;
-    private static final int LAST = GRADIENT;
+    static final int CLEARED = 28;
+    private static final int LAST = CLEARED;
     /** Of arrays: the scales of a quantised column. Those before it are rows of a product. */
     static final int SCALES = 9;
     /** Of arrays: what {@link PanelProduct} works on. */

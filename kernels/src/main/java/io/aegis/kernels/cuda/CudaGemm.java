@@ -1,8 +1,6 @@
 package io.aegis.kernels.cuda;
 
-import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
-import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.cuda.Tiling.Tile;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,9 +16,6 @@ import java.util.stream.Stream;
 final class CudaGemm {
     /** Shared memory that the system takes of a block. */
     private static final int RESERVED = 1 << 10;
-
-    /** Products of fewer multiplications are as fast by our own kernels, which fuse what follows. */
-    private static final long LIBRARY = 1L << 30;
 
     private final Cuda cuda;
     private final MatmulAround around;
@@ -114,12 +109,27 @@ final class CudaGemm {
                 .toList();
     }
 
+    /**
+     * Products of one a, which is rounded once for all of them: a rounded operand is what each of them would make of it.
+     *
+     * @param products of one a, whose batches are none; in their order
+     */
+    void multiply(List<Product> products) {
+        Product first = products.getFirst();
+        DType type = type(first);
+        try (Cuda.Scratch scratch = cuda.scratch()) {
+            Operand a = readable(first, first.a(), type, scratch);
+            for (Product p : products) {
+                multiply(type(p) == type ? p.of(a) : p);
+            }
+        }
+    }
+
     void multiply(Product p) {
         DType type = type(p);
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Operand a = readable(p, p.a(), type, scratch);
             Operand b = readable(p, p.b(), type, scratch);
-            // Where it is installed, the library is the faster: bench/results has both in turn.
             if (type != DType.F32 && multiplyByLibrary(p, a, b, scratch)) {
                 return;
             }
@@ -206,23 +216,17 @@ final class CudaGemm {
         }
     }
 
-    /** Large products by the toolkit's library, where it is installed; what it does not fuse follows in a pass of its own. */
+    /** Products by the toolkit's library, where it is installed and {@link Behind} leaves them to it; what it does not fuse follows in a pass. */
     private boolean multiplyByLibrary(Product p, Operand a, Operand b, Cuda.Scratch scratch) {
-        if (p.batches().count() != 1 || (long) p.m() * p.n() * p.k() < LIBRARY) {
+        Behind behind = Behind.of(p, a.dtype());
+        if (!behind.isTheLibrarys(p)) {
             return false;
         }
         Operand c = p.c();
-        boolean plain = p.bias() == 0 && p.epilogue().activation() == Activation.NONE && p.other() == 0;
-        boolean direct = plain
-                && c.alongStride() == 1
-                && (c.dtype() == DType.F32
-                        || c.dtype() == a.dtype() && !p.epilogue().accumulate());
-        if (direct) {
-            return cuda.multiplyByLibrary(
-                    a, b, c.address(), c.dtype(), c.acrossStride(), p.epilogue().accumulate());
-        }
-        if (isAddedByLibrary(p)) {
-            return cuda.multiplyByLibrary(a, b, p.other(), c.address(), c.dtype(), c.acrossStride(), true);
+        boolean sum = behind == Behind.SUM;
+        if (behind != Behind.PASS) {
+            long from = sum && p.other() != 0 ? p.other() : c.address();
+            return cuda.multiplyByLibrary(a, b, from, c.address(), c.dtype(), c.acrossStride(), sum);
         }
         long part = scratch.take(DType.F32, p.m() * p.partLeading());
         if (!cuda.multiplyByLibrary(a, b, part, DType.F32, p.partLeading(), false)) {
@@ -230,16 +234,6 @@ final class CudaGemm {
         }
         around.sumParts(p, part, 1);
         return true;
-    }
-
-    /** Whether all that follows is a float32 residual, which the library adds on the way to a float32 result. */
-    private static boolean isAddedByLibrary(Product p) {
-        Epilogue e = p.epilogue();
-        return e.equals(Epilogue.plus(null, e.other()))
-                && p.other() != 0
-                && p.c().alongStride() == 1
-                && p.c().dtype() == DType.F32
-                && e.other().dtype() == DType.F32;
     }
 
     /**

@@ -53,6 +53,17 @@ final class CudaMatmul implements Matmul {
     }
 
     @Override
+    public void multiply(View a, List<Right> rights) {
+        if (!rights.stream().allMatch(r -> isLarge(a, r.b(), r.c(), r.epilogue()))) {
+            Matmul.super.multiply(a, rights);
+        } else if (!rights.isEmpty()) {
+            gemm.multiply(rights.stream()
+                    .map(r -> product(a, r.b(), r.c(), r.epilogue()))
+                    .toList());
+        }
+    }
+
+    @Override
     public void multiplyRows(View a, View b, View c, Epilogue epilogue) {
         if (!fits(a, b, c, epilogue)) {
             host.multiplyRows(a, b, c, epilogue);
@@ -87,7 +98,11 @@ final class CudaMatmul implements Matmul {
     }
 
     private Product product(View a, View b, View c) {
-        return Product.of(cuda, a, b, c, Epilogue.NONE, Batches.of(a, b, c));
+        return product(a, b, c, Epilogue.NONE);
+    }
+
+    private Product product(View a, View b, View c, Epilogue epilogue) {
+        return Product.of(cuda, a, b, c, epilogue, Batches.of(a, b, c));
     }
 
     @Override
@@ -108,8 +123,12 @@ final class CudaMatmul implements Matmul {
 
     /** A product of two matrices that is not of a few rows; null for any other. */
     private Product large(View a, View b, View c) {
+        return isLarge(a, b, c, Epilogue.NONE) ? product(a, b, c) : null;
+    }
+
+    private static boolean isLarge(View a, View b, View c, Epilogue epilogue) {
         boolean large = c.rank() == 2 && c.size(0) > CudaGemv.TOGETHER && c.size(1) > 0 && a.size(1) > 0;
-        return large && fits(a, b, c, Epilogue.NONE) ? product(a, b, c) : null;
+        return large && fits(a, b, c, epilogue);
     }
 
     private static boolean fits(View a, View b, View c, Epilogue epilogue) {

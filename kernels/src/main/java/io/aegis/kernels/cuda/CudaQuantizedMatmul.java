@@ -80,6 +80,20 @@ final class CudaQuantizedMatmul implements QuantizedMatmul {
         }
     }
 
+    /** Many rows of x are rounded to what products take before the first of them, as each would do by itself. */
+    @Override
+    public void multiply(View x, List<Linear> parts) {
+        DType type = cuda.precision().dtype();
+        if (x.size(0) < MANY || parts.size() < 2 || x.dtype() != DType.F32 || type == DType.F32) {
+            QuantizedMatmul.super.multiply(x, parts);
+        } else {
+            temporary(type, x.shape(), rounded -> {
+                elementwise.copy(x, rounded);
+                QuantizedMatmul.super.multiply(rounded, parts);
+            });
+        }
+    }
+
     @Override
     public void multiplyRows(View x, QuantizedWeight w, View y, Epilogue epilogue) {
         if (fits(x, w, y, epilogue)) {

@@ -11,14 +11,18 @@ import java.util.List;
  */
 final class CudaVisionMasking implements VisionMasking {
     private static final Variant FILE = Variant.of("vision_masking.cu");
-    private static final int THREADS = 256;
+    private static final int THREADS = 384;
     private static final int WARPS = THREADS / 32;
     /** Neighbours of a lane. */
     private static final int RUN = 8;
+    /** Numbers of a prompt's row that are in shared memory at once, as doubles, in whole runs of a warp's lanes. */
+    private static final long CHUNK = 4096;
+
+    private static final int SPAN = 32 * RUN;
     /** Bytes that a token's key and flag take in shared memory, and what there is for them without asking for more. */
     private static final int TOKEN_BYTES = 9;
 
-    private static final int SHARED_BYTES = 46 << 10;
+    private static final int SHARED_BYTES = 43 << 10;
 
     private final Cuda cuda;
     private final VisionMasking host;
@@ -83,7 +87,8 @@ final class CudaVisionMasking implements VisionMasking {
         a.i32(rule.groups()).i32(rule.keep()).i32((int) Math.ceil(rule.probability() * 0x1p24));
         a.i32((int) rule.step()).i32((int) rule.site());
         a.i32(dtype).i32(isWide(tokens, v) && isWide(prompt, p) ? 1 : 0);
-        int shared = (int) (n * TOKEN_BYTES);
+        long row = Math.min(CHUNK, Math.ceilDiv(tokens.size(2), (long) SPAN) * SPAN);
+        int shared = (int) Math.max(n * TOKEN_BYTES, row * Double.BYTES);
         select.launch(new Engine.Grid(Math.ceilDiv(n, (long) WARPS), batch, 1, THREADS, shared), a);
     }
 

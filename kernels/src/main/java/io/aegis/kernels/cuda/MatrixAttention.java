@@ -20,6 +20,7 @@ final class MatrixAttention {
     private static final String FORWARD = "attention.cu";
     private static final String BACKWARD = "attention_backward.cu";
     private static final String NOT_FINITE = "attention_not_finite.cu";
+    private static final String BACKWARD_NOT_FINITE = "attention_backward_not_finite.cu";
     private static final int[] DIMS = {64, 80, 96, 128};
     private static final int WARP = 32;
     private static final int QUERIES = 128;
@@ -48,7 +49,8 @@ final class MatrixAttention {
             Entry notFinite,
             Backward backward,
             Entry keyGradients,
-            Entry queryGradient) {
+            Entry queryGradient,
+            Entry backwardNotFinite) {
         static Kernels of(Cuda cuda, Shape shape) {
             int sharedBytes = cuda.properties().sharedBytes();
             Forward forward = Forward.of(shape.type, shape.dim, sharedBytes);
@@ -59,7 +61,8 @@ final class MatrixAttention {
                     new Entry(cuda, variant(NOT_FINITE, shape.type, WIDEST), "attention_not_finite"),
                     backward,
                     new Entry(cuda, backward.variant, "attention_key_gradients"),
-                    new Entry(cuda, backward.variant, "attention_query_gradient"));
+                    new Entry(cuda, backward.variant, "attention_query_gradient"),
+                    new Entry(cuda, variant(BACKWARD_NOT_FINITE, shape.type, WIDEST), "attention_backward_not_finite"));
         }
     }
 
@@ -72,6 +75,7 @@ final class MatrixAttention {
         List<Variant> all = new ArrayList<>();
         for (DType type : List.of(DType.BF16, DType.F16)) {
             all.add(variant(NOT_FINITE, type, WIDEST));
+            all.add(variant(BACKWARD_NOT_FINITE, type, WIDEST));
             for (int dim : DIMS) {
                 all.add(Forward.of(type, dim, sharedBytes).variant());
                 all.add(Backward.of(type, dim, sharedBytes).variant());
@@ -204,21 +208,28 @@ final class MatrixAttention {
         Operand[] to = {call.write(dq, type), call.write(dk, type), call.write(dv, type)};
         long seen = call.seen();
         Statistics rows = call.delta(out, in[3], lse, 1 / Math.log(2));
-        if (hopperBackward != null && hopperBackward.takes(call, in)) {
-            hopperBackward.backward(call, in, to, rows, seen);
-            return;
-        }
         Kernels chosen = kernels(type, call.d);
         Backward f = chosen.backward;
-        if ((dk != null || dv != null) && call.m > 0) {
-            Arguments a = arguments(call, in, to, rows, seen);
-            long blocks = blocks(call.m, f.keys) * call.keyHeads * call.batch;
-            chosen.keyGradients.launch(grid(blocks, f.keyThreads, f.keyShared), a);
+        boolean ofKeys = (dk != null || dv != null) && call.m > 0;
+        boolean ofQueries = dq != null && call.n > 0;
+        long queryBlocks = ofQueries ? blocks(call.n, QUERIES) * call.heads * call.batch : 0;
+        if (hopperBackward != null && hopperBackward.takes(call, in)) {
+            hopperBackward.backward(call, in, to, rows, seen);
+        } else {
+            if (ofKeys) {
+                Arguments a = arguments(call, in, to, rows, seen);
+                long blocks = blocks(call.m, f.keys) * call.keyHeads * call.batch;
+                chosen.keyGradients.launch(grid(blocks, f.keyThreads, f.keyShared), a);
+            }
+            if (ofQueries) {
+                Arguments a = arguments(call, in, to, rows, seen);
+                chosen.queryGradient.launch(grid(queryBlocks, f.queryThreads, f.queryShared), a);
+            }
         }
-        if (dq != null && call.n > 0) {
-            Arguments a = arguments(call, in, to, rows, seen);
-            long blocks = blocks(call.n, QUERIES) * call.heads * call.batch;
-            chosen.queryGradient.launch(grid(blocks, f.queryThreads, f.queryShared), a);
+        if (call.mask.causal() && call.n > 1 && call.m > 0 && (ofKeys || ofQueries)) {
+            long keyBlocks = ofKeys ? blocks(call.m, QUERIES) * call.keyHeads * call.batch : 0;
+            Arguments a = arguments(call, in, to, rows, seen).i32((int) queryBlocks);
+            chosen.backwardNotFinite.launch(grid(queryBlocks + keyBlocks, 4 * WARP, 0), a);
         }
     }
 

@@ -101,6 +101,11 @@ record Product(
         return new Operand(x.address(), x.dtype(), across, x.along(), stride, x.alongStride(), x.outerStride(), 0);
     }
 
+    /** The same of another copy of a. */
+    Product of(Operand left) {
+        return new Product(m, n, k, left, b, c, bias, other, epilogue, batches);
+    }
+
     /** The same, with its sums stored elsewhere as they are. */
     Product into(Operand to) {
         return new Product(m, n, k, a, b, to, 0, 0, Epilogue.NONE, batches);

@@ -312,6 +312,16 @@ KERNEL(THREADS, 1, attention_key_gradients_f32, Args) {
             }
         }
     }
+    // Of keys that nobody sees they are 0, whatever came out: queries may hold what is not finite.
+    if (seen) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            int key = first + 4 * ty() + i;
+            if (key < a.m && seen[key / 32] >> key % 32 & 1) continue;
+#pragma unroll
+            for (int c = 0; c < 4 * GROUPS; c++) dk[i][c / 4][c % 4] = dv[i][c / 4][c % 4] = 0;
+        }
+    }
     const float one[4] = {1, 1, 1, 1};
     if (a.dv.data) store(dv, head_of(a.dv, b, h), a.dv.row, first, a.m, a.d, one);
     if (a.dk.data) store(dk, head_of(a.dk, b, h), a.dk.row, first, a.m, a.d, one);

@@ -27,7 +27,8 @@
 //           eight warps that consume has done with them; with dO it has before it has with Q. Named: WHOLE, both warpgroups have written dS^T (of two tiles in
 //           turn, so that one is read while the next is written) and whoever added dQ last knows that its share has been read; OWN and the
 //           next, a warpgroup has written its share.
-// Masks     P is 0 where a query does not see a key: behind a diagonal, and, since dQ sums over keys, where nobody does. What hidden
+// Masks     P and dS are 0 where a query does not see a key: behind a diagonal, and, since dQ sums over keys, where nobody does. Rows of
+//           Q, dO and K that meet these zeros and are not finite are attention_backward_not_finite.cu's. What hidden
 //           keys hold may be anything: with DQ, warp 1 clears their rows of K and V, and keys_clear says so; without, they have
 //           rows of their own, whose gradients are stored as 0. Rows that see nothing have lse' = +inf, and so P = 0.
 #include "attention_sm90a.cuh"
@@ -172,7 +173,7 @@ DEVICE int own_row() {
     return (int)(thread / WARP * 16 + thread % WARP / 4);
 }
 
-// P = 0 where a query does not see a key.
+// P or dS = 0 where a query does not see a key.
 DEVICE void hide(float (&p)[QUERIES / 2], const Args& a, const Place& place, int query) {
     int row = own_row(), column = 2 * (lane() % 4), first = a.causal ? place.first + row - (a.m - a.n) - query - column : -KEYS;
     u32 seen[WORDS];
@@ -280,14 +281,17 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
                 group_wait<1>();
                 hold(s);
                 soften(s, rows, c);
-                if (hides || a.causal && p.first + KEYS - 1 > i + a.m - a.n) hide(s, a, p, i);
+                bool masked = hides || a.causal && p.first + KEYS - 1 > i + a.m - a.n;
+                if (masked) hide(s, a, p, i);
                 if (EARLY) {
                     round_to_factors(left, s);
                     add_rows(dv, left, across<QUERIES>(dout));
                 }
+                if (!EARLY) behind(all_of(s));  // while dP is on its way; EARLY, a product that has P as a factor keeps it in its place
                 group_wait<EARLY ? 1 : 0>();
                 hold(dp);
                 differ(dp, s, rows + QUERIES);
+                if (masked) hide(dp, a, p, i);  // 0 times what is not finite
                 if (!EARLY) {
                     round_to_factors(left, s);
                     add_rows(dv, left, across<QUERIES>(dout));

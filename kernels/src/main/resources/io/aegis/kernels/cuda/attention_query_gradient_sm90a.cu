@@ -19,7 +19,9 @@
 // Barriers  rows_full, k_full[s], v_full[s]: bytes have come. rows_empty, stage_empty[s]: each of the eight warps that consume has done
 //           with them; with V it has when dP is there, before it has with K.
 // Masks     dS of hidden keys is 0. What they hold may be anything, and K is a factor of dQ: warp 1 clears their rows of K, and
-//           k_clear[s] says so. Tiles that nobody sees are left out.
+//           k_clear[s] says so. Tiles that nobody sees are left out. Rows of K at the diagonal that are not finite are
+//           attention_backward_not_finite.cu's.
+//           The wait for dP stands behind the exponentials (behind()): ptxas had put it before 48 of the 64 of a tile.
 #include "attention_sm90a.cuh"
 
 enum {
@@ -174,6 +176,7 @@ DEVICE void consume(const Args& a, u8* shared, Bars& bars) {
                 hold(s);
 #pragma unroll
                 for (int i = 0; i < KEYS / 2; i++) s[i] = ex2(fmaf(s[i], c, -lse[i / 2 % 2]));
+                behind(all_of(s));  // while dP is on its way
                 group_wait<0>();
                 hold(dp);
 #pragma unroll

@@ -153,8 +153,10 @@ template <int N> DEVICE void hold(u32 (&a)[N][4]) {
     for (int i = 0; i < 4 * N; i++) asm volatile("" : "+r"(a[i / 4][i % 4]));
 }
 // The words behind this one wait for x, which is at least -1, or NaN. To ptxas a wait for products has nothing to do with other
-// registers: it moves it in front of the arithmetic that was to be done meanwhile, and then nothing is done meanwhile.
-DEVICE void behind(float x) { asm volatile("{ .reg .pred p; setp.lt.f32 p, %0, 0fBF800000; @p trap; }" ::"f"(x)); }
+// registers: it moves it in front of the arithmetic that was to be done meanwhile, and then nothing is done meanwhile. An event for a
+// profiler that never comes is one instruction; a trap ends a block of code, and new sums of a product that is at work across it are
+// spilled. Of x it must not be evident that it is not negative, as it is of a sum of exponentials, or nothing is left of this.
+DEVICE void behind(float x) { asm volatile("{ .reg .pred p; setp.lt.f32 p, %0, 0fBF800000; @p pmevent 0; }" ::"f"(x)); }
 // What this thread wrote to shared memory before is seen by products and the copy engine behind the next barrier.
 DEVICE void proxy_fence() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 // Arrives at barrier_of(id, threads) and goes on.

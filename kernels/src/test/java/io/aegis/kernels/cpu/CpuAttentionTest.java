@@ -137,6 +137,52 @@ class CpuAttentionTest {
                 .isEqualTo(out.slice(2, 0, 64).toDoubles());
     }
 
+    /**
+     * As the plain kernels: what a query does not see may be anything. Later and hidden keys and values are no part of it, earlier queries
+     * and what their results weigh none of a key's gradient.
+     */
+    @ParameterizedTest(name = "N{0} M{1} D{2}")
+    @CsvSource({"70, 75, 16", "140, 530, 13", "200, 150, 24", "1, 40, 24", "3, 5, 8"})
+    void whatIsNotSeenMayBeAnything(int n, int m, int d) {
+        View hidden = hidden(1, m);
+        for (Mask mask : new Mask[] {Mask.CAUSAL, new Mask(true, hidden), new Mask(false, hidden)}) {
+            View q = random(1, 1, 2, n, d);
+            View k = random(2, 1, 1, m, d);
+            View v = random(3, 1, 1, m, d);
+            View dout = random(4, q.shape());
+            View oddKeys = random(2, k.shape());
+            View oddValues = random(3, v.shape());
+            View oddQueries = random(1, q.shape());
+            View oddGradients = random(4, q.shape());
+            oddKeys.set(Double.NaN, 0, 0, m - 1, 3);
+            oddValues.set(Double.NEGATIVE_INFINITY, 0, 0, m - 1, d - 1);
+            for (int j = 0; mask.keys() != null && j < m; j++) {
+                if (hidden.get(0, j) == 0) {
+                    oddKeys.set(Double.POSITIVE_INFINITY, 0, 0, j, 0);
+                    oddValues.set(Double.NaN, 0, 0, j, d / 2);
+                }
+            }
+            oddQueries.set(Double.NaN, 0, 0, n / 3, d - 1);
+            oddGradients.set(Double.NaN, 0, 1, n / 2, 0);
+            for (boolean own : new boolean[] {false, true}) {
+                withMask(own, q, k, oddValues, mask, dout);
+                withMask(own, q, oddKeys, v, mask, dout);
+                withMask(own, oddQueries, k, v, mask, dout);
+                withMask(own, q, k, v, mask, oddGradients);
+            }
+        }
+    }
+
+    private static void withMask(boolean own, View q, View k, View v, Mask mask, View dout) {
+        View out = garbage(q.shape());
+        View lse = garbage(q.size(0), q.size(1), q.size(2));
+        Twin.compare("forward", to(out, lse), (kernels, d) -> of(kernels, own).forward(q, k, v, 0.3, mask, d[0], d[1]));
+        Backends.scalar().attention().forward(q, k, v, 0.3, mask, out, lse);
+        Twin.compare("backward", to(garbage(q.shape()), garbage(k.shape()), garbage(v.shape())), (kernels, d) -> of(
+                        kernels, own)
+                .backward(q, k, v, 0.3, mask, out, lse, dout, d[0], d[1], d[2]));
+    }
+
     private static void check(View q, View k, View v, double scale) {
         check(q, k, v, scale, Mask.NONE);
     }

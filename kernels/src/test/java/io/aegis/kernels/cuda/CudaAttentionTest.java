@@ -240,6 +240,53 @@ class CudaAttentionTest {
                 (kernels, to) -> kernels.attention().forward(q, k, v, 0.3, mask, to[0], to[1]));
     }
 
+    /**
+     * As scalar/: what a query does not see by its place may be anything on the way back too. Later keys and values are none of a query's
+     * gradient, earlier queries and what their results weigh none of a key's.
+     */
+    @ParameterizedTest(name = "{0}: N{1} M{2} D{3}")
+    @CsvSource({
+        "F32, 70, 75, 16",
+        "F32, 4, 75, 16",
+        "BF16, 70, 75, 64",
+        "BF16, 100, 61, 80",
+        "BF16, 140, 150, 13",
+        "BF16, 70, 90, 128",
+        "F16, 40, 40, 96"
+    })
+    void gradientsOfWhatIsNotSeenMayBeAnything(Precision precision, int n, int m, int d) {
+        View q = rounded(precision, random(1, 1, 2, n, d));
+        View k = rounded(precision, random(2, 1, 1, m, d));
+        View v = rounded(precision, random(3, 1, 1, m, d));
+        View dout = rounded(precision, random(4, q.shape()));
+        View oddKeys = rounded(precision, random(2, 1, 1, m, d));
+        View oddValues = rounded(precision, random(3, 1, 1, m, d));
+        View oddQueries = rounded(precision, random(1, 1, 2, n, d));
+        View oddGradients = rounded(precision, random(4, q.shape()));
+        oddKeys.set(Double.NaN, 0, 0, m - 2, 3);
+        oddValues.set(Double.NaN, 0, 0, m - 1, 5);
+        oddQueries.set(Double.NaN, 0, 0, n - 30 < 0 ? 0 : n - 30, d - 1);
+        oddGradients.set(Double.NaN, 0, 1, n < 20 ? 1 : n - 20, 0);
+        for (Mask mask : new Mask[] {Mask.CAUSAL, new Mask(true, hidden(1, m))}) {
+            gradients(precision, q, k, oddValues, dout, mask);
+            gradients(precision, q, oddKeys, v, dout, mask);
+            gradients(precision, oddQueries, k, v, dout, mask);
+            gradients(precision, q, k, v, oddGradients, mask);
+        }
+    }
+
+    private static void gradients(Precision precision, View q, View k, View v, View dout, Mask mask) {
+        View out = garbage(q.shape());
+        View lse = garbage(q.size(0), q.size(1), q.size(2));
+        Backends.scalar().attention().forward(q, k, v, 0.3, mask, out, lse);
+        CudaTwin.compare(
+                "backward",
+                precision,
+                2 * unit(precision, q),
+                to(garbage(q.shape()), garbage(k.shape()), garbage(v.shape())),
+                (kernels, d) -> kernels.attention().backward(q, k, v, 0.3, mask, out, lse, dout, d[0], d[1], d[2]));
+    }
+
     @ParameterizedTest(name = "{0}: B{1} {2} heads of {3} queries, N{4} M{5} D{6} causal {7} hidden {8}")
     @CsvSource({
         "F32, 2, 2, 1, 1, 1, 64, true, false",

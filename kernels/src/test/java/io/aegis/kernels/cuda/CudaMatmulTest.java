@@ -98,6 +98,64 @@ class CudaMatmulTest {
         }
     }
 
+    /** A float32 x that several matrices take is rounded once; the bits are those of one product after the other. */
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "BF16", "F16"})
+    void severalOfOne(DType weights) {
+        CudaKernels kernels = CudaTwin.kernels(Precision.BF16);
+        Matmul matmul = kernels.matmul();
+        View a = random(1, 41, 40);
+        View q = TestViews.random(2, weights, 37, 40).transpose(0, 1);
+        View k = TestViews.random(3, weights, 8, 40).transpose(0, 1);
+        View v = TestViews.random(4, weights, 37, 40).transpose(0, 1);
+        View bias = random(5, 37);
+        View[] apart = to(garbage(41, 37), garbage(41, 8), garbage(41, 37));
+        View[] together = to(garbage(41, 37), garbage(41, 8), garbage(41, 37));
+        // bfloat16 weights are read as they lie
+        int ofWeights = weights == DType.BF16 ? 0 : 3;
+        assertThat(CudaBackend.launches(kernels, () -> {
+                    matmul.multiply(a, q, apart[0], Epilogue.bias(bias));
+                    matmul.multiply(a, k, apart[1], Epilogue.NONE);
+                    matmul.multiply(a, v, apart[2], Epilogue.gate(apart[0]));
+                }))
+                .containsEntry("dense", 3 + ofWeights);
+        assertThat(CudaBackend.launches(
+                        kernels,
+                        () -> matmul.multiply(
+                                a,
+                                List.of(
+                                        new Matmul.Right(q, together[0], Epilogue.bias(bias)),
+                                        new Matmul.Right(k, together[1], Epilogue.NONE),
+                                        new Matmul.Right(v, together[2], Epilogue.gate(together[0]))))))
+                .containsEntry("dense", 1 + ofWeights);
+        for (int i = 0; i < 3; i++) {
+            assertThat(together[i].toDoubles()).as("product %d", i).isEqualTo(apart[i].toDoubles());
+        }
+    }
+
+    /** Gate and up have one x; a few rows, which nobody rounds, are as they were. */
+    @Test
+    void aGateRoundsOnce() {
+        CudaKernels kernels = CudaTwin.kernels(Precision.BF16);
+        View gate = TestViews.random(2, DType.BF16, 37, 40).transpose(0, 1);
+        View up = TestViews.random(3, DType.BF16, 37, 40).transpose(0, 1);
+        for (int rows : new int[] {41, 3}) {
+            View a = random(1, rows, 40);
+            View apart = garbage(rows, 37);
+            View room = garbage(rows, 37);
+            kernels.matmul().multiply(a, up, room, Epilogue.NONE);
+            kernels.matmul().multiply(a, gate, apart, Epilogue.gate(room));
+            View together = garbage(rows, 37);
+            assertThat(CudaBackend.launches(kernels, () -> kernels.matmul()
+                                    .multiplyGated(a, gate, up, garbage(rows, 37), together))
+                            .getOrDefault("dense", 0))
+                    .isEqualTo(rows == 3 ? 0 : 1);
+            assertThat(together.toDoubles()).isEqualTo(apart.toDoubles());
+        }
+    }
+
     /** Plus and times another matrix, of many rows and of few, of every type; of a batch, and of one that lies otherwise. */
     @ParameterizedTest
     @EnumSource

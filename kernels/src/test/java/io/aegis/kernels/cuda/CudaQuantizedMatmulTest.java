@@ -16,6 +16,7 @@ import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.QuantizedWeights;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -49,6 +50,39 @@ class CudaQuantizedMatmulTest {
         for (View out : new View[] {garbage(n, k), garbage(k, n).transpose(0, 1)}) {
             CudaTwin.compare(format + " widened", to(out), (kernels, d) -> kernels.quantizedMatmul()
                     .widen(w, d[0]));
+        }
+    }
+
+    /** Many rows that several weights take are rounded once, few as each does; the bits are those of one after the other. */
+    @ParameterizedTest
+    @CsvSource({"INT8, 72, 1", "INT4, 72, 1", "INT4, 9, 0"})
+    void severalOfOne(Format format, int m, int rounded) {
+        CudaKernels kernels = CudaTwin.kernels(Precision.BF16);
+        QuantizedMatmul fast = kernels.quantizedMatmul();
+        View x = random(1, m, 192);
+        View bias = random(3, 24);
+        QuantizedWeight first = QuantizedWeights.random(2, format, 13, 192, 64);
+        QuantizedWeight second = QuantizedWeights.random(4, format, 24, 192, 64);
+        View[] apart = to(garbage(m, 13), garbage(m, 24));
+        View[] together = to(garbage(m, 13), garbage(m, 24));
+        int before = CudaBackend.launches(kernels, () -> {
+                    fast.multiply(x, first, apart[0], Epilogue.NONE);
+                    fast.multiply(x, second, apart[1], Epilogue.bias(bias));
+                })
+                .getOrDefault("dense", 0);
+        int now = CudaBackend.launches(
+                        kernels,
+                        () -> fast.multiply(
+                                x,
+                                List.of(
+                                        new QuantizedMatmul.Linear(first, together[0], Epilogue.NONE),
+                                        new QuantizedMatmul.Linear(second, together[1], Epilogue.bias(bias)))))
+                .getOrDefault("dense", 0);
+        // Each weight is rounded; x was for each of them, and is now by a copy.
+        assertThat(before).isEqualTo(4 * rounded);
+        assertThat(now).isEqualTo(2 * rounded);
+        for (int i = 0; i < 2; i++) {
+            assertThat(together[i].toDoubles()).as("product %d", i).isEqualTo(apart[i].toDoubles());
         }
     }
 

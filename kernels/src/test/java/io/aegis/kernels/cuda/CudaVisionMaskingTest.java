@@ -45,6 +45,24 @@ class CudaVisionMaskingTest {
         }
     }
 
+    /** A prompt's row is longer than what is in shared memory at once, and comes in pieces; for each of two rows anew. */
+    @ParameterizedTest
+    @CsvSource({"13, 4104, 2", "5, 4099, 1", "3, 8200, 1"})
+    void rowsInPieces(int n, int channels, int prompts) {
+        compare(random(1, 1, n, channels), random(2, 1, prompts, channels), rule(1, n / 2, 0.5));
+    }
+
+    /** More than a thread looks at at once, and cosines of both signs: what a count finds is in few bins first. */
+    @Test
+    void manyTokens() {
+        View tokens = random(1, 1, 3100, 2);
+        View prompt = random(2, 1, 1, 2);
+        for (int keep : new int[] {0, 7, 775, 1550}) {
+            compare(tokens, prompt, rule(2, keep, 0.5));
+        }
+        compare(tokens, prompt, rule(1, 3100, 0.5));
+    }
+
     @Test
     void groupsAndProbabilities() {
         View tokens = random(1, 1, 600, 24);

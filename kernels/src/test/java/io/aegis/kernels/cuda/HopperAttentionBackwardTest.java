@@ -32,10 +32,14 @@ class HopperAttentionBackwardTest {
     /** A call, and what its forward gave. */
     private record Call(View q, View k, View v, double scale, Mask mask, View out, View lse, View dout) {
         static Call of(View q, View k, View v, double scale, Mask mask) {
+            return of(q, k, v, scale, mask, heads(9, q.dtype(), q));
+        }
+
+        static Call of(View q, View k, View v, double scale, Mask mask, View dout) {
             View out = garbage(q.shape());
             View lse = garbage(q.size(0), q.size(1), q.size(2));
             Backends.scalar().attention().forward(q, k, v, scale, mask, out, lse);
-            return new Call(q, k, v, scale, mask, out, lse, heads(9, q.dtype(), q));
+            return new Call(q, k, v, scale, mask, out, lse, dout);
         }
 
         View[] gradients() {
@@ -222,6 +226,32 @@ class HopperAttentionBackwardTest {
         }
         Call.of(q, k, v, 0.1, new Mask(false, keys)).check();
         Call.of(q, k, v, 0.1, new Mask(true, keys)).check();
+    }
+
+    /** What a query does not see by its place may be anything: later keys and values, and for a key earlier queries. */
+    @ParameterizedTest
+    @ValueSource(ints = {64, 72, 96, 128})
+    void whatIsNotSeenMayBeAnything(int d) {
+        int n = 150;
+        int m = 160;
+        View q = heads(1, DType.BF16, 1, 2, n, d);
+        View k = heads(2, DType.BF16, 1, 1, m, d);
+        View v = heads(3, DType.BF16, 1, 1, m, d);
+        View dout = heads(9, DType.BF16, q);
+        View oddKeys = heads(2, DType.BF16, k);
+        View oddValues = heads(3, DType.BF16, v);
+        View oddQueries = heads(1, DType.BF16, q);
+        View oddGradients = heads(9, DType.BF16, q);
+        oddKeys.set(Double.NaN, 0, 0, m - 2, 3);
+        oddValues.set(Double.NaN, 0, 0, m - 1, 5);
+        oddQueries.set(Double.NaN, 0, 0, n - 30, 1);
+        oddGradients.set(Double.NaN, 0, 1, 20, 0);
+        for (Mask mask : List.of(Mask.CAUSAL, new Mask(true, hidden(1, m)))) {
+            Call.of(q, k, oddValues, 0.1, mask).check();
+            Call.of(q, oddKeys, v, 0.1, mask).check();
+            Call.of(oddQueries, k, v, 0.1, mask).check();
+            Call.of(q, k, v, 0.1, mask, oddGradients).check();
+        }
     }
 
     /** NaN in a query or a value reaches the gradients that it should. */

@@ -61,9 +61,10 @@ final class LlamaBlock {
         if (flow.pages() != null) {
             return o.of(inPages(u, flow).reshape(b, n, (long) heads * headSize), flow, x);
         }
-        Tensor query = turned(q.of(u, flow).reshape(b, n, heads, headSize), flow); //       [B, N, Hq, D]
-        Tensor key = turned(k.of(u, flow).reshape(b, n, keyHeads, headSize), flow); //      [B, N, Hkv, D]
-        Tensor value = v.of(u, flow).reshape(b, n, keyHeads, headSize); //                  [B, N, Hkv, D]
+        Tensor[] qkv = Projection.together(u, flow, q, k, v);
+        Tensor query = turned(qkv[0].reshape(b, n, heads, headSize), flow); //              [B, N, Hq, D]
+        Tensor key = turned(qkv[1].reshape(b, n, keyHeads, headSize), flow); //             [B, N, Hkv, D]
+        Tensor value = qkv[2].reshape(b, n, keyHeads, headSize); //                         [B, N, Hkv, D]
         Tensor seen = flow.caches().isEmpty()
                 ? Ops.attention(query, key, value, flow.mask())
                 : cached(query, key, value, flow); //                                       [B, N, Hq, D]

@@ -58,13 +58,16 @@ final class Projection {
         }
     }
 
-    /** What each gives of the same x; of single tokens in one step where all are matrices of one kind. */
+    /** What each gives of the same x; in one step where all are matrices of one kind. */
     static Tensor[] together(Tensor x, Flow flow, Projection... all) {
         if (flow.alone() && Stream.of(all).allMatch(Projection::isPlain)) {
             return Ops.linearsOfRows(x, Stream.of(all).map(Projection::matrix).toArray(Tensor[]::new));
         }
         if (flow.alone() && Stream.of(all).allMatch(Projection::isQuantized)) {
             return Ops.linearsOfRows(x, Stream.of(all).map(Projection::codes).toArray(QuantizedMatrix[]::new));
+        }
+        if (!flow.alone() && Stream.of(all).allMatch(p -> p.adapter == null)) {
+            return Linear.together(x, Stream.of(all).map(p -> p.linear).toArray(Linear[]::new));
         }
         return Stream.of(all).map(p -> p.of(x, flow)).toArray(Tensor[]::new);
     }
@@ -76,9 +79,11 @@ final class Projection {
                     ? Ops.linearGateRows(x, gate.matrix(), up.matrix())
                     : Ops.linearGate(x, gate.matrix(), up.matrix());
         }
-        return flow.alone() && gate.isQuantized() && up.isQuantized()
-                ? Ops.linearGateRows(x, gate.codes(), up.codes())
-                : Ops.siluGate(gate.of(x, flow), up.of(x, flow));
+        if (flow.alone() && gate.isQuantized() && up.isQuantized()) {
+            return Ops.linearGateRows(x, gate.codes(), up.codes());
+        }
+        Tensor[] both = together(x, flow, gate, up);
+        return Ops.siluGate(both[0], both[1]);
     }
 
     private boolean isPlain() {

@@ -39,8 +39,9 @@ final class VitBlock {
 
     /** x + attention. */
     private Tensor attention(Tensor u, Tensor x) {
-        Tensor mixed = Ops.attention(
-                heads(query.of(u)), heads(key.of(u)), heads(value.of(u)), AttentionMask.none()); // [B, N, H, D / H]
+        Tensor[] qkv = Linear.together(u, query, key, value);
+        Tensor mixed =
+                Ops.attention(heads(qkv[0]), heads(qkv[1]), heads(qkv[2]), AttentionMask.none()); // [B, N, H, D / H]
         return out.of(mixed.reshape(u.shape()), x);
     }
 
