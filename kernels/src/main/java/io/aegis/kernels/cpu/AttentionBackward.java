@@ -162,8 +162,7 @@ final class AttentionBackward {
         }
         for (int r = 0; r < block.rows(); r++) {
             int seen = seen(r, start, from, (int) block.columns());
-            product.multiply(
-                    block.rows(r, 1).columns(0, seen), met.rows(0, seen), scale, from > 0, to.rows(r, 1));
+            product.multiply(block.rows(r, 1).columns(0, seen), met.rows(0, seen), scale, from > 0, to.rows(r, 1));
         }
     }
 }

@@ -88,9 +88,8 @@ final class AttentionForward {
     private void weigh(long start, long from, Operand p, Part o) {
         int m = (int) p.columns();
         View some = HiddenRows.cleared(values, from, m, visible.hidden(from, m));
-        Operand vs = some.buffer() == values.buffer()
-                ? v.rows(from, m)
-                : product.operand(Operand.of(some), Scratch.CLEARED);
+        Operand vs =
+                some.buffer() == values.buffer() ? v.rows(from, m) : product.operand(Operand.of(some), Scratch.CLEARED);
         int all = visible.seen(start, from, m);
         if (all == m || HiddenRows.areFinite(some, all, m)) {
             product.multiply(p, vs, 1, from > 0, o);

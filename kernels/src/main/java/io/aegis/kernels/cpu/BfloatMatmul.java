@@ -57,7 +57,7 @@ final class BfloatMatmul implements Matmul {
         Operand left = rounded(Operand.of(a, elementwise, CpuMatmul.SLOT));
         Operand right = Operand.of(b, elementwise, CpuMatmul.SLOT + 1);
         product.multiplyShared(
-                left, Right.rounded(right), epilogue.accumulate(), Part.all(c), part -> part.finish(epilogue));
+                left, RightOperand.rounded(right), epilogue.accumulate(), Part.all(c), part -> part.finish(epilogue));
     }
 
     /** A rounded copy of a whole operand, made by all threads. */

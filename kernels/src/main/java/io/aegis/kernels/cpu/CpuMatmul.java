@@ -90,7 +90,7 @@ final class CpuMatmul implements Matmul {
         }
         Operand left = Operand.of(a, elementwise, SLOT);
         Part all = Part.all(m, n, c.buffer().memory(), c.offset(), c.stride(0));
-        product.multiplyShared(left, Right.of(right), epilogue.accumulate(), all, part -> part.finish(epilogue));
+        product.multiplyShared(left, RightOperand.of(right), epilogue.accumulate(), all, part -> part.finish(epilogue));
     }
 
     /** Rows that do not know of each other; B is read once for all of them where it is stored by columns. */

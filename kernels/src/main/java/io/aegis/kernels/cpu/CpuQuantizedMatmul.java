@@ -38,7 +38,7 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         } else if (y.elements() > 0) {
             Operand left = Operand.of(x, elementwise, SLOT);
             product.multiplyShared(
-                    left, Right.of(w, true), epilogue.accumulate(), all(y), part -> part.finish(epilogue));
+                    left, RightOperand.of(w, true), epilogue.accumulate(), all(y), part -> part.finish(epilogue));
         }
     }
 
@@ -87,7 +87,7 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         }
         if (x.elements() > 0) {
             Operand left = Operand.of(y, elementwise, SLOT);
-            product.multiplyShared(left, Right.of(w, false), accumulate, all(x), part -> {});
+            product.multiplyShared(left, RightOperand.of(w, false), accumulate, all(x), part -> {});
         }
     }
 

@@ -26,7 +26,7 @@ interface Gemm {
      * @param c from row and column 0 on
      * @param finish what is done with every part of C once its product is there
      */
-    default void multiplyShared(Operand a, Right b, boolean add, Part c, Consumer<Part> finish) {
+    default void multiplyShared(Operand a, RightOperand b, boolean add, Part c, Consumer<Part> finish) {
         SharedProduct.run(this, a, b, add, c, finish);
     }
 

@@ -19,7 +19,7 @@ final class MachineGemm implements Gemm {
         if (m == 0 || b.columns() == 0) {
             return;
         }
-        Right right = Right.of(b);
+        RightOperand right = RightOperand.of(b);
         MachineProduct.along(Math.toIntExact(a.columns()), (step, depth, first, _) -> {
             int together = MachineProduct.together(TileProduct.ROWS, m, depth);
             for (long i = 0; i < m; i += together) {
@@ -33,7 +33,7 @@ final class MachineGemm implements Gemm {
     }
 
     @Override
-    public void multiplyShared(Operand a, Right b, boolean add, Part c, Consumer<Part> finish) {
+    public void multiplyShared(Operand a, RightOperand b, boolean add, Part c, Consumer<Part> finish) {
         if (a.columns() == 0) {
             SharedProduct.run(this, a, b, add, c, finish);
         } else {

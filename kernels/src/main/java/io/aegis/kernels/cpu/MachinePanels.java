@@ -1,6 +1,6 @@
 package io.aegis.kernels.cpu;
 
-import io.aegis.kernels.cpu.Right.Lines;
+import io.aegis.kernels.cpu.RightOperand.Lines;
 import io.aegis.kernels.cpu.x86.TileProduct;
 import io.aegis.kernels.cpu.x86.Transpose;
 import java.lang.foreign.MemorySegment;

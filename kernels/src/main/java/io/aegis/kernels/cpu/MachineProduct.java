@@ -63,7 +63,7 @@ final class MachineProduct {
      *
      * @param finish what is done with every part when its product is there
      */
-    static void multiply(Operand a, Right b, Part all, boolean add, Consumer<Part> finish) {
+    static void multiply(Operand a, RightOperand b, Part all, boolean add, Consumer<Part> finish) {
         along(Math.toIntExact(a.columns()), (step, depth, first, last) -> {
             Operand rows = a.from(0, step);
             Consumer<Part> then = last ? finish : part -> {};
@@ -76,7 +76,7 @@ final class MachineProduct {
     }
 
     private static void shareColumns(
-            Operand a, Right b, int step, Part all, int depth, boolean add, Consumer<Part> finish) {
+            Operand a, RightOperand b, int step, Part all, int depth, boolean add, Consumer<Part> finish) {
         int together = together(ROWS, all.rows(), depth);
         for (long row = 0; row < all.rowEnd(); row += together) {
             long first = row;
@@ -92,7 +92,7 @@ final class MachineProduct {
     }
 
     private static void shareRows(
-            Operand a, Right b, int step, Part all, int depth, boolean add, Consumer<Part> finish) {
+            Operand a, RightOperand b, int step, Part all, int depth, boolean add, Consumer<Part> finish) {
         int columns = (int) all.columns();
         MachinePanels packed = MachinePanels.in(Scratch.MACHINE_B, COLUMNS, columns, depth);
         pack(b, packed, 0, step);
@@ -110,7 +110,7 @@ final class MachineProduct {
     }
 
     /** A part whose rows are packed, from a step on: its columns of B are now, so many at a time. */
-    static void columns(MachinePanels a, Right b, long step, Part part, float alpha, boolean add) {
+    static void columns(MachinePanels a, RightOperand b, long step, Part part, float alpha, boolean add) {
         int together = together(COLUMNS, part.columns(), a.depth());
         for (long j = part.column(); j < part.columnEnd(); j += together) {
             int columns = (int) Math.min(together, part.columnEnd() - j);
@@ -122,10 +122,10 @@ final class MachineProduct {
     }
 
     /** Packs columns of B from one on, from one step on, by this thread. */
-    private static void pack(Right b, MachinePanels columns, long from, long step) {
+    private static void pack(RightOperand b, MachinePanels columns, long from, long step) {
         switch (b) {
-            case Right.AsItLies(Operand operand) -> columns.pack(operand.from(step, from), operand.byColumns());
-            case Right.Read read -> columns.pack(read.lines(), read.byColumns(), from, step);
+            case RightOperand.AsItLies(Operand operand) -> columns.pack(operand.from(step, from), operand.byColumns());
+            case RightOperand.Read read -> columns.pack(read.lines(), read.byColumns(), from, step);
         }
     }
 

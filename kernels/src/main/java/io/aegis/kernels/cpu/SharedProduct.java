@@ -1,8 +1,8 @@
 package io.aegis.kernels.cpu;
 
 import io.aegis.kernels.DType;
-import io.aegis.kernels.cpu.Right.AsItLies;
-import io.aegis.kernels.cpu.Right.Read;
+import io.aegis.kernels.cpu.RightOperand.AsItLies;
+import io.aegis.kernels.cpu.RightOperand.Read;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
@@ -17,7 +17,7 @@ final class SharedProduct {
     private SharedProduct() {}
 
     /** As {@link Gemm#multiplyShared}. */
-    static void run(Gemm product, Operand a, Right b, boolean add, Part c, Consumer<Part> finish) {
+    static void run(Gemm product, Operand a, RightOperand b, boolean add, Part c, Consumer<Part> finish) {
         long k = a.columns();
         boolean floats = b instanceof AsItLies(Operand operand) && operand.dtype() == DType.F32;
         Grid grid = floats ? Grid.of(c.rows(), c.columns(), k) : Grid.columns(c.rows(), c.columns(), k);

@@ -66,7 +66,8 @@ class StepLaunchesTest {
                 int total = launches.values().stream().mapToInt(i -> i).sum();
                 assertThat(total).as("%s", launches).isLessThanOrEqualTo(896);
                 assertThat(launches)
-                        .as("gradients of 132 parameters, 99 of which are corrected; runs.cuh takes 64 at a time, and heads go first")
+                        .as(
+                                "gradients of 132 parameters, 99 of which are corrected; runs.cuh takes 64 at a time, and heads go first")
                         .containsEntry("regrad_sums", 2)
                         .containsEntry("regrad", 2)
                         .containsEntry("adam_several", 4)

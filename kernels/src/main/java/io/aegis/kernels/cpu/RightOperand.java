@@ -5,12 +5,12 @@ import io.aegis.kernels.QuantizedWeight;
 import java.lang.foreign.MemorySegment;
 
 /** The right operand [k, n] of a product that threads share: multiplied as it lies, or read line by line into panels. */
-sealed interface Right {
+sealed interface RightOperand {
     /** Of the type that the product takes. */
-    record AsItLies(Operand operand) implements Right {}
+    record AsItLies(Operand operand) implements RightOperand {}
 
     /** Of another type, which a panel's copy no longer is. */
-    record Read(Lines lines, DType to, boolean byColumns) implements Right {
+    record Read(Lines lines, DType to, boolean byColumns) implements RightOperand {
         /** The rows from one on and the columns from another, as an operand in this memory. */
         Operand panel(long row, int rows, long column, int columns, MemorySegment memory) {
             int length = byColumns ? rows : columns;
@@ -34,7 +34,7 @@ sealed interface Right {
     }
 
     /** For products of floats: what has 16 bits is widened. */
-    static Right of(Operand b) {
+    static RightOperand of(Operand b) {
         return b.isHalf()
                 ? new Read(
                         (line, from, count, to, at) ->
@@ -45,7 +45,7 @@ sealed interface Right {
     }
 
     /** For products of bfloat16: what has another type is rounded. */
-    static Right rounded(Operand b) {
+    static RightOperand rounded(Operand b) {
         return b.dtype() == DType.BF16
                 ? new AsItLies(b)
                 : new Read(
@@ -60,7 +60,7 @@ sealed interface Right {
      *
      * @param transposed whether the operand is its transpose [in, out]
      */
-    static Right of(QuantizedWeight w, boolean transposed) {
+    static RightOperand of(QuantizedWeight w, boolean transposed) {
         return new Read(
                 (line, from, count, to, at) -> QuantizedRows.widen(w, line, from, count, to, at),
                 DType.F32,
