@@ -72,7 +72,8 @@ public enum Plan {
                                 new ProductWork(130, 260, 72, Layout.X_WT, DType.F32, DType.F32, Fused.BIAS_GELU),
                                 PORTABLE,
                                 HOPPER,
-                                LIBRARY),
+                                LIBRARY,
+                                BEST),
                         row(
                                 new ProductWork(130, 136, 72, Layout.X_WT, DType.F32, DType.F32, Fused.GATE),
                                 PORTABLE,
@@ -126,7 +127,7 @@ public enum Plan {
     }
 
     private static Row product(Work work, Goal goal) {
-        return row(work, goal, PORTABLE, HOPPER, LIBRARY);
+        return row(work, goal, PORTABLE, HOPPER, LIBRARY, BEST);
     }
 
     /** A product of a model: float32 activations and results, weights of bfloat16 as checkpoints store them. */
