@@ -163,6 +163,16 @@ public final class Adam implements AutoCloseable {
         begun = true;
     }
 
+    /** Takes back what was foretold, where the launch does not come after all: counts are as before the step. */
+    public void abandon() {
+        for (State s : states.values()) {
+            if (s.turn == Turn.FORETOLD) {
+                s.steps.setLongAt(0, s.steps.getLongAt(0) - 1);
+                s.turn = Turn.OPEN;
+            }
+        }
+    }
+
     /** What has been updated since the step began, in the order of the parameters. */
     public List<Parameter> updated() {
         return states.values().stream()

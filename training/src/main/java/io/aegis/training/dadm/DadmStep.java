@@ -309,7 +309,13 @@ public final class DadmStep implements AutoCloseable {
         again.write(batch.pictures(), prototypePictures(batch)[2], batch.samples(), step, permutations);
         again.goForward();
         prototypes = nextPrototypes(batch, epoch, again.evaluated());
-        Report losses = losses(again.output(), batch, step, again.cotangents(), sink);
+        Report losses;
+        try {
+            losses = losses(again.output(), batch, step, again.cotangents(), sink);
+        } catch (ArithmeticException e) {
+            adam.abandon();
+            throw e;
+        }
         again.goBack(losses.information);
         return losses;
     }

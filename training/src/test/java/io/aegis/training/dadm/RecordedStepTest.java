@@ -1,6 +1,7 @@
 package io.aegis.training.dadm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
@@ -179,6 +180,37 @@ class RecordedStepTest {
         Course refused = course(new Refusing(gpu), ONE_LAYER, true, -1, sizes);
         refused.assertSame(plain);
         assertThat(refused.graphs()).containsOnly(0);
+    }
+
+    /** Where a loss is none, nothing counts as updated, although what a launch updates is counted before it. */
+    @Test
+    void aLossThatIsNoneCountsNothing() {
+        Backends.choose(gpu);
+        try (Learner learner = Learner.fresh(DadmTrainingOptions.published(ONE_LAYER, folder));
+                Arena arena = Arena.ofShared()) {
+            for (int i = 0; i < 2; i++) {
+                int n = i;
+                step(learner.step(), () -> batch(ONE_LAYER, 2, n), n);
+            }
+            List<Long> before = counts(learner, arena);
+            assertThatThrownBy(() -> step(learner.step(), () -> spoilt(batch(ONE_LAYER, 2, 2)), 2))
+                    .isInstanceOf(ArithmeticException.class)
+                    .hasMessageContaining("step 2");
+            assertThat(before).contains(2L);
+            assertThat(counts(learner, arena)).isEqualTo(before);
+        }
+    }
+
+    private static List<Long> counts(Learner learner, Arena arena) {
+        return learner.tensors(arena).stream()
+                .filter(t -> t.info().name().startsWith("adam.steps/"))
+                .map(t -> t.bytes().get(ValueLayout.JAVA_LONG_UNALIGNED, 0))
+                .toList();
+    }
+
+    private static Batch spoilt(Batch batch) {
+        batch.pictures()[0].view().setAt(0, Double.NaN);
+        return batch;
     }
 
     /** A GPU's kernels that fail behind the last piece that is recorded. */
