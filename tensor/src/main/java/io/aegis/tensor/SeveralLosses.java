@@ -36,7 +36,7 @@ final class SeveralLosses {
             int loss = k;
             List<Tape.Start> own =
                     starts.stream().filter(s -> s.gradients()[loss] != null).toList();
-            Set<Tensor> wanted = Tape.identitySet(leaves.get(k));
+            Set<Tensor> wanted = Tape.identitySet(leaves.get(k)); // what depends on them is added to it
             until[k] = tape.markDependents(
                     wanted,
                     Tape.identitySet(own.stream().map(Tape.Start::output).toList()));

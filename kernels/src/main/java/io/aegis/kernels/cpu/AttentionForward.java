@@ -65,8 +65,9 @@ final class AttentionForward {
         for (long from = 0; from < end; from += KEYS) {
             int m = (int) Math.min(KEYS, end - from);
             product.multiply(queries, k.rows(from, m).transposed(), scale, false, Part.all(n, m, s, 0, KEYS));
-            exponentials(start, n, from, m, o);
-            weigh(start, from, product.operand(Operand.floats(s, 0, n, m, KEYS), Scratch.PROBABILITIES), o);
+            int[] hidden = visible.hidden(from, m);
+            exponentials(start, n, from, m, hidden, o);
+            weigh(start, from, hidden, product.operand(Operand.floats(s, 0, n, m, KEYS), Scratch.PROBABILITIES), o);
         }
         for (int r = 0; r < n; r++) {
             long row = o.start() + r * o.ldc();
@@ -85,9 +86,9 @@ final class AttentionForward {
      * O += P V of a block. P is 0 where a query does not see a key, and where that would meet what is not finite ({@link HiddenRows})
      * its rows are multiplied one by one, each by what it sees.
      */
-    private void weigh(long start, long from, Operand p, Part o) {
+    private void weigh(long start, long from, int[] hidden, Operand p, Part o) {
         int m = (int) p.columns();
-        View some = HiddenRows.cleared(values, from, m, visible.hidden(from, m));
+        View some = HiddenRows.cleared(values, from, m, hidden);
         Operand vs =
                 some.buffer() == values.buffer() ? v.rows(from, m) : product.operand(Operand.of(some), Scratch.CLEARED);
         int all = visible.seen(start, from, m);
@@ -102,8 +103,7 @@ final class AttentionForward {
     }
 
     /** Scores of a block become P; maxima and sums, and what was added to O before, move on. */
-    private void exponentials(long start, int n, long from, int m, Part o) {
-        int[] hidden = visible.hidden(from, m);
+    private void exponentials(long start, int n, long from, int m, int[] hidden, Part o) {
         for (int r = 0; r < n; r++) {
             long row = (long) r * KEYS;
             Visibility.set(hidden, s, row, Float.NEGATIVE_INFINITY);

@@ -54,13 +54,12 @@ final class HeldGradients {
      * @param modal those of the modal losses that correct it; null where there is none
      */
     void add(Parameter p, Tensor total, Tensor[] modal) {
-        boolean corrected = Arrays.stream(modal).anyMatch(Objects::nonNull);
         Tensor gradient = total != null ? total : like(p.view());
-        if (total == null && !corrected) {
+        Optimizer.Correction correction = ReGrad.correction(p, gradient.view(), total, modal);
+        if (correction != null) {
+            corrections.add(correction);
+        } else if (total == null) {
             scope.kernels().elementwise().fill(gradient.view(), 0);
-        }
-        if (corrected) {
-            corrections.add(ReGrad.correction(p, gradient.view(), total, modal));
         }
         complete.put(p, gradient);
         if (total != null) {
