@@ -3,6 +3,7 @@ package io.aegis.models.llama;
 import static io.aegis.models.llama.TinyLlama.prompt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.DType;
 import io.aegis.models.llama.Generation.Ending;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -185,6 +187,84 @@ class GeneratorTest {
                     assertThat(again.tokens()).isEqualTo(first.tokens());
                     assertThat(again.logProbabilities()).isEqualTo(first.logProbabilities());
                 }
+            }
+        }
+    }
+
+    /** 61 tokens in parts of 15 or 16 that see each other only by the cache. */
+    @Test
+    void aLongPromptGoesThroughTheNetworkInParts() {
+        int[] prompt = prompt(61, 3);
+        double[] whole = behind(generator, prompt, NEVER);
+        for (int rows : new int[] {1, 16, 60, 61}) {
+            double[] parts = behind(new Generator(llama.network, Letters::new, DType.F32, rows), prompt, NEVER);
+            assertThat(parts).as(rows + " rows together").hasSize(whole.length);
+            for (int i = 0; i < whole.length; i++) {
+                assertThat(parts[i]).as(rows + " rows together").isCloseTo(whole[i], within(1e-5));
+            }
+        }
+    }
+
+    @Test
+    void memoryIsThatOfOnePart() {
+        LlamaConfig c = TinyLlama.CONFIG;
+        LlamaConfig longer = new LlamaConfig(
+                c.vocabulary(),
+                c.hidden(),
+                c.intermediate(),
+                c.layers(),
+                c.heads(),
+                c.keyHeads(),
+                c.headSize(),
+                c.eps(),
+                c.theta(),
+                c.scaling(),
+                c.tied(),
+                4096);
+        try (TinyLlama large = new TinyLlama(longer, DType.F32, true)) {
+            Generator parts = new Generator(large.network, Letters::new, DType.F32, 64);
+            long shorter = peak(parts, 64);
+            assertThat(peak(parts, 1024) - shorter)
+                    .as("beyond the prompt's own rows")
+                    .isLessThan(shorter + 960L * c.hidden() * Float.BYTES);
+            assertThat(peak(new Generator(large.network, Letters::new, DType.F32, 1024), 1024))
+                    .isGreaterThan(4 * shorter);
+        }
+    }
+
+    private static long peak(Generator generator, int tokens) {
+        long held = Pool.host().liveBytes();
+        Pool.host().resetPeak();
+        generator.answer(List.of(prompt(tokens, 3)), GenerationOptions.GREEDY.withMaxNewTokens(1), List.of(), NEVER);
+        return Pool.host().peakBytes() - held;
+    }
+
+    @Test
+    void aPromptThatIsCancelledInItsSecondPartLeavesNothingInTheCache() {
+        AtomicInteger blocks = new AtomicInteger();
+        Generator parts = new Generator(llama.network, Letters::new, DType.F32, 16);
+        assertThatThrownBy(() -> behind(parts, prompt(61, 3), () -> blocks.incrementAndGet() > 3))
+                .isInstanceOf(CancellationException.class);
+    }
+
+    /** Logits behind a prompt; what a cancelled one leaves in the cache is looked at. */
+    private double[] behind(Generator generator, int[] prompt, BooleanSupplier cancelled) {
+        try (Scope scope = Scope.open();
+                KeyValueCache cache = new KeyValueCache(TinyLlama.CONFIG, prompt.length)) {
+            append(cache, prompt(2, 1), 0);
+            try {
+                double[] logits = generator.readLast(
+                        llama.network.embed(TinyLlama.ids(prompt)),
+                        LlamaNetwork.positions(2, prompt.length),
+                        cache,
+                        cancelled);
+                assertThat(cache.length()).isEqualTo(2L + prompt.length);
+                assertThat(cache.nextPosition()).isEqualTo(2L + prompt.length);
+                return logits;
+            } catch (CancellationException e) {
+                assertThat(cache.length()).isEqualTo(2);
+                assertThat(cache.nextPosition()).isEqualTo(2);
+                throw e;
             }
         }
     }
