@@ -56,6 +56,7 @@ public final class FaceShield implements AutoCloseable {
     private final GenerationOptions generation;
     private final FaceShieldNetwork network;
     private final Generator generator;
+    private final Preamble preamble;
     private final Leases leases;
 
     private FaceShield(OpenedModel model) {
@@ -69,7 +70,11 @@ public final class FaceShield implements AutoCloseable {
         lengths = new PromptLengths(config, prompts);
         generation = FaceShieldFolder.generation(folder, model.template(), tokenizer);
         generator = new Generator(network.language(), this::stream, DType.F32);
-        leases = new Leases(folder + ": this model was closed", model::close);
+        preamble = new Preamble(config, generator);
+        leases = new Leases(folder + ": this model was closed", () -> {
+            preamble.close();
+            model.close();
+        });
     }
 
     private TextStream stream() {
@@ -145,6 +150,10 @@ public final class FaceShield implements AutoCloseable {
 
     Generator generator() {
         return generator;
+    }
+
+    Preamble preamble() {
+        return preamble;
     }
 
     /**

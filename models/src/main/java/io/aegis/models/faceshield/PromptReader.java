@@ -10,8 +10,8 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 /**
- * What the language model has read of prompts about one picture. Always the same two pieces, up to the picture's end and
- * the rest: so a prompt whose first piece is there already, because the prompt before showed the same tokens, gets the
+ * What the language model has read of prompts about one picture. Always the same three pieces, up to the picture, the picture
+ * and the rest: so a prompt whose first piece is there already, because the prompt before showed the same tokens, gets the
  * same bits as one that is read alone.
  */
 final class PromptReader implements AutoCloseable {
@@ -20,6 +20,7 @@ final class PromptReader implements AutoCloseable {
 
     private final FaceShieldConfig config;
     private final Generator generator;
+    private final Preamble preamble;
 
     /** Null until something is read: who asks several questions at a time may never need it. */
     private KeyValueCache cache;
@@ -57,9 +58,10 @@ final class PromptReader implements AutoCloseable {
         }
     }
 
-    PromptReader(FaceShieldConfig config, Generator generator) {
+    PromptReader(FaceShieldConfig config, Generator generator, Preamble preamble) {
         this.config = config;
         this.generator = generator;
+        this.preamble = preamble;
     }
 
     /**
@@ -74,9 +76,10 @@ final class PromptReader implements AutoCloseable {
             cache = new KeyValueCache(config.language(), config.visionTokens() + TEXT);
         }
         cache.truncate(shared ? pieceLength : 0, shared ? pieceNext : 0);
+        long tokens = s.length() - s.prefix();
         if (!shared) {
             shown = null;
-            generator.read(s.rows(0, s.prefix()), s.positions(0, s.prefix(), 0), cache, cancelled);
+            tokens += readPicture(generator, preamble, ids, s, cache, cancelled);
             shown = selection.kept();
             pieceLength = cache.length();
             pieceNext = s.positions()[s.prefix()];
@@ -84,8 +87,27 @@ final class PromptReader implements AutoCloseable {
         double[] logits = generator.readLast(
                 s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), cache, cancelled);
         double seconds = Examination.secondsSince(start);
-        long tokens = shared ? s.length() - s.prefix() : s.length();
         return new Read(cache, selection, ids, logits, cache.length(), s.next(), seconds, tokens);
+    }
+
+    /**
+     * Reads a prompt up to its picture's end into an empty cache.
+     *
+     * @return the tokens that it took
+     */
+    static long readPicture(
+            Generator generator,
+            Preamble preamble,
+            long[] ids,
+            Sequence s,
+            SequenceCache cache,
+            BooleanSupplier cancelled) {
+        int from = s.preamble();
+        int read = preamble.begin(cache, ids, s, cancelled);
+        if (s.prefix() > from) { // nothing is left of a picture whose tokens are all masked away
+            generator.read(s.rows(from, s.prefix()), s.positions(from, s.prefix(), 0), cache, cancelled);
+        }
+        return (long) read + s.prefix() - from;
     }
 
     /** What was read of the picture, in pages; null when it is not this, or nothing. */

@@ -11,10 +11,11 @@ import java.util.Arrays;
  * @param rows [N, D]
  * @param positions of each row; those of masked tokens are left out
  * @param hidden of each row, whether nobody may look at it
+ * @param preamble rows in front of the picture's first: what prompts about all pictures have in common
  * @param prefix rows up to the last of the picture's: what several questions about it have in common
  * @param next the position behind the last row
  */
-public record Sequence(Tensor rows, long[] positions, boolean[] hidden, int prefix, long next) {
+public record Sequence(Tensor rows, long[] positions, boolean[] hidden, int preamble, int prefix, long next) {
     /** N. */
     public int length() {
         return positions.length;

@@ -13,6 +13,7 @@ final class SequenceBuilder {
     private boolean[] hidden = new boolean[64];
     private int length;
     private long next;
+    private int preamble = -1;
     private int prefix;
 
     /** Embedded text, [n, D]. */
@@ -27,6 +28,9 @@ final class SequenceBuilder {
      * Those of a picture's vision tokens whose places lie in from..to; they take up as many positions as there are places.
      */
     void vision(VisionTokens tokens, int from, int to) {
+        if (preamble < 0) {
+            preamble = length;
+        }
         int[] places = tokens.places();
         int first = (int) Arrays.stream(places).filter(p -> p < from).count();
         int last = (int) Arrays.stream(places).filter(p -> p < to).count();
@@ -52,6 +56,7 @@ final class SequenceBuilder {
                 Ops.concat(0, rows.toArray(Tensor[]::new)),
                 Arrays.copyOf(positions, length),
                 Arrays.copyOf(hidden, length),
+                Math.max(0, preamble),
                 prefix,
                 next);
     }

@@ -9,12 +9,13 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 /**
- * What the language model has read of prompts that are answered at the same time: in the same two pieces as {@link
+ * What the language model has read of prompts that are answered at the same time: in the same three pieces as {@link
  * PromptReader}, so to the same bits, but each prompt in a cache of its own, a fork of the piece up to the picture's end that
  * was read last. Questions about one picture that follow each other so share what it takes.
  */
 final class SharedPrompts implements AutoCloseable {
     private final Generator generator;
+    private final Preamble preamble;
     private final PagePool pool;
 
     /** Of which picture, and of which of its tokens, {@link #piece} is; null while there is none. */
@@ -28,8 +29,9 @@ final class SharedPrompts implements AutoCloseable {
 
     private long tokens;
 
-    SharedPrompts(Generator generator, PagePool pool) {
+    SharedPrompts(Generator generator, Preamble preamble, PagePool pool) {
         this.generator = generator;
+        this.preamble = preamble;
         this.pool = pool;
     }
 
@@ -48,7 +50,7 @@ final class SharedPrompts implements AutoCloseable {
             long room,
             BooleanSupplier cancelled) {
         long start = System.nanoTime();
-        readPicture(examination, selection, s, cancelled);
+        readPicture(examination, ids, selection, s, cancelled);
         seconds += Examination.secondsSince(start);
         PagedCache own = piece.fork();
         try {
@@ -75,7 +77,8 @@ final class SharedPrompts implements AutoCloseable {
         }
     }
 
-    private void readPicture(Examination examination, Selection selection, Sequence s, BooleanSupplier cancelled) {
+    private void readPicture(
+            Examination examination, long[] ids, Selection selection, Sequence s, BooleanSupplier cancelled) {
         if (about == examination && Arrays.equals(shown, selection.kept())) {
             return;
         }
@@ -85,8 +88,7 @@ final class SharedPrompts implements AutoCloseable {
             read = new PagedCache(pool);
             try {
                 read.reserve(s.prefix());
-                generator.read(s.rows(0, s.prefix()), s.positions(0, s.prefix(), 0), read, cancelled);
-                tokens += s.prefix();
+                tokens += PromptReader.readPicture(generator, preamble, ids, s, read, cancelled);
             } catch (RuntimeException | Error e) {
                 read.close();
                 throw e;

@@ -71,6 +71,11 @@ public final class KeyValueCache extends SequenceCache {
     }
 
     @Override
+    int layers() {
+        return layers;
+    }
+
+    @Override
     void write(int layer, Tensor k, Tensor v) {
         long n = k.size(1);
         copy(k.view().select(0, 0).permute(1, 0, 2), keys[layer].slice(1, length(), length() + n));

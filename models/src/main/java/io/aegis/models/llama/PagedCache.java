@@ -23,12 +23,7 @@ public final class PagedCache extends SequenceCache {
     public static PagedCache copyOf(SequenceCache from, long length, long nextPosition, PagePool pool) {
         PagedCache out = new PagedCache(pool);
         try {
-            out.reserve(length);
-            for (int layer = 0; layer < pool.layers(); layer++) {
-                long beyond = length - from.length();
-                out.write(layer, from.keys(layer, beyond), from.values(layer, beyond));
-            }
-            out.advance(length, nextPosition);
+            out.beginAs(from, length, nextPosition);
             return out;
         } catch (RuntimeException | Error e) {
             out.close();
@@ -96,6 +91,11 @@ public final class PagedCache extends SequenceCache {
             pool.give(pages, last, last + 1);
             pages[last] = own;
         }
+    }
+
+    @Override
+    int layers() {
+        return pool.layers();
     }
 
     @Override

@@ -74,6 +74,28 @@ public abstract sealed class SequenceCache implements AutoCloseable permits KeyV
         this.nextPosition = nextPosition;
     }
 
+    /**
+     * Begins as another sequence does: with copies of the first tokens of its cache, whatever its kind. This one is empty.
+     *
+     * @param length tokens to take
+     * @param nextPosition what {@link #nextPosition} was behind them
+     */
+    public final void beginAs(SequenceCache other, long length, long nextPosition) {
+        if (this.length > 0) {
+            throw new IllegalArgumentException("a sequence of " + this.length + " tokens has begun already");
+        }
+        try (Scope scope = Scope.open()) {
+            reserve(length);
+            long beyond = length - other.length;
+            for (int layer = 0; layer < layers(); layer++) {
+                write(layer, other.keys(layer, beyond), other.values(layer, beyond));
+            }
+        }
+        advance(length, nextPosition);
+    }
+
+    abstract int layers();
+
     static void copy(View from, View to) {
         Scope.current().kernels().elementwise().copy(from, to);
     }

@@ -85,6 +85,37 @@ class FaceShieldTest {
     }
 
     @Test
+    void theTextInFrontOfPicturesIsReadOnce() {
+        Reply first = ask(SmallFaceShield.picture(1), QUESTION);
+        Reply second = ask(SmallFaceShield.picture(2), QUESTION);
+        int text = shield.prompts().prompt(QUESTION).length;
+        long before = first.timings().prefilled() - second.timings().prefilled();
+        assertThat(before).as("tokens in front of the picture").isBetween(1L, (long) text);
+        assertSame(ask(SmallFaceShield.picture(1), QUESTION), first);
+        // A model that reads it for the second picture gets the same.
+        try (FaceShield other = FaceShield.load(folder);
+                Examination e = other.examine(SmallFaceShield.picture(2))) {
+            Reply alone = e.ask(QUESTION, options, t -> {}, () -> false);
+            assertSame(second, alone);
+            assertThat(alone.timings().prefilled()).isEqualTo(first.timings().prefilled());
+        }
+    }
+
+    @Test
+    void aCancelledReadingOfThatTextIsReadAgain() {
+        try (Examination e = shield.examine(SmallFaceShield.picture(1))) {
+            assertThat(e.ask(QUESTION, options, t -> {}, () -> true)
+                            .generation()
+                            .isCancelled())
+                    .isTrue();
+            Reply reply = e.ask(QUESTION, options, t -> {}, () -> false);
+            shield.close();
+            shield = FaceShield.load(folder);
+            assertSame(ask(SmallFaceShield.picture(1), QUESTION), reply);
+        }
+    }
+
+    @Test
     void picturesInABatchGetTheBitsOfPicturesAlone() {
         List<Image> pictures =
                 IntStream.range(0, 5).mapToObj(SmallFaceShield::picture).toList();
@@ -196,6 +227,7 @@ class FaceShieldTest {
     void anAnalysisOfSeveralQuestionsAtOnceIsThatOfOneAfterTheOther() {
         List<List<String>> heard = new ArrayList<>();
         List<Verdict> verdicts = new ArrayList<>();
+        shield.score(SmallFaceShield.picture(3)); // the text in front of pictures is read once, for this one
         for (int together : new int[] {1, 4}) {
             List<String> events = new ArrayList<>();
             AnswerListener listener = new AnswerListener() {
