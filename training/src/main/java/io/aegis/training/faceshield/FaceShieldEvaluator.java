@@ -16,6 +16,7 @@ import io.aegis.training.metrics.Scores;
 import io.aegis.training.metrics.Split;
 import io.aegis.training.metrics.Threshold;
 import io.aegis.training.report.ProgressBar;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -126,20 +127,26 @@ public final class FaceShieldEvaluator {
                         bar.step(pictures.get(i).size());
                     }
                 };
-                IntStream own = IntStream.iterate(lane, i -> i < scores.length, i -> i + lanes.count());
-                if (together > 1) {
-                    askAtOnce(own, pictures, answers, scores, unreadable, done);
-                    return;
-                }
-                own.forEach(i -> {
-                    try {
-                        scores[i] = picture(pictures.get(i), answers.get(i));
-                    } catch (ImageException e) {
-                        unreadable[i] = e.getMessage();
-                        scores[i] = OptionalDouble.empty();
+                int[] own = IntStream.iterate(lane, i -> i < scores.length, i -> i + lanes.count())
+                        .toArray();
+                Iterator<Path> files = Arrays.stream(own)
+                        .mapToObj(i -> pictures.get(i).getFirst().picture())
+                        .iterator();
+                try (PicturesAhead images = new PicturesAhead(files)) {
+                    if (together > 1) {
+                        askAtOnce(own, images, pictures, answers, scores, unreadable, done);
+                        return;
                     }
-                    done.accept(i);
-                });
+                    for (int i : own) {
+                        try {
+                            scores[i] = picture(images.next(), pictures.get(i), answers.get(i));
+                        } catch (ImageException e) {
+                            unreadable[i] = e.getMessage();
+                            scores[i] = OptionalDouble.empty();
+                        }
+                        done.accept(i);
+                    }
+                }
             });
         }
         for (String reason : unreadable) {
@@ -152,13 +159,15 @@ public final class FaceShieldEvaluator {
 
     /** As {@link #picture}, of the pictures of a lane, several questions at a time. */
     private void askAtOnce(
-            IntStream own,
+            int[] own,
+            PicturesAhead images,
             List<List<Instruction>> pictures,
             List<List<Answered>> answers,
             OptionalDouble[] scores,
             String[] unreadable,
             IntConsumer done) {
-        Iterator<Sittings.Sitting> each = own.<Sittings.Sitting>mapToObj(i -> {
+        Iterator<Sittings.Sitting> each = Arrays.stream(own)
+                .<Sittings.Sitting>mapToObj(i -> {
                     List<Instruction> asked =
                             pictures.get(i).stream().filter(this::canBeAsked).toList();
                     Answered[] said = new Answered[asked.size()];
@@ -166,7 +175,7 @@ public final class FaceShieldEvaluator {
                     return new Sittings.Sitting() {
                         @Override
                         public Image read() {
-                            return Pictures.read(pictures.get(i).getFirst().picture());
+                            return images.next();
                         }
 
                         @Override
@@ -237,8 +246,7 @@ public final class FaceShieldEvaluator {
     }
 
     /** Asks all questions about one picture; its score where its label is known. */
-    private OptionalDouble picture(List<Instruction> questions, List<Answered> answers) {
-        Image image = Pictures.read(questions.getFirst().picture());
+    private OptionalDouble picture(Image image, List<Instruction> questions, List<Answered> answers) {
         try (Examination examination = shield.examine(image)) {
             for (Instruction s : questions) {
                 ask(s, examination, answers);
