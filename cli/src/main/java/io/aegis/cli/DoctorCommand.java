@@ -1,5 +1,6 @@
 package io.aegis.cli;
 
+import io.aegis.cli.workload.Share;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.cuda.CudaBackend;
@@ -32,6 +33,7 @@ final class DoctorCommand implements Callable<Integer> {
         out.printf(
                 "resources  %d processors for this process, %,d MB of Java heap at most, %s%n",
                 runtime.availableProcessors(), runtime.maxMemory() >> 20, memory());
+        Share.here().limits().forEach(l -> out.printf("limited    %s%n", l));
         out.printf("compiler   %s%n", compiler());
         Kernels best = Backends.best();
         out.printf(

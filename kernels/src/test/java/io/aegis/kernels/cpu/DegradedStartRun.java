@@ -24,8 +24,18 @@ final class DegradedStartRun {
                     sum += c.get(i, j) * (i + 3 * j + 1);
                 }
             }
-            System.out.println(best.name() + " | " + best.choices().getFirst().implementation() + " | " + sum);
+            System.out.println(best.name() + " | " + best.choices().getFirst().implementation() + " | " + sum + " | "
+                    + half(best));
         }
+    }
+
+    /** Why products of bfloat16 are what they are. */
+    private static String half(Kernels best) {
+        return best.choices().stream()
+                .filter(c -> c.family().equals(Kernels.Choice.BFLOAT16))
+                .map(c -> c.implementation() + ": " + c.reason())
+                .findFirst()
+                .orElse("none");
     }
 
     private static View numbers(Arena arena, long rows, long columns) {

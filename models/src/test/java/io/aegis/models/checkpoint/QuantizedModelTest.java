@@ -27,6 +27,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -194,10 +195,55 @@ class QuantizedModelTest {
                 .hasMessageStartingWith(last + ": is of another quantisation (int8, groups of 64, id ")
                 .hasMessageEndingWith("files of two models are mixed");
         byte[] bytes = Files.readAllBytes(folder.resolve("eight").resolve(last.getFileName()));
-        Files.write(last, java.util.Arrays.copyOf(bytes, bytes.length - 100));
+        Files.write(last, Arrays.copyOf(bytes, bytes.length - 100));
         assertThatThrownBy(() -> VisionLanguageCheckpoint.open(folder.resolve("four")))
                 .isInstanceOf(WeightsException.class)
                 .hasMessageContaining(last.toString());
+    }
+
+    /** A file of the right run that ends too early: within its values, its header, or the header's length. */
+    @Test
+    void aFileThatIsCutIsRefusedByName() throws IOException {
+        Path from = synthesized("llava-tiny", StoredType.F16);
+        Path out = folder.resolve("out");
+        quantize(from, out, Format.INT4);
+        Path file = out.resolve("model.safetensors");
+        byte[] whole = Files.readAllBytes(file);
+        int header = (int) MemorySegment.ofArray(whole).get(ValueLayout.JAVA_LONG_UNALIGNED, 0);
+        for (int length : new int[] {whole.length - 1, whole.length - 100, 8 + header, 8 + header / 2, 8, 4, 0}) {
+            Files.write(file, Arrays.copyOf(whole, length));
+            assertThatThrownBy(() -> VisionLanguageCheckpoint.open(out))
+                    .as("%d of %d bytes", length, whole.length)
+                    .isInstanceOf(WeightsException.class)
+                    .hasMessageStartingWith(file + ": ");
+        }
+        Files.write(file, whole);
+        VisionLanguageCheckpoint.open(out).close();
+    }
+
+    /** A matrix without the scales of its groups, in a file that is sound otherwise. */
+    @Test
+    void aMatrixWithoutItsScalesIsRefusedByName() throws IOException {
+        Path from = synthesized("llava-tiny", StoredType.F16);
+        Path out = folder.resolve("out");
+        quantize(from, out, Format.INT4);
+        String scale = "language_model.model.layers.1.mlp.up_proj.weight" + Quantization.SCALE;
+        Path bad = Files.createDirectory(folder.resolve("bad"));
+        Files.copy(out.resolve("config.json"), bad.resolve("config.json"));
+        try (Checkpoint c = Checkpoint.open(out)) {
+            assertThat(c.has(scale)).isTrue();
+            SafetensorsWriter.write(
+                    bad.resolve("model.safetensors"),
+                    c.metadata(),
+                    c.names().stream()
+                            .filter(n -> !n.equals(scale))
+                            .map(n -> new StoredTensor(c.info(n), c.bytes(n)))
+                            .toList());
+        }
+        assertThatThrownBy(() -> VisionLanguageCheckpoint.open(bad))
+                .isInstanceOf(WeightsException.class)
+                .hasMessageContaining(bad.resolve("model.safetensors").toString())
+                .hasMessageContaining("layers.1.mlp.up_proj.weight");
     }
 
     /** LLaVA's own releases keep the tower in a folder of its own, which goes along. */
