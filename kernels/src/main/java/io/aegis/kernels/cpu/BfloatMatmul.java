@@ -49,7 +49,11 @@ final class BfloatMatmul implements Matmul {
                 exact.multiply(a, r.b(), r.c(), r.epilogue());
             } else if (a.rank() > 2) {
                 for (long i = 0; i < a.size(0); i++) {
-                    multiply(a.select(0, i), r.b().select(0, i), r.c().select(0, i), r.epilogue().select(i));
+                    multiply(
+                            a.select(0, i),
+                            r.b().select(0, i),
+                            r.c().select(0, i),
+                            r.epilogue().select(i));
                 }
             } else if (r.c().size(1) > 0) {
                 if (left == null) {

@@ -60,8 +60,7 @@ final class BfloatQuantizedMatmul implements QuantizedMatmul {
     @Override
     public void multiplyTransposed(View y, QuantizedWeight w, View x, boolean accumulate) {
         if (isRounded(y, x, Epilogue.NONE)) {
-            product.multiplyShared(
-                    rounded(y), RightOperand.rounded(w, false), accumulate, Part.all(x), part -> {});
+            product.multiplyShared(rounded(y), RightOperand.rounded(w, false), accumulate, Part.all(x), part -> {});
         } else {
             exact.multiplyTransposed(y, w, x, accumulate);
         }
