@@ -4,8 +4,11 @@ import io.aegis.cli.verify.Verification;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.cuda.Precision;
 import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -49,6 +52,14 @@ final class VerifyCommand implements Callable<Integer> {
                             + " and of most tensors no more than such runs' typical one")
     Type dtype = Type.F32;
 
+    @Option(
+            names = "--weights",
+            paramLabel = "int8|int4",
+            description =
+                    "first rounds a model's matrices as 'quantize --format' does, and compares with what the dequantised"
+                            + " ones give in doubles: with the same tolerances, as loss of quality is none of the kernels'")
+    Format weights;
+
     @Option(names = "--device", paramLabel = "DEVICE", description = "cpu (default), cuda, cuda:N or emulator")
     String device = "cpu";
 
@@ -67,6 +78,10 @@ final class VerifyCommand implements Callable<Integer> {
         if (kernels == Which.SCALAR && precision() != Precision.F32) {
             throw new IllegalArgumentException("--dtype " + dtype + ": the plain kernels compute in f32 or f64");
         }
+        if (weights != null && dtype == Type.F64) {
+            throw new IllegalArgumentException("--weights " + weights.name().toLowerCase(Locale.ROOT)
+                    + ": weights of few bits are multiplied in float32 or 16 bits, not in f64");
+        }
         boolean plain = kernels == Which.SCALAR || dtype == Type.F64;
         Kernels chosen = plain ? Backends.scalar() : DeviceOptions.choose(device, precision());
         return Verification.run(
@@ -74,6 +89,7 @@ final class VerifyCommand implements Callable<Integer> {
                 precision() == Precision.F32
                         ? new Verification.Computing(chosen, dtype == Type.F64 ? DType.F64 : DType.F32)
                         : Verification.Computing.rounded(chosen, precision().dtype()),
+                Optional.ofNullable(weights),
                 spec.commandLine().getOut(),
                 !failures);
     }

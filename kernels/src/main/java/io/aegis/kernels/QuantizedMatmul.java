@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * Products with a frozen weight of 8 or 4 bits, W [N, K]. Weights are widened where they are used; products and sums are
- * float32. A GPU takes a few rows of x as whole numbers instead, which are exact to 2^-23 of the largest magnitude of their
+ * float32. Kernels that round operands ({@link Kernels#rounding}) round x and the widened weights of products of many rows. A GPU takes a few rows of x as whole numbers instead, which are exact to 2^-23 of the largest magnitude of their
  * group. Every implementation gives the same bits whatever the number of threads.
  */
 public interface QuantizedMatmul {

@@ -74,9 +74,10 @@ final class AnswerVerification {
         } finally {
             caches.forEach(KeyValueCache::close);
         }
-        double[] expected = golden.doubles(file, prefix + "new_tokens");
+        String name = file + ":" + prefix + "new_tokens";
+        double[] expected = rows.reference(name, golden.doubles(file, prefix + "new_tokens"));
         rows.tokens(
-                file + ":" + prefix + "new_tokens",
+                name,
                 expected,
                 tokens,
                 steps,
@@ -129,7 +130,7 @@ final class AnswerVerification {
                         .asDoubleStream()
                         .toArray();
                 int[] prompt = prompts.get(i);
-                double[] wanted = expected.get(i);
+                double[] wanted = rows.reference(ANSWERS + ":" + i, expected.get(i));
                 rows.tokens(ANSWERS + ":" + i, wanted, ours, wanted.length, at -> {
                     double[] logits = logitsBehind(prompt, wanted, at);
                     return logits[(int) ours[at]] - logits[(int) wanted[at]];

@@ -59,7 +59,7 @@ final class FaceShieldVerification {
         config = FaceShieldConfig.of(checkpoint.config(), checkpoint.json());
         tokenizer = FaceShieldFolder.tokenizer(golden.directory(), config, checkpoint.json());
         network = new FaceShieldNetwork(parameters, config);
-        checkpoint.load(parameters, computing.dtype());
+        computing.weights().loadTrainable(checkpoint, parameters, computing.dtype());
     }
 
     /** Whether a directory holds such references. */
@@ -68,7 +68,8 @@ final class FaceShieldVerification {
     }
 
     static void run(Golden golden, Verification.Computing computing, Rows rows) {
-        try (VisionLanguageCheckpoint checkpoint = FaceShieldFolder.open(golden.directory())) {
+        try (VisionLanguageCheckpoint checkpoint =
+                FaceShieldFolder.open(computing.weights().of(golden.directory()))) {
             FaceShieldVerification v = new FaceShieldVerification(golden, computing, rows, checkpoint);
             try (Parameters p = v.parameters) {
                 v.run();
@@ -157,15 +158,13 @@ final class FaceShieldVerification {
                             .tokens())
                     .asLongStream()
                     .toArray();
-            rows.tokens(
-                    IO + ":" + mode + "generate",
-                    golden.doubles(IO, mode + "generate"),
-                    Arrays.stream(ours).asDoubleStream().toArray(),
-                    count,
-                    at -> {
-                        cache.truncate(s.length(), s.next());
-                        return lead(cache, last, golden.longs(IO, mode + "generate"), ours, at);
-                    });
+            String name = IO + ":" + mode + "generate";
+            double[] wanted = rows.reference(name, golden.doubles(IO, mode + "generate"));
+            rows.tokens(name, wanted, Arrays.stream(ours).asDoubleStream().toArray(), count, at -> {
+                cache.truncate(s.length(), s.next());
+                long[] theirs = Arrays.stream(wanted).mapToLong(x -> (long) x).toArray();
+                return lead(cache, last, theirs, ours, at);
+            });
         }
     }
 

@@ -1,6 +1,5 @@
 package io.aegis.cli.verify;
 
-import io.aegis.kernels.DType;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
 import io.aegis.layers.Probe;
@@ -46,7 +45,8 @@ final class LlamaVerification {
     }
 
     static void run(Golden golden, Verification.Computing computing, Rows rows) throws IOException {
-        try (VisionLanguageCheckpoint checkpoint = VisionLanguageCheckpoint.open(golden.directory())) {
+        try (VisionLanguageCheckpoint checkpoint =
+                VisionLanguageCheckpoint.open(computing.weights().of(golden.directory()))) {
             new LlamaVerification(golden, computing, rows, checkpoint).run();
         }
     }
@@ -55,11 +55,7 @@ final class LlamaVerification {
         rotary();
         try (Parameters p = new Parameters()) {
             LlamaNetwork network = new LlamaNetwork(p.at("llm"), config);
-            if (computing.dtype() == DType.F32) {
-                checkpoint.load(p);
-            } else {
-                checkpoint.load(p, computing.dtype());
-            }
+            computing.weights().load(checkpoint, p, computing.dtype());
             AnswerVerification answers = new AnswerVerification(golden, computing, rows, network);
             for (String group : groups("." + IDS)) {
                 if (golden.has(IO, group + ".new_tokens")) {
@@ -139,7 +135,7 @@ final class LlamaVerification {
         TokenBatch batch = TokenBatch.of(golden, rows, IO, group + ".", group + ".");
         try (Parameters p = new Parameters()) {
             LlamaNetwork network = new LlamaNetwork(p.at("llm"), config);
-            checkpoint.load(p, computing.dtype());
+            computing.weights().loadTrainable(checkpoint, p, computing.dtype());
             try (Scope scope = Scope.open(computing.kernels());
                     Tape tape = Tape.record()) {
                 Tensor hidden = network.hidden(

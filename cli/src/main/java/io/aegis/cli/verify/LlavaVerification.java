@@ -61,11 +61,12 @@ final class LlavaVerification {
                 parameters.at("vis"), vision, config.feature().layer());
         projector = new Projector(parameters.at("proj"), vision.width(), llama.hidden());
         language = new LlamaNetwork(parameters.at("llm"), llama);
-        checkpoint.load(parameters, computing.dtype());
+        computing.weights().loadTrainable(checkpoint, parameters, computing.dtype());
     }
 
     static void run(Golden golden, Verification.Computing computing, Rows rows) throws IOException {
-        try (VisionLanguageCheckpoint checkpoint = VisionLanguageCheckpoint.open(golden.directory())) {
+        try (VisionLanguageCheckpoint checkpoint =
+                VisionLanguageCheckpoint.open(computing.weights().of(golden.directory()))) {
             LlavaVerification v = new LlavaVerification(golden, computing, rows, checkpoint);
             try (Parameters p = v.parameters) {
                 v.batches();
@@ -148,7 +149,7 @@ final class LlavaVerification {
         int i = 0;
         for (JsonNode answer : new ObjectMapper().readTree(file.toFile())) {
             long image = answer.path("image").asLong();
-            double[] expected = numbers(answer.path("new_tokens"));
+            double[] expected = rows.reference(ANSWERS + ":" + i, numbers(answer.path("new_tokens")));
             long[] prompt = Arrays.stream(numbers(answer.path("prompt_single_image_token")))
                     .mapToLong(x -> (long) x)
                     .toArray();

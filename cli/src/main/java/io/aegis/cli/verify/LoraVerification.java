@@ -73,10 +73,13 @@ final class LoraVerification {
                     .orElseThrow(() -> WeightsException.of(
                             directory.resolve(Adapter.CONFIG),
                             "base_model_name_or_path is missing, expected the folder of the base"));
-            try (VisionLanguageCheckpoint base = VisionLanguageCheckpoint.open(directory.resolve(name))) {
+            try (VisionLanguageCheckpoint base =
+                    VisionLanguageCheckpoint.open(computing.weights().of(directory.resolve(name)))) {
                 LoraVerification v = new LoraVerification(golden, computing, rows, adapter, base);
                 v.adapted();
-                v.merged();
+                if (computing.weights().arePublished()) {
+                    v.merged();
+                }
                 new LoraTraceVerification(golden, computing, rows, v).run();
             }
         }
@@ -85,11 +88,7 @@ final class LoraVerification {
     /** A network with the base's weights; matrices as they are stored unless doubles are wanted. */
     LlamaNetwork network(Parameters p) {
         LlamaNetwork network = new LlamaNetwork(p.at("llm"), config).frozen();
-        if (computing.dtype() == DType.F32) {
-            base.load(p);
-        } else {
-            base.load(p, computing.dtype());
-        }
+        computing.weights().load(base, p, computing.dtype());
         return network;
     }
 

@@ -30,6 +30,7 @@ final class Rows {
     private final Set<String> seen = new HashSet<>();
     private final Tolerances tolerances;
     private final ReferenceErrors reference;
+    private final Literal literal;
     private final Map<String, List<Double>> shares = new TreeMap<>();
 
     /**
@@ -38,12 +39,23 @@ final class Rows {
      *     than float32's tolerance
      */
     Rows(Tolerances tolerances, ReferenceErrors reference) {
+        this(tolerances, reference, Literal.NONE);
+    }
+
+    /** @param literal what is compared with in the place of given values */
+    Rows(Tolerances tolerances, ReferenceErrors reference, Literal literal) {
         this.tolerances = tolerances;
         this.reference = reference;
+        this.literal = literal;
     }
 
     Rows(Tolerances tolerances) {
         this(tolerances, ReferenceErrors.NONE);
+    }
+
+    /** What a row of this name is compared with, where the directory gives {@code given}. */
+    double[] reference(String name, double[] given) {
+        return literal.reference(name, given);
     }
 
     /** What is exact in float32 is exact in 16 bits: it is no result of arithmetic. */
@@ -80,17 +92,17 @@ final class Rows {
             boolean[] noise,
             String why) {
         double max = 0;
-        for (double r : reference) {
+        for (double r : literal.reference(name, reference)) {
             // An infinite scale, or one that is no number, would allow everything.
             max = Double.isFinite(r) ? Math.max(max, Math.abs(r)) : max;
         }
         compare(name, reference, ours, relative, absolute, noise, why, max);
     }
 
-    /** As above, with the largest value given, and an absolute amount that is allowed besides. */
+    /** As above, with the largest value of {@link #reference} given, and an absolute amount that is allowed besides. */
     void compare(
             String name,
-            double[] reference,
+            double[] given,
             double[] ours,
             double relative,
             double absolute,
@@ -98,6 +110,8 @@ final class Rows {
             String why,
             double max) {
         seen.add(name);
+        literal.computed(name, ours);
+        double[] reference = literal.reference(name, given);
         if (reference.length != ours.length) {
             rows.add(new Row(
                     name,
@@ -163,6 +177,7 @@ final class Rows {
      * an answer's first difference our token may lead the reference's by twice what a logit may be off by, as both are.
      * Tokens behind it follow another text, and are not compared.
      *
+     * @param reference as {@link #reference} has it
      * @param steps tokens of an answer; the arrays hold one answer after the other
      * @param lead by how much the logit of our token exceeds that of the reference's in our run, where token i of the arrays
      *     is the first of its answer that differs

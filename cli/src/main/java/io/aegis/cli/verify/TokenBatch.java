@@ -80,7 +80,7 @@ record TokenBatch(int rows, int length, long[] ids, long[] mask, long[] position
         if (!golden.has(file, key)) {
             return;
         }
-        double[] reference = golden.doubles(file, key);
+        double[] reference = table.reference(file + ":" + key, golden.doubles(file, key));
         boolean[] padding = new boolean[(int) ours.elements()];
         int width = padding.length / mask.length;
         double largest = 0;

@@ -3,6 +3,7 @@ package io.aegis.cli.verify;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.RoundedKernels;
 import io.aegis.weights.ConfigJson;
 import io.aegis.weights.Finite;
@@ -31,34 +32,53 @@ public final class Verification {
      * @param dtype of parameters and activations
      * @param references kernels whose largest error, doubled, is allowed where it is larger than float32's tolerance, and
      *     whose typical error at least half of all tensors must not exceed: for products in 16 bits; none for float32's alone
+     * @param weights which of a model's
      */
-    public record Computing(Kernels kernels, DType dtype, List<Kernels> references) {
+    public record Computing(Kernels kernels, DType dtype, List<Kernels> references, Weights weights) {
         /** Runs of a reference: of a number that is as often above zero as below, the largest of eight is 1.9 deviations. */
         private static final int DRAWS = 8;
 
         public Computing(Kernels kernels, DType dtype) {
-            this(kernels, dtype, List.of());
+            this(kernels, dtype, List.of(), Weights.PUBLISHED);
         }
 
         /** Kernels that multiply in 16 bits, held to runs on the processor that round everything. */
         public static Computing rounded(Kernels kernels, DType operands) {
-            return new Computing(kernels, DType.F32, RoundedKernels.draws(Backends.best(), operands, DRAWS));
+            return new Computing(
+                    kernels, DType.F32, RoundedKernels.draws(Backends.best(), operands, DRAWS), Weights.PUBLISHED);
         }
+
+        /** By other kernels, which nothing but float32's tolerance is allowed. */
+        private Computing by(Kernels other) {
+            return new Computing(other, dtype, List.of(), weights);
+        }
+
+        private Computing over(Weights others) {
+            return new Computing(kernels, dtype, references, others);
+        }
+    }
+
+    /** As {@link #run(Path, Computing, Optional, PrintWriter, boolean)}, with the weights that are there. */
+    public static int run(Path directory, Computing computing, PrintWriter out, boolean all) throws IOException {
+        return run(directory, computing, Optional.empty(), out, all);
     }
 
     /**
      * Compares everything in a directory, and in the directories below it that hold reference values, and prints a table of
      * each.
      *
+     * @param bits to round a model's matrices to, as {@code quantize} does; then nothing but models is compared, each with what its
+     *     dequantised weights give in doubles
      * @param all print every row, not only those that are wrong
      * @return exit status: 0 all right, 1 something differs, 2 nothing differs but something could not be compared
      * @throws WeightsException when there is nothing in it that this project knows how to compare
      */
-    public static int run(Path directory, Computing computing, PrintWriter out, boolean all) throws IOException {
+    public static int run(Path directory, Computing computing, Optional<Format> bits, PrintWriter out, boolean all)
+            throws IOException {
         List<Path> directories = directories(directory);
         Set<Integer> exits = new TreeSet<>();
         for (Path each : directories) {
-            Optional<Rows> rows = find(each, computing);
+            Optional<Rows> rows = bits.isPresent() ? quantized(each, computing, bits.get()) : find(each, computing);
             if (rows.isEmpty()) {
                 continue;
             }
@@ -69,7 +89,7 @@ public final class Verification {
             exits.add(rows.get().exitCode());
         }
         if (exits.isEmpty()) {
-            throw nothing(directory);
+            throw bits.isPresent() ? noModel(directory) : nothing(directory);
         }
         return exits.contains(1) ? 1 : Collections.max(exits);
     }
@@ -90,6 +110,11 @@ public final class Verification {
                 + " nothing to compare");
     }
 
+    private static WeightsException noModel(Path directory) {
+        return new WeightsException(
+                directory + ": no FaceShield, LLaVA, Llama, SigLIP, CLIP or adapter whose matrices could be rounded");
+    }
+
     /**
      * Compares everything in a directory: a model's references beside its {@code config.json}, those of pictures, and the
      * checksums of {@link PictureChecksums#FILE}, which may be given itself.
@@ -103,18 +128,56 @@ public final class Verification {
     private static Optional<Rows> find(Path directory, Computing computing) throws IOException {
         List<Rows> references = new ArrayList<>();
         for (Kernels each : computing.references()) {
-            Optional<Rows> run = find(directory, new Computing(each, computing.dtype()), ReferenceErrors.NONE);
+            Optional<Rows> run = find(directory, computing.by(each), ReferenceErrors.NONE, Literal.NONE);
             if (run.isEmpty()) {
                 return run;
             }
             references.add(run.get());
         }
-        Optional<Rows> rows = find(directory, computing, new ReferenceErrors(references));
+        Optional<Rows> rows = find(directory, computing, new ReferenceErrors(references), Literal.NONE);
         rows.ifPresent(Rows::typical);
         return rows;
     }
 
-    private static Optional<Rows> find(Path directory, Computing computing, ReferenceErrors errors) throws IOException {
+    /**
+     * A model whose matrices are rounded to few bits, beside itself with those matrices widened and multiplied literally: by the plain
+     * kernels in doubles. How far the rounding moves it is no error of these kernels ({@code quantize} says it), and so float32's tolerance and
+     * the rule for 16 bits hold as they do for published weights.
+     *
+     * @return empty where there is no model
+     */
+    static Optional<Rows> quantized(Path directory, Computing computing, Format bits) throws IOException {
+        if (!Files.isDirectory(directory) || !isQuantizable(directory)) {
+            return Optional.empty();
+        }
+        try (QuantizedFolders folders = new QuantizedFolders(bits)) {
+            Computing widened = computing.over(new Weights(Weights.Form.WIDENED, folders::of));
+            Literal literal = Literal.recording();
+            Computing doubles = new Computing(Backends.scalar(), DType.F64, List.of(), widened.weights());
+            find(directory, doubles, ReferenceErrors.NONE, literal);
+            List<Rows> references = new ArrayList<>();
+            for (Kernels each : computing.references()) {
+                find(directory, widened.by(each), ReferenceErrors.NONE, literal.recorded())
+                        .ifPresent(references::add);
+            }
+            Optional<Rows> rows = find(
+                    directory,
+                    computing.over(new Weights(Weights.Form.FEW_BITS, folders::of)),
+                    new ReferenceErrors(references),
+                    literal.recorded());
+            rows.ifPresent(Rows::typical);
+            return rows;
+        }
+    }
+
+    private static boolean isQuantizable(Path directory) {
+        boolean model = Files.exists(directory.resolve("config.json"));
+        return model && !ConfigJson.read(directory).text("model_type").equals("dadm")
+                || LoraVerification.recognises(directory);
+    }
+
+    private static Optional<Rows> find(Path directory, Computing computing, ReferenceErrors errors, Literal literal)
+            throws IOException {
         if (Files.isRegularFile(directory) && directory.toString().endsWith(".json")) {
             Rows rows = new Rows(Tolerances.none(), errors);
             new PictureChecksums(directory, rows).run();
@@ -123,9 +186,9 @@ public final class Verification {
         if (!Files.isDirectory(directory)) {
             throw new WeightsException(directory + " is not a directory");
         }
-        Rows rows = new Rows(Tolerances.of(directory), errors);
+        Rows rows = new Rows(Tolerances.of(directory), errors, literal);
         boolean known = false;
-        if (Files.exists(directory.resolve(PictureChecksums.FILE))) {
+        if (computing.weights().arePublished() && Files.exists(directory.resolve(PictureChecksums.FILE))) {
             new PictureChecksums(directory.resolve(PictureChecksums.FILE), rows).run();
             known = true;
         }
@@ -135,10 +198,10 @@ public final class Verification {
                 known = true;
             } else if (LoraVerification.recognises(directory)) {
                 LoraVerification.run(golden, computing, rows);
-                rest(golden, rows, Set.of("adapter_model"));
+                rest(golden, computing, rows, Set.of("adapter_model"));
                 known = true;
             } else if (loose(golden, computing, rows) || known) {
-                rest(golden, rows, Set.of());
+                rest(golden, computing, rows, Set.of());
                 known = true;
             }
         }
@@ -167,7 +230,7 @@ public final class Verification {
         ConfigJson config = ConfigJson.read(golden.directory());
         if (FaceShieldVerification.recognises(golden)) {
             FaceShieldVerification.run(golden, computing, rows);
-            rest(golden, rows, weights(golden));
+            rest(golden, computing, rows, weights(golden));
             return;
         }
         switch (config.text("model_type")) {
@@ -177,19 +240,19 @@ public final class Verification {
                 // Here and not at the first loss, whose message speaks to whoever trains.
                 Finite.check(golden.file("weights"));
                 new DadmVerification(golden, config, computing, rows).run();
-                rest(golden, rows, Set.of("weights", "inputs"));
+                rest(golden, computing, rows, Set.of("weights", "inputs"));
             }
             case "siglip", "siglip_vision_model", "clip", "clip_vision_model" -> {
                 new VitVerification(golden, computing, rows).run();
-                rest(golden, rows, weights(golden));
+                rest(golden, computing, rows, weights(golden));
             }
             case "llava", "llava_llama" -> {
                 LlavaVerification.run(golden, computing, rows);
-                rest(golden, rows, weights(golden));
+                rest(golden, computing, rows, weights(golden));
             }
             case "llama" -> {
                 LlamaVerification.run(golden, computing, rows);
-                rest(golden, rows, weights(golden));
+                rest(golden, computing, rows, weights(golden));
             }
             default ->
                 throw config.invalid(
@@ -204,7 +267,11 @@ public final class Verification {
     }
 
     /** A row for every key that has none, but for those of files that are inputs. */
-    private static void rest(Golden golden, Rows rows, Set<String> inputs) {
+    private static void rest(Golden golden, Computing computing, Rows rows, Set<String> inputs) {
+        if (!computing.weights().arePublished()) {
+            // Matrices of few bits have no gradients, and other values say nothing of these weights.
+            return;
+        }
         for (String file : golden.files()) {
             for (String key : golden.keys(file)) {
                 if (!inputs.contains(file)) {

@@ -35,7 +35,8 @@ final class VitVerification {
     }
 
     void run() {
-        try (VisionLanguageCheckpoint checkpoint = VisionLanguageCheckpoint.open(golden.directory())) {
+        try (VisionLanguageCheckpoint checkpoint =
+                VisionLanguageCheckpoint.open(computing.weights().of(golden.directory()))) {
             VitConfig config = checkpoint.config().vision().orElseThrow();
             wholePass(checkpoint, config);
             if (computing.dtype() == DType.F32 && golden.has(IO, "feature_penultimate")) {
@@ -49,7 +50,7 @@ final class VitVerification {
                 Scope scope = Scope.open(computing.kernels());
                 Tape tape = Tape.record()) {
             VisionTransformer tower = new VisionTransformer(parameters.at("vis"), config);
-            checkpoint.load(parameters, computing.dtype());
+            computing.weights().loadTrainable(checkpoint, parameters, computing.dtype());
             Tensor pixels = Tensor.wrap(input("pixel_values").view(), true);
             VisionTransformer.Output out = tower.forward(pixels);
             for (int i = 0; i < out.hidden().size(); i++) {
@@ -109,7 +110,7 @@ final class VitVerification {
         try (Parameters parameters = new Parameters();
                 Scope scope = Scope.open(computing.kernels())) {
             VisionTransformer tower = new VisionTransformer(parameters.at("vis"), config, PENULTIMATE);
-            checkpoint.load(parameters);
+            computing.weights().load(checkpoint, parameters, computing.dtype());
             double[] ours = tower.features(input("pixel_values"), PENULTIMATE).toDoubles();
             String name = IO + ":feature_penultimate (short pass over weights as stored)";
             rows.compare(name, golden.doubles(IO, "feature_penultimate"), ours, Rows.OUTPUT);

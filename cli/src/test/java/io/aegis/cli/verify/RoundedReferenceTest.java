@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.RoundedKernels;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
@@ -162,6 +163,44 @@ class RoundedReferenceTest {
         assertThat(rows.all().stream().filter(r -> !r.name().endsWith("(all)")).map(Row::verdict))
                 .as(table(rows))
                 .doesNotContain(Row.Verdict.FAILED);
+    }
+
+    /** Weights of few bits are held to their dequantised selves: outputs, and gradients of what is not of few bits. */
+    @ParameterizedTest
+    @EnumSource
+    void fewBitsAreWhatTheirDequantisedWeightsGive(Format format) throws IOException {
+        Verification.Computing computing = new Verification.Computing(Backends.best(), DType.F32);
+        Rows rows = Verification.quantized(folder, computing, format).orElseThrow();
+        assertThat(failed(rows)).as(table(rows)).isZero();
+        assertThat(rows.all().stream().map(Row::name))
+                .contains("io:some.logits", "io:some.loss", "grads_some:model.layers.0.input_layernorm.weight")
+                .doesNotContain("grads_some:model.layers.0.mlp.up_proj.weight");
+        // What the published weights give is another model's: nothing here was compared with it.
+        assertThat(Verification.of(folder, computing).all().stream()
+                        .filter(r -> r.name().equals("io:some.logits"))
+                        .map(Row::reference))
+                .doesNotContainAnyElementsOf(rows.all().stream()
+                        .filter(r -> r.name().equals("io:some.logits"))
+                        .map(Row::reference)
+                        .toList());
+    }
+
+    /** Rounded as a processor with bfloat16 rounds, they keep the rule for 16 bits, and do not keep float32's tolerance. */
+    @ParameterizedTest
+    @EnumSource
+    void fewBitsKeepTheRuleForSixteen(Format format) throws IOException {
+        System.setProperty("aegis.bf16", "emulated");
+        try {
+            Kernels kernels = Backends.best().rounding(DType.BF16);
+            Rows rows = Verification.quantized(folder, Verification.Computing.rounded(kernels, DType.BF16), format)
+                    .orElseThrow();
+            assertThat(failed(rows)).as(table(rows)).isZero();
+            Verification.Computing float32 = new Verification.Computing(kernels, DType.F32);
+            assertThat(failed(Verification.quantized(folder, float32, format).orElseThrow()))
+                    .isPositive();
+        } finally {
+            System.clearProperty("aegis.bf16");
+        }
     }
 
     /** Without a defect DADM is not asked: parameters after three steps of Adam may differ by chance (bench/NOTES.md). */

@@ -3,6 +3,7 @@ package io.aegis.kernels.cpu;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.View;
+import java.util.List;
 
 /**
  * Products whose operands are rounded to bfloat16, with sums in float32: up to 2^-8 of relative error an operand. Weights that are
@@ -12,8 +13,6 @@ import io.aegis.kernels.View;
 final class BfloatMatmul implements Matmul {
     /** Rows that wait for memory, whatever multiplies them. */
     private static final long FEW_ROWS = 8;
-    /** Elements that a thread rounds at a time. */
-    private static final long GRAIN = 1 << 16;
 
     private final Matmul exact;
     private final Elementwise elementwise;
@@ -39,31 +38,45 @@ final class BfloatMatmul implements Matmul {
 
     @Override
     public void multiply(View a, View b, View c, Epilogue epilogue) {
-        long m = c.size(-2);
-        long n = c.size(-1);
-        long k = a.size(-1);
-        if (m <= FEW_ROWS || k == 0 || m * n * k < small || !CpuMatmul.fits(a, b, c, epilogue)) {
-            exact.multiply(a, b, c, epilogue);
-        } else if (a.rank() > 2) {
-            for (long i = 0; i < a.size(0); i++) {
-                multiply(a.select(0, i), b.select(0, i), c.select(0, i), epilogue.select(i));
+        multiply(a, List.of(new Right(b, c, epilogue)));
+    }
+
+    @Override
+    public void multiply(View a, List<Right> rights) {
+        Operand left = null;
+        for (Right r : rights) {
+            if (!isRounded(a, r)) {
+                exact.multiply(a, r.b(), r.c(), r.epilogue());
+            } else if (a.rank() > 2) {
+                for (long i = 0; i < a.size(0); i++) {
+                    multiply(
+                            a.select(0, i),
+                            r.b().select(0, i),
+                            r.c().select(0, i),
+                            r.epilogue().select(i));
+                }
+            } else if (r.c().size(1) > 0) {
+                if (left == null) {
+                    left = Operand.of(a, elementwise, CpuMatmul.SLOT).roundedShared(Scratch.NARROW);
+                }
+                Operand right = Operand.of(r.b(), elementwise, CpuMatmul.SLOT + 1);
+                product.multiplyShared(
+                        left,
+                        RightOperand.rounded(right),
+                        r.epilogue().accumulate(),
+                        Part.all(r.c()),
+                        part -> part.finish(r.epilogue()));
             }
-        } else if (n > 0) {
-            single(a, b, c, epilogue);
         }
     }
 
-    private void single(View a, View b, View c, Epilogue epilogue) {
-        Operand left = rounded(Operand.of(a, elementwise, CpuMatmul.SLOT));
-        Operand right = Operand.of(b, elementwise, CpuMatmul.SLOT + 1);
-        product.multiplyShared(
-                left, RightOperand.rounded(right), epilogue.accumulate(), Part.all(c), part -> part.finish(epilogue));
+    private boolean isRounded(View a, Right r) {
+        return gains(r.c().size(-2), r.c().size(-1), a.size(-1), small)
+                && CpuMatmul.fits(a, r.b(), r.c(), r.epilogue());
     }
 
-    /** A rounded copy of a whole operand, made by all threads. */
-    private static Operand rounded(Operand x) {
-        Operand copy = x.roundedAt(Scratch.NARROW);
-        Workers.grains(x.lines(), Math.max(1, GRAIN / x.length()), (from, end) -> copy.round(x, from, end));
-        return copy;
+    /** Whether a product of [m, k] and [k, n] is worth rounding, where one of fewer than {@code small} multiply-adds is not. */
+    static boolean gains(long m, long n, long k, long small) {
+        return m > FEW_ROWS && k > 0 && m * n * k >= small;
     }
 }

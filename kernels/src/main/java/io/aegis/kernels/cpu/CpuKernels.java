@@ -75,7 +75,8 @@ public final class CpuKernels implements Kernels {
     private CpuKernels(CpuKernels exact, Bfloat bfloat) {
         product = exact.product;
         whyNotBlas = exact.whyNotBlas;
-        quantizedMatmul = exact.quantizedMatmul;
+        quantizedMatmul =
+                new BfloatQuantizedMatmul(exact.quantizedMatmul, elementwise, bfloat.product(), bfloat.small());
         matmul = new BfloatMatmul(exact.matmul, elementwise, bfloat.product(), bfloat.small());
         attention = new CpuAttention(exact.attention, bfloat.product(), bfloat.small());
         convolution = new CpuConvolution(exact.convolution, elementwise, bfloat.product(), bfloat.small());
@@ -196,7 +197,8 @@ public final class CpuKernels implements Kernels {
                 new Choice(
                         "matmul of 8 and 4 bits",
                         vectors + ", many rows by " + product.description(),
-                        "float32 beside the weights, which are widened in registers or by panels"),
+                        "float32 beside the weights, which are widened in registers or by panels; with --dtype bf16 many rows as"
+                                + " products of bfloat16"),
                 new Choice("attention", product.description() + " and " + vectors, "in blocks, no N x M matrix"),
                 new Choice("rotary embedding", vectors, floats),
                 new Choice("normalization", vectors, floats),

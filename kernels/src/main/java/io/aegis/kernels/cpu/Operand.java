@@ -15,6 +15,9 @@ import java.lang.foreign.MemorySegment;
  */
 record Operand(
         MemorySegment memory, DType dtype, long offset, long rows, long columns, boolean byColumns, long leading) {
+    /** Elements that a thread rounds at a time. */
+    private static final long GRAIN = 1 << 16;
+
     /** The matrix as it lies, or null where neither stride is 1. */
     static Operand of(View x) {
         long rows = x.size(0);
@@ -86,6 +89,13 @@ record Operand(
     Operand rounded(int slot) {
         Operand copy = roundedAt(slot);
         copy.round(this, 0, lines());
+        return copy;
+    }
+
+    /** As {@link #rounded}, by all threads. */
+    Operand roundedShared(int slot) {
+        Operand copy = roundedAt(slot);
+        Workers.grains(lines(), Math.max(1, GRAIN / Math.max(1, length())), (from, end) -> copy.round(this, from, end));
         return copy;
     }
 

@@ -3,6 +3,7 @@ package io.aegis.kernels.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
+import io.aegis.kernels.DType;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeight.Format;
 import java.lang.foreign.MemorySegment;
@@ -14,7 +15,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
-/** Rows of a quantised weight as floats: eight weights at a time, in one vector or in two. */
+/** Rows of a quantised weight as floats, or rounded to bfloat16: eight weights at a time, in one vector or in two. */
 final class QuantizedRows {
     private static final int EIGHT = 8;
     private static final VectorSpecies<Float> F = VectorSpecies.of(
@@ -23,6 +24,9 @@ final class QuantizedRows {
     private static final int N = F.length();
     /** How far each half byte of a vector's has to be moved. */
     private static final IntVector PLACES = IntVector.broadcast(I, 0).addIndex(4);
+
+    /** Weights that are floats in between: they stay in the first cache. */
+    private static final int AT_A_TIME = 1024;
 
     private QuantizedRows() {}
 
@@ -61,6 +65,20 @@ final class QuantizedRows {
                 halves(codes, code, Lanes.get(scales, scale), y, iy + at - from, (int) (next - at));
             }
             at = next;
+        }
+    }
+
+    /**
+     * As {@link #widen}, each weight then rounded to bfloat16.
+     *
+     * @param iy counted in elements of bfloat16
+     */
+    static void round(QuantizedWeight w, long row, long from, int count, MemorySegment y, long iy) {
+        MemorySegment wide = Scratch.floats(Scratch.ROW, Math.min(count, AT_A_TIME));
+        for (int at = 0; at < count; at += AT_A_TIME) {
+            int length = Math.min(AT_A_TIME, count - at);
+            widen(w, row, from + at, length, wide, 0);
+            Narrow.row(DType.F32, wide, 0, y, iy + at, length);
         }
     }
 

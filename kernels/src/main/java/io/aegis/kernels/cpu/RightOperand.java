@@ -66,4 +66,17 @@ sealed interface RightOperand {
                 DType.F32,
                 transposed);
     }
+
+    /**
+     * For products of bfloat16: a weight [out, in] of few bits, each scale times code rounded to a float and then to bfloat16. The codes themselves
+     * would be exact in bfloat16, but their scales change every few steps of the depth, and sums would have to end there.
+     *
+     * @param transposed whether the operand is its transpose [in, out]
+     */
+    static RightOperand rounded(QuantizedWeight w, boolean transposed) {
+        return new Read(
+                (line, from, count, to, at) -> QuantizedRows.round(w, line, from, count, to, at),
+                DType.BF16,
+                transposed);
+    }
 }

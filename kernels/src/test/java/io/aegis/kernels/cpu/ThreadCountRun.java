@@ -15,6 +15,7 @@ import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.Optimizer;
+import io.aegis.kernels.QuantizedMatmul;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeights;
 import io.aegis.kernels.TestViews;
@@ -28,6 +29,9 @@ final class ThreadCountRun {
 
     private static final Gemm ROUNDING = new WideningGemm(new OpenBlas());
     private static final Matmul BFLOAT16 = new BfloatMatmul(K.matmul(), K.elementwise(), ROUNDING, 0);
+
+    private static final QuantizedMatmul QUANTIZED_BFLOAT16 =
+            new BfloatQuantizedMatmul(K.quantizedMatmul(), K.elementwise(), ROUNDING, 0);
 
     private ThreadCountRun() {}
 
@@ -73,6 +77,9 @@ final class ThreadCountRun {
             View back = garbage(m, 704);
             K.quantizedMatmul().multiplyTransposed(y, w, back, false);
             print(format + " of " + m, y, back);
+            QUANTIZED_BFLOAT16.multiply(x, w, y, Epilogue.bias(random(3, 900)));
+            QUANTIZED_BFLOAT16.multiplyTransposed(y, w, back, false);
+            print("bfloat16 operands, " + format + " of " + m, y, back);
         }
     }
 

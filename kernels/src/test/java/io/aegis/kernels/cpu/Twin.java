@@ -39,7 +39,7 @@ final class Twin {
         }
     }
 
-    private static void check(String what, View expected, View got) {
+    static void check(String what, View expected, View got) {
         double[] e = expected.toDoubles();
         double[] g = got.toDoubles();
         double max = 0;

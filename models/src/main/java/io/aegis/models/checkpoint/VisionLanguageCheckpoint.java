@@ -310,6 +310,23 @@ public final class VisionLanguageCheckpoint implements AutoCloseable {
         }
     }
 
+    /**
+     * As {@link #load(Parameters)}, all that is not quantised in float32 and as trainable as it was declared.
+     *
+     * @throws WeightsException when something declared is not here, or has another shape
+     */
+    public void loadTrainable(Parameters p) {
+        try {
+            p.loadAsStored(
+                    path().toString(),
+                    declared(p),
+                    name -> Views.of(tensors, name),
+                    q -> !Quantization.isCodes(tensors, q.name()));
+        } catch (IllegalArgumentException e) {
+            throw new WeightsException(e.getMessage(), e);
+        }
+    }
+
     /** Whether a tensor is the scales of one that has another in its place. */
     private static boolean isScaleOf(Map<String, View> instead, String name) {
         return name.endsWith(Quantization.SCALE)
