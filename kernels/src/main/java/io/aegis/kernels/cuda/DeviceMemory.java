@@ -259,8 +259,9 @@ final class DeviceMemory implements Memory {
             try {
                 return engine.allocate(size);
             } catch (OutOfMemoryError second) {
-                throw new OutOfMemoryError("no memory on " + device + " for a tensor of " + size + " bytes; "
-                        + liveBytes() + " bytes are in use by other tensors and recorded graphs: " + second.getMessage());
+                throw new OutOfMemoryError(
+                        "no memory on " + device + " for a tensor of " + size + " bytes; " + liveBytes()
+                                + " bytes are in use by other tensors and recorded graphs: " + second.getMessage());
             }
         }
     }

@@ -33,7 +33,8 @@ import java.util.Map;
 public final class DadmMemory {
     static final String STEP = "a step at its largest";
 
-    static final String PLACES = "at fixed places";
+    /** What stays at its place between steps that are recorded, a part of {@link #plan}. */
+    public static final String PLACES = "at fixed places";
 
     private static final double MILLION = 1e6;
 

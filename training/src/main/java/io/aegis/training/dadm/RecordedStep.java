@@ -179,7 +179,9 @@ final class RecordedStep implements AutoCloseable {
 
     /** Features of the prototypes' pass, one [B, D] a modality. */
     Tensor[] evaluated() {
-        return Arrays.stream(each(at.evaluated())).map(v -> Tensor.wrap(v, false)).toArray(Tensor[]::new);
+        return Arrays.stream(each(at.evaluated()))
+                .map(v -> Tensor.wrap(v, false))
+                .toArray(Tensor[]::new);
     }
 
     /** What the way forward gave; its features and mutual-information losses are leaves. */
