@@ -5,9 +5,14 @@ import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
+import io.aegis.models.checkpoint.Synthesis;
 import io.aegis.tensor.QuantizedMatrix;
+import io.aegis.weights.StoredType;
+import io.aegis.weights.TensorInfo;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /** Values for a frozen model that is only to be measured: matrices as a checkpoint would store them, made in memory. */
 public final class RandomWeights {
@@ -38,6 +43,39 @@ public final class RandomWeights {
             }
         }
         parameters.loadAsStored("random weights", tensors.keySet(), tensors::get);
+    }
+
+    /**
+     * As above, each frozen tensor as a checkpoint has it; what will be trained becomes float32, in memory of the parameters.
+     *
+     * @param form of the checkpoint
+     * @param trained what training will change
+     */
+    public static void fill(Parameters parameters, Operands operands, Synthesis form, Predicate<Parameter> trained) {
+        Map<String, View> tensors = new HashMap<>();
+        try (Operands passing = new Operands(operands.kernels())) {
+            for (Parameter p : parameters.all()) {
+                long[] shape = p.shape();
+                List<TensorInfo> parts = form.stored(p.name());
+                if (parts.size() == 2) {
+                    long group = shape[1] / parts.get(1).shape()[1];
+                    QuantizedWeight w = operands.quantized(format(parts.getFirst()), (int) group, shape[0], shape[1]);
+                    tensors.put(p.name(), w.codes());
+                    tensors.put(p.name() + QuantizedMatrix.SCALE, w.scales());
+                } else {
+                    DType dtype = parts.isEmpty()
+                            ? DType.F32
+                            : parts.getFirst().dtype().dtype().orElseThrow();
+                    Operands from = trained.test(p) ? passing : operands;
+                    tensors.put(p.name(), from.normal(shape.length >= 2 ? SCALE : 1, dtype, shape));
+                }
+            }
+            parameters.loadAsStored("random weights", tensors.keySet(), tensors::get, trained);
+        }
+    }
+
+    private static QuantizedWeight.Format format(TensorInfo codes) {
+        return codes.dtype() == StoredType.I8 ? QuantizedWeight.Format.INT8 : QuantizedWeight.Format.INT4;
     }
 
     /** Whether a matrix has a row for each token. */

@@ -40,6 +40,9 @@ final class DeviceMemory implements Memory {
     private final ReferenceQueue<Buffer> dropped = new ReferenceQueue<>();
     private final Map<Reference<? extends Buffer>, Residence> guests = new HashMap<>();
     private long liveBytes;
+    /** Of blocks that graphs keep while nobody is in them; nobody else gets them. */
+    private long keptBytes;
+
     private long liveBlocks;
     private long peakBytes;
 
@@ -66,7 +69,7 @@ final class DeviceMemory implements Memory {
             address = allocate(size);
         }
         liveBytes += size;
-        peakBytes = Math.max(peakBytes, liveBytes);
+        peakBytes = Math.max(peakBytes, liveBytes());
         engine.use(address, bytes);
         if (POISON) {
             engine.fill(address, (byte) 0xff, size);
@@ -83,6 +86,8 @@ final class DeviceMemory implements Memory {
                 address = allocate(size);
             }
             reserved.put(address, own);
+        } else {
+            keptBytes -= size;
         }
         return address;
     }
@@ -94,6 +99,7 @@ final class DeviceMemory implements Memory {
         engine.use(address, 0);
         FreeBlocks owner = reserved.getOrDefault(address, free);
         owner.give(address, size);
+        keptBytes += owner == free ? 0 : size;
         Capture capture = recording.get();
         if (capture != null && capture.blocks() == owner) {
             capture.forget(address);
@@ -146,6 +152,7 @@ final class DeviceMemory implements Memory {
     /** Blocks of graphs are as all others again. */
     private synchronized void dissolve(FreeBlocks own) {
         reserved.values().removeIf(o -> o == own);
+        keptBytes -= own.bytes();
         free.giveAll(own);
     }
 
@@ -215,9 +222,10 @@ final class DeviceMemory implements Memory {
         }
     }
 
+    /** What graphs keep counts as in use, whether they run or not. */
     @Override
     public synchronized long liveBytes() {
-        return liveBytes;
+        return liveBytes + keptBytes;
     }
 
     @Override
@@ -232,7 +240,7 @@ final class DeviceMemory implements Memory {
 
     @Override
     public synchronized void resetPeak() {
-        peakBytes = liveBytes;
+        peakBytes = liveBytes();
     }
 
     @Override
@@ -251,8 +259,9 @@ final class DeviceMemory implements Memory {
             try {
                 return engine.allocate(size);
             } catch (OutOfMemoryError second) {
-                throw new OutOfMemoryError("no memory on " + device + " for a tensor of " + size + " bytes; "
-                        + liveBytes + " bytes are in use by other tensors: " + second.getMessage());
+                throw new OutOfMemoryError(
+                        "no memory on " + device + " for a tensor of " + size + " bytes; " + liveBytes()
+                                + " bytes are in use by other tensors and recorded graphs: " + second.getMessage());
             }
         }
     }

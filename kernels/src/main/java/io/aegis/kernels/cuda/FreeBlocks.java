@@ -19,6 +19,13 @@ final class FreeBlocks {
         bySize.computeIfAbsent(size, s -> new ArrayDeque<>()).push(address);
     }
 
+    /** Of all that are here. */
+    long bytes() {
+        return bySize.entrySet().stream()
+                .mapToLong(e -> e.getKey() * e.getValue().size())
+                .sum();
+    }
+
     /** Takes everything that another has. */
     void giveAll(FreeBlocks other) {
         other.bySize.forEach((size, addresses) -> addresses.forEach(a -> give(a, size)));

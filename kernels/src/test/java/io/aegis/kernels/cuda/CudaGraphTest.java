@@ -165,9 +165,12 @@ class CudaGraphTest {
                 assertThat(scratch.take(1 << 16)).isEqualTo(first[0]);
             }
         });
+        assertThat(kernels.memory().liveBytes()).as("kept between launches").isEqualTo(all + (1 << 16));
+        kernels.memory().resetPeak();
         try (Cuda.Scratch scratch = kernels.cuda().scratch()) {
             assertThat(scratch.take(1 << 16)).as("open, they are not").isNotEqualTo(first[0]);
         }
+        assertThat(kernels.memory().peakBytes()).as("beside what is kept").isEqualTo(all + (2 << 16));
         recording.close();
         assertThat(kernels.memory().liveBytes()).isEqualTo(all);
     }

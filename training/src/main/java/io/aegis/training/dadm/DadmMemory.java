@@ -7,6 +7,7 @@ import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Labels;
 import io.aegis.models.dadm.Recipe;
+import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import io.aegis.training.LossScale;
 import io.aegis.training.TrainingException;
@@ -31,6 +32,9 @@ import java.util.Map;
  */
 public final class DadmMemory {
     static final String STEP = "a step at its largest";
+
+    /** What stays at its place between steps that are recorded, a part of {@link #plan}. */
+    public static final String PLACES = "at fixed places";
 
     private static final double MILLION = 1e6;
 
@@ -68,6 +72,9 @@ public final class DadmMemory {
                     .map(e -> new Part(e.getKey(), "", e.getValue()))
                     .toList();
             parts.add(new Part(STEP, "activations, and gradients of four losses on their way", step.peak(), of));
+            if (device.records() && !scaled && options.fit().accumulation() == 1) {
+                parts.add(new Part(PLACES, "pictures and features of a recorded step", places(options, device)));
+            }
             parts.add(device.beside());
             return new MemoryPlan(
                     "memory of training DADM: " + options.fit().batchSize() + " samples a step, trunk "
@@ -106,6 +113,16 @@ public final class DadmMemory {
         try (Parameters parameters = new Parameters()) {
             return step(network(parameters, options), parameters, options, device);
         }
+    }
+
+    /** What a recorded step is handed and hands on, beside the batch itself. */
+    static long places(DadmTrainingOptions options, Workspace device) {
+        boolean composite = Recipe.named(options.recipe()).compositeInfrared();
+        return new Rehearsal(device).peak(() -> {
+            try (FixedTensors fixed = new FixedTensors(Scope.current().kernels())) {
+                return StepPlaces.of(options.config(), options.fit().batchSize(), composite, fixed);
+            }
+        });
     }
 
     private static DadmNetwork network(Parameters parameters, DadmTrainingOptions options) {

@@ -1,13 +1,11 @@
 package io.aegis.training.dadm;
 
-import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Recording;
 import io.aegis.kernels.View;
 import io.aegis.layers.BatchCounts;
 import io.aegis.layers.Pass;
-import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Modality;
 import io.aegis.models.dadm.Permutations;
@@ -16,7 +14,6 @@ import io.aegis.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.IntFunction;
 import java.util.stream.Stream;
 
 /**
@@ -61,17 +58,7 @@ final class RecordedStep implements AutoCloseable {
     private final long seed;
     private final BatchCounts counts;
     private final FixedTensors fixed;
-    /** Of the modalities, then infrared as prototypes see it, if that is another: [B, 3, S, S]. */
-    private final List<Tensor> pictures = new ArrayList<>();
-    /** The step's number, then samples, then permutations: I64, uploaded at once. */
-    private final View numbers;
-
-    /** Features in evaluation, [3, B, D]. */
-    private final View evaluated;
-
-    private final DadmNetwork.Output output;
-    private final Cotangents cotangents;
-    private final Tensor information;
+    private final StepPlaces at;
     private List<Recording> recordings = List.of();
     private Learned learned;
 
@@ -91,17 +78,7 @@ final class RecordedStep implements AutoCloseable {
         this.fixed = new FixedTensors(shape.kernels);
         long[] before = counts.values();
         try {
-            DadmConfig c = network.config();
-            long b = shape.batch;
-            for (int i = 0; i < (shape.infrared ? PICTURES + 1 : PICTURES); i++) {
-                pictures.add(fixed.make(DType.F32, b, 3, c.image(), c.image()));
-            }
-            long permutations = View.count(Permutations.shape(c.layers(), b));
-            numbers = fixed.make(DType.I64, 1 + b + permutations).view();
-            evaluated = fixed.make(DType.F32, Modality.COUNT, b, c.width()).view();
-            output = output(fixed, b, c.width());
-            cotangents = Cotangents.of(output, fixed::make);
-            information = fixed.make(DType.F64, Modality.COUNT);
+            at = StepPlaces.of(network.config(), shape.batch, shape.infrared, fixed);
             recordings = shape.kernels.recordInTurn(List.of(this::evaluate, this::learn, () -> goBack(back)));
         } catch (RuntimeException | Error e) {
             close();
@@ -111,32 +88,14 @@ final class RecordedStep implements AutoCloseable {
         }
     }
 
-    /** Laid out as the network's own is: features of all modalities in one piece. */
-    private static DadmNetwork.Output output(FixedTensors fixed, long b, long d) {
-        View features = fixed.make(DType.F32, Modality.COUNT, b, d).view();
-        View means = fixed.make(DType.F32, Modality.COUNT, b, 1, d).view();
-        Tensor[] information = each(k -> Tensor.wrap(means.select(0, k), false));
-        return Learned.leaves(new DadmNetwork.Output(
-                null,
-                each(k -> Tensor.wrap(features.select(0, k), false)),
-                information,
-                each(k -> fixed.make(DType.F32, 1))));
-    }
-
-    private static Tensor[] each(IntFunction<Tensor> of) {
-        Tensor[] all = new Tensor[Modality.COUNT];
-        Arrays.setAll(all, of);
-        return all;
-    }
-
     // What is recorded.
 
     private void evaluate() {
         try (Scope scope = Scope.open(shape.kernels)) {
-            Tensor[] seen = pictures.subList(0, PICTURES).toArray(Tensor[]::new);
-            seen[PICTURES - 1] = pictures.getLast();
+            Tensor[] seen = at.pictures().subList(0, PICTURES).toArray(Tensor[]::new);
+            seen[PICTURES - 1] = at.pictures().getLast();
             Tensor[] features = Learned.evaluated(network, seen);
-            copies(views(features), each(evaluated));
+            copies(views(features), each(at.evaluated()));
         }
     }
 
@@ -145,15 +104,15 @@ final class RecordedStep implements AutoCloseable {
             Tensor samples = shape.identified ? Tensor.wrap(samples(), false) : null;
             Tensor counter = training ? Tensor.wrap(counter(), false) : null;
             Pass pass = new Pass(training, training, training, seed, 0, samples, counter);
-            Tensor[] seen = pictures.subList(0, PICTURES).toArray(Tensor[]::new);
+            Tensor[] seen = at.pictures().subList(0, PICTURES).toArray(Tensor[]::new);
             learned = Learned.by(network, seen, pass, Permutations.in(permutations()));
-            copies(views(parts(learned.output())), views(parts(output)));
+            copies(views(parts(learned.output())), views(parts(at.output())));
         }
     }
 
     private void goBack(WayBack back) {
         try (Scope scope = Scope.open(shape.kernels)) {
-            back.go(learned, cotangents, information);
+            back.go(learned, at.cotangents(), at.information());
         }
     }
 
@@ -192,7 +151,7 @@ final class RecordedStep implements AutoCloseable {
         if (shape.infrared) {
             all.add(infrared);
         }
-        copies(views(all.toArray(Tensor[]::new)), views(pictures.toArray(Tensor[]::new)));
+        copies(views(all.toArray(Tensor[]::new)), views(at.pictures().toArray(Tensor[]::new)));
         counter().setLongAt(counter().offset(), step);
         for (long i = 0; shape.identified && i < shape.batch; i++) {
             samples().setLongAt(samples().index(i), who.view().getLong(i));
@@ -211,7 +170,7 @@ final class RecordedStep implements AutoCloseable {
 
     /** Queues the way back. */
     void goBack(double[] information) {
-        View mu = this.information.view();
+        View mu = at.information().view();
         for (int k = 0; k < information.length; k++) {
             mu.set(information[k], k);
         }
@@ -220,30 +179,32 @@ final class RecordedStep implements AutoCloseable {
 
     /** Features of the prototypes' pass, one [B, D] a modality. */
     Tensor[] evaluated() {
-        return Arrays.stream(each(evaluated)).map(v -> Tensor.wrap(v, false)).toArray(Tensor[]::new);
+        return Arrays.stream(each(at.evaluated()))
+                .map(v -> Tensor.wrap(v, false))
+                .toArray(Tensor[]::new);
     }
 
     /** What the way forward gave; its features and mutual-information losses are leaves. */
     DadmNetwork.Output output() {
-        return output;
+        return at.output();
     }
 
     /** Where the losses' gradients belong. */
     Cotangents cotangents() {
-        return cotangents;
+        return at.cotangents();
     }
 
     private View counter() {
-        return numbers.slice(0, 0, 1);
+        return at.numbers().slice(0, 0, 1);
     }
 
     private View samples() {
-        return numbers.slice(0, 1, 1 + shape.batch);
+        return at.numbers().slice(0, 1, 1 + shape.batch);
     }
 
     private View permutations() {
         long[] all = Permutations.shape(network.config().layers(), shape.batch);
-        return numbers.slice(0, 1 + shape.batch, numbers.size(0)).reshape(all);
+        return at.numbers().slice(0, 1 + shape.batch, at.numbers().size(0)).reshape(all);
     }
 
     @Override

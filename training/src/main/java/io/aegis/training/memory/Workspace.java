@@ -27,6 +27,11 @@ public interface Workspace {
         return DType.F32;
     }
 
+    /** Whether what is launched again and again is recorded there, see {@link Kernels#canRecord}. */
+    default boolean records() {
+        return false;
+    }
+
     /** As {@link #PROCESSOR}. */
     record Processor() implements Workspace {
         /** Most bytes of blocks that the pool keeps for reuse while a run goes on, besides what was planned. */
@@ -94,6 +99,11 @@ public interface Workspace {
         @Override
         public MemoryPlan.Part beside() {
             return new MemoryPlan.Part("beside tensors", "allowance: the device's context and code", CONTEXT);
+        }
+
+        @Override
+        public boolean records() {
+            return true;
         }
 
         private long product(View a, View b) {

@@ -100,6 +100,27 @@ class DadmMemoryTest {
                 .isEqualTo(half.of("their gradients"));
     }
 
+    /** Of three modalities at 224 x 224; where a step is not recorded, nothing stays at its place. */
+    @Test
+    void aRecordedStepHasItsPicturesTwice() {
+        DadmTrainingOptions sixteen = options(DadmConfig.BASE, "intended", 16);
+        long pictures = 3L * 16 * 3 * 224 * 224 * Float.BYTES;
+        Workspace gpu = Workspace.gpu(DType.BF16);
+        assertThat(DadmMemory.plan(sixteen, gpu).of(DadmMemory.PLACES)).isBetween(pictures, pictures + 1_000_000);
+        long official = DadmMemory.places(options(DadmConfig.BASE, "official", 16), gpu);
+        assertThat(official - DadmMemory.places(sixteen, gpu))
+                .as("infrared as prototypes see it")
+                .isEqualTo(pictures / 3);
+        DadmTrainingOptions.Fit f = sixteen.fit();
+        DadmTrainingOptions two = sixteen.withFit(new DadmTrainingOptions.Fit(
+                f.epochs(), f.batchSize(), 2, f.learningRate(), f.schedule(), f.warmUp(), f.weightDecay()));
+        assertThat(DadmMemory.plan(two, gpu).of(DadmMemory.PLACES)).isZero();
+        assertThat(DadmMemory.plan(sixteen, Workspace.gpu(DType.F16)).of(DadmMemory.PLACES))
+                .isZero();
+        assertThat(DadmMemory.plan(sixteen, Workspace.PROCESSOR).of(DadmMemory.PLACES))
+                .isZero();
+    }
+
     @Test
     void aBatchThatDoesNotFitIsRefused() {
         DadmTrainingOptions options = options(SMALL, "intended", 16);

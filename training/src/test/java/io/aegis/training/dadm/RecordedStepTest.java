@@ -18,6 +18,7 @@ import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.Labels;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
+import io.aegis.training.memory.Workspace;
 import io.aegis.weights.Safetensors;
 import io.aegis.weights.SafetensorsWriter;
 import java.lang.foreign.Arena;
@@ -170,6 +171,21 @@ class RecordedStepTest {
         Course stopped = course(gpu, ONE_LAYER, true, 2, sizes);
         stopped.assertSame(plain);
         assertThat(stopped.graphs()).containsExactly(0, 3, 0, 3, 0, 0);
+    }
+
+    /** What a plan says beside what the device counts, whose blocks are multiples of 512 bytes. */
+    @Test
+    void placesAreAsPlanned() {
+        DadmTrainingOptions options = DadmTrainingOptions.published(TWO_LAYERS, folder);
+        options = options.withFit(options.fit().withBatch(3));
+        long planned = DadmMemory.places(options, Workspace.of(gpu));
+        long before = gpu.memory().liveBytes();
+        try (FixedTensors fixed = new FixedTensors(gpu)) {
+            long blocks = gpu.memory().liveBlocks();
+            StepPlaces.of(TWO_LAYERS, 3, false, fixed);
+            long made = gpu.memory().liveBytes() - before;
+            assertThat(made).isBetween(planned, planned + 512 * (gpu.memory().liveBlocks() - blocks));
+        }
     }
 
     /** The recording fails when almost all of it is there. */

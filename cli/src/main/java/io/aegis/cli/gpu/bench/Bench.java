@@ -102,8 +102,9 @@ public final class Bench {
     /** The ceilings that a section's rows have. */
     public List<Ceiling> ceilings(Plan plan) {
         return switch (plan) {
-            case ATTENTION, GEMM, MODELS -> List.of(product());
+            case ATTENTION, GEMM -> List.of(product());
             case DECODE -> List.of(copy());
+            case MODELS -> List.of(product(), copy());
         };
     }
 
@@ -130,13 +131,14 @@ public final class Bench {
                 case KernelWork work -> {
                     try (Operands make = new Operands(kernels)) {
                         Consumer<Kernels> call = work.prepare(make);
-                        measure(row, wanted, ceiling, call, true, out);
+                        measure(row, wanted, ceiling, call, null, out);
                     }
                 }
                 case ModelWork work -> {
+                    Footprint foreseen = work.foreseen(kernels);
                     kernels.memory().resetPeak();
                     try (ModelWork.Subject subject = work.open(kernels)) {
-                        measure(row, wanted, ceiling, subject::run, false, out);
+                        measure(row, wanted, ceiling, subject::run, foreseen, out);
                     }
                     kernels.memory().trim();
                 }
@@ -155,8 +157,15 @@ public final class Bench {
                 .orElse(null);
     }
 
+    /** @param foreseen of a whole model, whose kernels are too many to name; else null */
     private void measure(
-            Row row, List<Route> wanted, Ceiling ceiling, Consumer<Kernels> call, boolean names, Consumer<Result> out) {
+            Row row,
+            List<Route> wanted,
+            Ceiling ceiling,
+            Consumer<Kernels> call,
+            Footprint foreseen,
+            Consumer<Result> out) {
+        boolean names = foreseen == null;
         List<Rival> rivals = new ArrayList<>();
         for (Route route : wanted) {
             String problem = CudaBackend.problem(kernels, route);
@@ -185,17 +194,19 @@ public final class Bench {
         }
         List<Race.Times> times = race.times(
                 rivals.stream().map(r -> (Runnable) () -> call.accept(r.by)).toList());
-        long peak = names ? 0 : kernels.memory().peakBytes();
+        Footprint memory =
+                names ? Footprint.NONE : foreseen.withPeak(kernels.memory().peakBytes());
         double library = Double.NaN;
         for (int i = 0; i < rivals.size(); i++) {
             library = rivals.get(i).route.isLibrary() ? times.get(i).median() : library;
         }
         for (int i = 0; i < rivals.size(); i++) {
-            out.accept(result(row, rivals.get(i), times.get(i), ceiling, library, peak));
+            out.accept(result(row, rivals.get(i), times.get(i), ceiling, library, memory));
         }
     }
 
-    private static Result result(Row row, Rival rival, Race.Times t, Ceiling ceiling, double library, long peakBytes) {
+    private static Result result(
+            Row row, Rival rival, Race.Times t, Ceiling ceiling, double library, Footprint memory) {
         Work work = row.work();
         Unit unit = work.unit();
         double value = unit.figure(work.amount(), t.median());
@@ -217,7 +228,7 @@ public final class Bench {
                 ours ? library / t.median() : Double.NaN,
                 goal,
                 goal.verdict(unit, value, share),
-                peakBytes,
+                memory,
                 "");
     }
 

@@ -12,7 +12,12 @@ import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 import io.aegis.training.Adam;
 import io.aegis.training.dadm.Batch;
+import io.aegis.training.dadm.DadmMemory;
 import io.aegis.training.dadm.DadmStep;
+import io.aegis.training.dadm.DadmTrainingOptions;
+import io.aegis.training.memory.MemoryPlan;
+import io.aegis.training.memory.Workspace;
+import java.nio.file.Path;
 
 /**
  * DADM: scoring, or a whole training step with all four backward passes.
@@ -40,6 +45,20 @@ public record DadmWork(String shape, int batch, boolean training, boolean graphs
     @Override
     public double amount() {
         return 1;
+    }
+
+    /** Of a training step; its plan counts memory as if it went kernel by kernel. */
+    @Override
+    public Footprint foreseen(Kernels kernels) {
+        if (!training) {
+            return Footprint.NONE;
+        }
+        DadmTrainingOptions usual = DadmTrainingOptions.published(Shapes.DADM.get(shape), Path.of("run"));
+        Workspace device = Workspace.of(kernels);
+        MemoryPlan plan =
+                DadmMemory.plan(usual.withRecipe("intended").withFit(usual.fit().withBatch(batch)), device);
+        long places = graphs ? 0 : plan.of(DadmMemory.PLACES);
+        return new Footprint(0, plan.total() - device.beside().bytes() - places, 0);
     }
 
     @Override

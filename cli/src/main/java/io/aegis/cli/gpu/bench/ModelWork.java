@@ -3,9 +3,15 @@ package io.aegis.cli.gpu.bench;
 import io.aegis.kernels.Kernels;
 
 /** Something that a whole model does, with random weights that are made on the device. */
-public sealed interface ModelWork extends Work permits DadmWork, FirstTokenWork, PromptWork, TokenWork {
+public sealed interface ModelWork extends Work
+        permits AdapterWork, DadmWork, FirstTokenWork, PromptWork, QuestionsWork, TokenWork {
     /** Makes the model in a device's memory. Whoever closes it is the thread that opened it. */
     Subject open(Kernels kernels);
+
+    /** What it is to hold in a device's memory, before anything is there; its peak is 0. */
+    default Footprint foreseen(Kernels kernels) {
+        return Footprint.NONE;
+    }
 
     /** A model that is ready. */
     interface Subject extends AutoCloseable {

@@ -30,6 +30,12 @@ public enum Plan {
     private static final String EAGER = "PyTorch's autocast on an H200, bench/NOTES.md";
     private static final double EAGER_FORWARD_64 = 86;
 
+    /** Nobody has recorded PyTorch's training step in 16 bits. */
+    private static final String EAGER_F32 =
+            "PyTorch's eager float32 on an H200, bench/NOTES.md; none in 16 bits is recorded";
+
+    private static final double EAGER_STEP_16 = 1162;
+
     /** As it is typed. */
     public String title() {
         return name().toLowerCase(Locale.ROOT);
@@ -94,7 +100,11 @@ public enum Plan {
             case MODELS ->
                 List.of(
                         row(new FirstTokenWork("bunny-tiny", WeightType.BF16, 20), BEST, HOPPER),
-                        row(new DadmWork("dadm-tiny", 2, false, false), BEST));
+                        row(new DadmWork("dadm-tiny", 2, false, false), BEST),
+                        row(new AdapterWork("bunny-tiny", WeightType.BF16, 40, 1_000_000_000L), BEST),
+                        row(new AdapterWork("bunny-tiny", WeightType.INT4, 40, 0), BEST),
+                        row(new QuestionsWork("llama-tiny", WeightType.INT8, 66, 2, 3, 2, true), BEST),
+                        row(new QuestionsWork("llama-tiny", WeightType.INT8, 66, 2, 3, 2, false), BEST));
         };
     }
 
@@ -190,8 +200,19 @@ public enum Plan {
                         Goal.faster(EAGER_FORWARD_64, 2, 4, EAGER),
                         BEST,
                         HOPPER),
-                // Nobody has recorded PyTorch's training step in 16 bits.
-                row(new DadmWork("dadm-b16", 16, true, true), BEST, HOPPER),
-                row(new DadmWork("dadm-b16", 16, true, false), BEST, HOPPER));
+                row(
+                        new DadmWork("dadm-b16", 16, true, true),
+                        Goal.faster(EAGER_STEP_16, 2, 3, EAGER_F32),
+                        BEST,
+                        HOPPER),
+                row(new DadmWork("dadm-b16", 16, true, false), BEST, HOPPER),
+                row(new AdapterWork("bunny-llama3-8b", WeightType.BF16, 1640, 26_000_000_000L), BEST, HOPPER),
+                row(new AdapterWork("bunny-llama3-8b", WeightType.INT4, 1640, 15_000_000_000L), BEST, HOPPER),
+                row(questions(true), BEST),
+                row(questions(false), BEST));
+    }
+
+    private static Work questions(boolean together) {
+        return new QuestionsWork("llama-3-8b", WeightType.BF16, 1462, 4, 24, 64, together);
     }
 }

@@ -22,7 +22,7 @@ import java.util.Locale;
  * @param besideLibrary the figure over cuBLASLt's or cuDNN's for the same work; NaN where that was not measured
  * @param goal of the row
  * @param verdict {@link Goal#verdict}
- * @param peakBytes of device memory, of a whole model; else 0
+ * @param memory of a whole model; else {@link Footprint#NONE}
  * @param note why it was left out; or empty
  */
 public record Result(
@@ -38,7 +38,7 @@ public record Result(
         double besideLibrary,
         Goal goal,
         String verdict,
-        long peakBytes,
+        Footprint memory,
         String note) {
     static Result leftOut(Row row, Route route, List<String> kernels, String why) {
         double no = Double.NaN;
@@ -55,7 +55,7 @@ public record Result(
                 no,
                 row.goal(),
                 "",
-                0,
+                Footprint.NONE,
                 "left out: " + why);
     }
 
@@ -80,7 +80,9 @@ public record Result(
                     .put("share", goal.share())
                     .put("source", goal.source());
         }
-        o.put("verdict", verdict).put("peak_bytes", peakBytes).put("note", note);
+        o.put("verdict", verdict);
+        memory.into(o);
+        o.put("note", note);
     }
 
     private static void put(ObjectNode o, String name, double x) {
@@ -114,7 +116,7 @@ public record Result(
                 o.path("beside_library").asDouble(no),
                 goal,
                 o.path("verdict").asText(),
-                o.path("peak_bytes").asLong(),
+                Footprint.of(o),
                 o.path("note").asText());
     }
 
@@ -135,8 +137,8 @@ public record Result(
         if (!kernels.isEmpty()) {
             all.add(String.join(", ", kernels));
         }
-        if (peakBytes > 0) {
-            all.add(String.format(Locale.ROOT, "%.2f GB of device memory at most", peakBytes / 1e9));
+        if (!memory.text().isEmpty()) {
+            all.add(memory.text());
         }
         if (!goal.source().isEmpty()) {
             all.add("goal: " + goal.source());

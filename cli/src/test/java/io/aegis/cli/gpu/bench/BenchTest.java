@@ -79,7 +79,7 @@ class BenchTest {
             assertThat(decode.getLast().share())
                     .as("a token's bytes beside the copy")
                     .isPositive();
-            assertThat(decode.getLast().peakBytes()).isPositive();
+            assertThat(decode.getLast().memory().peak()).isPositive();
             assertThat(CudaBackend.launched(kernels, () -> {})).isEmpty();
         }
     }
@@ -107,6 +107,10 @@ class BenchTest {
                 new DadmWork("dadm-tiny", 3, true, false),
                 new DadmWork("dadm-tiny", 3, false, false),
                 new PromptWork("llama-tiny", WeightType.BF16, 9),
+                new AdapterWork("bunny-tiny", WeightType.BF16, 50, 0),
+                new AdapterWork("bunny-tiny", WeightType.INT4, 50, 0),
+                new QuestionsWork("llama-tiny", WeightType.BF16, 70, 3, 5, 4, true),
+                new QuestionsWork("llama-tiny", WeightType.BF16, 70, 3, 5, 4, false),
                 new TokenWork("llama-tiny", WeightType.INT8, 3, true))) {
             try (ModelWork.Subject subject = work.open(Backends.best())) {
                 for (int i = 0; i < 70; i++) { // a cache is full behind 64 tokens

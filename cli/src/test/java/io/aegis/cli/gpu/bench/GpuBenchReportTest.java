@@ -32,7 +32,7 @@ class GpuBenchReportTest {
             0.9,
             Goal.of(560, 660),
             "at least",
-            1_500_000_000L,
+            new Footprint(1_500_000_000L, 1_450_000_000L, 1_400_000_000L),
             "");
 
     private static Result throughJson(Result r) {
@@ -55,7 +55,10 @@ class GpuBenchReportTest {
     void aRowForPeople() {
         assertThat(MEASURED.markdown())
                 .isEqualTo("| some work | hopper | 613 | 600 .. 620 | TFLOP/s | 78 % | 90 % | 560 | 660 | at least |"
-                        + " attention_sm90a; 1.50 GB of device memory at most |\n");
+                        + " attention_sm90a; 1.50 GB of device memory at most, planned 1.45 GB (+3.4 %), asked 1.40 GB:"
+                        + " beyond |\n");
+        assertThat(new Footprint(1_400_000_000L, 0, 1_400_000_000L).text())
+                .isEqualTo("1.40 GB of device memory at most, asked 1.40 GB: within");
         assertThat(Result.HEAD.lines().map(l -> l.chars().filter(c -> c == '|').count()))
                 .containsOnly(MEASURED.markdown().chars().filter(c -> c == '|').count());
         assertThat(MEASURED.toString())
