@@ -1,7 +1,10 @@
 package io.aegis.tensor;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Loss;
 import io.aegis.kernels.View;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Losses and what leads up to them. */
 sealed interface LossOp extends Op {
@@ -66,6 +69,64 @@ sealed interface LossOp extends Op {
         public void backward(Backward b) {
             b.k().mutualInformation()
                     .backward(b.kept(0), b.kept(1), b.kept(2), b.kept(3), b.dy(), b.into(0), b.into(1));
+        }
+    }
+
+    /** See {@link Loss#angles}: features [B, D] each, then live and domain, I64 [B]. */
+    record Angles(int domains, double tauLive, double tauAttack) implements LossOp {
+        @Override
+        public void forward(Forward f) {
+            int modalities = f.count() - 2;
+            View first = f.in(0);
+            List<View> inputs = new ArrayList<>();
+            for (int i = 0; i < f.count(); i++) {
+                boolean alike = i >= modalities
+                        ? f.in(i).dtype() == DType.I64
+                                && f.in(i).rank() == 1
+                                && f.in(i).size(0) == first.size(0)
+                        : f.in(i).sameShape(first) && f.in(i).dtype() == first.dtype();
+                f.require(first.rank() == 2 && alike, "features of one shape [B, D], and I64 classes and domains [B]");
+                inputs.add(f.in(i));
+            }
+            Loss.Angles of = of(inputs);
+            long rows = modalities * first.size(0);
+            Loss.AngleParts parts = new Loss.AngleParts(
+                    f.temporary(first.dtype(), rows, rows),
+                    f.temporary(first.dtype(), rows),
+                    f.temporary(DType.F64, of.cells(), 2 + of.pairs()));
+            f.k().loss().angles(of, f.out(1), parts);
+            for (int i = 0; i < f.count(); i++) {
+                f.keepInput(i);
+            }
+            f.keep(parts.products());
+            f.keep(parts.lengths());
+            f.keep(parts.cells());
+        }
+
+        @Override
+        public void backward(Backward b) {
+            List<View> inputs = new ArrayList<>();
+            List<View> slopes = new ArrayList<>();
+            for (int i = 0; i < b.count(); i++) {
+                inputs.add(b.kept(i));
+                if (i < b.count() - 2) {
+                    slopes.add(b.into(i));
+                }
+            }
+            int parts = b.count();
+            Loss.AngleParts kept = new Loss.AngleParts(b.kept(parts), b.kept(parts + 1), b.kept(parts + 2));
+            b.k().loss().anglesBackward(of(inputs), kept, b.dy(), slopes);
+        }
+
+        private Loss.Angles of(List<View> inputs) {
+            int modalities = inputs.size() - 2;
+            return new Loss.Angles(
+                    inputs.subList(0, modalities),
+                    inputs.get(modalities),
+                    inputs.get(modalities + 1),
+                    domains,
+                    tauLive,
+                    tauAttack);
         }
     }
 }

@@ -477,6 +477,21 @@ public final class Ops {
         return apply(new LossOp.MutualInformation(), a, b, permuteA, permuteB)[0];
     }
 
+    /**
+     * DADM's alignment of angles between modalities and domains; shape [1]. See {@link io.aegis.kernels.Loss#angles}.
+     *
+     * @param features one [B, D] a modality
+     * @param live I64 [B], 1 or another
+     * @param domain I64 [B], 0 to {@code domains} - 1; rows of others take no part
+     */
+    public static Tensor angles(
+            Tensor[] features, Tensor live, Tensor domain, int domains, double tauLive, double tauAttack) {
+        Tensor[] inputs = Arrays.copyOf(features, features.length + 2);
+        inputs[features.length] = live;
+        inputs[features.length + 1] = domain;
+        return apply(new LossOp.Angles(domains, tauLive, tauAttack), inputs)[0];
+    }
+
     // Memory.
 
     /**

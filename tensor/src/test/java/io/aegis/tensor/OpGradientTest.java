@@ -245,7 +245,19 @@ class OpGradientTest {
                                         Tensor.of(new long[] {2, 0, 1}, 3),
                                         Tensor.of(new long[] {0, 2, 1}, 3)),
                                 s(3, 4),
-                                s(3, 4)))
+                                s(3, 4)),
+                        new Case(
+                                "angles",
+                                x -> Ops.angles(
+                                        new Tensor[] {x.get(0), x.get(1), x.get(2)},
+                                        Tensor.of(new long[] {1, 1, 0, 1, 0, 0}, 6),
+                                        Tensor.of(new long[] {0, 2, 0, 2, 2, 4}, 6),
+                                        3,
+                                        1,
+                                        0.85),
+                                s(6, 4),
+                                s(6, 4),
+                                s(6, 4)))
                 .map(c -> DynamicTest.dynamicTest(c.name, () -> check(c)));
     }
 

@@ -108,8 +108,9 @@ final class DadmCases {
                 features[k] = Tensor.wrap(leaf(at + "/f" + (k + 1), arena), true);
             }
             long[] label = golden.longs(FILE, at + "/label");
-            Labels labels = new Labels(label, label, golden.longs(FILE, at + "/domain"));
-            Tensor loss = AngleLoss.of(features, labels);
+            long[] domain = golden.longs(FILE, at + "/domain");
+            together(at, tape, features, Tensor.of(label, label.length), Tensor.of(domain, domain.length));
+            Tensor loss = AngleLoss.literal(features, new Labels(label, label, domain));
             compare(at + "/loss", new double[] {loss == null ? 0 : loss.item()});
             if (loss == null) {
                 for (int k = 0; k < 3; k++) {
@@ -124,6 +125,23 @@ final class DadmCases {
             }
         } finally {
             given(at + "/f1", at + "/f2", at + "/f3", at + "/label", at + "/domain");
+        }
+    }
+
+    /** The angles as training computes them. */
+    private void together(String at, Tape tape, Tensor[] features, Tensor live, Tensor domain) {
+        Tensor loss = AngleLoss.of(features, live, domain);
+        String how = " (one operation)";
+        rows.compare(FILE + ":" + at + "/loss" + how, golden.doubles(FILE, at + "/loss"), loss.toDoubles(), EXACT);
+        try (Gradients g = tape.gradients(loss, List.of(features))) {
+            for (int k = 0; k < 3; k++) {
+                double[] expected = golden.doubles(FILE, at + "/g" + (k + 1));
+                rows.compare(
+                        FILE + ":" + at + "/g" + (k + 1) + how,
+                        expected,
+                        g.of(features[k]).toDoubles(),
+                        EXACT);
+            }
         }
     }
 

@@ -192,7 +192,7 @@ final class DadmVerification {
                 }
             };
             DadmNetwork.Output out = model.network.forward(pictures(), pass, permutations(), probe);
-            Losses losses = Losses.of(model.network, out, labels(), goldenPrototypes(), false);
+            Losses losses = Losses.literal(model.network, out, labels(), goldenPrototypes(), false);
             outputs("outputs-" + mode, out, losses);
             if (train && golden.has("bn-after-train")) {
                 for (String key : golden.keys("bn-after-train")) {

@@ -7,6 +7,7 @@ import io.aegis.kernels.Convolution;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Loss;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Optimizer;
 import io.aegis.kernels.QuantizedMatmul;
@@ -73,6 +74,7 @@ final class Cases {
             Cases::crossEntropy,
             Cases::negativeDistance,
             Cases::mutualInformation,
+            Cases::angles,
             Cases::adam,
             Cases::adamOfSeveral,
             Cases::regrad,
@@ -676,6 +678,29 @@ final class Cases {
                 (kernels, out) -> {
                     kernels.mutualInformation().forward(x, y, px, py, out[0]);
                     kernels.mutualInformation().backward(x, y, px, py, dloss, out[1], out[2]);
+                });
+    }
+
+    /** Domain 3 takes no part; of few rows some cells are empty. */
+    private static Case angles(Draw d) {
+        long b = d.size(40);
+        long width = d.size(800);
+        List<View> features = List.of(d.normal(b, width), d.normal(b, width), d.normal(b, width));
+        Loss.Angles of = new Loss.Angles(features, d.indices(2, b), d.indices(d.of(2, 3, 4), b), 3, 1, 0.85);
+        View dloss = d.normal(1);
+        return new Case(
+                "angles " + sizes(features.getFirst()),
+                GRADIENT,
+                GRADIENT,
+                to(d.destination(1), d.destination(b, width), d.destination(b, width), d.destination(b, width)),
+                (kernels, out) -> {
+                    Arena arena = Arena.ofAuto();
+                    Loss.AngleParts parts = new Loss.AngleParts(
+                            View.allocate(arena, DType.F32, 3 * b, 3 * b),
+                            View.allocate(arena, DType.F32, 3 * b),
+                            View.allocate(arena, DType.F64, of.cells(), 2 + of.pairs()));
+                    kernels.loss().angles(of, out[0], parts);
+                    kernels.loss().anglesBackward(of, parts, dloss, List.of(out[1], out[2], out[3]));
                 });
     }
 

@@ -5,12 +5,13 @@ import io.aegis.kernels.Loss;
 import io.aegis.kernels.View;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 
 /**
  * Cross-entropy over large vocabularies, a row of logits a task: log sum exp(z) - z[t]. Sums move to double every thousand
- * elements. The distances of prototypes, microseconds a step, and other dtypes go to the plain kernels.
+ * elements. The distances of prototypes and the angles, micro- and milliseconds a step, and other dtypes go to the plain kernels.
  */
 final class CpuLoss implements Loss {
     private static final int CHUNK = 1024;
@@ -104,6 +105,16 @@ final class CpuLoss implements Loss {
     @Override
     public void negativeDistanceBackward(View x, View p, View y, View dy, boolean zeroAtZero, View dx) {
         plain.negativeDistanceBackward(x, p, y, dy, zeroAtZero, dx);
+    }
+
+    @Override
+    public void angles(Angles of, View loss, AngleParts kept) {
+        plain.angles(of, loss, kept);
+    }
+
+    @Override
+    public void anglesBackward(Angles of, AngleParts kept, View dloss, List<View> to) {
+        plain.anglesBackward(of, kept, dloss, to);
     }
 
     private static boolean dense(View v) {

@@ -4,8 +4,9 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Loss;
 import io.aegis.kernels.View;
 import java.util.List;
+import java.util.stream.Stream;
 
-/** loss.cu: float32 matrices of any strides; all else is the host's. A label that is none makes the loss NaN. */
+/** loss.cu and angles.cu: float32 matrices of any strides; all else is the host's. A label that is none makes the loss NaN. */
 final class CudaLoss implements Loss {
     private static final Variant FILE = Variant.of("loss.cu");
     private static final int THREADS = 256;
@@ -23,6 +24,7 @@ final class CudaLoss implements Loss {
     private final Entry crossEntropyBackward;
     private final Entry distance;
     private final Entry distanceBackward;
+    private final CudaAngles angles;
 
     CudaLoss(Cuda cuda, Loss host) {
         this.cuda = cuda;
@@ -32,10 +34,11 @@ final class CudaLoss implements Loss {
         crossEntropyBackward = new Entry(cuda, FILE, "cross_entropy_backward");
         distance = new Entry(cuda, FILE, "distance");
         distanceBackward = new Entry(cuda, FILE, "distance_backward");
+        angles = new CudaAngles(cuda);
     }
 
     static List<Variant> variants() {
-        return List.of(FILE);
+        return Stream.concat(Stream.of(FILE), CudaAngles.variants().stream()).toList();
     }
 
     static List<String> entries() {
@@ -141,6 +144,20 @@ final class CudaLoss implements Loss {
         a.i32((int) x.size(0)).i32((int) p.size(0)).i32((int) x.size(1)).i32(zeroAtZero ? 1 : 0);
         long blocks = Math.ceilDiv(x.size(1), (long) THREADS);
         distanceBackward.launch(new Engine.Grid(blocks, x.size(0), 1, THREADS, 0), a);
+    }
+
+    @Override
+    public void angles(Angles of, View loss, AngleParts kept) {
+        if (!angles.forward(of, loss, kept)) {
+            host.angles(of, loss, kept);
+        }
+    }
+
+    @Override
+    public void anglesBackward(Angles of, AngleParts kept, View dloss, List<View> to) {
+        if (!angles.backward(of, kept, dloss, to)) {
+            host.anglesBackward(of, kept, dloss, to);
+        }
     }
 
     /** The struct Matrix. */

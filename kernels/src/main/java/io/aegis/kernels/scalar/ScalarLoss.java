@@ -2,6 +2,7 @@ package io.aegis.kernels.scalar;
 
 import io.aegis.kernels.Loss;
 import io.aegis.kernels.View;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -79,6 +80,16 @@ final class ScalarLoss implements Loss {
             }
             Doubles.writeRow(gradient, dx, dx.index(i));
         }
+    }
+
+    @Override
+    public void angles(Angles of, View loss, AngleParts kept) {
+        ScalarAngles.forward(of, loss, kept);
+    }
+
+    @Override
+    public void anglesBackward(Angles of, AngleParts kept, View dloss, List<View> to) {
+        ScalarAngles.backward(of, kept, dloss, to);
     }
 
     private static int label(View target, long row, View scores) {

@@ -2,6 +2,7 @@ package io.aegis.models.dadm;
 
 import static io.aegis.tensor.Ops.add;
 import static io.aegis.tensor.Ops.affine;
+import static io.aegis.tensor.Ops.angles;
 import static io.aegis.tensor.Ops.gather;
 import static io.aegis.tensor.Ops.matmul;
 import static io.aegis.tensor.Ops.multiply;
@@ -26,8 +27,24 @@ public final class AngleLoss {
 
     private AngleLoss() {}
 
-    /** Features [B, D], one a modality; the loss, shape [1], or null where it is a plain zero. */
-    public static Tensor of(Tensor[] features, Labels labels) {
+    /**
+     * The loss in one operation, which reads who is what where it is computed.
+     *
+     * @param features [B, D], one a modality
+     * @param live I64 [B], 1 bona fide, 0 attack
+     * @param domain I64 [B]; rows of domains other than 0 to 2 take no part
+     * @return shape [1]
+     */
+    public static Tensor of(Tensor[] features, Tensor live, Tensor domain) {
+        return angles(features, live, domain, DadmConfig.DOMAINS, TAU_LIVE, TAU_ATTACK);
+    }
+
+    /**
+     * The same operation by operation, as it is published: an oracle. The host reads means on the way.
+     *
+     * @return shape [1], or null where it is a plain zero
+     */
+    public static Tensor literal(Tensor[] features, Labels labels) {
         int[] present = java.util.stream.IntStream.range(0, DadmConfig.DOMAINS)
                 .filter(d -> labels.rowsOf(d).length > 0)
                 .toArray();

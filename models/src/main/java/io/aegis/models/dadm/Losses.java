@@ -2,6 +2,8 @@ package io.aegis.models.dadm;
 
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
+import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * The four losses of a training step (DADM, sections 3.3 and 3.4), which are never summed: {@link ReGrad} combines their
@@ -12,7 +14,7 @@ import io.aegis.tensor.Tensor;
  * @param singleSide the cross-entropies within {@code modal}
  * @param domain cross-entropy of each domain's head; null where the batch has no row of it
  * @param domainLogits logits of each domain's rows; null likewise
- * @param angle the angle loss; null where it is a plain zero
+ * @param angle the angle loss; null where it is a plain zero and is computed literally
  */
 public record Losses(
         Tensor total, Tensor[] modal, Tensor[] singleSide, Tensor[] domain, Tensor[] domainLogits, Tensor angle) {
@@ -27,11 +29,33 @@ public record Losses(
             Labels labels,
             Prototypes prototypes,
             boolean zeroGradientAtPrototype) {
+        int b = labels.live().length;
+        Tensor angle = AngleLoss.of(out.features(), Tensor.of(labels.live(), b), Tensor.of(labels.domain(), b));
+        return of(network, out, labels, prototypes, zeroGradientAtPrototype, angle);
+    }
+
+    /** The same with angles operation by operation, as they are published. */
+    public static Losses literal(
+            DadmNetwork network,
+            DadmNetwork.Output out,
+            Labels labels,
+            Prototypes prototypes,
+            boolean zeroGradientAtPrototype) {
+        Tensor angle = AngleLoss.literal(out.features(), labels);
+        return of(network, out, labels, prototypes, zeroGradientAtPrototype, angle);
+    }
+
+    private static Losses of(
+            DadmNetwork network,
+            DadmNetwork.Output out,
+            Labels labels,
+            Prototypes prototypes,
+            boolean zeroGradientAtPrototype,
+            Tensor angle) {
         Tensor[] features = out.features();
         int b = labels.live().length;
         Tensor[] domain = new Tensor[DadmConfig.DOMAINS];
         Tensor[] logits = new Tensor[DadmConfig.DOMAINS];
-        Tensor angle = AngleLoss.of(features, labels);
         Tensor total = angle == null ? null : angle.times(ANGLE_SHARE);
         for (int j = 0; j < domain.length; j++) {
             long[] rows = labels.rowsOf(j);
@@ -43,7 +67,7 @@ public record Losses(
             Tensor share = domain[j].times((double) rows.length / b);
             total = total == null ? share : total.plus(share);
         }
-        if (total == null) {
+        if (Arrays.stream(domain).allMatch(Objects::isNull)) {
             throw new IllegalArgumentException("no row of the batch belongs to one of the domains 0 to 2");
         }
         Tensor[] singleSide = new Tensor[Modality.COUNT];

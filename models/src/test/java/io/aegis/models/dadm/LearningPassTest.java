@@ -121,7 +121,9 @@ class LearningPassTest {
                 Arrays.setAll(v, i -> Math.sin(i));
             }
             Prototypes prototypes = Prototypes.of(values, SmallDadm.CONFIG.classes(), width);
-            Losses losses = Losses.of(network, out, LABELS, prototypes, true);
+            Losses losses = probe == LITERAL
+                    ? Losses.literal(network, out, LABELS, prototypes, true)
+                    : Losses.of(network, out, LABELS, prototypes, true);
             List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
             all.add(losses.total());
             for (int k = 0; k < 3; k++) {
