@@ -3,7 +3,6 @@ package io.aegis.cli.gpu;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.cli.gpu.bench.Opener;
-import io.aegis.cli.workload.ChildProcess;
 import io.aegis.cli.workload.OwnProcess;
 import io.aegis.kernels.Kernels;
 import java.io.IOException;
@@ -13,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.UnaryOperator;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -53,20 +53,38 @@ public final class GpuCheckCommand implements Callable<Integer> {
 
     @Option(
             names = "--sanitizer",
-            description = "run the comparison under compute-sanitizer as well, where it is installed")
-    boolean sanitizer;
+            arity = "0..1",
+            fallbackValue = Sanitizer.COMMAND,
+            paramLabel = "FILE",
+            description =
+                    "compare under compute-sanitizer's memcheck, racecheck, synccheck and initcheck as well, each for up"
+                            + " to four times the limit; FILE where it is not on the PATH")
+    String sanitizer;
 
     @Option(names = "--child", hidden = true)
     boolean child;
+
+    @Option(names = "--brief", hidden = true)
+    boolean brief;
+
+    @Option(names = "--row", hidden = true)
+    String row;
 
     @Spec
     CommandSpec spec;
 
     private final Opener opener;
+    private final UnaryOperator<List<String>> program;
     private final ObjectMapper json = new ObjectMapper();
 
     public GpuCheckCommand(Opener opener) {
+        this(opener, OwnProcess::command);
+    }
+
+    /** @param program how this program is started, with flags for the virtual machine */
+    GpuCheckCommand(Opener opener, UnaryOperator<List<String>> program) {
         this.opener = opener;
+        this.program = program;
     }
 
     @Override
@@ -79,19 +97,17 @@ public final class GpuCheckCommand implements Callable<Integer> {
         }
         Files.createDirectories(out);
         PrintWriter console = spec.commandLine().getOut();
+        SectionProcess process = new SectionProcess(program, out, device, golden, rounds, limit);
         List<Part> parts = new ArrayList<>();
         for (Section s : sections) {
             if (s.readsGolden() && golden == null) {
                 parts.add(new Part(s.title(), 0, List.of(Line.said(s.title(), "left out: no --golden"))));
                 continue;
             }
-            parts.add(child(s, List.of(), s.title()));
+            parts.add(process.run(s));
         }
-        if (sanitizer) {
-            parts.add(child(
-                    Section.KERNELS_F32,
-                    List.of("compute-sanitizer", "--tool", "memcheck", "--error-exitcode", "9"),
-                    "sanitizer"));
+        if (sanitizer != null) {
+            sanitize(process, parts);
         }
         boolean failed = false;
         for (Part p : parts) {
@@ -113,42 +129,45 @@ public final class GpuCheckCommand implements Callable<Integer> {
      */
     record Part(String title, double seconds, List<Line> lines) {}
 
+    /** Every tool over its sections; where there is no such tool, that is said once. */
+    private void sanitize(SectionProcess process, List<Part> parts) throws InterruptedException {
+        try {
+            for (Sanitizer tool : Sanitizer.values()) {
+                for (Section s : Sanitizer.SECTIONS) {
+                    parts.add(process.run(s, tool, sanitizer));
+                }
+            }
+        } catch (IOException e) {
+            String why =
+                    "left out: " + e.getMessage() + "; it comes with NVIDIA's toolkit, and --sanitizer=FILE says where";
+            parts.add(new Part(Sanitizer.COMMAND, 0, List.of(Line.said(Sanitizer.COMMAND, why))));
+        }
+    }
+
     /** Runs one section here, a JSON object a line. */
     private int section(Section s) {
         PrintWriter console = spec.commandLine().getOut();
         Kernels kernels = opener.open(device, s.precision());
         boolean[] failed = new boolean[1];
-        s.run(kernels, golden, rounds, line -> {
-            failed[0] |= line.failed();
-            ObjectNode n = json.createObjectNode();
-            line.into(n);
-            console.println(n);
-            console.flush();
+        s.run(kernels, new Section.Extent(golden, rounds, brief, row), new Section.Listener() {
+            @Override
+            public void begins(String name) {
+                say(json.createObjectNode().put(SectionProcess.BEGINS, name));
+            }
+
+            @Override
+            public void says(Line line) {
+                failed[0] |= line.failed();
+                ObjectNode n = json.createObjectNode();
+                line.into(n);
+                say(n);
+            }
+
+            private void say(ObjectNode object) {
+                console.println(object);
+                console.flush();
+            }
         });
         return failed[0] ? 1 : 0;
-    }
-
-    /** Runs one section in a process, and ends it when its time is up. */
-    private Part child(Section s, List<String> prefix, String title) throws InterruptedException {
-        List<String> command = new ArrayList<>(prefix);
-        command.addAll(OwnProcess.command(s.flags()));
-        command.addAll(List.of("gpu-check", "--child", "--device", device, "--sections", s.name()));
-        command.addAll(List.of("--rounds", Integer.toString(prefix.isEmpty() ? rounds : 1)));
-        if (golden != null) {
-            command.addAll(List.of("--golden", golden.toString()));
-        }
-        Path said = out.resolve(title + ".log");
-        ChildProcess ran;
-        try {
-            ran = ChildProcess.run(command, said, limit);
-        } catch (IOException e) {
-            return new Part(title, 0, List.of(Line.said(title, "left out: " + e.getMessage())));
-        }
-        List<Line> lines = new ArrayList<>();
-        ran.objects().forEach(o -> lines.add(Line.of(o)));
-        if (ran.problem() != null) {
-            lines.add(Line.failure(title, ran.problem()));
-        }
-        return new Part(title, ran.seconds(), lines);
     }
 }

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /**
  * Runs every operation on given kernels and on the plain ones, at random awkward sizes, into destinations that start as NaN
@@ -36,27 +37,47 @@ public final class KernelCheck {
      * @param repeats how often each call is made again for the same bits
      */
     public static List<Outcome> run(Kernels kernels, boolean rounded, int rounds, int repeats, long seed) {
-        return run(Cases.ALL, kernels, rounded, rounds, repeats, seed);
+        return run(kernels, rounded, rounds, repeats, seed, name -> true);
+    }
+
+    /**
+     * As above.
+     *
+     * @param begins hears of each call before it is made, by its name, and says whether it is to be made
+     */
+    public static List<Outcome> run(
+            Kernels kernels, boolean rounded, int rounds, int repeats, long seed, Predicate<String> begins) {
+        return run(Cases.ALL, kernels, rounded, rounds, repeats, seed, begins);
     }
 
     /** The same for calls that fill a GPU several times over, as kernels that walk over tiles need; the plain ones take seconds for each. */
-    public static List<Outcome> runLarge(Kernels kernels, boolean rounded, int rounds, int repeats, long seed) {
-        return run(Cases.LARGE, kernels, rounded, rounds, repeats, seed);
+    public static List<Outcome> runLarge(
+            Kernels kernels, boolean rounded, int rounds, int repeats, long seed, Predicate<String> begins) {
+        return run(Cases.LARGE, kernels, rounded, rounds, repeats, seed, begins);
     }
 
     /** Attention alone, of many queries, by kernels that round to 16 bits; half of it causal, of as many keys as queries. */
-    public static List<Outcome> runAttention(Kernels kernels, int rounds, int repeats, long seed) {
-        return run(Cases.ATTENTION, kernels, true, rounds, repeats, seed);
+    public static List<Outcome> runAttention(
+            Kernels kernels, int rounds, int repeats, long seed, Predicate<String> begins) {
+        return run(Cases.ATTENTION, kernels, true, rounds, repeats, seed, begins);
     }
 
     private static List<Outcome> run(
-            List<Function<Draw, Case>> kinds, Kernels kernels, boolean rounded, int rounds, int repeats, long seed) {
+            List<Function<Draw, Case>> kinds,
+            Kernels kernels,
+            boolean rounded,
+            int rounds,
+            int repeats,
+            long seed,
+            Predicate<String> begins) {
         List<Outcome> outcomes = new ArrayList<>();
         for (int kind = 0; kind < kinds.size(); kind++) {
             for (int round = 0; round < rounds; round++) {
                 try (Arena arena = Arena.ofShared()) {
                     Case c = kinds.get(kind).apply(new Draw(seed + 1000L * kind + round, arena));
-                    outcomes.add(check(kernels, c, rounded ? c.rounded() : c.tolerance(), repeats));
+                    if (begins.test(c.name())) {
+                        outcomes.add(check(kernels, c, rounded ? c.rounded() : c.tolerance(), repeats));
+                    }
                 }
             }
         }

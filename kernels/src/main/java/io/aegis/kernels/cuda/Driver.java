@@ -83,6 +83,7 @@ final class Driver {
     private final MethodHandle moduleLoadData;
     private final MethodHandle moduleUnload;
     private final MethodHandle moduleGetFunction;
+    private final MethodHandle moduleGetGlobal;
     private final MethodHandle funcGetAttribute;
     private final MethodHandle funcSetAttribute;
     private final MethodHandle launchKernel;
@@ -135,6 +136,7 @@ final class Driver {
         moduleLoadData = library.function("cuModuleLoadData", ADDRESS, ADDRESS);
         moduleUnload = library.function("cuModuleUnload", JAVA_LONG);
         moduleGetFunction = library.function("cuModuleGetFunction", ADDRESS, JAVA_LONG, ADDRESS);
+        moduleGetGlobal = library.function("cuModuleGetGlobal_v2", ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
         funcGetAttribute = library.function("cuFuncGetAttribute", ADDRESS, JAVA_INT, JAVA_LONG);
         funcSetAttribute = library.function("cuFuncSetAttribute", JAVA_LONG, JAVA_INT, JAVA_INT);
         launchKernel = library.function(
@@ -323,7 +325,10 @@ final class Driver {
         check("cuMemFree", () -> (int) memFree.invokeExact(address));
     }
 
-    /** Memory of the host that the device copies from and to by itself. */
+    /**
+     * Memory of the host that the device copies from and to by itself, and that kernels may access at the same address (cuda.h: all of
+     * it is mapped where the device's addresses are the host's, as on every 64-bit system).
+     */
     MemorySegment allocatePinned(long bytes) {
         long address = longOut("cuMemHostAlloc", p -> (int) memHostAlloc.invokeExact(p, bytes, 0));
         return MemorySegment.ofAddress(address).reinterpret(bytes);
@@ -402,6 +407,15 @@ final class Driver {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment name = arena.allocateFrom(entry);
             return longOut("cuModuleGetFunction", p -> (int) moduleGetFunction.invokeExact(p, module, name));
+        }
+    }
+
+    /** The address of a module's variable. */
+    long variable(long module, String name) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment text = arena.allocateFrom(name);
+            MemorySegment bytes = arena.allocate(JAVA_LONG);
+            return longOut("cuModuleGetGlobal", p -> (int) moduleGetGlobal.invokeExact(p, bytes, module, text));
         }
     }
 

@@ -4,6 +4,7 @@ import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -42,7 +43,13 @@ final class DriverEngine implements Engine {
     private final Cubins cubins;
     private final Properties properties;
     private final String arch;
-    private final boolean blocking = Boolean.getBoolean(BLOCKING);
+    /** How long kernels of a debug build wait; null without one. */
+    private final Duration limit = DebugBuild.isAskedFor() ? DebugBuild.limit() : null;
+    /** What they wait for too long; null before the first is loaded. */
+    private volatile DriverWaits waits;
+    /** A debug build names the kernel as well as the barrier. */
+    private final boolean blocking = Boolean.getBoolean(BLOCKING) || limit != null;
+
     private final long context;
     private final long stream;
     private CublasLt.Found products;
@@ -257,11 +264,25 @@ final class DriverEngine implements Engine {
     }
 
     private Module load(Variant variant) {
-        Cubin cubin = cubins.get(variant, arch);
+        boolean watched = limit != null && DebugBuild.isWatched(variant);
+        Cubin cubin = cubins.get(watched ? DebugBuild.of(variant) : variant, arch);
         return call(
                 "loading " + variant + ", made by " + cubin.compiler() + " for " + arch + ", into a driver of CUDA "
                         + driver.versionText(),
-                () -> new Module(variant, driver.loadModule(cubin.code())));
+                () -> {
+                    long module = driver.loadModule(cubin.code());
+                    if (watched) {
+                        waits().show(module);
+                    }
+                    return new Module(variant, module);
+                });
+    }
+
+    private synchronized DriverWaits waits() {
+        if (waits == null) {
+            waits = new DriverWaits(driver, stream, limit);
+        }
+        return waits;
     }
 
     @Override
@@ -396,6 +417,9 @@ final class DriverEngine implements Engine {
             quietly(o::close);
         }
         quietly(staging::close);
+        if (waits != null) {
+            quietly(waits::close);
+        }
         allocations.keySet().forEach(address -> quietly(() -> driver.free(address)));
         allocations.clear();
         modules.values().forEach(m -> quietly(() -> driver.unloadModule(m.handle)));
@@ -492,7 +516,9 @@ final class DriverEngine implements Engine {
         }
         if (FATAL.contains(e.code())) {
             if (lost == null) {
-                lost = name + " is lost, " + e.getMessage() + ": " + history.describe()
+                String hang =
+                        waits == null ? "" : waits.hang().map(h -> "; " + h).orElse("");
+                lost = name + " is lost, " + e.getMessage() + ": " + history.describe() + hang
                         + ". Only a new process can use it again; the CPU goes on";
                 LOG.log(Level.ERROR, lost);
             }

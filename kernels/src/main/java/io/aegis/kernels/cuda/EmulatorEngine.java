@@ -42,6 +42,10 @@ final class EmulatorEngine implements Engine {
     private final MethodHandle allocated;
     private final MethodHandle used;
     private final MethodHandle freed;
+    private final MethodHandle watch;
+    /** Where kernels of a debug build write down what they wait for, {@link Hang#BYTES}, and count it behind that; 0 without. */
+    private final long waits;
+
     private final Map<Variant, Library> libraries = new ConcurrentHashMap<>();
     private final TreeMap<Long, Block> blocks = new TreeMap<>();
 
@@ -65,6 +69,10 @@ final class EmulatorEngine implements Engine {
     }
 
     EmulatorEngine(boolean checks, long seed, int seconds) {
+        this(checks, seed, seconds, DebugBuild.isAskedFor());
+    }
+
+    EmulatorEngine(boolean checks, long seed, int seconds, boolean debug) {
         this.checks = checks;
         this.seed = seed;
         this.seconds = seconds;
@@ -79,6 +87,8 @@ final class EmulatorEngine implements Engine {
         allocated = function(symbols, "emulator_allocated", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG));
         used = function(symbols, "emulator_used", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG));
         freed = function(symbols, "emulator_freed", FunctionDescriptor.ofVoid(JAVA_LONG));
+        watch = function(symbols, "emulator_watch", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG));
+        waits = debug ? allocate(Hang.BYTES + Integer.BYTES) : 0;
     }
 
     private static MethodHandle function(SymbolLookup symbols, String name, FunctionDescriptor type) {
@@ -220,7 +230,8 @@ final class EmulatorEngine implements Engine {
                         .orElseThrow(() -> new CudaException("there is no kernel " + entry + " in " + variant)));
     }
 
-    private Library load(Variant variant) {
+    private Library load(Variant asked) {
+        Variant variant = waits == 0 ? asked : DebugBuild.of(asked);
         List<String> flags = new ArrayList<>(List.of("-O1", "-fstack-clash-protection", "-DAEGIS_EMULATOR"));
         if (checks) { // calls a function before each access; the runtime has it, not the sanitizer's library
             flags.addAll(List.of("-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0"));
@@ -245,6 +256,10 @@ final class EmulatorEngine implements Engine {
         Entry entry = (Entry) kernel;
         String failure;
         synchronized (ONE_AT_A_TIME) {
+            if (waits != 0) {
+                at(waits, Hang.BYTES + Integer.BYTES).fill((byte) 0);
+                call(watch, waits, waits + Hang.BYTES);
+            }
             MemorySegment message = (MemorySegment) call(
                     launch,
                     entry.symbol,
@@ -270,8 +285,15 @@ final class EmulatorEngine implements Engine {
                             grid.y(),
                             grid.z(),
                             grid.threads(),
-                            compiler.withLines(failure, entry.library.file)));
+                            hang() + compiler.withLines(failure, entry.library.file)));
         }
+    }
+
+    /** Who waits for ever, as a debug build says it. */
+    private String hang() {
+        return waits == 0
+                ? ""
+                : Hang.read(at(waits, Hang.BYTES)).map(h -> h + ": ").orElse("");
     }
 
     /** The struct Map of emulator_async.h. */

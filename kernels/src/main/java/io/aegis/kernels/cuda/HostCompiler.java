@@ -120,7 +120,7 @@ final class HostCompiler {
                     ? otherwise
                     : found.lines()
                             .map(l -> l.replaceAll(" \\(discriminator.*", ""))
-                            .filter(l -> !l.matches("emulator(_hopper|_integers)?\\.h:.*"))
+                            .filter(l -> !l.matches("(emulator(_hopper|_integers|_watched)?\\.h|watched\\.cuh):.*"))
                             .distinct()
                             .collect(Collectors.joining(" in ", "(", ")"));
         } catch (IOException | CudaException e) {

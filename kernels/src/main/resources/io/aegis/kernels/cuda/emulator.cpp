@@ -214,17 +214,37 @@ void forget() {
     }
 }
 
+void need_meeting(int id, int threads, const void* pc) {
+    if (id < 1 || id >= NAMED_BARRIERS || threads < WARP || threads % WARP != 0 || threads > thread_count) {
+        fail(pc, "barrier_of(%d, %d): an id of 1 to 15 and a multiple of 32 threads, at most the block's %d", id, threads, thread_count);
+    }
+}
+
+void* waits_at;  // the host's words for watched.cuh
+u32* waits_count;
+
 u64 common_divisor(u64 a, u64 b) { return b == 0 ? a : common_divisor(b, a % b); }
 
 }  // namespace
 
 void barrier() { meet(BARRIER, {0, thread_count}, PC); }
 void barrier_of(int id, int threads) {
-    if (id < 1 || id >= NAMED_BARRIERS || threads < WARP || threads % WARP != 0 || threads > thread_count) {
-        fail(PC, "barrier_of(%d, %d): an id of 1 to 15 and a multiple of 32 threads, at most the block's %d", id, threads, thread_count);
-    }
+    need_meeting(id, threads, PC);
     meet(BARRIER_OF, {id, threads}, PC);
 }
+bool barrier_of_within(int id, int threads) {
+    const void* pc = PC;
+    need_meeting(id, threads, pc);
+    return within_limit([&] { meet(BARRIER_OF, {id, threads}, pc); });
+}
+// Nobody comes back: the launch ends when no thread can go on.
+void give_up() {
+    set_ready((int)own_warp, warps[own_warp].ready & ~(1u << own_lane));
+    next();
+    __builtin_unreachable();
+}
+void* waits() { return waits_at; }
+u32* wait_count() { return waits_count; }
 void warp_barrier() { together(WARP_BARRIER, nullptr, PC); }
 u32 shuffle_xor(u32 x, int mask) { return exchange(XOR, x, mask, PC); }
 u32 shuffle(u32 x, int lane) { return exchange(SHUFFLE, x, lane, PC); }
@@ -325,6 +345,12 @@ CALLED_BY_HOST(void) emulator_freed(u64 at) {
     if (b->cells != nullptr) munmap(b->cells, cell_bytes(*b));
     blocks.erase(blocks.begin() + (b - blocks.data()));
     last_block = nullptr;
+}
+
+// Where kernels of a debug build write down what they wait for.
+CALLED_BY_HOST(void) emulator_watch(u64 at, u64 count) {
+    waits_at = (void*)at;
+    waits_count = (u32*)count;
 }
 
 // Runs a launch to its end; null, or what went wrong.

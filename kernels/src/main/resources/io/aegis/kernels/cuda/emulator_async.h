@@ -111,6 +111,20 @@ void gather(Barrier& b) {
     b.gathering[own_warp] = known[own_warp][own_warp] = ++passed;
 }
 
+// Whether the phase of this parity is not over yet.
+bool is_open(const Barrier& b, const void* p, u32 parity, const void* pc) {
+    if (checking) touch_shared(shared_byte(p), 8, READ, pc);
+    return (b.phase & 1) == (parity & 1);
+}
+void wait_for(Barrier& b, const void* pc) {
+    Warp& w = warps[own_warp];
+    b.waiting.push_back(current);
+    w.at_bar |= 1u << own_lane;
+    w.bar_pc = pc;
+    set_ready((int)own_warp, w.ready & ~(1u << own_lane));
+    next();
+}
+
 void perform(const Load& l) {
     u8* to = l.to;
     if (l.floats) {
@@ -144,6 +158,15 @@ void perform(const Load& l) {
                 }
             }
         }
+    }
+}
+
+// The phase is over: what it brought is there, and what was done before it lies before what the current thread does.
+void pass(Barrier& b) {
+    for (const Load& l : b.come) perform(l);
+    b.come.clear();
+    for (int w = 0; w < warp_count; w++) {
+        if (w != (int)own_warp) known[own_warp][w] = std::max(known[own_warp][w], b.gathered[w]);
     }
 }
 
@@ -284,20 +307,15 @@ void bar_arrive(void* p, int bytes) {
 }
 void bar_wait(void* p, u32 parity) {
     Barrier& b = barrier_at(p, PC);
-    if (checking) touch_shared(shared_byte(p), 8, READ, PC);
-    if ((b.phase & 1) == (parity & 1)) {
-        Warp& w = warps[own_warp];
-        b.waiting.push_back(current);
-        w.at_bar |= 1u << own_lane;
-        w.bar_pc = PC;
-        set_ready((int)own_warp, w.ready & ~(1u << own_lane));
-        next();
-    }
-    for (const Load& l : b.come) perform(l);
-    b.come.clear();
-    for (int w = 0; w < warp_count; w++) {
-        if (w != (int)own_warp) known[own_warp][w] = std::max(known[own_warp][w], b.gathered[w]);
-    }
+    if (is_open(b, p, parity, PC)) wait_for(b, PC);
+    pass(b);
+}
+bool bar_wait_within(void* p, u32 parity) {
+    Barrier& b = barrier_at(p, PC);
+    const void* pc = PC;
+    if (is_open(b, p, parity, pc) && !within_limit([&] { wait_for(b, pc); })) return false;
+    pass(b);
+    return true;
 }
 
 void tile_load(void* to, const void* map, void* p, const i32 (&at)[4]) {

@@ -111,6 +111,10 @@ u64 random_state;
 volatile int late;  // the launch has had its time
 int seconds;
 
+// Threads whose waits have a limit (watched.cuh), who began first in front, and those that were told that theirs is over.
+std::vector<int>& watched = *new std::vector<int>;
+bool told[MAX_THREADS];
+
 u32 any_number() {
     random_state ^= random_state << 13;
     random_state ^= random_state >> 7;
@@ -168,12 +172,30 @@ void set_current(int thread) {
     patience = PATIENCE;
 }
 
+void set_ready(int w, u32 lanes) {
+    warps[w].ready = lanes;
+    if (lanes == 0) {
+        ready_warps &= ~(1u << w);
+    } else {
+        ready_warps |= 1u << w;
+    }
+}
+
+// No thread can go on: whoever has waited longest with a limit is told so, and will say for what.
+void tell_the_first() {
+    int t = watched.front();
+    watched.erase(watched.begin());
+    told[t] = true;
+    set_ready(t / WARP, warps[t / WARP].ready | 1u << t % WARP);
+}
+
 // Another fibre goes on; this one when its turn comes and it is ready. A lane of the same warp, or one in `away` times of any.
 void next(u32 away = 32) {
     if (late) {
         say_late(nullptr);
         leave();
     }
+    if (ready_warps == 0 && !watched.empty()) tell_the_first();
     if (ready_warps == 0) {
         if (returned_count == thread_count) leave();
         current = -1;
@@ -195,15 +217,6 @@ void next(u32 away = 32) {
 void yield_turn() {
     patience = PATIENCE;
     next(1);
-}
-
-void set_ready(int w, u32 lanes) {
-    warps[w].ready = lanes;
-    if (lanes == 0) {
-        ready_warps &= ~(1u << w);
-    } else {
-        ready_warps |= 1u << w;
-    }
 }
 
 void fibre_main() {
@@ -303,6 +316,15 @@ void meet(const Verb& verb, Meeting m, const void* pc) {
     next();
 }
 
+// What waits does so with a limit. False when it is over.
+template <class Waits> bool within_limit(Waits wait) {
+    watched.push_back(current);
+    wait();
+    if (told[current]) return false;
+    watched.erase(std::find(watched.begin(), watched.end(), current));
+    return true;
+}
+
 bool prepare_fibres(int threads) {
     static int prepared;
     if (stacks == nullptr && (stacks = (u8*)map((u64)SLOT_BYTES * MAX_THREADS)) == nullptr) return false;
@@ -318,6 +340,8 @@ void run_fibres() {
     memset(named, 0, sizeof named);
     returned_count = 0;
     ready_warps = 0;
+    watched.clear();
+    memset(told, 0, sizeof told);
     for (int w = 0; w < warp_count; w++) {
         warps[w].barrier = -1;
         set_ready(w, ALL);

@@ -168,3 +168,7 @@ template <int N> DEVICE void registers_take() { asm volatile("setmaxnreg.inc.syn
 #endif
 
 DEVICE Descriptor descriptor_bytes(int bytes) { return (Descriptor)(bytes >> 4); }
+
+#ifdef AEGIS_DEBUG
+#include "watched.cuh"
+#endif

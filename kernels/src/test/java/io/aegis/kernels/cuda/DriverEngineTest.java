@@ -307,6 +307,59 @@ class DriverEngineTest {
         closeLost();
     }
 
+    /** What a kernel of a debug build wrote down before it trapped: the barriers by name, the kernel and its launch. */
+    @Test
+    void aHangNamesTheBarrier() {
+        engine.close();
+        Variant waiting = Variant.of("defects_sm90a.cu").with("N", 1);
+        System.setProperty(DebugBuild.PROPERTY, "true");
+        System.setProperty(DebugBuild.SECONDS, "3");
+        try {
+            engine = new DriverEngine(fake.driver(), 0, cubins);
+            long p = engine.allocate(4);
+            engine.fill(p, (byte) 0, 4);
+            add("add", p, 1, 1, Engine.Grid.of(1, 32));
+            assertThat(fake.calls("cuModuleGetGlobal"))
+                    .as("a kernel that waits for nothing")
+                    .isZero();
+            assertThat(engine.canRecord()).isFalse();
+            Engine.Kernel kernel = engine.kernel(waiting, "hang");
+            assertThatThrownBy(() -> engine.launch(
+                            kernel,
+                            Engine.Grid.of(132, 384),
+                            Arguments.begin().pointer(p).i64(1).f32(1).packed()))
+                    .isInstanceOf(CudaException.class)
+                    .hasMessageContaining("cuda:0 is lost, cuStreamSynchronize: CUDA_ERROR_LAUNCH_FAILED (719)")
+                    .hasMessageContaining(
+                            "it was hang of defects_sm90a.cu [N=1] on 132 x 1 x 1 blocks of 384 threads and"
+                                    + " 0 bytes of dynamic shared memory; block (3, 1, 2) hangs: warps 4, 7 wait at"
+                                    + " bars.k_full[k.stage] (attention_sm90a.cu:263), a phase of parity 1; warp 8 waits at"
+                                    + " barrier_of(TURN + side, 256) (attention_sm90a.cu:275), which is number 2 (the first has"
+                                    + " waited longest); 1 more block hangs. Only a new process");
+            assertThat(fake.calls()).contains("  limit 3000000000");
+            closeLost();
+        } finally {
+            System.clearProperty(DebugBuild.PROPERTY);
+            System.clearProperty(DebugBuild.SECONDS);
+        }
+    }
+
+    @Test
+    void aDebugBuildLeavesNothing() {
+        engine.close();
+        System.setProperty(DebugBuild.PROPERTY, "true");
+        try {
+            engine = new DriverEngine(fake.driver(), 0, cubins);
+            engine.kernel(Variant.of("defects_sm90a.cu"), "add");
+            System.setProperty(DebugBuild.SECONDS, "soon");
+            assertThatThrownBy(() -> new DriverEngine(fake.driver(), 0, cubins))
+                    .hasMessage("-Daegis.cuda.debug.seconds=soon: expected seconds, 1 to 99999");
+        } finally {
+            System.clearProperty(DebugBuild.PROPERTY);
+            System.clearProperty(DebugBuild.SECONDS);
+        }
+    }
+
     @Test
     void manyLaunchesAreCounted() {
         long p = engine.allocate(4);

@@ -37,6 +37,12 @@ class HopperChecksTest {
         }
     }
 
+    /** One of the two, with something wrong or, with 0, nothing: then its sums are right. */
+    static void launch(Engine engine, String entry, int broken) {
+        boolean ring = entry.equals("ring");
+        assertThat(ring ? run(engine, broken) : runTurns(engine, broken)).containsOnly(ring ? DEPTH : ROUNDS * 32);
+    }
+
     private static float[] run(Engine engine, int broken) {
         long a = ones(engine, 64);
         long b = ones(engine, 256);

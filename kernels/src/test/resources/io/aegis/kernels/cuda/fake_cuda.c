@@ -9,6 +9,7 @@
 // Kernels are told by name. Their one parameter is struct { float* p; long long n; float x; }:
 //   add       p[i] += x for i < n        shared    the same, with 1024 bytes of static shared memory
 //   fault     touches what it must not
+//   hang      waits at barriers that nobody completes, writes that down as kernels of a debug build do (watched.cuh), and traps
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,6 +54,7 @@ typedef struct {
 #define cuStreamDestroy cuStreamDestroy_v2
 #define cuEventDestroy cuEventDestroy_v2
 #define cuStreamBeginCapture cuStreamBeginCapture_v2
+#define cuModuleGetGlobal cuModuleGetGlobal_v2
 #define cuGraphInstantiate cuGraphInstantiateWithFlags
 #endif
 // The first version of the name is what is bound; newer headers rename it.
@@ -65,7 +67,7 @@ enum { MOST = 4096, LOG = 1 << 20, TIME_STEP = 2 };
 
 struct args { float* p; long long n; float x; };
 struct kernel { const char* name; int shared; };
-static const struct kernel KERNELS[] = {{"add", 0}, {"shared", 1024}, {"fault", 0}};
+static const struct kernel KERNELS[] = {{"add", 0}, {"shared", 1024}, {"fault", 0}, {"hang", 0}};
 enum { NUMBER_OF_KERNELS = sizeof KERNELS / sizeof *KERNELS, USUAL_SHARED = 48 << 10 };
 // Dynamic shared memory that was asked for, 0 for what every kernel may have together with its static arrays.
 static int most_dynamic[NUMBER_OF_KERNELS];
@@ -92,6 +94,11 @@ struct thing {
     int invalid;                   // a recording that cannot be ended well
     int time;                      // when an event happened
 };
+
+// The variable aegis_waits of every module, and what it points to: struct Waits and struct Wait of watched.cuh.
+struct wait { unsigned there, block[3], thread, named, number, unused; char barrier[128], place[64]; };
+static struct { struct wait* at; unsigned* count; unsigned long long limit; } waits;
+static struct thing variable = {MEMORY, 1, (char*)&waits, sizeof waits};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct thing things[MOST];
@@ -149,6 +156,7 @@ static struct thing* is(void* handle, int kind) {
 }
 // The live memory of a kind that holds all of a range.
 static struct thing* holder(int kind, const void* at, size_t bytes) {
+    if (kind == MEMORY && at == &waits && bytes <= sizeof waits) return &variable;
     for (int i = 0; i < count; i++) {
         struct thing* t = &things[i];
         if (t->alive && t->kind == kind && (const char*)at >= t->memory && (const char*)at + bytes <= t->memory + t->bytes)
@@ -173,6 +181,25 @@ static void append(struct thing* t, struct op o) {
 }
 static void queue(struct thing* stream, struct op o) { append(stream->capture ? stream->capture : stream, o); }
 
+static void write_wait(unsigned block, unsigned warp, int named, unsigned number, const char* barrier, const char* place) {
+    struct wait* w = &waits.at[(*waits.count)++];
+    *w = (struct wait){0, {block, 1, 2}, 32 * warp + 5, (unsigned)named, number, 0, "", ""};
+    strcpy(w->barrier, barrier);
+    strcpy(w->place, place);
+    w->there = 1;
+}
+// Two waits of a block, the first of them of two warps, one lane of which says it twice; and another block.
+static int hang(void) {
+    if (!holder(PINNED, waits.at, 2048 * sizeof *waits.at) || !holder(MEMORY, waits.count, 4) || *waits.count) return ILLEGAL_ADDRESS;
+    write_wait(3, 4, 0, 1, "bars.k_full[k.stage]", "attention_sm90a.cu:263");
+    write_wait(3, 4, 0, 1, "bars.k_full[k.stage]", "attention_sm90a.cu:263");
+    write_wait(9, 0, 0, 0, "bars.q_empty", "attention_sm90a.cu:120");
+    write_wait(3, 8, 1, 2, "barrier_of(TURN + side, 256)", "attention_sm90a.cu:275");
+    write_wait(3, 7, 0, 1, "bars.k_full[k.stage]", "attention_sm90a.cu:263");
+    note("  limit %llu\n", waits.limit);
+    return LAUNCH_FAILED;
+}
+
 static void execute(struct op* o) {
     if (sticky) return;
     switch (o->what) {
@@ -185,6 +212,10 @@ static void execute(struct op* o) {
             return;
         }
         case LAUNCH:
+            if (strcmp(o->kernel->name, "hang") == 0) {
+                sticky = hang();
+                return;
+            }
             if (strcmp(o->kernel->name, "fault") == 0 || !holder(MEMORY, o->args.p, (size_t)o->args.n * sizeof(float))) {
                 sticky = ILLEGAL_ADDRESS;
                 return;
@@ -215,6 +246,7 @@ void fake_reset(void) {
     minor = 0;
     capacity = (size_t)1 << 26;
     memset(most_dynamic, 0, sizeof most_dynamic);
+    memset(&waits, 0, sizeof waits);
     text_used = 0;
     text[0] = 0;
     current = NULL;
@@ -489,6 +521,14 @@ CUresult cuModuleGetFunction(CUfunction* f, CUmodule m, const char* name) {
             END(OK)
         }
     END(NOT_FOUND)
+}
+CUresult cuModuleGetGlobal(CUdeviceptr* at, size_t* bytes, CUmodule m, const char* name) {
+    BEGIN_IN_CONTEXT("cuModuleGetGlobal")
+    if (!is(m, MODULE)) END(INVALID_HANDLE)
+    if (strcmp(name, "aegis_waits") != 0) END(NOT_FOUND)
+    *at = (CUdeviceptr)&waits;
+    *bytes = sizeof waits;
+    END(OK)
 }
 CUresult cuFuncGetAttribute(int* value, CUfunction_attribute a, CUfunction f) {
     BEGIN_IN_CONTEXT("cuFuncGetAttribute")
