@@ -6,6 +6,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.View;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
@@ -39,11 +40,13 @@ final class CudaConvolution implements Convolution {
     }
 
     static List<Variant> variants() {
-        return List.of(
+        List<Variant> all = new ArrayList<>(List.of(
                 CudaDepthwise.FILE,
                 ImplicitGemm.variant(Precision.F32),
                 ImplicitGemm.variant(Precision.BF16),
-                ImplicitGemm.variant(Precision.F16));
+                ImplicitGemm.variant(Precision.F16)));
+        all.addAll(HopperConvolution.variants());
+        return all;
     }
 
     @Override

@@ -13,6 +13,7 @@ final class Hopper {
     private static final String ARCHITECTURE = "sm_90a";
     private static final List<String> FILES = List.of(
             HopperGemm.FILE,
+            HopperConvolution.FILE,
             HopperAttention.FILE,
             HopperAttentionBackward.KEYS_FILE,
             HopperAttentionBackward.QUERY_FILE);

@@ -13,7 +13,8 @@ import java.util.List;
 /**
  * convolution.cu: dense convolutions of any kernel, stride and padding in the engine's {@link Precision}. What is not in
  * the element type already, or not in whole 16-byte words, is copied to scratch first, the picture and the weights in one
- * launch. Layers of one shape side by side are one launch as well.
+ * launch. Layers of one shape side by side are one launch as well. Forward and for what went in, {@link HopperConvolution} may take
+ * a product's place.
  */
 final class ImplicitGemm {
     private static final int SMALL = 64;
@@ -37,6 +38,7 @@ final class ImplicitGemm {
     private final Product input;
     private final Entry weight;
     private final Entry pack;
+    private final HopperConvolution hopper;
     /** Elements of 16 bytes. */
     private final int word;
 
@@ -49,6 +51,7 @@ final class ImplicitGemm {
         this.input = new Product(cuda, variant, "input");
         this.weight = new Entry(cuda, variant, "weight");
         this.pack = new Entry(cuda, variant, "pack");
+        this.hopper = HopperConvolution.of(cuda);
         this.word = 16 / element.bytes();
     }
 
@@ -100,7 +103,7 @@ final class ImplicitGemm {
     }
 
     /** The struct Layer. */
-    private record Kernel(Pixels weight, View bias, Channels norm) {}
+    record Kernel(Pixels weight, View bias, Channels norm) {}
 
     /** The struct Convolve, and the launch. */
     private void convolve(
@@ -111,6 +114,10 @@ final class ImplicitGemm {
             View weight,
             Behind behind,
             View to) {
+        if (hopper != null && hopper.takes(picture, layers.length, to)) {
+            hopper.launch(product == input, picture, layers, weight, behind, to);
+            return;
+        }
         long rows = to.elements() / to.size(3) / layers.length;
         long columns = to.size(3);
         long pitch = picture.in.pitch();
@@ -210,7 +217,7 @@ final class ImplicitGemm {
         return Math.max(1, Math.ceilDiv(steps, each));
     }
 
-    private static void strides(Arguments a, View v) {
+    static void strides(Arguments a, View v) {
         for (long stride : v.strides()) {
             a.i64(stride);
         }
@@ -222,7 +229,7 @@ final class ImplicitGemm {
     }
 
     /** Whether words of 4 can be stored along dimension {@code dim}. */
-    private static boolean isWide(long address, View v, int dim) {
+    static boolean isWide(long address, View v, int dim) {
         boolean wide = address % 16 == 0 && v.stride(dim) == 1 && v.size(dim) % 4 == 0;
         for (int d = 0; d < v.rank(); d++) {
             wide &= d == dim || v.size(d) == 1 || v.stride(d) % 4 == 0;
@@ -231,7 +238,12 @@ final class ImplicitGemm {
     }
 
     /** The struct Picture: {@code in}, as it is met from the pixels of {@code result}. */
-    private record Picture(Pixels in, View result, int times, int sign, int shift, int over) {
+    record Picture(Pixels in, View result, int times, int sign, int shift, int over) {
+        /** Whether result's pixels meet neighbouring ones: a stride of 1. */
+        boolean isDense() {
+            return times == 1 && over == 1;
+        }
+
         Arguments pack(Arguments a) {
             a.pointer(in.address()).i64(in.batch()).i32((int) in.line()).i32((int) in.pixel());
             a.i32((int) in.height()).i32((int) in.width()).i32((int) in.pitch());
@@ -246,7 +258,7 @@ final class ImplicitGemm {
      * @param batch strides in elements, with {@code line} and {@code pixel}
      * @param pitch channels, a multiple of a word
      */
-    private record Pixels(long address, long batch, long line, long pixel, long height, long width, long pitch) {}
+    record Pixels(long address, long batch, long line, long pixel, long height, long width, long pitch) {}
 
     /** What has to be copied, or summed, before a product: up to {@value #JOBS} views in one launch. */
     private final class Packing {
