@@ -1,5 +1,6 @@
 package io.aegis.cli;
 
+import io.aegis.cli.workload.Compute;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.cuda.CudaBackend;
@@ -72,12 +73,7 @@ final class DeviceOptions {
         Kernels best = Backends.best();
         Kernels rounding = best.rounding(precision.dtype());
         if (rounding == best) {
-            String why = best.choices().stream()
-                    .filter(c -> c.family().equals(Kernels.Choice.BFLOAT16))
-                    .map(Kernels.Choice::reason)
-                    .findFirst()
-                    .orElse("the plain kernels have no other");
-            LOG.log(Level.WARNING, "--dtype BF16: computing in float32, which is more exact: " + why);
+            LOG.log(Level.WARNING, "--dtype BF16: computing in float32, which is more exact: " + Compute.absence(best));
             return best;
         }
         Backends.choose(rounding);

@@ -29,13 +29,13 @@ class BenchCommandTest {
         "gemm, 9x65x40, int8, 1",
     })
     void figuresStandBesideCeilings(String section, String shape, String types, int figures) throws IOException {
-        JsonNode report = json(section, "--shape", shape, "--dtype", types, "--batch", 1);
+        JsonNode report = json(section, "--shape", shape, "--dtype", types, "--batch", 1, "--compute", "f32");
         assertThat(report.path("processor").asText()).isNotEmpty();
         assertThat(report.path("kernels").has("matmul")).isTrue();
         assertThat(report.path("sections")).hasSize(1);
         JsonNode part = report.path("sections").get(0);
         assertThat(part.path("section").asText()).isEqualTo(section);
-        assertThat(part.path("ceilings")).hasSize(5);
+        assertThat(part.path("ceilings")).hasSizeBetween(5, 7); // two more with products of bfloat16
         part.path("ceilings")
                 .forEach(c ->
                         assertThat(c.path("value").asDouble()).as(c.toString()).isPositive());
@@ -64,11 +64,39 @@ class BenchCommandTest {
         Typed made = aegis("synthesize", "--config", "bunny-tiny", "--out", model);
         assertThat(made.status()).as(made.err()).isZero();
         for (String section : List.of("vision", "decode")) {
-            JsonNode part = json(section, "--model", model, "--batch", 1)
+            JsonNode part = json(section, "--model", model, "--batch", 1, "--compute", "f32")
                     .path("sections")
                     .get(0);
             assertThat(part.path("figures")).hasSize(1);
             assertThat(part.path("figures").get(0).path("work").asText()).startsWith(model.toString());
+        }
+    }
+
+    @Test
+    void bfloatStandsBesideItsOwnCeilings() throws IOException {
+        String before = System.setProperty("aegis.bf16", "emulated");
+        try {
+            JsonNode part = json("gemm", "--shape", "9x64x40", "--dtype", "f32", "--compute", "f32,bf16", "--scaling")
+                    .path("sections")
+                    .get(0);
+            assertThat(part.path("ceilings")).hasSize(7);
+            assertThat(part.path("figures")).hasSize(4);
+            for (int i = 0; i < 4; i++) {
+                JsonNode f = part.path("figures").get(i);
+                assertThat(f.path("work").asText())
+                        .isEqualTo("gemm 9x64x40, f32" + (i < 2 ? "" : ", computed in bf16")
+                                + (i % 2 == 0 ? "" : ", threads"));
+                if (i % 2 == 0) {
+                    assertThat(f.path("ceiling").path("name").asText())
+                            .startsWith(i == 0 ? "FMA f32" : "our product bf16, 512x512x512");
+                }
+            }
+        } finally {
+            if (before == null) {
+                System.clearProperty("aegis.bf16");
+            } else {
+                System.setProperty("aegis.bf16", before);
+            }
         }
     }
 
@@ -84,7 +112,9 @@ class BenchCommandTest {
 
     @Test
     void wrongWords() {
-        refused("there is no section fly, expected one of vision, prefill, decode, dadm, gemm, startup", "fly");
+        refused(
+                "there is no section fly, expected one of vision, prefill, decode, dadm, gemm, faceshield, startup",
+                "fly");
         refused(
                 "--shape vit-9 is not known, expected for vision one of siglip-so400m-384",
                 "vision",
@@ -93,6 +123,8 @@ class BenchCommandTest {
         refused("for prefill and decode one of llama-3.2-1b", "--shape", "vit-9");
         refused("--dtype int8: dadm takes f32", "dadm", "--dtype", "int8");
         refused("--runs 0: expected 1 or more", "gemm", "--runs", 0);
+        refused("--compute bf16: decode computes in f32 whatever is asked for", "decode", "--compute", "bf16");
+        refused("for faceshield one of bunny-llama3-8b", "faceshield", "--shape", "vit-9");
         refused("give either --shape or --model", "vision", "--shape", "siglip-tiny", "--model", folder);
         Typed none = aegis("bench", "--quick", "decode", "--model", folder.resolve("none"));
         assertThat(none.status()).isEqualTo(1);

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.cli.workload.ChildProcess;
+import io.aegis.cli.workload.Compute;
 import io.aegis.cli.workload.Measurement;
 import io.aegis.cli.workload.OwnProcess;
 import io.aegis.cli.workload.WeightType;
@@ -16,6 +17,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -27,7 +30,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         description = "Measures the processor: vision towers, a language model's prompts and answers, DADM, products,"
-                + " start-up. Each figure stands beside the ceiling that was measured in the same process. Figures are"
+                + " a whole FaceShield, start-up. Each figure stands beside the ceiling that was measured in the same process. Figures are"
                 + " medians, with the smallest and the largest run; weights are random unless --model gives real ones."
                 + " Several sections run in a process each. What does not fit into memory is named and left out.",
         mixinStandardHelpOptions = true)
@@ -37,7 +40,7 @@ public final class BenchCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..*",
             paramLabel = "SECTION",
-            description = "some of vision, prefill, decode, dadm, gemm, startup (default: all)")
+            description = "some of vision, prefill, decode, dadm, gemm, faceshield, startup (default: all)")
     List<String> sections = List.of();
 
     @Option(names = "--shape", paramLabel = "NAME", description = "one model by its name, or one product as MxKxN")
@@ -53,21 +56,36 @@ public final class BenchCommand implements Callable<Integer> {
             names = "--dtype",
             split = ",",
             paramLabel = "TYPE",
-            description =
-                    "how matrices are stored: ${COMPLETION-CANDIDATES}; products add up in float32 whatever it is")
+            description = "how matrices are stored: ${COMPLETION-CANDIDATES}; how they are multiplied says --compute")
     List<WeightType> types = List.of();
 
-    @Option(names = "--runs", paramLabel = "N", description = "runs that count (5)", defaultValue = "5")
-    int runs;
+    @Option(
+            names = "--compute",
+            split = ",",
+            paramLabel = "TYPE",
+            description =
+                    "what large products round their operands to, f32 or bf16, as analyze's --dtype (default: f32, and"
+                            + " bf16 where the processor has it)")
+    List<Compute> computes = List.of();
 
-    @Option(names = "--warmups", paramLabel = "N", description = "runs before them (2)", defaultValue = "2")
-    int warmups;
+    @Option(
+            names = "--scaling",
+            description =
+                    "times vision, prefill and gemm on one thread as well, in turn, and says how many times faster"
+                            + " all threads are, beside what the ceilings gain")
+    boolean scaling;
+
+    @Option(names = "--runs", paramLabel = "N", description = "runs that count (5; faceshield 1)")
+    Integer runs;
+
+    @Option(names = "--warmups", paramLabel = "N", description = "runs before them (2; faceshield 0)")
+    Integer warmups;
 
     @Option(names = "--prompt", paramLabel = "N", description = "tokens of a prompt (512)", defaultValue = "512")
     int prompt;
 
-    @Option(names = "--tokens", paramLabel = "N", description = "tokens said (32)", defaultValue = "32")
-    int tokens;
+    @Option(names = "--tokens", paramLabel = "N", description = "tokens said (32; faceshield 30)")
+    Integer tokens;
 
     @Option(names = "--batch", split = ",", paramLabel = "N", description = "pictures or samples at once")
     List<Integer> batches = List.of();
@@ -85,6 +103,17 @@ public final class BenchCommand implements Callable<Integer> {
     CommandSpec spec;
 
     private final ObjectMapper mapper = new ObjectMapper();
+    private final Supplier<List<String>> self;
+
+    /** Sections run in processes of this program. */
+    public BenchCommand() {
+        this(() -> OwnProcess.command(List.of()));
+    }
+
+    /** @param self how a process of its own is started, without its arguments */
+    BenchCommand(Supplier<List<String>> self) {
+        this.self = self;
+    }
 
     @Override
     public Integer call() throws IOException, InterruptedException {
@@ -131,11 +160,11 @@ public final class BenchCommand implements Callable<Integer> {
             if (shape != null && model != null) {
                 throw new IllegalArgumentException("give either --shape or --model");
             }
-            positive("--runs", runs);
+            positive("--runs", runs == null ? 1 : runs);
             positive("--prompt", prompt);
-            positive("--tokens", tokens);
+            positive("--tokens", tokens == null ? 1 : tokens);
             batches.forEach(b -> positive("--batch", b));
-            if (warmups < 0) {
+            if (warmups != null && warmups < 0) {
                 throw new IllegalArgumentException("--warmups " + warmups + ": expected 0 or more");
             }
             List<BenchSection> all = sections.isEmpty()
@@ -146,9 +175,13 @@ public final class BenchCommand implements Callable<Integer> {
             }
             if (sections.isEmpty()) {
                 all = model == null ? all : ModelFolder.sections(model);
-                all = all.stream().filter(s -> s.takes(types)).toList();
+                all = all.stream()
+                        .filter(s -> s.takes(types))
+                        .filter(s -> computes.isEmpty() || !s.computes(computes).isEmpty())
+                        .toList();
             }
             all.forEach(s -> s.check(types));
+            all.forEach(s -> s.checkComputes(computes));
             return all;
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), e.getMessage(), e);
@@ -165,27 +198,43 @@ public final class BenchCommand implements Callable<Integer> {
         long start = System.nanoTime();
         Ceilings ceilings = Ceilings.measure(kernels, quick);
         ObjectNode part = BenchReport.section(s.title(), ceilings);
-        Request request =
-                new Request(shape, model, types, new Measurement.Plan(warmups, runs), prompt, tokens, batches);
-        s.run(kernels, request, ceilings, f -> f.into(part.withArray("figures").addObject()));
+        Consumer<Figure> out = f -> f.into(part.withArray("figures").addObject());
+        List<Compute> each = s.computes(computes.isEmpty() ? Computes.there(kernels) : computes);
+        Computes.each(kernels, each, s.title(), (k, c) -> s.run(k, request(s, c), ceilings, out), out);
         BenchReport.end(part, (System.nanoTime() - start) / 1e9);
         return part;
     }
 
+    private Request request(BenchSection s, Compute compute) {
+        Measurement.Plan usual = s.plan();
+        return new Request(
+                shape,
+                model,
+                types,
+                compute,
+                new Measurement.Plan(warmups == null ? usual.warmups() : warmups, runs == null ? usual.runs() : runs),
+                prompt,
+                tokens == null ? s.tokens() : tokens,
+                batches,
+                scaling);
+    }
+
     /** A process of its own has compiled for nothing else, and its peak of memory is the section's. */
     private ObjectNode inChild(BenchSection s) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(OwnProcess.command(List.of()));
+        List<String> command = new ArrayList<>(self.get());
         command.addAll(List.of("bench", s.title(), "--child"));
-        command.addAll(List.of("--runs", "" + runs, "--warmups", "" + warmups));
-        command.addAll(List.of("--prompt", "" + prompt, "--tokens", "" + tokens));
-        if (shape != null) {
-            command.addAll(List.of("--shape", shape));
-        }
-        if (model != null) {
-            command.addAll(List.of("--model", model.toString()));
-        }
+        command.addAll(List.of("--prompt", "" + prompt));
+        option(command, "--runs", runs);
+        option(command, "--warmups", warmups);
+        option(command, "--tokens", tokens);
+        option(command, "--shape", shape);
+        option(command, "--model", model);
+        computes.forEach(c -> option(command, "--compute", c));
         types.forEach(t -> command.addAll(List.of("--dtype", t.name())));
         batches.forEach(b -> command.addAll(List.of("--batch", "" + b)));
+        if (scaling) {
+            command.add("--scaling");
+        }
         if (quick) {
             command.add("--quick");
         }
@@ -201,6 +250,12 @@ public final class BenchCommand implements Callable<Integer> {
             return part;
         } finally {
             Files.delete(log);
+        }
+    }
+
+    private static void option(List<String> command, String name, Object value) {
+        if (value != null) {
+            command.addAll(List.of(name, value.toString()));
         }
     }
 }

@@ -1,8 +1,11 @@
 package io.aegis.cli.bench;
 
+import io.aegis.cli.workload.Compute;
+import io.aegis.cli.workload.Measurement;
 import io.aegis.cli.workload.WeightType;
 import io.aegis.kernels.Kernels;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -11,19 +14,23 @@ import java.util.stream.Collectors;
 
 /** What can be measured. */
 public enum BenchSection {
-    VISION(Shapes.VISION.keySet(), Set.of(WeightType.values())),
-    PREFILL(Shapes.LANGUAGE.keySet(), Set.of(WeightType.values())),
-    DECODE(Shapes.LANGUAGE.keySet(), Set.of(WeightType.values())),
-    DADM(Shapes.DADM.keySet(), Set.of(WeightType.F32)),
-    GEMM(Set.of(), Set.of(WeightType.values())),
-    STARTUP(Set.of(), Set.of());
+    VISION(Shapes.VISION.keySet(), Set.of(WeightType.values()), Set.of(Compute.values())),
+    PREFILL(Shapes.LANGUAGE.keySet(), Set.of(WeightType.values()), Set.of(Compute.values())),
+    /** A token's rows are float32 whatever is asked for: they wait for memory. */
+    DECODE(Shapes.LANGUAGE.keySet(), Set.of(WeightType.values()), Set.of(Compute.F32)),
+    DADM(Shapes.DADM.keySet(), Set.of(WeightType.F32), Set.of(Compute.values())),
+    GEMM(Set.of(), Set.of(WeightType.values()), Set.of(Compute.values())),
+    FACESHIELD(Shapes.FACESHIELD, Set.of(WeightType.values()), Set.of(Compute.values())),
+    STARTUP(Set.of(), Set.of(), Set.of(Compute.F32));
 
-    private final Set<String> shapes;
+    private final Collection<String> shapes;
     private final Set<WeightType> types;
+    private final Set<Compute> computes;
 
-    BenchSection(Set<String> shapes, Set<WeightType> types) {
+    BenchSection(Collection<String> shapes, Set<WeightType> types, Set<Compute> computes) {
         this.shapes = shapes;
         this.types = types;
+        this.computes = computes;
     }
 
     /** Measures, and tells each figure as soon as it is there. */
@@ -34,8 +41,24 @@ public enum BenchSection {
             case DECODE -> LanguageSections.decode(kernels, request, ceilings, out);
             case DADM -> DadmSection.run(request, ceilings, out);
             case GEMM -> GemmSection.run(kernels, request, ceilings, out);
+            case FACESHIELD -> FaceShieldSection.run(kernels, request, ceilings, out);
             case STARTUP -> StartupSection.run(request, out);
         }
+    }
+
+    /** How often it measures unless somebody says otherwise: an answer of eight billion weights takes minutes. */
+    Measurement.Plan plan() {
+        return this == FACESHIELD ? new Measurement.Plan(0, 1) : new Measurement.Plan(2, 5);
+    }
+
+    /** Tokens that it has said unless somebody says otherwise. */
+    int tokens() {
+        return this == FACESHIELD ? 30 : 32;
+    }
+
+    /** Of what is asked for, what it can compute in. */
+    List<Compute> computes(List<Compute> wanted) {
+        return wanted.stream().filter(computes::contains).distinct().toList();
     }
 
     /** As it is typed. */
@@ -83,6 +106,15 @@ public enum BenchSection {
     /** Whether it stores matrices in all of these ways. */
     boolean takes(List<WeightType> wanted) {
         return types.containsAll(wanted);
+    }
+
+    /** @throws IllegalArgumentException when nothing here is computed in any of these */
+    void checkComputes(List<Compute> wanted) {
+        if (!wanted.isEmpty() && computes(wanted).isEmpty()) {
+            throw new IllegalArgumentException("--compute " + wanted.getFirst() + ": " + title() + " computes in "
+                    + computes.stream().sorted().map(Compute::toString).collect(Collectors.joining(", "))
+                    + " whatever is asked for");
+        }
     }
 
     /** @throws IllegalArgumentException when matrices cannot be stored so here */

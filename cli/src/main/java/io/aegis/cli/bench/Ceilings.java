@@ -1,5 +1,6 @@
 package io.aegis.cli.bench;
 
+import io.aegis.cli.workload.Compute;
 import io.aegis.cli.workload.Measurement;
 import io.aegis.cli.workload.Operands;
 import io.aegis.kernels.DType;
@@ -8,6 +9,8 @@ import io.aegis.kernels.Matmul;
 import io.aegis.kernels.View;
 import io.aegis.kernels.check.MachineCeilings;
 import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
 
 /**
  * What this machine gives at most, in these minutes.
@@ -15,8 +18,10 @@ import java.util.List;
  * @param arithmetic float32 multiply-adds on registers alone, by one thread and by all
  * @param reading memory that no cache holds, by one thread and by all
  * @param product the fastest large float32 product of our kernels
+ * @param bfloat the fastest large product of ours that rounds its operands to bfloat16, with weights that are stored so, by one
+ *     thread and by all: registers alone cannot be measured from Java; empty where the processor has none
  */
-public record Ceilings(List<Ceiling> arithmetic, List<Ceiling> reading, Ceiling product) {
+public record Ceilings(List<Ceiling> arithmetic, List<Ceiling> reading, Ceiling product, List<Ceiling> bfloat) {
     private static final double GIGA = 1e9;
     private static final int[][] PRODUCTS = {{729, 1152, 4304}, {1536, 1536, 1536}, {512, 2048, 8192}};
     private static final int[][] ONE_PRODUCT = {{512, 512, 512}};
@@ -31,10 +36,15 @@ public record Ceilings(List<Ceiling> arithmetic, List<Ceiling> reading, Ceiling 
     public static Ceilings measure(Kernels kernels, boolean quick) {
         int all = threads();
         long bytes = quick ? FEW_BYTES : BYTES;
+        int[][] shapes = quick ? ONE_PRODUCT : PRODUCTS;
         return new Ceilings(
                 List.of(arithmetic(1), arithmetic(all)),
                 List.of(reading(bytes, 1), reading(bytes, all)),
-                product(kernels, quick ? ONE_PRODUCT : PRODUCTS));
+                product(kernels, shapes, DType.F32, all),
+                Compute.BF16
+                        .of(kernels)
+                        .map(k -> List.of(product(k, shapes, DType.BF16, 1), product(k, shapes, DType.BF16, all)))
+                        .orElse(List.of()));
     }
 
     /** As many as the kernels use. */
@@ -43,9 +53,19 @@ public record Ceilings(List<Ceiling> arithmetic, List<Ceiling> reading, Ceiling 
                 1, Integer.getInteger("aegis.threads", Runtime.getRuntime().availableProcessors()));
     }
 
-    /** The most arithmetic, by all threads. */
+    /** The most arithmetic in float32, by all threads. */
     public Ceiling fma() {
         return arithmetic.getLast();
+    }
+
+    /** The most arithmetic of a kind, by one thread and by all. */
+    public List<Ceiling> arithmetic(Compute compute) {
+        return compute == Compute.F32 ? arithmetic : bfloat;
+    }
+
+    /** The most arithmetic of a kind, by all threads. */
+    public Ceiling most(Compute compute) {
+        return arithmetic(compute).getLast();
     }
 
     /** The most reading, by all threads. */
@@ -55,7 +75,9 @@ public record Ceilings(List<Ceiling> arithmetic, List<Ceiling> reading, Ceiling 
 
     /** All of them, in order. */
     public List<Ceiling> all() {
-        return List.of(arithmetic.getFirst(), arithmetic.getLast(), reading.getFirst(), reading.getLast(), product);
+        return Stream.of(arithmetic, reading, List.of(product), bfloat)
+                .flatMap(List::stream)
+                .toList();
     }
 
     private static Ceiling arithmetic(int threads) {
@@ -74,16 +96,17 @@ public record Ceilings(List<Ceiling> arithmetic, List<Ceiling> reading, Ceiling 
         return threads == 1 ? "1 thread" : threads + " threads";
     }
 
-    private static Ceiling product(Kernels kernels, int[][] shapes) {
+    private static Ceiling product(Kernels kernels, int[][] shapes, DType weights, int threads) {
         double best = 0;
         String name = "";
         try (Operands make = new Operands(kernels)) {
             for (int[] s : shapes) {
                 View x = make.normal(DType.F32, s[0], s[1]);
-                View w = make.normal(DType.F32, s[2], s[1]).transpose(0, 1);
+                View w = make.normal(weights, s[2], s[1]).transpose(0, 1);
                 View y = make.empty(DType.F32, s[0], s[2]);
+                Runnable product = () -> kernels.matmul().multiply(x, w, y, Matmul.Epilogue.NONE);
                 Measurement m = Measurement.of(
-                        new Measurement.Plan(2, 3), () -> kernels.matmul().multiply(x, w, y, Matmul.Epilogue.NONE));
+                        new Measurement.Plan(2, 3), threads == 1 ? () -> kernels.alone(product) : product);
                 double rate = 2.0 * s[0] * s[1] * s[2] / m.least() / GIGA;
                 if (rate > best) {
                     best = rate;
@@ -92,6 +115,7 @@ public record Ceilings(List<Ceiling> arithmetic, List<Ceiling> reading, Ceiling 
                 make.free();
             }
         }
-        return new Ceiling("our product f32, " + name + ", " + plural(threads()), best, "GFLOP/s");
+        String type = weights.name().toLowerCase(Locale.ROOT);
+        return new Ceiling("our product " + type + ", " + name + ", " + plural(threads), best, "GFLOP/s");
     }
 }

@@ -76,12 +76,12 @@ public final class DadmSection {
                     Tensor[] pictures = work.pictures(b);
                     Measurement m = Measurement.of(request.plan(), () -> work.forward(pictures));
                     out.accept(Figure.time(
-                            name + ", scores of " + b,
+                            name + ", scores of " + b + request.compute().suffix(),
                             m,
                             b,
                             "sample",
                             b * operations(work.config()),
-                            ceilings.fma(),
+                            ceilings.most(request.compute()),
                             "GFLOP/s as if the literal graph were computed"));
                 }
             });
@@ -97,24 +97,25 @@ public final class DadmSection {
                 Measurement m = Measurement.of(request.plan(), () -> work.step(adam, batch, backwards));
                 out.accept(Figure.time(
                         name + ", step of " + STEP + ", " + backwards
-                                + (backwards == 1 ? " loss back" : " losses back"),
+                                + (backwards == 1 ? " loss back" : " losses back")
+                                + request.compute().suffix(),
                         m,
                         STEP,
                         "sample",
                         (1 + 2 * backwards) * STEP * operations(work.config()),
-                        ceilings.fma(),
+                        ceilings.most(request.compute()),
                         "forward, losses, one backward pass for all, Adam; GFLOP/s as if there were as many"));
             }
             try (DadmStep step = new DadmStep(work.network(), work.parameters(), Recipe.INTENDED, adam, 1)) {
                 long[] n = new long[1];
                 Measurement m = Measurement.of(request.plan(), () -> step.run(batch, 0, n[0]++, RATE));
                 out.accept(Figure.time(
-                        name + ", whole step of " + STEP,
+                        name + ", whole step of " + STEP + request.compute().suffix(),
                         m,
                         STEP,
                         "sample",
                         Double.NaN,
-                        ceilings.fma(),
+                        ceilings.most(request.compute()),
                         "prototypes, ReGrad and hyperplanes included"));
             }
         }

@@ -3,6 +3,7 @@ package io.aegis.cli.bench;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.cli.workload.Measurement;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -15,7 +16,7 @@ import java.util.Locale;
  * @param most the largest of the runs
  * @param runs that counted
  * @param warmups runs before them
- * @param wall seconds of a run, the median
+ * @param wall seconds of a run, the median; NaN where it is no time
  * @param processor seconds of all threads, a run on average; NaN where it is another process's
  * @param heapBytes allocated on the Java heap for each {@code item}; NaN where it is another process's
  * @param item a picture, a token, a step
@@ -86,6 +87,41 @@ public record Figure(
                 note);
     }
 
+    /**
+     * How many times faster all threads were than one.
+     *
+     * @param ceilings what bounds the work, by one thread and by all: whose own ratio stands beside
+     */
+    public static Figure scaling(String work, Measurement one, Measurement all, List<Ceiling> ceilings) {
+        double ratio = one.median() / all.median();
+        Ceiling most = ceilings.getLast();
+        return new Figure(
+                work,
+                ratio,
+                "x",
+                one.least() / all.most(),
+                one.most() / all.least(),
+                all.runs(),
+                all.warmups(),
+                one.median(),
+                Double.NaN,
+                Double.NaN,
+                "run",
+                ratio,
+                new Ceiling(
+                        "what " + most.name() + " gains",
+                        most.value() / ceilings.getFirst().value(),
+                        "x"),
+                String.format(Locale.ROOT, "one thread alone %.1f ms, in turn with all", 1e3 * one.median()));
+    }
+
+    /** Bytes of something, in GB: not measured again and again, but once. */
+    public static Figure gigabytes(String work, long bytes, String note) {
+        double gb = bytes / GIGA;
+        double no = Double.NaN;
+        return new Figure(work, gb, "GB", gb, gb, 1, 0, no, no, no, "", no, null, note);
+    }
+
     /** What was not measured, and why. */
     public static Figure leftOut(String work, String why) {
         double no = Double.NaN;
@@ -102,7 +138,10 @@ public record Figure(
         o.put("work", work);
         if (measured()) {
             o.put("value", value).put("unit", unit).put("least", least).put("most", most);
-            o.put("runs", runs).put("warmups", warmups).put("wall_seconds", wall);
+            o.put("runs", runs).put("warmups", warmups);
+            if (!Double.isNaN(wall)) {
+                o.put("wall_seconds", wall);
+            }
             if (!Double.isNaN(processor)) {
                 o.put("processor_seconds", processor)
                         .put("heap_bytes", heapBytes)
@@ -168,7 +207,10 @@ public record Figure(
         if (!reached().isEmpty()) {
             s.append("  ").append(reached());
         }
-        s.append(String.format(Locale.ROOT, "%n%-54s%d runs after %d, %.3f s wall", "", runs, warmups, wall));
+        s.append(String.format(Locale.ROOT, "%n%-54s%d runs after %d", "", runs, warmups));
+        if (!Double.isNaN(wall)) {
+            s.append(String.format(Locale.ROOT, ", %.3f s wall", wall));
+        }
         if (!Double.isNaN(processor)) {
             s.append(String.format(
                     Locale.ROOT, ", %.3f s processor, %,.1f KB of Java heap a %s", processor, heapBytes / 1e3, item));

@@ -1,8 +1,9 @@
 package io.aegis.cli.bench;
 
-import io.aegis.cli.workload.Measurement;
+import io.aegis.cli.workload.Compute;
 import io.aegis.cli.workload.Operands;
 import io.aegis.cli.workload.WeightType;
+import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul.Epilogue;
@@ -53,6 +54,9 @@ final class GemmSection {
         for (int[] s : PROMPTS) {
             types.forEach(type -> many(kernels, request, s, type, ceilings, out));
         }
+        if (request.compute() != Compute.F32) {
+            return; // few rows wait for memory, and are float32 whatever is asked for
+        }
         for (WeightType type : types) {
             for (int rows : FEW) {
                 few(kernels, request, rows, DECODE[0], DECODE[1], type, ceilings, out);
@@ -81,18 +85,24 @@ final class GemmSection {
 
     private static void many(
             Kernels kernels, Request request, int[] s, WeightType type, Ceilings ceilings, Consumer<Figure> out) {
-        String work = "gemm " + s[0] + "x" + s[1] + "x" + s[2] + ", " + type;
+        String work = "gemm " + s[0] + "x" + s[1] + "x" + s[2] + ", " + type
+                + request.compute().suffix();
         double bytes = 4.0 * s[0] * (s[1] + (double) s[2]) + type.bytes() * s[1] * s[2];
-        if (isLeftOut(work, bytes, s[1], type, out)) {
+        if (isLeftOut(kernels, request, work, bytes, s, type, out)) {
             return;
         }
         try (Operands make = new Operands(kernels)) {
             View x = make.normal(DType.F32, s[0], s[1]);
             View y = make.empty(DType.F32, s[0], s[2]);
             Weight w = weight(kernels, make, type, s[1], s[2]);
-            Measurement m = Measurement.of(request.plan(), () -> w.multiply(kernels, x, y, false));
             double operations = 2.0 * s[0] * s[1] * s[2];
-            out.accept(Figure.time(work, m, 1, "product", operations, ceilings.fma(), ""));
+            Scaling.measure(
+                    kernels,
+                    request,
+                    () -> w.multiply(kernels, x, y, false),
+                    ceilings.arithmetic(request.compute()),
+                    m -> Figure.time(work, m, 1, "product", operations, ceilings.most(request.compute()), ""),
+                    out);
         }
     }
 
@@ -107,8 +117,9 @@ final class GemmSection {
             Consumer<Figure> figures) {
         double one = type.bytes() * in * out;
         int count = (int) Math.min(MOST_MATRICES, Math.ceil(BYTES / one));
-        String work = (rows == 1 ? "1 row" : rows + " rows") + " by " + count + " of " + in + "x" + out + ", " + type;
-        if (isLeftOut(work, count * one, in, type, figures)) {
+        String work = (rows == 1 ? "1 row" : rows + " rows") + " by " + count + " of " + in + "x" + out + ", " + type
+                + request.compute().suffix();
+        if (isLeftOut(kernels, request, work, count * one, new int[] {rows, in, out}, type, figures)) {
             return;
         }
         try (Operands make = new Operands(kernels)) {
@@ -118,16 +129,36 @@ final class GemmSection {
             for (int i = 0; i < count; i++) {
                 weights.add(weight(kernels, make, type, in, out));
             }
-            Measurement m = Measurement.of(request.plan(), () -> weights.forEach(w -> w.multiply(kernels, x, y, true)));
-            figures.accept(
-                    Figure.time(work, m, count, "product", count * one, ceilings.read(), "all weights once a run"));
+            Scaling.measure(
+                    kernels,
+                    request,
+                    () -> weights.forEach(w -> w.multiply(kernels, x, y, true)),
+                    ceilings.reading(),
+                    m -> Figure.time(work, m, count, "product", count * one, ceilings.read(), "all weights once a run"),
+                    figures);
         }
     }
 
-    private static boolean isLeftOut(String work, double bytes, int in, WeightType type, Consumer<Figure> out) {
-        Optional<String> why = type.format() != null && in % WeightType.GROUP != 0
-                ? Optional.of(in + " weights a row are not whole groups of " + WeightType.GROUP)
-                : Request.tooLarge(bytes);
+    private static boolean isLeftOut(
+            Kernels kernels,
+            Request request,
+            String work,
+            double bytes,
+            int[] s,
+            WeightType type,
+            Consumer<Figure> out) {
+        Optional<String> why;
+        if (type.format() != null && s[1] % WeightType.GROUP != 0) {
+            why = Optional.of(s[1] + " weights a row are not whole groups of " + WeightType.GROUP);
+        } else if (request.compute() != Compute.F32 && s[0] <= MOST_FEW) {
+            why = Optional.of("up to " + MOST_FEW + " rows wait for memory, and are computed in f32");
+        } else if (request.compute() != Compute.F32
+                && type.format() != null
+                && kernels.quantizedMatmul() == Backends.best().quantizedMatmul()) {
+            why = Optional.of("products with weights of 8 and 4 bits are computed in f32");
+        } else {
+            why = Request.tooLarge(bytes);
+        }
         why.ifPresent(w -> out.accept(Figure.leftOut(work, w)));
         return why.isPresent();
     }

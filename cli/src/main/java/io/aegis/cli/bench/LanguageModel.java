@@ -70,6 +70,19 @@ public record LanguageModel(
         }
     }
 
+    /** Bytes of a folder's matrices that one token of its language model reads. */
+    static double stored(Path folder) {
+        try (VisionLanguageCheckpoint checkpoint = VisionLanguageCheckpoint.open(folder);
+                Parameters parameters = new Parameters()) {
+            LlamaConfig config = checkpoint
+                    .config()
+                    .language()
+                    .orElseThrow(() -> new WeightsException(folder + ": holds no language model"));
+            new LlamaNetwork(parameters.at("llm"), config);
+            return stored(checkpoint, parameters, config);
+        }
+    }
+
     private static double stored(VisionLanguageCheckpoint checkpoint, Parameters parameters, LlamaConfig config) {
         return parameters.names(checkpoint.tensors()::has).stream()
                 .filter(n -> config.tied() || !n.contains("embed_tokens"))

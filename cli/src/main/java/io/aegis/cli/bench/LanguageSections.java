@@ -24,20 +24,27 @@ final class LanguageSections {
     static void prefill(Kernels kernels, Request request, Ceilings ceilings, Consumer<Figure> out) {
         List<WeightType> types = List.of(WeightType.F32, WeightType.BF16);
         each(kernels, request, types, request.prompt(), "prefill", out, (model, work) -> {
-            Measurement m = Measurement.of(request.plan(), () -> {
+            Runnable read = () -> {
                 try (KeyValueCache cache = model.work().cache(request.prompt())) {
                     model.work().read(cache, request.prompt());
                 }
-            });
+            };
             double operations = LanguageModel.operations(model.config(), request.prompt());
-            out.accept(Figure.speed(
-                    work + ", " + request.prompt() + " tokens",
-                    m,
-                    request.prompt(),
-                    "token",
-                    operations,
-                    ceilings.fma(),
-                    "scores of the last token only"));
+            Scaling.measure(
+                    kernels,
+                    request,
+                    read,
+                    ceilings.arithmetic(request.compute()),
+                    m -> Figure.speed(
+                            work + ", " + request.prompt() + " tokens"
+                                    + request.compute().suffix(),
+                            m,
+                            request.prompt(),
+                            "token",
+                            operations,
+                            ceilings.most(request.compute()),
+                            "scores of the last token only"),
+                    out);
         });
     }
 

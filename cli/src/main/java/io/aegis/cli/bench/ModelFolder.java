@@ -30,7 +30,7 @@ final class ModelFolder {
                 out.addAll(List.of(BenchSection.PREFILL, BenchSection.DECODE));
             }
             if (out.size() > 1 && config.vision().isPresent()) {
-                out.add(BenchSection.STARTUP);
+                out.addAll(List.of(BenchSection.FACESHIELD, BenchSection.STARTUP));
             }
             return out;
         }

@@ -1,5 +1,6 @@
 package io.aegis.cli.bench;
 
+import io.aegis.cli.workload.Compute;
 import io.aegis.cli.workload.HostMemory;
 import io.aegis.cli.workload.Measurement;
 import io.aegis.cli.workload.WeightType;
@@ -14,19 +15,23 @@ import java.util.Optional;
  * @param shape a name of {@link Shapes}, or of a product as {@code MxKxN}; null for what the section measures by itself
  * @param model a folder with real weights instead; null for random ones
  * @param types how the weights are stored; empty for what the section measures by itself
+ * @param compute what products round their operands to
  * @param plan how often
  * @param prompt tokens of a prompt
  * @param tokens said after it
  * @param batches samples or pictures at once; empty for what the section measures by itself
+ * @param scaling whether work that is bound by arithmetic is timed on one thread as well
  */
 public record Request(
         String shape,
         Path model,
         List<WeightType> types,
+        Compute compute,
         Measurement.Plan plan,
         int prompt,
         int tokens,
-        List<Integer> batches) {
+        List<Integer> batches,
+        boolean scaling) {
     /** What the machine needs beside the work. */
     private static final long SPARE = 512L << 20;
 

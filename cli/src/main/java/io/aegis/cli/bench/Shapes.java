@@ -7,6 +7,7 @@ import io.aegis.models.llama.RopeScaling;
 import io.aegis.models.vit.VitConfig;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** Models by name, sizes alone: the published ones, and a small one of each kind to try things. */
@@ -19,6 +20,9 @@ public final class Shapes {
 
     /** DADMs. */
     public static final Map<String, DadmConfig> DADM = dadm();
+
+    /** FaceShields, by the names that {@code synthesize} knows. */
+    public static final List<String> FACESHIELD = List.of("bunny-llama3-8b", "bunny-tiny");
 
     private Shapes() {}
 

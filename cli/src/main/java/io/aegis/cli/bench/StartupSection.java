@@ -2,14 +2,13 @@ package io.aegis.cli.bench;
 
 import io.aegis.cli.workload.Measurement;
 import io.aegis.cli.workload.OwnProcess;
-import io.aegis.image.Image;
+import io.aegis.cli.workload.TestPicture;
 import io.aegis.image.Png;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -20,7 +19,6 @@ import java.util.function.Consumer;
  */
 final class StartupSection {
     private static final String SMALL = "pretrained/faceshield-small";
-    private static final int SIDE = 224;
     private static final int LIMIT = 120;
 
     private StartupSection() {}
@@ -39,7 +37,7 @@ final class StartupSection {
         try {
             Path picture = Files.createTempFile("aegis-bench", ".png");
             try {
-                Png.write(picture, gradient());
+                Png.write(picture, TestPicture.gradient());
                 out.accept(timed(
                         name,
                         how,
@@ -87,8 +85,7 @@ final class StartupSection {
                 seconds[i] = s;
             }
         }
-        Arrays.sort(seconds);
-        Measurement m = new Measurement(seconds, 1, Double.NaN, Double.NaN);
+        Measurement m = Measurement.sorted(1, Double.NaN, Double.NaN, seconds);
         return Figure.time(work, m, 1, "process", Double.NaN, null, how);
     }
 
@@ -111,13 +108,5 @@ final class StartupSection {
             Thread.currentThread().interrupt();
             return Double.NaN;
         }
-    }
-
-    private static Image gradient() {
-        byte[] rgb = new byte[3 * SIDE * SIDE];
-        for (int i = 0; i < rgb.length; i++) {
-            rgb[i] = (byte) (i / SIDE / 3);
-        }
-        return Image.of(SIDE, SIDE, 3, rgb);
     }
 }

@@ -1,6 +1,5 @@
 package io.aegis.cli.bench;
 
-import io.aegis.cli.workload.Measurement;
 import io.aegis.cli.workload.Operands;
 import io.aegis.cli.workload.RandomWeights;
 import io.aegis.cli.workload.VisionWorkload;
@@ -29,7 +28,7 @@ public final class VisionSection {
 
     static void run(Kernels kernels, Request request, Ceilings ceilings, Consumer<Figure> out) {
         if (request.model() != null) {
-            stored(request, ceilings, out);
+            stored(kernels, request, ceilings, out);
             return;
         }
         for (String shape : request.shape() == null ? SHAPES : List.of(request.shape())) {
@@ -51,12 +50,13 @@ public final class VisionSection {
                 Parameters parameters = new Parameters()) {
             VisionTransformer network = new VisionTransformer(parameters, config);
             RandomWeights.fill(parameters, operands, type);
-            measure(shape + ", " + type, new VisionWorkload(network, config.layers(), true), request, ceilings, out);
+            VisionWorkload work = new VisionWorkload(network, config.layers(), true);
+            measure(kernels, shape + ", " + type, work, request, ceilings, out);
         }
     }
 
     /** A checkpoint's tower, as far as its language model wants it. */
-    private static void stored(Request request, Ceilings ceilings, Consumer<Figure> out) {
+    private static void stored(Kernels kernels, Request request, Ceilings ceilings, Consumer<Figure> out) {
         Path folder = request.model();
         try (VisionLanguageCheckpoint checkpoint = VisionLanguageCheckpoint.open(folder);
                 Parameters parameters = new Parameters()) {
@@ -65,27 +65,39 @@ public final class VisionSection {
             int layer = all.feature() == null ? config.layers() : all.feature().layer();
             VisionTransformer network = new VisionTransformer(parameters.at("vis"), config, layer);
             checkpoint.load(parameters);
-            measure(folder.toString(), new VisionWorkload(network, layer, false), request, ceilings, out);
+            measure(kernels, folder.toString(), new VisionWorkload(network, layer, false), request, ceilings, out);
         }
     }
 
     private static void measure(
-            String name, VisionWorkload work, Request request, Ceilings ceilings, Consumer<Figure> out) {
+            Kernels kernels,
+            String name,
+            VisionWorkload work,
+            Request request,
+            Ceilings ceilings,
+            Consumer<Figure> out) {
         VitConfig config = work.network().config();
         int blocks = work.whole() ? config.layers() : config.blocks(work.layer());
         for (int b : request.batches().isEmpty() ? BATCHES : request.batches()) {
             Tape.withoutRecording(() -> {
                 try (Scope scope = Scope.open()) {
                     Tensor pictures = work.pictures(b);
-                    Measurement m = Measurement.of(request.plan(), () -> work.forward(pictures));
-                    out.accept(Figure.time(
-                            name + ", " + (b == 1 ? "1 picture" : b + " pictures"),
-                            m,
-                            b,
-                            "picture",
-                            b * operations(config, blocks),
-                            ceilings.fma(),
-                            work.whole() ? "the whole tower" : blocks + " blocks"));
+                    String what = name + ", " + (b == 1 ? "1 picture" : b + " pictures")
+                            + request.compute().suffix();
+                    Scaling.measure(
+                            kernels,
+                            request,
+                            () -> work.forward(pictures),
+                            ceilings.arithmetic(request.compute()),
+                            m -> Figure.time(
+                                    what,
+                                    m,
+                                    b,
+                                    "picture",
+                                    b * operations(config, blocks),
+                                    ceilings.most(request.compute()),
+                                    work.whole() ? "the whole tower" : blocks + " blocks"),
+                            out);
                 }
             });
         }
@@ -99,7 +111,7 @@ public final class VisionSection {
         return blocks * block + 2.0 * c.patches() * d * 3 * c.patch() * c.patch();
     }
 
-    private static double memory(VitConfig c, WeightType type) {
+    static double memory(VitConfig c, WeightType type) {
         double d = c.width();
         double weights = c.layers() * (4 * d * d + 2 * d * c.mlp()) * type.bytes();
         double activations = 2.0 * c.tokens() * (c.layers() * d + 6 * d + 2 * c.mlp()) * Float.BYTES;

@@ -4,6 +4,8 @@ import com.sun.management.OperatingSystemMXBean;
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The times of one piece of work.
@@ -19,21 +21,39 @@ public record Measurement(double[] seconds, int warmups, double processor, doubl
 
     /** Runs work, a few times before it counts. */
     public static Measurement of(Plan plan, Runnable work) {
+        return inTurn(plan, List.of(work)).getFirst();
+    }
+
+    /** Runs several works in turn, so that what else the machine does meets them alike. */
+    public static List<Measurement> inTurn(Plan plan, List<Runnable> works) {
         for (int i = 0; i < plan.warmups; i++) {
-            work.run();
+            works.forEach(Runnable::run);
         }
-        double[] seconds = new double[plan.runs];
-        long heap = allocated();
-        long cpu = processorTime();
+        int n = works.size();
+        double[][] seconds = new double[n][plan.runs];
+        double[] processor = new double[n];
+        double[] heap = new double[n];
         for (int i = 0; i < plan.runs; i++) {
-            long start = System.nanoTime();
-            work.run();
-            seconds[i] = (System.nanoTime() - start) / 1e9;
+            for (int w = 0; w < n; w++) {
+                long heapBefore = allocated();
+                long processorBefore = processorTime();
+                long start = System.nanoTime();
+                works.get(w).run();
+                seconds[w][i] = (System.nanoTime() - start) / 1e9;
+                processor[w] += (processorTime() - processorBefore) / 1e9 / plan.runs;
+                heap[w] += (double) (allocated() - heapBefore) / plan.runs;
+            }
         }
-        double processor = (processorTime() - cpu) / 1e9 / plan.runs;
-        double bytes = (double) (allocated() - heap) / plan.runs;
-        Arrays.sort(seconds);
-        return new Measurement(seconds, plan.warmups, processor, bytes);
+        return IntStream.range(0, n)
+                .mapToObj(w -> sorted(plan.warmups, processor[w], heap[w], seconds[w]))
+                .toList();
+    }
+
+    /** Times that were taken elsewhere, in any order. */
+    public static Measurement sorted(int warmups, double processor, double heapBytes, double... seconds) {
+        double[] ascending = seconds.clone();
+        Arrays.sort(ascending);
+        return new Measurement(ascending, warmups, processor, heapBytes);
     }
 
     public double median() {

@@ -5,6 +5,7 @@ import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
+import io.aegis.models.checkpoint.QuantizationRecipe;
 import io.aegis.models.checkpoint.Synthesis;
 import io.aegis.tensor.QuantizedMatrix;
 import io.aegis.weights.StoredType;
@@ -12,6 +13,7 @@ import io.aegis.weights.TensorInfo;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Predicate;
 
 /** Values for a frozen model that is only to be measured: matrices as a checkpoint would store them, made in memory. */
@@ -43,6 +45,18 @@ public final class RandomWeights {
             }
         }
         parameters.loadAsStored("random weights", tensors.keySet(), tensors::get);
+    }
+
+    /**
+     * How {@code synthesize} and {@code quantize} would store a model: what is never quantised is bfloat16 beside quantised
+     * matrices.
+     *
+     * @param config a name that {@link Synthesis#config} knows
+     */
+    public static Synthesis form(String config, WeightType type) {
+        Optional<QuantizationRecipe> recipe = Optional.ofNullable(type.format()).map(QuantizationRecipe::of);
+        StoredType rest = type.dtype() == null ? StoredType.BF16 : StoredType.of(type.dtype());
+        return new Synthesis(Synthesis.config(config), rest, recipe, 0);
     }
 
     /**

@@ -1,15 +1,13 @@
 package io.aegis.cli.gpu.bench;
 
 import io.aegis.cli.bench.LanguageModel;
+import io.aegis.cli.workload.FaceShieldWorkload;
 import io.aegis.cli.workload.Operands;
 import io.aegis.cli.workload.RandomWeights;
 import io.aegis.cli.workload.WeightType;
 import io.aegis.kernels.Kernels;
 import io.aegis.layers.Parameters;
-import io.aegis.models.checkpoint.QuantizationRecipe;
 import io.aegis.models.checkpoint.Synthesis;
-import io.aegis.models.checkpoint.VisionLanguageConfig;
-import io.aegis.models.faceshield.FaceShieldConfig;
 import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.models.llama.LlamaConfig;
 import io.aegis.tensor.Scope;
@@ -19,11 +17,7 @@ import io.aegis.training.faceshield.LongestUpdate;
 import io.aegis.training.faceshield.Stage;
 import io.aegis.training.memory.MemoryPlan;
 import io.aegis.training.memory.Workspace;
-import io.aegis.weights.ConfigJson;
-import io.aegis.weights.StoredType;
 import java.nio.file.Path;
-import java.util.Optional;
-import java.util.OptionalLong;
 
 /**
  * A training step of FaceShield's stage 2 from one sequence: the published adapters in a frozen language model and the projector,
@@ -63,7 +57,7 @@ public record AdapterWork(String config, WeightType type, int length, long asked
      */
     @Override
     public double load() {
-        LlamaConfig c = sizes().language();
+        LlamaConfig c = FaceShieldWorkload.sizes(config).language();
         double prompt = LanguageModel.operations(c, length) - 2.0 * c.hidden() * c.vocabulary();
         double attention = 2.0 * c.layers() * c.heads() * c.headSize() * (double) length * (length + 1);
         double vocabulary = 4.0 * c.hidden() * c.vocabulary() * answer();
@@ -81,7 +75,7 @@ public record AdapterWork(String config, WeightType type, int length, long asked
 
     /** Tokens that are learned: all of the text but one. */
     private int answer() {
-        return length - sizes().visionTokens() - 1;
+        return length - FaceShieldWorkload.sizes(config).visionTokens() - 1;
     }
 
     /** Of a run that has no folder: nothing is written. */
@@ -90,16 +84,8 @@ public record AdapterWork(String config, WeightType type, int length, long asked
                 .withLimits(new FaceShieldTrainingOptions.Limits(length, 1, true));
     }
 
-    private FaceShieldConfig sizes() {
-        ConfigJson json = Synthesis.config(config);
-        return FaceShieldConfig.of(
-                VisionLanguageConfig.read(json, OptionalLong.of(json.positive("vocab_size")), Optional.empty()), json);
-    }
-
     private Synthesis form() {
-        Optional<QuantizationRecipe> recipe = Optional.ofNullable(type.format()).map(QuantizationRecipe::of);
-        StoredType rest = type.dtype() == null ? StoredType.BF16 : StoredType.of(type.dtype());
-        return new Synthesis(Synthesis.config(config), rest, recipe, 0);
+        return RandomWeights.form(config, type);
     }
 
     @Override
@@ -114,7 +100,7 @@ public record AdapterWork(String config, WeightType type, int length, long asked
     public Subject open(Kernels kernels) {
         Operands operands = new Operands(kernels);
         Parameters parameters = new Parameters();
-        FaceShieldNetwork network = new FaceShieldNetwork(parameters, sizes());
+        FaceShieldNetwork network = new FaceShieldNetwork(parameters, FaceShieldWorkload.sizes(config));
         RandomWeights.fill(parameters, operands, form(), LongestUpdate.learns());
         Scope scope = Scope.open(kernels);
         LongestUpdate update = new LongestUpdate(network, parameters, options(), kernels.operands());

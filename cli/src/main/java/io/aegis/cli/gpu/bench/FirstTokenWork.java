@@ -1,45 +1,25 @@
 package io.aegis.cli.gpu.bench;
 
-import io.aegis.cli.bench.LanguageModel;
-import io.aegis.cli.bench.VisionSection;
+import io.aegis.cli.workload.FaceShieldWorkload;
 import io.aegis.cli.workload.Operands;
 import io.aegis.cli.workload.RandomWeights;
-import io.aegis.cli.workload.VisionWorkload;
 import io.aegis.cli.workload.WeightType;
 import io.aegis.kernels.Kernels;
 import io.aegis.layers.Parameters;
-import io.aegis.layers.Probe;
-import io.aegis.models.checkpoint.Synthesis;
-import io.aegis.models.checkpoint.VisionLanguageConfig;
-import io.aegis.models.faceshield.Draw;
 import io.aegis.models.faceshield.FaceShieldConfig;
 import io.aegis.models.faceshield.FaceShieldNetwork;
-import io.aegis.models.faceshield.MaskingMode;
-import io.aegis.models.faceshield.Sequence;
 import io.aegis.models.llama.KeyValueCache;
-import io.aegis.tensor.AttentionMask;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
 import io.aegis.tensor.Tensor;
-import io.aegis.weights.ConfigJson;
-import java.util.Arrays;
-import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.OptionalLong;
 
 /**
- * FaceShield from a picture's pixels to its answer's first token: both pictures through the tower, the projector, tokens ranked
- * against the question and none left out, the prompt through the language model. Pictures are decoded and resized before.
+ * A {@link FaceShieldWorkload} up to its answer's first token.
  *
- * @param config of {@link Synthesis}
+ * @param config of {@link io.aegis.models.checkpoint.Synthesis}
  * @param text tokens of the prompt beside the vision tokens
  */
 public record FirstTokenWork(String config, WeightType type, int text) implements ModelWork {
-    /** Of the text, those before the picture and those of the question that tokens are ranked by. */
-    private static final int BEFORE = 4;
-
-    private static final int QUESTION = 12;
-
     @Override
     public String name() {
         return config + ", " + type + ", RGB and SAV, first token of a prompt of " + tokens();
@@ -63,42 +43,31 @@ public record FirstTokenWork(String config, WeightType type, int text) implement
     /** Operations of products and attention: both pictures, their projection, the prompt. */
     @Override
     public double load() {
-        FaceShieldConfig c = sizes();
-        double width = c.language().hidden();
-        double projected = 2.0 * c.visionTokens() * width * (c.vision().width() + width);
-        double pictures = 2
-                * VisionSection.operations(
-                        c.vision(), c.vision().blocks(c.feature().layer()));
-        return pictures + projected + LanguageModel.operations(c.language(), tokens());
+        FaceShieldConfig c = FaceShieldWorkload.sizes(config);
+        return FaceShieldWorkload.seeing(c) + FaceShieldWorkload.reading(c, tokens());
     }
 
     /** Of the whole prompt. */
     public int tokens() {
-        return sizes().visionTokens() + text;
-    }
-
-    private FaceShieldConfig sizes() {
-        ConfigJson json = Synthesis.config(config);
-        return FaceShieldConfig.of(
-                VisionLanguageConfig.read(json, OptionalLong.of(json.positive("vocab_size")), Optional.empty()), json);
+        return FaceShieldWorkload.sizes(config).visionTokens() + text;
     }
 
     @Override
     public Subject open(Kernels kernels) {
-        FaceShieldConfig sizes = sizes();
         Operands operands = new Operands(kernels);
         Parameters parameters = new Parameters();
-        FaceShieldNetwork network = new FaceShieldNetwork(parameters, sizes);
+        FaceShieldNetwork network = new FaceShieldNetwork(parameters, FaceShieldWorkload.sizes(config));
         parameters.all().forEach(p -> p.frozen());
         RandomWeights.fill(parameters, operands, type);
+        FaceShieldWorkload work = new FaceShieldWorkload(network, text);
         Scope scope = Scope.open(kernels);
-        Tensor pixels = VisionWorkload.noise(2, sizes.vision().image());
+        Tensor pixels = work.pixels();
         return new Subject() {
             @Override
             public void run(Kernels k) {
                 try (Scope inner = Scope.open(k);
-                        KeyValueCache cache = new KeyValueCache(sizes.language(), tokens())) {
-                    Tape.withoutRecording(() -> firstToken(network, pixels, cache));
+                        KeyValueCache cache = work.cache(0)) {
+                    Tape.withoutRecording(() -> work.read(work.see(pixels), cache));
                 }
             }
 
@@ -109,29 +78,5 @@ public record FirstTokenWork(String config, WeightType type, int text) implement
                 operands.close();
             }
         };
-    }
-
-    private int firstToken(FaceShieldNetwork network, Tensor pixels, KeyValueCache cache) {
-        long[] ids = new long[text + 1];
-        Arrays.setAll(ids, i -> i == BEFORE ? FaceShieldNetwork.PICTURE : i);
-        long[] question = Arrays.copyOfRange(ids, ids.length - QUESTION, ids.length);
-        FaceShieldNetwork.Vision vision =
-                network.vision(network.features(pixels), question, MaskingMode.OFF, new Draw(0, 0, 0));
-        Sequence s = network.sequence(ids, vision.tokens());
-        int n = s.length();
-        Tensor hidden = network.language()
-                .hidden(s.rows(0, n), s.positions(0, n, 0), AttentionMask.causal(), cache, Probe.NONE);
-        double[] scores = network.language().logits(hidden.slice(1, n - 1, n)).toDoubles();
-        return largest(scores).orElseThrow();
-    }
-
-    private static OptionalInt largest(double[] scores) {
-        OptionalInt best = OptionalInt.empty();
-        for (int i = 0; i < scores.length; i++) {
-            if (best.isEmpty() || scores[i] > scores[best.getAsInt()]) {
-                best = OptionalInt.of(i);
-            }
-        }
-        return best;
     }
 }
