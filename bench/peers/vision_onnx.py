@@ -1,6 +1,6 @@
-"""Writes a vision tower with random weights as ONNX, for ONNX Runtime, and as TorchScript, for DJL.
+"""Writes a vision tower with random weights as ONNX, for ONNX Runtime.
 
-    python vision_onnx.py siglip-so400m-384 FOLDER     FOLDER/siglip-so400m-384.onnx (with its data) and .pt; also clip-l-336
+    python vision_onnx.py siglip-so400m-384 FOLDER     FOLDER/siglip-so400m-384.onnx (with its data); also clip-l-336
 """
 
 import pathlib
@@ -31,7 +31,6 @@ def main():
     run = cpu_worker.vision(name, torch.float32, 0)
     cells = dict(zip(run.__code__.co_freevars, (c.cell_contents for c in run.__closure__)))
     model, pixels = Pooled(cells["model"]).eval(), cells["pixels"]
-    torch.jit.trace(model, pixels, check_trace=False).save(str(folder / f"{name}.pt"))
     torch.onnx.export(
         model, (pixels,), str(folder / f"{name}.onnx"), input_names=["pixels"], output_names=["pooled"], dynamo=True, external_data=True
     )

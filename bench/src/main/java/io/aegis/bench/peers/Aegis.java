@@ -1,7 +1,9 @@
 package io.aegis.bench.peers;
 
+import io.aegis.cli.bench.FaceShieldSection;
 import io.aegis.cli.bench.LanguageModel;
 import io.aegis.cli.bench.Shapes;
+import io.aegis.cli.workload.Compute;
 import io.aegis.cli.workload.DadmWorkload;
 import io.aegis.cli.workload.Operands;
 import io.aegis.cli.workload.RandomWeights;
@@ -9,6 +11,7 @@ import io.aegis.cli.workload.VisionWorkload;
 import io.aegis.cli.workload.WeightType;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
 import io.aegis.layers.Parameters;
 import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.DadmNetwork;
@@ -34,13 +37,18 @@ final class Aegis implements Contender {
         this.open = open;
     }
 
-    /** One picture through the whole tower, float32. */
-    static Aegis vision(String shape) {
-        Deque<AutoCloseable> open = new ArrayDeque<>();
+    /**
+     * One picture through the whole tower.
+     *
+     * @param type of the weights
+     * @throws AbsentException where the processor does not compute so; all others here as well
+     */
+    static Aegis vision(String shape, WeightType type, Compute compute) {
+        Deque<AutoCloseable> open = computing(compute);
         Operands operands = opened(open, new Operands(Backends.best()));
         Parameters parameters = opened(open, new Parameters());
         VisionTransformer network = new VisionTransformer(parameters, Shapes.VISION.get(shape));
-        RandomWeights.fill(parameters, operands, WeightType.F32);
+        RandomWeights.fill(parameters, operands, type);
         VisionWorkload work = new VisionWorkload(network, 0, true);
         opened(open, Scope.open());
         Tensor picture = work.pictures(1);
@@ -48,8 +56,8 @@ final class Aegis implements Contender {
     }
 
     /** A prompt. */
-    static Aegis prefill(String shape, WeightType type, int tokens) {
-        Deque<AutoCloseable> open = new ArrayDeque<>();
+    static Aegis prefill(String shape, WeightType type, Compute compute, int tokens) {
+        Deque<AutoCloseable> open = computing(compute);
         LanguageModel model = opened(open, LanguageModel.random(Backends.best(), shape, type));
         return new Aegis(
                 timed(() -> Tape.withoutRecording(() -> {
@@ -83,8 +91,8 @@ final class Aegis implements Contender {
     }
 
     /** Scores of so many samples. */
-    static Aegis scores(int samples) {
-        Deque<AutoCloseable> open = new ArrayDeque<>();
+    static Aegis scores(int samples, Compute compute) {
+        Deque<AutoCloseable> open = computing(compute);
         DadmWorkload work = dadm(open);
         opened(open, Scope.open());
         Tensor[] pictures = work.pictures(samples);
@@ -92,13 +100,33 @@ final class Aegis implements Contender {
     }
 
     /** A training step of four samples, with the total loss, or with all four. */
-    static Aegis step(int backwards) {
-        Deque<AutoCloseable> open = new ArrayDeque<>();
+    static Aegis step(int backwards, Compute compute) {
+        Deque<AutoCloseable> open = computing(compute);
         DadmWorkload work = dadm(open);
         Adam adam = opened(open, new Adam(work.parameters().trainable(), Adam.Constants.DADM));
         opened(open, Scope.open());
         Batch batch = work.batch(4);
         return new Aegis(timed(() -> work.step(adam, batch, backwards)), open);
+    }
+
+    /** A picture, the whole prompt and an answer by a FaceShield of random weights. */
+    static Aegis faceShield(String shape, WeightType type, Compute compute, int tokens) {
+        FaceShieldSection.tooLarge(shape, type, tokens).ifPresent(why -> {
+            throw new AbsentException(why);
+        });
+        Deque<AutoCloseable> open = computing(compute);
+        var model = opened(open, new FaceShieldSection.Random(Backends.chosen(), shape, type));
+        return new Aegis(timed(() -> model.answer(tokens)), open);
+    }
+
+    /** Everybody's kernels compute so until what is opened is closed. */
+    private static Deque<AutoCloseable> computing(Compute compute) {
+        Kernels best = Backends.best();
+        Kernels kernels = compute.of(best).orElseThrow(() -> new AbsentException(Compute.absence(best)));
+        Deque<AutoCloseable> open = new ArrayDeque<>();
+        open.push(() -> Backends.choose(null));
+        Backends.choose(kernels);
+        return open;
     }
 
     private static DadmWorkload dadm(Deque<AutoCloseable> open) {

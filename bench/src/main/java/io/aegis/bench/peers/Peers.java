@@ -19,10 +19,11 @@ import java.util.Locale;
 /**
  * Ours, a peer, ours, the next peer, and again: medians of rounds that were taken in turn, in one table beside the ceilings
  * of the same run. Argument: bench's folder. Properties: {@code peers.rounds}; {@code peers.only}, a regular expression of
- * rows; {@code peers.note}; and those of {@link Tools}. It writes results/DATE-MACHINE.md and .json.
+ * rows; {@code peers.suffix} of the files' name; and those of {@link Tools}. It writes results/DATE-MACHINESUFFIX.md and .json.
  */
 public final class Peers {
     private static final double GIGA = 1e9;
+    private static final String OURS = "Aegis";
 
     private Peers() {}
 
@@ -50,7 +51,8 @@ public final class Peers {
         }
         Path results = Files.createDirectories(bench.resolve("results"));
         String name = LocalDate.now() + "-"
-                + BenchReport.processor().toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-");
+                + BenchReport.processor().toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-")
+                + System.getProperty("peers.suffix", "");
         Files.writeString(results.resolve(name + ".md"), head(ceilings, rounds) + table);
         Files.writeString(
                 results.resolve(name + ".json"),
@@ -69,14 +71,15 @@ public final class Peers {
                 .toString();
     }
 
-    /** Runs one piece of work; a peer that is missing is named with what it needs. */
-    private static String row(Work w, int rounds, Ceilings ceilings, ObjectNode json) {
+    /** Runs one piece of work; who is missing, we ourselves too, is named with what it needs. */
+    static String row(Work w, int rounds, Ceilings ceilings, ObjectNode json) {
         json.put("work", w.name());
         List<Contender> there = new ArrayList<>();
         List<String> absent = new ArrayList<>();
+        List<Work.Other> all = new ArrayList<>(w.peers());
+        all.addFirst(new Work.Other(OURS, w.ours()));
         try {
-            there.add(w.ours().get());
-            for (Work.Other o : w.peers()) {
+            for (Work.Other o : all) {
                 try {
                     there.add(o.peer().get());
                 } catch (AbsentException e) {
@@ -100,9 +103,12 @@ public final class Peers {
 
     private static String lines(
             Work w, List<Contender> there, double[][] taken, List<String> absent, Ceilings ceilings, ObjectNode json) {
+        List<Ceiling> arithmetic = ceilings.arithmetic(w.compute());
         double best = w.bytes() > 0
                 ? w.bytes() / ceilings.read().value() / GIGA
-                : w.operations() / ceilings.fma().value() / GIGA;
+                : arithmetic.isEmpty()
+                        ? Double.NaN
+                        : w.operations() / arithmetic.getLast().value() / GIGA;
         ArrayNode figures = json.putArray("ms");
         for (int i = 0; i < taken.length; i++) {
             Arrays.sort(taken[i]);
@@ -111,22 +117,23 @@ public final class Peers {
             f.put("least", taken[i][0]).put("most", taken[i][taken[i].length - 1]);
         }
         absent.forEach(json.withArray("absent")::add);
-        double ours = taken[0][taken[0].length / 2];
+        boolean present = !there.isEmpty() && there.getFirst().name().equals(OURS);
+        double ours = present ? taken[0][taken[0].length / 2] : Double.NaN;
         String bound = Double.isNaN(best) ? "" : figure(w, 1e3 * best);
         StringBuilder s = new StringBuilder();
-        for (int i = 1; i < taken.length; i++) {
+        for (int i = present ? 1 : 0; i < taken.length; i++) {
             double theirs = taken[i][taken[i].length / 2];
             s.append(String.format(
                     Locale.ROOT,
-                    "| %s | %s | %s: %s | %.2f | %s |%n",
+                    "| %s | %s | %s: %s | %s | %s |%n",
                     w.name(),
-                    figure(w, ours),
+                    present ? figure(w, ours) : "",
                     there.get(i).name(),
                     figure(w, theirs),
-                    ours / theirs,
+                    present ? String.format(Locale.ROOT, "%.2f", ours / theirs) : "",
                     bound));
         }
-        if (taken.length == 1) {
+        if (present && taken.length == 1) {
             s.append(String.format("| %s | %s | | | %s |%n", w.name(), figure(w, ours), bound));
         }
         absent.forEach(a -> s.append(String.format("| %s | | %s | | |%n", w.name(), a)));

@@ -2,28 +2,32 @@ package io.aegis.bench.peers;
 
 import java.lang.reflect.InvocationTargetException;
 import java.nio.file.Path;
-import java.util.Optional;
+import java.util.Locale;
 
-/** ONNX Runtime is only there with the profile: its contender, in src/peers, is looked up by name. */
-final class OnnxRuntime {
-    private static final String CONTENDER = "io.aegis.bench.peers.OnnxContender";
+/** Peers in this virtual machine, which are only there with the profile: their contenders, in src/peers, are looked up by name. */
+enum ProfilePeer {
+    ONNX,
+    DJL;
 
-    private OnnxRuntime() {}
-
-    /** The contender for a model, which is made first; empty without the profile. */
-    static Optional<Contender> find(Path model, int threads, Runnable make) {
+    /**
+     * The contender for a model, which is made first.
+     *
+     * @throws AbsentException without the profile, or where its library does not load
+     */
+    Contender open(Path model, int threads, Runnable make) {
         Class<?> type;
         try {
-            type = Class.forName(CONTENDER);
+            type = Class.forName(getClass().getPackageName() + "." + name().charAt(0)
+                    + name().substring(1).toLowerCase(Locale.ROOT) + "Contender");
         } catch (ClassNotFoundException e) {
-            return Optional.empty();
+            throw new AbsentException("comes with -Ppeers");
         }
         make.run();
         try {
-            return Optional.of((Contender)
-                    type.getDeclaredConstructor(Path.class, int.class).newInstance(model, threads));
+            return (Contender)
+                    type.getDeclaredConstructor(Path.class, int.class).newInstance(model, threads);
         } catch (InvocationTargetException e) {
-            throw new IllegalStateException(e.getCause());
+            throw new AbsentException("it did not start: " + e.getCause());
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
         }

@@ -2,13 +2,15 @@ package io.aegis.bench.peers;
 
 import io.aegis.bench.peers.Work.Other;
 import io.aegis.cli.bench.Ceilings;
+import io.aegis.cli.workload.Compute;
+import io.aegis.kernels.Backends;
+import io.aegis.kernels.Kernels;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -46,6 +48,13 @@ record Tools(Path scripts, Path python, Path llama, Path files) {
                 .orElse(null);
     }
 
+    /** A peer that the table names, and nothing can bring. */
+    static Other absent(String name, String why) {
+        return new Other(name, () -> {
+            throw new AbsentException(why);
+        });
+    }
+
     /** PyTorch, by a worker. */
     Other torch(String work, String type) {
         return new Other("PyTorch " + type, () -> {
@@ -75,9 +84,22 @@ record Tools(Path scripts, Path python, Path llama, Path files) {
     Other onnx(String shape) {
         return new Other("ONNX Runtime f32", () -> {
             Path file = files.resolve(shape + ".onnx");
-            Optional<Contender> none = OnnxRuntime.find(
+            return ProfilePeer.ONNX.open(
                     file, Ceilings.threads(), () -> make(file, "vision_onnx.py", shape, files.toString()));
-            return none.orElseThrow(() -> new AbsentException("comes with -Ppeers"));
+        });
+    }
+
+    /** PyTorch through DJL, where the profile brought it. */
+    Other djl(String shape, Compute type) {
+        return new Other("DJL " + type, () -> {
+            Kernels best = Backends.best();
+            if (type.of(best).isEmpty()) { // its library would compute all the same, for minutes
+                throw new AbsentException(Compute.absence(best));
+            }
+            Path file = files.resolve(shape + "-" + type + ".pt");
+            return ProfilePeer.DJL.open(file, Ceilings.threads(), () -> {
+                make(file, "vision_torchscript.py", shape, type.toString(), files.toString());
+            });
         });
     }
 

@@ -35,7 +35,7 @@ import picocli.CommandLine.Spec;
                 + " Several sections run in a process each. What does not fit into memory is named and left out.",
         mixinStandardHelpOptions = true)
 public final class BenchCommand implements Callable<Integer> {
-    private static final int LIMIT = 1800;
+    private static final int LIMIT = 5400;
 
     @Parameters(
             arity = "0..*",

@@ -4,7 +4,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.QuantizedWeight;
 import java.util.Locale;
 
-/** How matrices of a model are stored; all else, and all arithmetic on the processor, is float32. */
+/** How matrices of a model are stored, all else being float32; what products round to is {@link Compute}'s. */
 public enum WeightType {
     F32(DType.F32, null, 4),
     F16(DType.F16, null, 2),
