@@ -85,7 +85,12 @@ final class Cases {
 
     /** More tiles of 128 than a GPU has multiprocessors. */
     static final List<Function<Draw, Case>> LARGE = List.of(
-            Cases::largeProduct, Cases::gatedProduct, Cases::lowRankBeside, Cases::manyHeads, Cases::manyHeadsBackward);
+            Cases::largeProduct,
+            Cases::gatedProduct,
+            Cases::lowRankBeside,
+            Cases::manyHeads,
+            Cases::manyHeadsBackward,
+            LayerCases::largeConvolution);
 
     /** Of many queries. */
     static final List<Function<Draw, Case>> ATTENTION =

@@ -54,6 +54,36 @@ final class LayerCases {
         });
     }
 
+    /** Maps of DADM's kind, for which a GPU has tiles enough: forward with all that follows, or the gradient of what went in. */
+    static Case largeConvolution(Draw d) {
+        int n = 3;
+        boolean forward = d.coin();
+        long few = d.of(33, 40);
+        long many = 129 + d.below(40);
+        long c = forward ? few : many;
+        long o = forward ? many : few;
+        List<Layer> layers = new ArrayList<>();
+        for (int l = 0; l < n; l++) {
+            View dense = d.normal(o, c, 3, 3);
+            View w = View.of(dense.buffer(), DType.F32, 0, dense.shape(), Convolution.channelsLast(o, c, 3, 3));
+            layers.add(new Layer(w, d.normal(o), channels(d, o)));
+        }
+        View from = d.normal(n * 8L, 13 + d.below(2), 13 + d.below(2), few);
+        long[] shape = {from.size(0), from.size(1), from.size(2), many};
+        View times = d.coin() ? null : d.normal(shape);
+        Behind behind = new Behind(EPS, d.coin() ? Activation.SIGMOID : Activation.RELU, times);
+        Geometry g = Geometry.SAME_3X3;
+        String name = "large convolutions " + (forward ? "" : "backward ") + from + " to " + many + " channels";
+        return new Case(name, EXACT, EXACT, new View[] {d.destination(shape)}, (kernels, out) -> {
+            if (!forward) {
+                List<View> weights = layers.stream().map(Layer::weight).toList();
+                kernels.convolution().backwardInput(from, weights, g, out[0]);
+            } else if (!kernels.convolution().forwardNormed(from, layers, g, behind, out[0])) {
+                stepByStep(kernels, from, layers, g, behind, out[0]);
+            }
+        });
+    }
+
     private static void stepByStep(Kernels kernels, View x, List<Layer> layers, Geometry g, Behind behind, View y) {
         kernels.convolution().forward(x, layers, g, y);
         List<Channels> norms = layers.stream().map(Layer::norm).toList();

@@ -3,8 +3,8 @@ package io.aegis.kernels.cuda;
 import java.util.List;
 
 /**
- * The kernels of compute capability 9.0 (hopper.cuh), taken there before others: every one was compared on such a device, and
- * is faster (bench/results). {@code -Daegis.cuda.hopper=false} leaves them out.
+ * The kernels of compute capability 9.0 (hopper.cuh), taken there before others: products and attention were compared on such a device,
+ * and are faster (bench/results); convolutions have run in the emulator alone. {@code -Daegis.cuda.hopper=false} leaves them out.
  */
 final class Hopper {
     private static final String PROPERTY = "aegis.cuda.hopper";

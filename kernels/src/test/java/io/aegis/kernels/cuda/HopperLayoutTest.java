@@ -99,6 +99,54 @@ class HopperLayoutTest {
         }
     }
 
+    /**
+     * A box of pixels, as convolutions take them: rows in the order of its places, lines and pictures, those outside of the map zero, on
+     * whichever side they lie.
+     */
+    @ParameterizedTest
+    @CsvSource({"0, -1, -1, 0", "64, 1, -2, 2", "-8, 4, 3, -1", "8, -3, 0, 1", "0, 0, -2, 0"})
+    void aBoxReachesBeyondTheMapOnEverySide(int x, int y, int z, int w) {
+        Shape shape = new Shape(128, 32);
+        int[] size = {72, 5, 4, 3};
+        int[] box = {64, 3, 2, 4};
+        int rows = box[1] * box[2] * box[3];
+        short[] all = new short[72 * 5 * 4 * 3];
+        for (int i = 0; i < all.length; i++) {
+            all[i] = own(i);
+        }
+        TensorMap map = new TensorMap(
+                upload(MemorySegment.ofArray(all)),
+                DType.F16,
+                new long[] {72, 5, 4, 3},
+                new long[] {72, 72 * 5, 72 * 5 * 4},
+                box);
+        short[] got = new short[rows * 64];
+        long out = engine.allocate(2L * got.length);
+        Arguments arguments = Arguments.begin().map(engine, map).pointer(out);
+        launch(
+                shape,
+                "box_bytes",
+                arguments.i32(x).i32(y).i32(z).i32(w).i32(rows).i32(0),
+                rows * 128);
+        engine.download(out, MemorySegment.ofArray(got));
+        engine.free(out);
+        for (int r = 0; r < rows; r++) {
+            int[] at = {0, y + r % 3, z + r / 3 % 2, w + r / 6};
+            for (int c = 0; c < 64; c++) {
+                at[0] = x + c;
+                boolean inside = true;
+                int number = 0;
+                for (int d = 3; d >= 0; d--) {
+                    inside &= at[d] >= 0 && at[d] < size[d];
+                    number = number * size[d] + at[d];
+                }
+                assertThat(got[r * 64 + (c / 8 ^ r & 7) * 8 + c % 8])
+                        .as("row %d, column %d", r, c)
+                        .isEqualTo(inside ? own(number) : 0);
+            }
+        }
+    }
+
     /** Sums of each thread, [i][thread], by row and column. */
     private static float[][] matrix(float[] sums, int count) {
         float[][] d = new float[ROWS][2 * count];

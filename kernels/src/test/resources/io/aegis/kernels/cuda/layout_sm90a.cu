@@ -28,6 +28,29 @@ KERNEL(128, 1, tile_bytes, Tile) {
     for (int i = threadIdx.x; i < ROWS * SLAB_COLUMNS; i += 128) a.out[i] = ((const u16*)shared)[i];
 }
 
+// The same of a box of four dimensions, at any coordinates.
+struct Box {
+    TensorMap map;
+    u16* out;
+    i32 x, y, z, w;
+    i32 rows, unused;
+};
+KERNEL(128, 1, box_bytes, Box) {
+    DYNAMIC_SHARED(shared);
+    SHARED(Bar, full, 1);
+    if (threadIdx.x == 0) {
+        bar_init(full[0], 1);
+        bars_made();
+    }
+    barrier();
+    if (threadIdx.x == 0) {
+        bar_expect(full[0], a.rows * WIDTH);
+        tile_load(shared, a.map, full[0], a.x, a.y, a.z, a.w);
+    }
+    bar_wait(full[0], 0);
+    for (int i = threadIdx.x; i < a.rows * SLAB_COLUMNS; i += 128) a.out[i] = ((const u16*)shared)[i];
+}
+
 // d = a b for two steps of 16. a: fragments as the test wrote them, 4 registers a step and thread. b: 32 rows of K by COLUMNS where
 // ACROSS, which lie across K, in slabs of 64 rows of which the last 32 are used.
 struct Product {

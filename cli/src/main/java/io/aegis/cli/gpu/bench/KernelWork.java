@@ -5,7 +5,8 @@ import io.aegis.kernels.Kernels;
 import java.util.function.Consumer;
 
 /** A call of one kernel family. */
-public sealed interface KernelWork extends Work permits AttentionWork, CacheWork, ProductWork, RowsWork {
+public sealed interface KernelWork extends Work
+        permits AttentionWork, CacheWork, ConvolutionWork, ProductWork, RowsWork {
     /**
      * Makes operands.
      *

@@ -89,7 +89,9 @@ public enum Plan {
                                 new ProductWork(130, 136, 72, Layout.X_WT, DType.F32, DType.F32, Fused.LOW_RANK),
                                 PORTABLE,
                                 HOPPER,
-                                LIBRARY));
+                                LIBRARY),
+                        row(new ConvolutionWork(2, 9, 40, 72, ConvolutionWork.Pass.MASK), PORTABLE, HOPPER),
+                        row(new ConvolutionWork(2, 9, 72, 40, ConvolutionWork.Pass.BACKWARD), PORTABLE, HOPPER));
             case DECODE ->
                 List.of(
                         row(new CacheWork(2, 4, 2, 65, 64, 1 << 17), BEST),
@@ -161,7 +163,16 @@ public enum Plan {
                 product(1522, 4096, 14336, Fused.RESIDUAL), // and down
                 product(1522, 4096, 4096, Fused.LOW_RANK), // what a query is made by, in training
                 product(1458, 4304, 1152, Fused.BIAS_GELU), // SigLIP's, of both pictures
-                product(64 * 197, 3072, 768, Fused.BIAS_GELU)); // DADM's, of 64 samples
+                product(64 * 197, 3072, 768, Fused.BIAS_GELU), // DADM's, of 64 samples
+                convolution(64, 256, 256, ConvolutionWork.Pass.NORMED), // its masks' convolutions, scoring
+                convolution(64, 128, 1536, ConvolutionWork.Pass.MASK),
+                convolution(16, 128, 128, ConvolutionWork.Pass.FORWARD), // and in a training step
+                convolution(16, 128, 1536, ConvolutionWork.Pass.FORWARD),
+                convolution(16, 128, 1536, ConvolutionWork.Pass.BACKWARD));
+    }
+
+    private static Row convolution(long pictures, long in, long out, ConvolutionWork.Pass pass) {
+        return row(new ConvolutionWork(pictures, 14, in, out, pass), PORTABLE, HOPPER);
     }
 
     private static List<Row> decode() {

@@ -179,6 +179,16 @@ class PlanTest {
                 .isEqualTo(2.0 * 1522 * 4096 * 14336);
     }
 
+    /** 3 x 64 maps of 14 x 14: 37,632 pixels, 9 taps of 128 channels each, 1536 sums. */
+    @Test
+    void operationsOfConvolutions() {
+        String shape = "convolution bf16 3 x 3, 128 to 1536 channels, 3 x 64 maps of 14 x 14";
+        assertThat(row(Plan.GEMM, shape + ", batch norm, sigmoid and product")
+                        .work()
+                        .amount())
+                .isEqualTo(2.0 * 37632 * 9 * 128 * 1536);
+    }
+
     @Test
     void whetherAGoalIsReached() {
         Goal rate = Goal.of(560, 660);
