@@ -39,6 +39,7 @@ enum Section {
     ATTENTION(Precision.BF16),
     HOPPER_BF16(Precision.BF16),
     HOPPER_F16(Precision.F16),
+    HOPPER_LARGE(Precision.BF16),
     HOPPER_SPEED(Precision.BF16),
     HOPPER_UNORDERED(Precision.BF16),
     CUDNN_BF16(Precision.BF16),
@@ -73,7 +74,7 @@ enum Section {
     /** Flags of its process: kernels of compute capability 9.0 are compared, or the portable ones; models take what is best. */
     List<String> flags() {
         return switch (this) {
-            case HOPPER_BF16, HOPPER_F16, HOPPER_SPEED -> List.of("-Daegis.cublas=none", HOPPER);
+            case HOPPER_BF16, HOPPER_F16, HOPPER_LARGE, HOPPER_SPEED -> List.of("-Daegis.cublas=none", HOPPER);
             case HOPPER_UNORDERED -> List.of("-Daegis.cublas=none", HOPPER, "-Daegis.cuda.deterministic=false");
             case KERNELS_F32, KERNELS_BF16, KERNELS_F16, PRODUCTS, ATTENTION -> List.of(PORTABLE);
             default -> List.of();
@@ -108,6 +109,7 @@ enum Section {
                 compare(kernels, rounds == 0 ? ROUNDS : rounds, REPEATS, out);
                 compareLarge(kernels, REPEATS, out);
             }
+            case HOPPER_LARGE -> agree(kernels, Bench.Size.FULL, out);
             case HOPPER_UNORDERED -> {
                 compare(kernels, rounds == 0 ? ROUNDS : rounds, 0, out);
                 compareLarge(kernels, 0, out);
@@ -145,6 +147,17 @@ enum Section {
         List<Row> rows = plan.rows().stream().filter(r -> which.test(r.work())).toList();
         bench.run(rows, EnumSet.of(route), ceilings, name -> {}, result -> out.accept(Line.of(result)));
         return ceilings.isEmpty() ? Double.NaN : ceilings.getLast().value();
+    }
+
+    /** Kernels of 9.0 beside the portable ones, at the shapes of {@code gpu-bench}. */
+    static void agree(Kernels kernels, Bench.Size size, Consumer<Line> out) {
+        for (Plan plan : List.of(Plan.GEMM, Plan.ATTENTION)) {
+            for (Row row : size.rows(plan)) {
+                if (row.work() instanceof KernelWork work && row.routes().contains(Route.HOPPER)) {
+                    out.accept(Agreement.of(kernels, work));
+                }
+            }
+        }
     }
 
     private void compare(Kernels kernels, int rounds, int repeats, Consumer<Line> out) {

@@ -26,7 +26,7 @@ class SectionTest {
     @ParameterizedTest
     @EnumSource(
             value = Section.class,
-            names = {"HOPPER_BF16", "HOPPER_F16", "HOPPER_SPEED", "HOPPER_UNORDERED"})
+            names = {"HOPPER_BF16", "HOPPER_F16", "HOPPER_LARGE", "HOPPER_SPEED", "HOPPER_UNORDERED"})
     void whatADeviceHasNotIsLeftOut(Section section) {
         List<Line> lines = new ArrayList<>();
         section.run(Backends.scalar(), null, 1, lines::add);
