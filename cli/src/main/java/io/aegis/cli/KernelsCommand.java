@@ -105,7 +105,8 @@ final class KernelsCommand implements Callable<Integer> {
                         .toList();
                 print.println();
                 print.println(entry + ": " + (figures.isEmpty() ? "not measured" : "measured"));
-                figures.forEach(m -> print.println("  " + m));
+                String now = KernelSource.digest(file);
+                figures.forEach(m -> print.println("  " + m.text(now)));
             }
         }
     }

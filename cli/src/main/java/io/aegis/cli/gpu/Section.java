@@ -19,6 +19,7 @@ enum Section {
     ATTENTION(Precision.BF16),
     HOPPER_BF16(Precision.BF16),
     HOPPER_F16(Precision.F16),
+    HOPPER_LARGE(Precision.BF16),
     HOPPER_SPEED(Precision.BF16),
     HOPPER_UNORDERED(Precision.BF16),
     CUDNN_BF16(Precision.BF16),
@@ -49,7 +50,7 @@ enum Section {
     /** Flags of its process: kernels of compute capability 9.0 are compared, or the portable ones; models take what is best. */
     List<String> flags() {
         return switch (this) {
-            case HOPPER_BF16, HOPPER_F16, HOPPER_SPEED -> List.of("-Daegis.cublas=none", HOPPER);
+            case HOPPER_BF16, HOPPER_F16, HOPPER_LARGE, HOPPER_SPEED -> List.of("-Daegis.cublas=none", HOPPER);
             case HOPPER_UNORDERED -> List.of("-Daegis.cublas=none", HOPPER, "-Daegis.cuda.deterministic=false");
             case KERNELS_F32, KERNELS_BF16, KERNELS_F16, PRODUCTS, ATTENTION -> List.of(PORTABLE);
             default -> List.of();

@@ -47,6 +47,7 @@ record SectionRun(Kernels kernels, Section section, Section.Extent extent, Secti
                 compare(REPEATS);
                 compareLarge(REPEATS);
             }
+            case HOPPER_LARGE -> agree(Bench.Size.FULL);
             case HOPPER_UNORDERED -> {
                 compare(0);
                 compareLarge(0);
@@ -114,6 +115,18 @@ record SectionRun(Kernels kernels, Section section, Section.Extent extent, Secti
                     "large operations",
                     repeats,
                     KernelCheck.runLarge(kernels, true, LARGE_ROUNDS, repeats, SEED, this::begins));
+        }
+    }
+
+    /** Kernels of 9.0 beside the portable ones, at the shapes of {@code gpu-bench}. */
+    void agree(Bench.Size size) {
+        for (Plan plan : List.of(Plan.GEMM, Plan.ATTENTION)) {
+            for (Row row : size.rows(plan)) {
+                boolean both = row.work() instanceof KernelWork && row.routes().contains(Route.HOPPER);
+                if (both && begins(row.work().name())) {
+                    out.says(Agreement.of(kernels, (KernelWork) row.work()));
+                }
+            }
         }
     }
 

@@ -41,7 +41,7 @@ class SectionTest {
     @ParameterizedTest
     @EnumSource(
             value = Section.class,
-            names = {"HOPPER_BF16", "HOPPER_F16", "HOPPER_SPEED", "HOPPER_UNORDERED"})
+            names = {"HOPPER_BF16", "HOPPER_F16", "HOPPER_LARGE", "HOPPER_SPEED", "HOPPER_UNORDERED"})
     void whatADeviceHasNotIsLeftOut(Section section) {
         assertThat(lines(section)).singleElement().satisfies(l -> {
             assertThat(l.note()).startsWith("left out: ");

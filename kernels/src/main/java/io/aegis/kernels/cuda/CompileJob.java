@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -41,8 +42,7 @@ record CompileJob(
             throw new CudaException("an architecture like sm_80 or sm_90a was expected, not " + arch);
         }
         String source = resource(variant.file());
-        SortedMap<String, String> headers = new TreeMap<>();
-        include(source, headers);
+        SortedMap<String, String> headers = headers(source, CompileJob::resource);
         List<String> options = new ArrayList<>();
         options.add("-std=c++17");
         variant.defines().forEach((name, value) -> options.add("-D" + name + "=" + value));
@@ -50,14 +50,25 @@ record CompileJob(
         return new CompileJob(variant, arch, source, headers, List.copyOf(options));
     }
 
-    private static void include(String text, Map<String, String> headers) {
+    /**
+     * What a text includes, and what that includes.
+     *
+     * @param read the text of a file, by its name
+     */
+    static SortedMap<String, String> headers(String source, UnaryOperator<String> read) {
+        SortedMap<String, String> headers = new TreeMap<>();
+        include(source, read, headers);
+        return headers;
+    }
+
+    private static void include(String text, UnaryOperator<String> read, Map<String, String> headers) {
         Matcher m = INCLUDE.matcher(text);
         while (m.find()) {
             String name = m.group(1);
             if (!EMULATOR.matcher(name).matches() && !headers.containsKey(name)) {
-                String header = resource(name);
+                String header = read.apply(name);
                 headers.put(name, header);
-                include(header, headers);
+                include(header, read, headers);
             }
         }
     }
@@ -83,6 +94,11 @@ record CompileJob(
         List<String> parts = new ArrayList<>(List.of(variant.file(), arch, source, compiler));
         headers.forEach((name, text) -> parts.addAll(List.of(name, text)));
         parts.addAll(options);
+        return digest(parts);
+    }
+
+    /** Of these texts in this order, 64 hexadecimal digits. */
+    static String digest(List<String> parts) {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
             for (String part : parts) {

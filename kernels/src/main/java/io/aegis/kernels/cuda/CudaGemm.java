@@ -168,7 +168,7 @@ final class CudaGemm {
     }
 
     /**
-     * c = silu(a gate) (a up) in one launch, where a device has one for it, and no library that takes less for two.
+     * c = silu(a gate) (a up) in one launch, where a device has one for it, and {@link Behind} does not leave it to the library.
      *
      * @param gate the product with the one
      * @param up with the other; of the same a and c
@@ -176,7 +176,8 @@ final class CudaGemm {
      */
     boolean multiplyGated(Product gate, Product up) {
         DType type = type(gate);
-        if (hopper == null || cuda.hasLibrary() || type == DType.F32 || type(up) != type || !hopper.isLargeGate(gate)) {
+        boolean library = cuda.hasLibrary() && Behind.GATE.isTheLibrarys(gate);
+        if (hopper == null || library || type == DType.F32 || type(up) != type || !hopper.isLargeGate(gate)) {
             return false;
         }
         try (Cuda.Scratch scratch = cuda.scratch()) {

@@ -32,6 +32,7 @@ public final class LongestUpdate implements AutoCloseable {
     private static final double RATE = 1e-5;
 
     private final Arena arena = Arena.ofShared();
+    private final View features;
     private final Parameters adapters = new Parameters();
     private final Lanes lanes;
     private final Adam adam;
@@ -60,10 +61,11 @@ public final class LongestUpdate implements AutoCloseable {
                 trained,
                 Adam.Constants.decoupled(options.fit().beta2(), options.fit().weightDecay()));
         FaceShieldConfig config = network.config();
+        features = waves(2, config.streamTokens(), config.vision().width());
         int layers = config.language().layers();
         LessonLoss loss = new LessonLoss(
                 network,
-                seen(config),
+                seen(),
                 MaskingMode.OFF,
                 options.seed(),
                 options.limits().checkpointed() ? layers : 0,
@@ -78,13 +80,15 @@ public final class LongestUpdate implements AutoCloseable {
         return FaceShieldLearner.trains(Stage.ADAPTERS);
     }
 
-    /** Waves. */
-    private Eyes seen(FaceShieldConfig config) {
-        View features = View.allocate(
-                arena, DType.F32, 2, config.streamTokens(), config.vision().width());
-        for (long i = 0; i < features.elements(); i++) {
-            features.setAt(i, Math.sin(0.37 * i));
+    private View waves(long... shape) {
+        View waves = View.allocate(arena, DType.F32, shape);
+        for (long i = 0; i < waves.elements(); i++) {
+            waves.setAt(i, Math.sin(0.37 * i));
         }
+        return waves;
+    }
+
+    private Eyes seen() {
         return new Eyes() {
             @Override
             public Tensor features(Path picture) {
@@ -121,6 +125,7 @@ public final class LongestUpdate implements AutoCloseable {
         lanes.close();
         adam.close();
         adapters.close();
+        features.buffer().discardMirror();
         arena.close();
     }
 }

@@ -5,6 +5,7 @@ import io.aegis.kernels.Attention;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.View;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -46,18 +47,25 @@ public record AttentionWork(long batch, long heads, long tokens, long size, bool
     }
 
     @Override
-    public Consumer<Kernels> prepare(Operands make) {
+    public Call call(Operands make) {
         Heads x = heads(make);
         View lse = make.empty(DType.F32, batch, heads, tokens);
         double scale = 1 / Math.sqrt(size);
         Attention.Mask mask = causal ? Attention.Mask.CAUSAL : Attention.Mask.NONE;
         Consumer<Kernels> forward = k -> k.attention().forward(x.q, x.k, x.v, scale, mask, x.o, lse);
         if (!backward) {
-            return forward;
+            return new Call(
+                    forward,
+                    List.of(new Written("O", x.o, ROUNDED), new Written("log-sums of exponentials", lse, EXACT)));
         }
         forward.accept(make.kernels());
         Heads g = heads(make);
         View upstream = one(make);
-        return k -> k.attention().backward(x.q, x.k, x.v, scale, mask, x.o, lse, upstream, g.q, g.k, g.v);
+        return new Call(
+                k -> k.attention().backward(x.q, x.k, x.v, scale, mask, x.o, lse, upstream, g.q, g.k, g.v),
+                List.of(
+                        new Written("dQ", g.q, ROUNDED),
+                        new Written("dK", g.k, ROUNDED),
+                        new Written("dV", g.v, ROUNDED)));
     }
 }

@@ -16,7 +16,7 @@ import java.util.function.Consumer;
  * Measures rows. A figure is only told of the kernels that were meant: what a call launched is looked at first.
  *
  * <p>Ceilings are measured in the same process: the device's own copy for what is bound by memory, cuBLASLt's largest product for
- * what is bound by arithmetic.
+ * what is bound by arithmetic; without cuBLASLt our own, which says how rows stand to each other and less of the card.
  */
 public final class Bench {
     /** The entries of kernels that compute capability 9.0 alone has. */
@@ -83,18 +83,16 @@ public final class Bench {
         }
     }
 
-    /** The library's largest product; where there is none, its name says why. */
+    /** The library's largest product; where there is no library, the same by the kernels that a program gets, and its name says why. */
     public Ceiling product() {
         String problem = CudaBackend.problem(kernels, Route.LIBRARY);
-        if (problem != null) {
-            return new Ceiling("cuBLASLt is absent: " + problem, Unit.TERAFLOPS, Double.NaN);
-        }
         ProductWork work = ProductWork.square(size.square, ProductWork.Layout.X_WT);
-        Kernels library = CudaBackend.through(kernels, Route.LIBRARY);
+        Kernels by = CudaBackend.through(kernels, problem == null ? Route.LIBRARY : Route.BEST);
         try (Operands make = new Operands(kernels)) {
             Consumer<Kernels> call = work.prepare(make);
-            double seconds = race.seconds(() -> call.accept(library));
-            String name = "cuBLASLt's product of " + size.square;
+            double seconds = race.seconds(() -> call.accept(by));
+            String name = (problem == null ? "cuBLASLt's" : "our own") + " product of " + size.square
+                    + (problem == null ? "" : ", as cuBLASLt is absent (" + problem + ")");
             return new Ceiling(name, Unit.TERAFLOPS, Unit.TERAFLOPS.figure(work.amount(), seconds));
         }
     }
@@ -141,6 +139,21 @@ public final class Bench {
                         measure(row, wanted, ceiling, subject::run, foreseen, out);
                     }
                     kernels.memory().trim();
+                }
+            }
+        }
+    }
+
+    /** Calls each row of a kernel once on each of our own ways, for a profiler that looks on. */
+    void once(List<Row> rows) {
+        for (Row row : rows) {
+            if (row.work() instanceof KernelWork work) {
+                try (Operands make = new Operands(kernels)) {
+                    Consumer<Kernels> call = work.prepare(make);
+                    row.routes().stream()
+                            .filter(r -> !r.isLibrary() && CudaBackend.problem(kernels, r) == null)
+                            .forEach(r -> call.accept(CudaBackend.through(kernels, r)));
+                    kernels.synchronize();
                 }
             }
         }
@@ -233,7 +246,7 @@ public final class Bench {
     }
 
     /** Why a figure would not be one of this way, from what it launched; null when it would. */
-    static String wrong(Route route, List<String> launched) {
+    public static String wrong(Route route, List<String> launched) {
         boolean hopper = launched.stream().anyMatch(e -> e.endsWith(HOPPER));
         return switch (route) {
             case BEST, PORTABLE -> null;

@@ -5,6 +5,7 @@ import io.aegis.kernels.Attention;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.View;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -38,7 +39,11 @@ public record CacheWork(long batch, long heads, long keyHeads, long tokens, long
     }
 
     @Override
-    public Consumer<Kernels> prepare(Operands make) {
+    public Call call(Operands make) {
+        return new Call(inTurn(make), List.of());
+    }
+
+    private Consumer<Kernels> inTurn(Operands make) {
         View q = make.normal(DType.BF16, batch, heads, 1, size);
         View o = make.empty(DType.F32, batch, heads, 1, size);
         View[][] caches = new View[caches()][];

@@ -64,7 +64,7 @@ public record ConvolutionWork(long pictures, long side, long in, long out, Pass 
     }
 
     @Override
-    public Consumer<Kernels> prepare(Operands make) {
+    public Call call(Operands make) {
         View x = make.normal(DType.F32, LAYERS * pictures, side, side, in);
         View y = make.normal(DType.F32, LAYERS * pictures, side, side, out);
         List<Layer> layers = new ArrayList<>();
@@ -75,7 +75,8 @@ public record ConvolutionWork(long pictures, long side, long in, long out, Pass 
             layers.add(new Layer(weight, make.normal(DType.F32, out), norm(make)));
         }
         Geometry g = Geometry.SAME_3X3;
-        return switch (pass) {
+        View written = pass == Pass.BACKWARD ? x : y;
+        Consumer<Kernels> by = switch (pass) {
             case FORWARD -> k -> k.convolution().forward(x, layers, g, y);
             case NORMED -> normed(x, layers, new Behind(EPS, Activation.RELU, null), y);
             case MASK -> {
@@ -87,6 +88,12 @@ public record ConvolutionWork(long pictures, long side, long in, long out, Pass 
                 yield k -> k.convolution().backwardInput(y, weights, g, x);
             }
         };
+        return new Call(by, List.of(new Written(pass == Pass.BACKWARD ? "dx" : "y", written, tolerance())));
+    }
+
+    /** As of a product with nine times the channels: {@link ProductWork} says what is rounded. */
+    private double tolerance() {
+        return EXACT + Math.ceilDiv(9 * (pass == Pass.BACKWARD ? out : in), 16) * Math.scalb(1.0, -23);
     }
 
     private Channels norm(Operands make) {

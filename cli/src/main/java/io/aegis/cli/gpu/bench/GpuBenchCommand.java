@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -59,8 +60,19 @@ public final class GpuBenchCommand implements Callable<Integer> {
     @Option(names = "--note", paramLabel = "TEXT", description = "stands at the top of the report: the commit, say")
     String note = "";
 
+    @Option(
+            names = "--ncu",
+            paramLabel = "FILE",
+            description =
+                    "Nsight Compute's ncu, which looks at each kernel of attention and gemm behind the figures, where it is"
+                            + " installed and may (default: that on the PATH; none leaves it out)")
+    String ncu;
+
     @Option(names = "--child", hidden = true)
     boolean child;
+
+    @Option(names = "--once", hidden = true)
+    boolean once;
 
     @Spec
     CommandSpec spec;
@@ -79,7 +91,11 @@ public final class GpuBenchCommand implements Callable<Integer> {
         List<Plan> wanted = wanted();
         Kernels kernels = opener.open(device, Precision.BF16); // which says what is missing, once for all sections
         if (child) {
-            measure(kernels, wanted.getFirst());
+            if (once) {
+                new Bench(kernels, size()).once(size().rows(wanted.getFirst()));
+            } else {
+                measure(kernels, wanted.getFirst());
+            }
             return 0;
         }
         release.run();
@@ -91,6 +107,9 @@ public final class GpuBenchCommand implements Callable<Integer> {
             err.println("measuring " + plan.title() + " ...");
             err.flush();
             ObjectNode part = inChild(plan);
+            if (plan.namesKernels()) {
+                GpuBenchReport.profile(part, profile(plan));
+            }
             failed |= part.has("problem");
             report.withArray("sections").add(part);
             if (!json) {
@@ -132,13 +151,12 @@ public final class GpuBenchCommand implements Callable<Integer> {
 
     /** Measures a section here, a JSON object a line. */
     private void measure(Kernels kernels, Plan plan) {
-        Bench bench = new Bench(kernels, tiny ? Bench.Size.TINY : Bench.Size.FULL);
+        Bench bench = new Bench(kernels, size());
         say("measuring", JsonNodeFactory.instance.textNode("the ceilings"));
         List<Bench.Ceiling> ceilings = bench.ceilings(plan);
         ceilings.forEach(c -> say("ceiling", GpuBenchReport.ceiling(c)));
-        Bench.Size size = tiny ? Bench.Size.TINY : Bench.Size.FULL;
         bench.run(
-                size.rows(plan),
+                size().rows(plan),
                 EnumSet.allOf(Route.class),
                 ceilings,
                 name -> say("measuring", JsonNodeFactory.instance.textNode(name)),
@@ -149,6 +167,10 @@ public final class GpuBenchCommand implements Callable<Integer> {
                 });
     }
 
+    private Bench.Size size() {
+        return tiny ? Bench.Size.TINY : Bench.Size.FULL;
+    }
+
     private void say(String what, JsonNode value) {
         PrintWriter print = spec.commandLine().getOut();
         print.println(JsonNodeFactory.instance.objectNode().set(what, value).toString());
@@ -157,20 +179,51 @@ public final class GpuBenchCommand implements Callable<Integer> {
 
     /** A section in a process of its own: one that faults or hangs takes no other with it, and is ended when its time is up. */
     private ObjectNode inChild(Plan plan) throws IOException, InterruptedException {
+        Path log = log(plan.title());
+        try {
+            return GpuBenchReport.section(plan, ChildProcess.run(command(plan), log, limit));
+        } finally {
+            drop(log);
+        }
+    }
+
+    private List<String> command(Plan plan) {
         List<String> command = new ArrayList<>(OwnProcess.command(List.of()));
         command.addAll(List.of("gpu-bench", plan.title(), "--child", "--device", device));
         if (tiny) {
             command.add("--tiny");
         }
-        Path log = out == null
-                ? Files.createTempFile("aegis-gpu-bench", ".log")
-                : Files.createDirectories(out).resolve("gpu-bench-" + plan.title() + ".log");
+        return command;
+    }
+
+    /** What Nsight Compute says of a section's kernels, in a process that calls each of them once; or why it says nothing. */
+    private NsightCompute.Profile profile(Plan plan) throws IOException, InterruptedException {
+        if ("none".equals(ncu)) {
+            return NsightCompute.Profile.none("left out");
+        }
+        Optional<Path> program = ncu == null ? NsightCompute.find(System.getenv("PATH")) : Optional.of(Path.of(ncu));
+        if (program.isEmpty()) {
+            return NsightCompute.Profile.none("ncu is not on the PATH");
+        }
+        List<String> own = command(plan);
+        own.add("--once");
+        Path log = log(plan.title() + "-ncu");
         try {
-            return GpuBenchReport.section(plan, ChildProcess.run(command, log, limit));
+            return NsightCompute.run(program.get(), own, log, limit);
         } finally {
-            if (out == null) {
-                Files.delete(log);
-            }
+            drop(log);
+        }
+    }
+
+    private Path log(String title) throws IOException {
+        return out == null
+                ? Files.createTempFile("aegis-gpu-bench", ".log")
+                : Files.createDirectories(out).resolve("gpu-bench-" + title + ".log");
+    }
+
+    private void drop(Path log) throws IOException {
+        if (out == null) {
+            Files.delete(log);
         }
     }
 }

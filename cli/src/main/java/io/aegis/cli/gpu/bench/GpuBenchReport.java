@@ -2,6 +2,7 @@ package io.aegis.cli.gpu.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.cli.workload.ChildProcess;
@@ -11,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
@@ -75,6 +77,24 @@ final class GpuBenchReport {
         return o;
     }
 
+    /** Adds what a profiler said. */
+    static void profile(ObjectNode section, NsightCompute.Profile profile) {
+        ArrayNode kernels = section.putArray("profile");
+        profile.kernels().forEach(k -> k.into(kernels.addObject()));
+        section.put("profile_note", profile.note());
+    }
+
+    /** Lines of what a profiler said; none where it was not asked. */
+    private static List<String> profile(JsonNode section) {
+        List<String> lines = new ArrayList<>();
+        section.path("profile").forEach(k -> lines.add(KernelProfile.of(k).toString()));
+        String note = section.path("profile_note").asText();
+        if (!note.isEmpty()) {
+            lines.add(note);
+        }
+        return lines;
+    }
+
     private static String ceilingText(JsonNode c) {
         return c.path("name").asText()
                 + (c.has("value")
@@ -92,6 +112,7 @@ final class GpuBenchReport {
                 section.path("seconds").asDouble()));
         section.path("ceilings").forEach(c -> s.append(String.format("  %s%n", ceilingText(c))));
         section.path("results").forEach(r -> s.append(String.format("  %s%n", Result.of(r))));
+        profile(section).forEach(l -> s.append(String.format("  %s%n", l)));
         if (section.has("problem")) {
             s.append(String.format("  failed %s%n", section.path("problem").asText()));
         }
@@ -122,6 +143,12 @@ final class GpuBenchReport {
             section.path("ceilings").forEach(c -> s.append(ceilingText(c)).append("\n\n"));
             s.append(Result.HEAD);
             section.path("results").forEach(r -> s.append(Result.of(r).markdown()));
+            List<String> counted = profile(section);
+            if (!counted.isEmpty()) {
+                s.append(
+                        "\nBy Nsight Compute, which holds the clocks: what counters say is not what was timed above.\n\n");
+                counted.forEach(l -> s.append("- ").append(l).append('\n'));
+            }
             if (section.has("problem")) {
                 s.append("\n**failed** ")
                         .append(section.path("problem").asText())

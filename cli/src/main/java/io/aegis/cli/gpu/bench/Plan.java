@@ -54,6 +54,11 @@ public enum Plan {
                         + Arrays.stream(values()).map(Plan::title).collect(Collectors.joining(", "))));
     }
 
+    /** Whether its rows are single kernels' calls, which a profiler can be asked about. */
+    boolean namesKernels() {
+        return this == ATTENTION || this == GEMM;
+    }
+
     /** What is measured. */
     public List<Row> rows() {
         return switch (this) {
@@ -104,7 +109,6 @@ public enum Plan {
                         row(new FirstTokenWork("bunny-tiny", WeightType.BF16, 20), BEST, HOPPER),
                         row(new DadmWork("dadm-tiny", 2, false, false), BEST),
                         row(new AdapterWork("bunny-tiny", WeightType.BF16, 40, 1_000_000_000L), BEST),
-                        row(new AdapterWork("bunny-tiny", WeightType.INT4, 40, 0), BEST),
                         row(new QuestionsWork("llama-tiny", WeightType.INT8, 66, 2, 3, 2, true), BEST),
                         row(new QuestionsWork("llama-tiny", WeightType.INT8, 66, 2, 3, 2, false), BEST));
         };

@@ -6,6 +6,7 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.View;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -81,10 +82,20 @@ public record ProductWork(long m, long n, long k, Layout layout, DType x, DType 
     }
 
     @Override
-    public Consumer<Kernels> prepare(Operands make) {
+    public Call call(Operands make) {
+        View c = make.normal(y, m, n);
+        return new Call(onto(c, make), List.of(new Written("y", c, tolerance())));
+    }
+
+    /** The units of a product accumulate 16 steps of K at a time, each sum cut off at 24 bits; then it is rounded to what it is stored in. */
+    private double tolerance() {
+        double stored = y == DType.F32 ? 0 : Math.scalb(1.0, -8);
+        return EXACT + Math.ceilDiv(k, 16) * Math.scalb(1.0, -23) + stored;
+    }
+
+    private Consumer<Kernels> onto(View c, Operands make) {
         View a = layout == Layout.XT_W ? make.normal(x, k, m).transpose(0, 1) : make.normal(x, m, k);
         View b = weights(make, k);
-        View c = make.normal(y, m, n);
         return switch (fused) {
             case NOTHING -> multiply(a, b, c, Epilogue.NONE);
             case BIAS_GELU -> multiply(a, b, c, new Epilogue(make.normal(DType.F32, n), Activation.GELU, false));

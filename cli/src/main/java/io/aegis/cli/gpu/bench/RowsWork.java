@@ -7,6 +7,7 @@ import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -38,7 +39,11 @@ public record RowsWork(WeightType type, long rows, long n, long k, long all) imp
     }
 
     @Override
-    public Consumer<Kernels> prepare(Operands make) {
+    public Call call(Operands make) {
+        return new Call(inTurn(make), List.of());
+    }
+
+    private Consumer<Kernels> inTurn(Operands make) {
         View x = make.normal(DType.F32, rows, k);
         View y = make.empty(DType.F32, rows, n);
         int[] turn = new int[1];
