@@ -151,6 +151,15 @@ public final class Verification {
             return Optional.empty();
         }
         try (QuantizedFolders folders = new QuantizedFolders(bits)) {
+            if (!LoraVerification.recognises(directory)) {
+                try {
+                    folders.of(directory);
+                } catch (WeightsException e) {
+                    Rows rows = new Rows(Tolerances.none());
+                    rows.notCompared("weights", e.getMessage());
+                    return Optional.of(rows);
+                }
+            }
             Computing widened = computing.over(new Weights(Weights.Form.WIDENED, folders::of));
             Literal literal = Literal.recording();
             Computing doubles = new Computing(Backends.scalar(), DType.F64, List.of(), widened.weights());

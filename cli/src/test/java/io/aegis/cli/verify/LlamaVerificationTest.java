@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.View;
 import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.CudaException;
@@ -211,6 +212,16 @@ class LlamaVerificationTest {
                         .filter(r -> r.verdict() == Row.Verdict.FAILED)
                         .map(Row::name))
                 .containsExactly("io:some.logits");
+    }
+
+    /** No group of 32 divides 20 or 28. */
+    @Test
+    void whatCannotBeOfFewBitsIsSaid() throws IOException {
+        write(DType.F32, (io, arena) -> {});
+        Verification.Computing computing = new Verification.Computing(Backends.best(), DType.F32);
+        Rows rows = Verification.quantized(folder, computing, Format.INT4).orElseThrow();
+        assertThat(rows.exitCode()).isEqualTo(2);
+        assertThat(table(rows)).contains("has no matrix to quantise");
     }
 
     @Test
