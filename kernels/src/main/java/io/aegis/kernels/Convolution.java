@@ -75,6 +75,18 @@ public interface Convolution {
         return false;
     }
 
+    /**
+     * Forward by each layer, their batch norms left out, and by the way what {@link Normalization#batchStatisticsOfEach} would find in y;
+     * without a pass over y, and as exact.
+     *
+     * @param mean [n, O], with {@code variance}: the biased one of each channel of a layer's part of y
+     * @return false when this cannot be done here, and nothing was done
+     */
+    default boolean forwardWithStatistics(
+            View x, List<Layer> layers, Geometry geometry, View y, View mean, View variance) {
+        return false;
+    }
+
     /** Overwrites dx, whose parts are those of the layers. */
     default void backwardInput(View dy, List<View> weights, Geometry geometry, View dx) {
         for (int i = 0; i < weights.size(); i++) {

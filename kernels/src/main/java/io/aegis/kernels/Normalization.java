@@ -109,6 +109,44 @@ public interface Normalization {
     }
 
     /**
+     * {@link #batchNorm} of layers side by side, times another map, in one pass; y may be x.
+     *
+     * @param times as x
+     * @return false when this cannot be done in one pass here, and nothing was done
+     */
+    default boolean batchNorm(View x, List<Channels> layers, double eps, Activation activation, View times, View y) {
+        return false;
+    }
+
+    /**
+     * What a batch norm's result was multiplied by.
+     *
+     * @param times as x
+     * @param dtimes where its gradient goes, or null
+     */
+    record Factor(View times, View dtimes) {}
+
+    /**
+     * {@link #batchNormBackward} of layers side by side, activation and factor included: dy is the gradient of the product. Overwrites
+     * the factor's gradient as well, unless null.
+     *
+     * @return false when this cannot be done here without room for what the factor hands on, and nothing was done
+     */
+    default boolean batchNormBackward(
+            View x,
+            List<Channels> layers,
+            double eps,
+            boolean batch,
+            Activation activation,
+            Factor factor,
+            View dy,
+            View dx,
+            View[] dgammas,
+            View[] dbetas) {
+        return false;
+    }
+
+    /**
      * running = (1 - momentum) running + momentum batch, in place, with the unbiased variance as PyTorch does.
      *
      * @param rows how many rows each channel's statistics came from, at least 2 (one has no unbiased variance)

@@ -36,6 +36,8 @@ final class StageBackward {
     private View given;
 
     private View room;
+    /** What the activation gave, where it has to be multiplied by itself. */
+    private View factor;
 
     StageBackward(StageOp op, Backward one) {
         this.op = op;
@@ -68,17 +70,10 @@ final class StageBackward {
         return one.kept(at++);
     }
 
-    /** What the activation gave is computed again once, for all losses. */
     void go(List<Backward> losses) {
-        View factor = null;
-        if (times != null && losses.stream().anyMatch(b -> b.wants(TIMES))) {
-            factor = one.temporary(z.dtype(), z.shape());
-            op.activate(one.k().normalization(), one.k().elementwise(), norms, z, factor);
-        }
         for (Backward b : losses) {
             if (b.dyOrNull(0) != null) {
-                View dy = map(b);
-                convolutionBackward(b, through(b, times == null ? dy : unmultiplied(b, factor, dy)));
+                convolutionBackward(b, through(b, map(b)));
             }
         }
     }
@@ -106,17 +101,22 @@ final class StageBackward {
         return dense.reshape(z.shape());
     }
 
-    private View unmultiplied(Backward b, View factor, View dy) {
+    /** Back through the product alone; what the activation gave is computed again once, for all losses. */
+    private View unmultiplied(Backward b, View dy, View dtimes) {
         Elementwise e = b.k().elementwise();
-        if (b.wants(TIMES)) {
-            e.binary(Elementwise.Binary.MULTIPLY, dy, factor, b.into(TIMES));
+        if (dtimes != null) {
+            if (factor == null) {
+                factor = one.temporary(z.dtype(), z.shape());
+                op.activate(b.k().normalization(), e, norms, z, factor);
+            }
+            e.binary(Elementwise.Binary.MULTIPLY, dy, factor, dtimes);
         }
         View out = b.temporary(dy.dtype(), dy.shape());
         e.binary(Elementwise.Binary.MULTIPLY, dy, times, out);
         return out;
     }
 
-    /** Back through activation and norm, to the gradient of what the convolution gave; null where nobody needs it. */
+    /** Back through factor, activation and norm, to the gradient of what the convolution gave; null where nobody needs it. */
     private View through(Backward b, View dy) {
         if (z == null) {
             return dy;
@@ -130,16 +130,23 @@ final class StageBackward {
             dbetas[i] = op.normed() ? b.into(op.input(i, BETA)) : null;
         }
         View dz = needed ? b.temporary(dy.dtype(), z.shape()) : null;
+        View dtimes = times == null ? null : b.into(TIMES);
+        Normalization n = b.k().normalization();
+        if (op.normed() && times != null) {
+            Normalization.Factor by = new Normalization.Factor(times, dtimes);
+            if (n.batchNormBackward(z, norms, op.eps(), op.batch(), op.activation(), by, dy, dz, dgammas, dbetas)) {
+                return dz;
+            }
+        }
+        View slope = times == null ? dy : unmultiplied(b, dy, dtimes);
         if (!op.normed()) {
             if (dz != null) {
-                undo(b, z, dy, dz);
+                undo(b, z, slope, dz);
             }
             return dz;
         }
-        boolean done = b.k().normalization()
-                .batchNormBackward(z, norms, op.eps(), op.batch(), op.activation(), dy, dz, dgammas, dbetas);
-        if (!done) {
-            byLayer(b, dy, dz, dgammas, dbetas);
+        if (!n.batchNormBackward(z, norms, op.eps(), op.batch(), op.activation(), slope, dz, dgammas, dbetas)) {
+            byLayer(b, slope, dz, dgammas, dbetas);
         }
         return dz;
     }

@@ -19,7 +19,8 @@ import java.util.List;
  * with a norm gamma, beta and, unless the statistics are the batch's own, mean and variance. Outputs: y, or [n B, 1 + H' W', O]
  * with first tokens; the batch's statistics [n, O] each.
  *
- * <p>Where nobody goes back and the statistics are given, all of it is one pass on devices that have one.
+ * <p>Where nobody goes back and the statistics are given, all of it is one pass on devices that have one; where they are the batch's own,
+ * the convolution gathers them there, and norm, activation and factor are the second pass.
  *
  * @param normed whether a batch norm stands in between
  * @param batch whether its statistics are the batch's own
@@ -82,28 +83,41 @@ record StageOp(Geometry geometry, int layers, boolean normed, boolean batch, dou
         // Where nobody goes back, nobody needs what the norm was given: it is written over.
         boolean over = !f.isRecording() && times == null && map.isContiguous();
         View z = plain || over ? map : f.temporary(x.dtype(), shape);
-        f.k().convolution().forward(x, convolutions(f), geometry, z);
         View mean = null;
         View variance = null;
-        if (!plain) {
-            f.k().stored(z);
-        }
         if (normed && batch) {
             f.require(z.elements() / layers > shape[3], "batch statistics need more than one value a channel");
             mean = f.out(accumulator(x), layers, shape[3]);
             variance = f.out(accumulator(x), layers, shape[3]);
-            f.k().normalization().batchStatisticsOfEach(z, mean, variance);
+        }
+        Convolution convolution = f.k().convolution();
+        if (mean == null || !convolution.forwardWithStatistics(x, convolutions(f), geometry, z, mean, variance)) {
+            convolution.forward(x, convolutions(f), geometry, z);
+            if (!plain) {
+                f.k().stored(z);
+            }
+            if (mean != null) {
+                f.k().normalization().batchStatisticsOfEach(z, mean, variance);
+            }
         }
         List<Channels> norms = norms(f, mean, variance);
         if (times != null) {
-            View factor = f.isRecording() ? f.temporary(x.dtype(), shape) : z;
-            activate(f.k().normalization(), f.k().elementwise(), norms, z, factor);
-            f.k().stored(factor);
-            f.k().elementwise().binary(Elementwise.Binary.MULTIPLY, factor, times, map);
+            multiplied(f, norms, z, times, map);
         } else if (!plain) {
             activate(f.k().normalization(), f.k().elementwise(), norms, z, map);
         }
         keep(f, z, plain, times != null);
+    }
+
+    /** y = act(norm(z)) times, in one pass where there is one. */
+    private void multiplied(Forward f, List<Channels> norms, View z, View times, View y) {
+        if (normed && f.k().normalization().batchNorm(z, norms, eps, activation, times, y)) {
+            return;
+        }
+        View factor = f.isRecording() ? f.temporary(z.dtype(), z.shape()) : z;
+        activate(f.k().normalization(), f.k().elementwise(), norms, z, factor);
+        f.k().stored(factor);
+        f.k().elementwise().binary(Elementwise.Binary.MULTIPLY, factor, times, y);
     }
 
     /** Whether the convolution alone is the result. */

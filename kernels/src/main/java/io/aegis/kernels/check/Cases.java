@@ -81,7 +81,9 @@ final class Cases {
             Cases::lookup,
             Cases::quantizedLookup,
             Cases::likeliest,
-            Cases::visionMasking);
+            Cases::visionMasking,
+            LayerCases::measuredConvolution,
+            LayerCases::multipliedNorms);
 
     /** More tiles of 128 than a GPU has multiprocessors. */
     static final List<Function<Draw, Case>> LARGE = List.of(

@@ -8,7 +8,9 @@ import io.aegis.kernels.Convolution.Layer;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Normalization;
 import io.aegis.kernels.Normalization.Channels;
+import io.aegis.kernels.Normalization.Factor;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -27,6 +29,15 @@ final class LayerCases {
     }
 
     static Case normedConvolution(Draw d) {
+        return convolution(d, false);
+    }
+
+    /** Statistics that a convolution gathers. */
+    static Case measuredConvolution(Draw d) {
+        return convolution(d, true);
+    }
+
+    private static Case convolution(Draw d, boolean measured) {
         int n = d.of(1, 2, 3, 3, 5);
         boolean depthwise = d.below(3) == 0;
         long c = depthwise ? d.size(140) : d.of(3, 8, 24, 33, 64);
@@ -42,11 +53,21 @@ final class LayerCases {
         }
         View x = d.normal(n * d.of(1, 2), 1 + d.below(14), 1 + d.below(14), c);
         long[] shape = {x.size(0), x.size(1), x.size(2), o};
+        View y = d.destination(shape);
+        if (measured) {
+            String name = n + " convolutions with statistics " + x + " to " + o + " " + g;
+            View[] to = {y, d.destination(n, o), d.destination(n, o)};
+            return new Case(name, EXACT, EXACT, to, (kernels, out) -> {
+                if (!kernels.convolution().forwardWithStatistics(x, layers, g, out[0], out[1], out[2])) {
+                    kernels.convolution().forward(x, layers, g, out[0]);
+                    kernels.normalization().batchStatisticsOfEach(out[0], out[1], out[2]);
+                }
+            });
+        }
         View times = depthwise || d.coin() ? null : d.normal(shape);
         Activation f = depthwise ? Activation.RELU : d.coin() ? Activation.SIGMOID : Activation.QUICK_GELU;
         Behind behind = new Behind(EPS, f, times);
         String name = n + " convolutions with batch norm " + x + " to " + o + " " + g + " " + f;
-        View y = d.destination(shape);
         return new Case(name, EXACT, EXACT, new View[] {y}, (kernels, out) -> {
             if (!kernels.convolution().forwardNormed(x, layers, g, behind, out[0])) {
                 stepByStep(kernels, x, layers, g, behind, out[0]);
@@ -138,6 +159,35 @@ final class LayerCases {
                     .batchNormBackward(own, c.gamma(), c.mean(), c.variance(), EPS, batch, slope, dx, dgammas[i], null);
         }
         kernels.normalization().batchNorm(x, norms, EPS, f, out[2]);
+    }
+
+    /** Batch norm, activation and a factor, and back through all three. */
+    static Case multipliedNorms(Draw d) {
+        int n = d.of(1, 3, 3, 5);
+        View x = d.normal(n * (2 + d.below(90)), d.size(200));
+        View times = d.normal(x.shape());
+        View dy = d.normal(x.shape());
+        List<Channels> norms = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            norms.add(channels(d, x.size(1)));
+        }
+        Activation f = d.coin() ? Activation.RELU : Activation.SIGMOID;
+        View[] to = {d.destination(x.shape()), d.destination(x.shape()), d.destination(x.shape())};
+        String name = n + " batch norms " + x + " " + f + " times a factor";
+        return new Case(name, GRADIENT, GRADIENT, to, (kernels, out) -> {
+            Normalization k = kernels.normalization();
+            Factor factor = new Factor(times, out[1]);
+            if (k.batchNorm(x, norms, EPS, f, times, out[0])
+                    && k.batchNormBackward(x, norms, EPS, true, f, factor, dy, out[2], new View[n], new View[n])) {
+                return;
+            }
+            View[] room = {x, x, out[0], out[2]}; // as back() wants them
+            kernels.elementwise().binary(Elementwise.Binary.MULTIPLY, dy, times, out[1]);
+            back(kernels, x, norms, true, f, out[1], Arrays.copyOf(room, 4 + n));
+            kernels.normalization().batchNorm(x, norms, EPS, f, out[0]);
+            kernels.elementwise().binary(Elementwise.Binary.MULTIPLY, dy, out[0], out[1]);
+            kernels.elementwise().binary(Elementwise.Binary.MULTIPLY, out[0], times, out[0]);
+        });
     }
 
     static Case several(Draw d) {

@@ -98,6 +98,22 @@ final class CudaConvolution implements Convolution {
         return fits;
     }
 
+    @Override
+    public boolean forwardWithStatistics(
+            View x, List<Layer> layers, Geometry geometry, View y, View mean, View variance) {
+        boolean fits = together(x, weights(layers), y, geometry)
+                && biases(layers)
+                && y.dtype() == DType.F32
+                && Moments.fits(mean, variance);
+        if (!fits) {
+            return false;
+        }
+        Moments moments = new Moments(mean, variance);
+        return geometry.groups() > 1
+                ? depthwise.measured(x, layers, geometry, moments, y)
+                : gemm.measured(x, layers, geometry, moments, y);
+    }
+
     private static List<View> weights(List<Layer> layers) {
         return layers.stream().map(Layer::weight).toList();
     }

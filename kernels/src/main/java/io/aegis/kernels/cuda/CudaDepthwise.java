@@ -13,6 +13,8 @@ final class CudaDepthwise {
     static final Variant FILE = Variant.of("depthwise.cu");
 
     private static final int THREADS = 256;
+    /** Channels of a block, at least. */
+    private static final int WARP = 32;
     /** Segments of lines that a block works on at once. */
     private static final int LANES = 8;
     /** Columns that a thread has under way at once. */
@@ -22,7 +24,9 @@ final class CudaDepthwise {
 
     private final Cuda cuda;
     private final Tickets tickets;
+    private final Tickets counted;
     private final Entry sliding;
+    private final Entry slidingMoments;
     private final Entry direct;
     private final Entry slidingWeight;
     private final Entry directWeight;
@@ -32,7 +36,9 @@ final class CudaDepthwise {
     CudaDepthwise(Cuda cuda) {
         this.cuda = cuda;
         this.tickets = new Tickets(cuda.engine());
+        this.counted = new Tickets(cuda.engine());
         this.sliding = new Entry(cuda, FILE, "sliding_3x3");
+        this.slidingMoments = new Entry(cuda, FILE, "sliding_3x3_moments");
         this.direct = new Entry(cuda, FILE, "direct");
         this.slidingWeight = new Entry(cuda, FILE, "sliding_weight_3x3");
         this.directWeight = new Entry(cuda, FILE, "direct_weight");
@@ -51,6 +57,20 @@ final class CudaDepthwise {
 
     /** Layers side by side, at most {@link LayerPointers#MOST}; {@code behind} null leaves their batch norms out. True. */
     boolean forward(View x, List<Layer> layers, Geometry g, Behind behind, View y) {
+        forward(x, layers, g, behind, null, y);
+        return true;
+    }
+
+    /** Their batch norms left out; mean and variance of what they give to {@code moments}. False where no kernel slides. */
+    boolean measured(View x, List<Layer> layers, Geometry g, Moments moments, View y) {
+        if (!slides(layers.getFirst().weight(), g) || !Moments.counts(layers.size(), y.size(3), WARP)) {
+            return false;
+        }
+        forward(x, layers, g, null, moments, y);
+        return true;
+    }
+
+    private void forward(View x, List<Layer> layers, Geometry g, Behind behind, Moments moments, View y) {
         Call call = new Call(x, y, layers.getFirst().weight(), layers.size(), g, false);
         long from = cuda.read(x);
         long[] weights = new long[layers.size()];
@@ -59,15 +79,14 @@ final class CudaDepthwise {
             weights[i] = cuda.read(layers.get(i).weight());
             biases[i] = cuda.readOrNull(layers.get(i).bias());
         }
-        call.run(from, cuda.write(y), weights, biases, behind == null ? List.of() : layers, behind);
-        return true;
+        call.run(from, cuda.write(y), weights, biases, behind == null ? List.of() : layers, behind, moments);
     }
 
     void backwardInput(View dy, List<View> weights, Geometry g, View dx) {
         Call call = new Call(dy, dx, weights.getFirst(), weights.size(), g, true);
         long from = cuda.read(dy);
         long[] w = weights.stream().mapToLong(cuda::read).toArray();
-        call.run(from, cuda.write(dx), w, new long[0], List.of(), null);
+        call.run(from, cuda.write(dx), w, new long[0], List.of(), null, null);
     }
 
     /** Whether there are tickets enough for the gradients of weights like this one. */
@@ -138,7 +157,8 @@ final class CudaDepthwise {
             this.slides = slides(weight, g);
         }
 
-        void run(long from, long to, long[] weights, long[] biases, List<Layer> normed, Behind behind) {
+        void run(
+                long from, long to, long[] weights, long[] biases, List<Layer> normed, Behind behind, Moments moments) {
             boolean wide = wide(from, to);
             long words = words(wide);
             // Long segments load a line's columns once; short ones give a small batch enough threads.
@@ -148,9 +168,13 @@ final class CudaDepthwise {
                             < 16L * cuda.properties().multiprocessors()) {
                 segment = Math.ceilDiv(segment, 2);
             }
-            Arguments a = pack(from, to, segment, wide, weights, biases, new long[0], 0, 0, normed, behind);
             Engine.Grid grid = new Engine.Grid(Math.ceilDiv(units(segment), LANES), words, layers, THREADS, 0);
-            (slides ? sliding : direct).launch(grid, a);
+            try (Cuda.Scratch scratch = cuda.scratch()) {
+                long[] measured = moments == null ? null : moments.addresses(cuda, scratch, grid.x(), counted);
+                long[] none = new long[0];
+                Arguments a = pack(from, to, segment, wide, weights, biases, none, 0, 0, measured, normed, behind);
+                (moments != null ? slidingMoments : slides ? sliding : direct).launch(grid, a);
+            }
         }
 
         void runWeight(long from, long slope, long[] to) {
@@ -166,7 +190,7 @@ final class CudaDepthwise {
                 long partial = scratch.take(DType.F32, layers * parts * taps * weight.size(0));
                 long[] none = new long[0];
                 long all = tickets.address();
-                Arguments a = pack(from, slope, y.size(2), wide, none, none, to, partial, all, List.of(), null);
+                Arguments a = pack(from, slope, y.size(2), wide, none, none, to, partial, all, null, List.of(), null);
                 Engine.Grid grid = new Engine.Grid(parts, words, slides ? layers : layers * taps, THREADS, 0);
                 (slides ? slidingWeight : directWeight).launch(grid, a);
             }
@@ -203,6 +227,7 @@ final class CudaDepthwise {
                 long[] dweights,
                 long partial,
                 long ticketsOrNull,
+                long[] measured,
                 List<Layer> normed,
                 Behind behind) {
             Arguments a = Arguments.begin();
@@ -216,6 +241,7 @@ final class CudaDepthwise {
             }
             a.i64(weight.stride(0)).i64(weight.stride(2)).i64(weight.stride(3));
             a.pointer(partial).pointer(ticketsOrNull);
+            Moments.pack(a, measured);
             a.i32((int) x.size(0) / layers).i32((int) x.size(1)).i32((int) x.size(2));
             a.i32((int) y.size(1)).i32((int) y.size(2)).i32((int) y.size(3));
             int kh = (int) weight.size(2);

@@ -23,6 +23,8 @@ final class CudaNormalization implements Normalization {
     /** Blocks of a multiprocessor that registers leave room for. */
     private static final int RESIDENT = 4;
 
+    private static final Factor NO_FACTOR = new Factor(null, null);
+
     private final Cuda cuda;
     private final Normalization host;
     private final Tickets tickets;
@@ -204,33 +206,42 @@ final class CudaNormalization implements Normalization {
     @Override
     public void batchNorm(
             View x, View gamma, View beta, View mean, View variance, double eps, Activation activation, View y) {
-        if (!normed(x, List.of(new Channels(gamma, beta, mean, variance)), eps, activation, y)) {
+        if (!normed(x, List.of(new Channels(gamma, beta, mean, variance)), eps, activation, null, y)) {
             host.batchNorm(x, gamma, beta, mean, variance, eps, activation, y);
         }
     }
 
     @Override
     public void batchNorm(View x, List<Channels> layers, double eps, Activation activation, View y) {
-        if (!together(layers.size(), x) || !normed(x, layers, eps, activation, y)) {
+        if (!together(layers.size(), x) || !normed(x, layers, eps, activation, null, y)) {
             Normalization.super.batchNorm(x, layers, eps, activation, y);
         }
     }
 
-    private boolean normed(View x, List<Channels> layers, double eps, Activation activation, View y) {
+    @Override
+    public boolean batchNorm(View x, List<Channels> layers, double eps, Activation activation, View times, View y) {
+        return together(layers.size(), x) && normed(x, layers, eps, activation, times, y);
+    }
+
+    /** {@code times} may be null. */
+    private boolean normed(View x, List<Channels> layers, double eps, Activation activation, View times, View y) {
         Columns columns = Columns.of(x, layers.size());
         Rows to = Rows.of(y);
-        if (columns == null || to == null || !layers.stream().allMatch(LayerPointers::fits)) {
+        Rows by = Rows.of(times == null ? y : times);
+        if (columns == null || to == null || by == null || !layers.stream().allMatch(LayerPointers::fits)) {
             return false;
         }
         if (rows(x) == 0) {
             return true;
         }
         long in = cuda.read(x);
+        long factor = cuda.readOrNull(times);
         long out = cuda.write(y);
         Arguments a = columns.rows().pack(Arguments.begin(), in);
         to.pack(a, out);
+        by.pack(a, factor);
         channels(a, layers);
-        boolean wide = columns.rows().isWide(in) && to.isWide(out);
+        boolean wide = columns.rows().isWide(in) && to.isWide(out) && by.isWide(factor);
         columns.pack(a, wide).i32(activation.ordinal()).f32(eps);
         batchNorm.launch(columns.each(cuda.properties(), wide), a);
         return true;
@@ -259,7 +270,7 @@ final class CudaNormalization implements Normalization {
         List<Channels> one = List.of(new Channels(gamma, gamma, mean, variance));
         View[] gammas = {dgamma};
         View[] betas = {dbeta};
-        if (!backward(x, one, eps, batch, Activation.NONE, dy, dx, gammas, betas)) {
+        if (!backward(x, one, eps, batch, Activation.NONE, NO_FACTOR, dy, dx, gammas, betas)) {
             host.batchNormBackward(x, gamma, mean, variance, eps, batch, dy, dx, dgamma, dbeta);
         }
     }
@@ -275,7 +286,23 @@ final class CudaNormalization implements Normalization {
             View dx,
             View[] dgammas,
             View[] dbetas) {
-        return together(layers.size(), x) && backward(x, layers, eps, batch, activation, dy, dx, dgammas, dbetas);
+        return batchNormBackward(x, layers, eps, batch, activation, NO_FACTOR, dy, dx, dgammas, dbetas);
+    }
+
+    @Override
+    public boolean batchNormBackward(
+            View x,
+            List<Channels> layers,
+            double eps,
+            boolean batch,
+            Activation activation,
+            Factor factor,
+            View dy,
+            View dx,
+            View[] dgammas,
+            View[] dbetas) {
+        return together(layers.size(), x)
+                && backward(x, layers, eps, batch, activation, factor, dy, dx, dgammas, dbetas);
     }
 
     private boolean backward(
@@ -284,6 +311,7 @@ final class CudaNormalization implements Normalization {
             double eps,
             boolean batch,
             Activation activation,
+            Factor factor,
             View dy,
             View dx,
             View[] dgammas,
@@ -291,9 +319,13 @@ final class CudaNormalization implements Normalization {
         int n = layers.size();
         Columns columns = Columns.of(x, n);
         Rows slope = Rows.of(dy);
+        Rows by = Rows.of(factor.times() == null ? x : factor.times());
+        Rows byTo = Rows.of(factor.dtimes() == null ? x : factor.dtimes());
         Rows to = Rows.of(dx == null ? x : dx);
         if (columns == null
                 || slope == null
+                || by == null
+                || byTo == null
                 || to == null
                 || rows(x) == 0
                 || !layers.stream().allMatch(LayerPointers::fits)
@@ -303,6 +335,8 @@ final class CudaNormalization implements Normalization {
         }
         long in = cuda.read(x);
         long dout = cuda.read(dy);
+        long times = cuda.readOrNull(factor.times());
+        boolean read = columns.rows().isWide(in) && slope.isWide(dout) && by.isWide(times);
         long sums = 0;
         boolean wanted = batch && dx != null;
         for (int i = 0; i < n; i++) {
@@ -310,26 +344,29 @@ final class CudaNormalization implements Normalization {
         }
         try (Cuda.Scratch scratch = cuda.scratch()) {
             if (wanted) {
-                boolean wide = columns.rows().isWide(in) && slope.isWide(dout);
-                Engine.Grid grid = columns.sums(cuda.properties(), wide);
+                Engine.Grid grid = columns.sums(cuda.properties(), read);
                 sums = scratch.take(DType.F32, 2 * n * x.size(-1));
                 Arguments a = columns.rows().pack(Arguments.begin(), in);
                 slope.pack(a, dout);
+                by.pack(a, times);
                 channels(a, layers);
                 a.pointer(sums);
                 LayerPointers.pack(a, LayerPointers.written(cuda, dgammas));
                 LayerPointers.pack(a, LayerPointers.written(cuda, dbetas));
                 a.pointer(scratch.take(DType.F32, 2 * n * x.size(-1) * grid.x()))
                         .pointer(tickets.address());
-                columns.pack(a, wide).f32(eps).i32(activation.ordinal()).i32(0);
+                columns.pack(a, read).f32(eps).i32(activation.ordinal()).i32(0);
                 batchNormSums.launch(grid, a);
             }
-            if (dx != null) {
+            if (dx != null || factor.dtimes() != null) {
+                long din = cuda.writeOrNull(dx);
+                long dtimes = cuda.writeOrNull(factor.dtimes());
+                boolean wide = read && to.isWide(din) && byTo.isWide(dtimes);
                 Arguments a = columns.rows().pack(Arguments.begin(), in);
-                long din = cuda.write(dx);
-                boolean wide = columns.rows().isWide(in) && slope.isWide(dout) && to.isWide(din);
                 slope.pack(a, dout);
+                by.pack(a, times);
                 to.pack(a, din);
+                byTo.pack(a, dtimes);
                 channels(a, layers);
                 a.pointer(batch ? sums : 0);
                 columns.pack(a, wide).f32(eps).i32(activation.ordinal()).i32(0);

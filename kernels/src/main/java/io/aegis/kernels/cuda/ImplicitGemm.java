@@ -33,6 +33,9 @@ final class ImplicitGemm {
 
     private final Cuda cuda;
     private final Tickets tickets;
+    /** Of moments: a block may hold one of either. */
+    private final Tickets counted;
+
     private final DType element;
     private final Product forward;
     private final Product input;
@@ -45,6 +48,7 @@ final class ImplicitGemm {
     ImplicitGemm(Cuda cuda) {
         this.cuda = cuda;
         this.tickets = new Tickets(cuda.engine());
+        this.counted = new Tickets(cuda.engine());
         this.element = cuda.precision().dtype();
         Variant variant = variant(cuda.precision());
         this.forward = new Product(cuda, variant, "forward");
@@ -73,6 +77,19 @@ final class ImplicitGemm {
 
     /** Layers side by side, at most {@link LayerPointers#MOST}; {@code behind} null leaves their batch norms out. */
     void forward(View x, List<Layer> layers, Geometry g, Behind behind, View y) {
+        forward(x, layers, g, behind, null, y);
+    }
+
+    /** Their batch norms left out; mean and variance of what they give to {@code moments}. False if there are too many channels. */
+    boolean measured(View x, List<Layer> layers, Geometry g, Moments moments, View y) {
+        if (!Moments.counts(layers.size(), y.size(3), SMALL)) {
+            return false;
+        }
+        forward(x, layers, g, null, moments, y);
+        return true;
+    }
+
+    private void forward(View x, List<Layer> layers, Geometry g, Behind behind, Moments moments, View y) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             Packing packing = new Packing(scratch);
             Pixels in = packing.pixels(x);
@@ -84,7 +101,7 @@ final class ImplicitGemm {
             }
             packing.run();
             Picture picture = new Picture(in, y, g.stride(), 1, -g.padding(), 1);
-            convolve(scratch, forward, picture, kernels, layers.getFirst().weight(), behind, y);
+            convolve(scratch, forward, picture, kernels, layers.getFirst().weight(), behind, moments, y);
         }
     }
 
@@ -98,7 +115,7 @@ final class ImplicitGemm {
             }
             packing.run();
             Picture picture = new Picture(in, dx, 1, -1, g.padding(), g.stride());
-            convolve(scratch, input, picture, kernels, weights.getFirst(), null, dx);
+            convolve(scratch, input, picture, kernels, weights.getFirst(), null, null, dx);
         }
     }
 
@@ -113,6 +130,7 @@ final class ImplicitGemm {
             Kernel[] layers,
             View weight,
             Behind behind,
+            Moments moments,
             View to) {
         if (hopper != null && hopper.takes(picture, layers.length, to)) {
             hopper.launch(product == input, picture, layers, weight, behind, to);
@@ -138,6 +156,7 @@ final class ImplicitGemm {
         }
         long factor = cuda.readOrNull(times);
         long out = cuda.write(to);
+        long[] measured = moments == null ? null : moments.addresses(cuda, scratch, tiles / across, counted);
         Arguments a = picture.pack(Arguments.begin());
         for (int i = 0; i < LayerPointers.MOST; i++) {
             Kernel l = layers[Math.min(i, layers.length - 1)];
@@ -149,10 +168,11 @@ final class ImplicitGemm {
         a.pointer(factor);
         strides(a, times == null ? to : times);
         parts(a, scratch, splits, tiles * layers.length * side * side);
+        Moments.pack(a, measured);
         a.i32((int) rows).i32((int) columns).i32((int) depth);
         a.i32((int) weight.size(0)).i32((int) layers[0].weight.pitch());
         a.i32(isWide(out, to, 3) ? 1 : 0).i32(times != null && isWide(factor, times, 3) ? 1 : 0);
-        a.i32((int) (to.size(0) / layers.length)).i32(behind == null ? 0 : 1);
+        a.i32((int) (to.size(0) / layers.length)).i32(behind == null && moments == null ? 0 : 1);
         a.i32(behind == null ? 0 : behind.activation().ordinal())
                 .f32(behind == null ? 0 : behind.eps())
                 .i32(0);

@@ -3,7 +3,8 @@
 // With h = (x - mean) / sqrt(variance + eps), means and sums taken over all rows of a channel
 //   y = act(h gamma + beta)     dgamma = sum dy h     dbeta = sum dy
 //   dx = gamma / sqrt(variance + eps) (dy - mean(dy) - h mean(dy h)), or without the means when the statistics are constants
-// and dy stands for dy act'(h gamma + beta), computed again from x: neither that nor what act was given is ever stored.
+// and dy stands for dy act'(h gamma + beta), computed again from x: neither that nor what act was given is ever stored. Where y is
+// multiplied by a factor t, y t is written, dy stands for dy t act'(..), and dt = dy act(..): the product is no pass of its own either way.
 //
 // Layers   grid z: layers of one shape side by side, each with parameters of its own and as many rows (layers.cuh)
 // Shapes   x, y, dy, dx  rows of C floats, anywhere (Rows); all else [C]
@@ -189,7 +190,7 @@ KERNEL(THREADS, STATISTICS_BLOCKS, batch_statistics, Statistics) {
 }
 
 struct BatchNorm {
-    Rows x, y;
+    Rows x, y, times; // times.data null: no factor
     Channels layers[LAYERS];
     i32 rows, channels, wide, activation;
     float eps;
@@ -208,17 +209,24 @@ template <int N> DEVICE void batch_norm_of(const BatchNorm& a) {
         shift[k] = norm.beta[channel + k];
     }
     const i64 from = channel * (N == 4 ? 1 : a.x.step), to = channel * (N == 4 ? 1 : a.y.step);
+    const i64 by = channel * (N == 4 ? 1 : a.times.step);
     const int every = (int)gridDim.x * LANES;
     for (i64 row = (int)blockIdx.x * LANES + warp(); row < a.rows; row += TOGETHER * every) {
-        float v[TOGETHER][N];
+        float v[TOGETHER][N], t[TOGETHER][N];
         #pragma unroll
         for (int j = 0; j < TOGETHER; j++) {
-            if (row + j * every < a.rows) read(v[j], row_of(a.x, first + (int)row + j * every) + from);
+            if (row + j * every < a.rows) {
+                read(v[j], row_of(a.x, first + (int)row + j * every) + from);
+                if (a.times.data) read(t[j], row_of(a.times, first + (int)row + j * every) + by);
+            }
         }
         #pragma unroll
         for (int j = 0; j < TOGETHER; j++) {
             if (row + j * every < a.rows) {
                 for (int k = 0; k < N; k++) v[j][k] = activate(a.activation, fmaf(v[j][k] - mean[k], scale[k], shift[k]));
+                if (a.times.data) {
+                    for (int k = 0; k < N; k++) v[j][k] *= t[j][k];
+                }
                 write(row_of(a.y, first + (int)row + j * every) + to, v[j]);
             }
         }
@@ -231,7 +239,7 @@ KERNEL(THREADS, 3, batch_norm, BatchNorm) {
 }
 
 struct BatchNormSums {
-    Rows x, dy;
+    Rows x, dy, times;
     Channels layers[LAYERS];
     float* sums;                              // [layers][2][channels]: of dy h, of dy
     float *dgammas[LAYERS], *dbetas[LAYERS];  // the same again, each unless null
@@ -265,6 +273,7 @@ template <int N> DEVICE void batch_norm_sums_of(const BatchNormSums& a, float* r
     Pair<N> sums = nothing<Pair<N>>();
     if (channel < a.channels) {
         const i64 at = channel * (N == 4 ? 1 : a.x.step), beside = channel * (N == 4 ? 1 : a.dy.step);
+        const i64 by = channel * (N == 4 ? 1 : a.times.step);
         const Channels& norm = a.layers[blockIdx.z];
         float mean[N], rstd[N], scale[N], shift[N];
         for (int k = 0; k < N; k++) {
@@ -284,6 +293,11 @@ template <int N> DEVICE void batch_norm_sums_of(const BatchNormSums& a, float* r
                 if (done + j < count) {
                     read(v[j], row_of(a.x, from + (done + j) * LANES) + at);
                     read(d[j], row_of(a.dy, from + (done + j) * LANES) + beside);
+                    if (a.times.data) { // at once: there are no registers for the factors of all
+                        float t[N];
+                        read(t, row_of(a.times, from + (done + j) * LANES) + by);
+                        for (int k = 0; k < N; k++) d[j][k] *= t[k];
+                    }
                 }
             }
             #pragma unroll
@@ -325,7 +339,7 @@ KERNEL(THREADS, 3, batch_norm_sums, BatchNormSums) {
 }
 
 struct BatchNormBackward {
-    Rows x, dy, dx;
+    Rows x, dy, times, dx, dtimes; // null data: no factor, or not wanted
     Channels layers[LAYERS];
     const float* sums; // as above; null when mean and variance are constants
     i32 rows, channels, wide;
@@ -351,23 +365,35 @@ template <int N> DEVICE void batch_norm_backward_of(const BatchNormBackward& a) 
         of_dy[k] = sums ? sums[a.channels + channel + k] / a.rows : 0.f;
     }
     const i64 x = channel * (N == 4 ? 1 : a.x.step), dy = channel * (N == 4 ? 1 : a.dy.step), dx = channel * (N == 4 ? 1 : a.dx.step);
+    const i64 by = channel * (N == 4 ? 1 : a.times.step), by_to = channel * (N == 4 ? 1 : a.dtimes.step);
     const int every = (int)gridDim.x * LANES;
+    const bool needs_x = a.sums || a.activation != NONE || a.dtimes.data;
     for (i64 row = (int)blockIdx.x * LANES + warp(); row < a.rows; row += TOGETHER * every) {
-        float v[TOGETHER][N], d[TOGETHER][N];
+        float v[TOGETHER][N], d[TOGETHER][N], t[TOGETHER][N];
         #pragma unroll
         for (int j = 0; j < TOGETHER; j++) {
             if (row + j * every < a.rows) {
-                if (a.sums || a.activation != NONE) read(v[j], row_of(a.x, first + (int)row + j * every) + x);
+                if (needs_x) read(v[j], row_of(a.x, first + (int)row + j * every) + x);
                 read(d[j], row_of(a.dy, first + (int)row + j * every) + dy);
+                if (a.times.data) read(t[j], row_of(a.times, first + (int)row + j * every) + by);
             }
         }
         #pragma unroll
         for (int j = 0; j < TOGETHER; j++) {
             if (row + j * every < a.rows) {
-                if (a.sums || a.activation != NONE) {
+                if (needs_x) {
                     for (int k = 0; k < N; k++) v[j][k] -= mean[k];
-                    through(a.activation, d[j], v[j], scale, shift);
                 }
+                if (a.dtimes.data) {
+                    float y[N];
+                    for (int k = 0; k < N; k++) y[k] = d[j][k] * activate(a.activation, fmaf(v[j][k], scale[k], shift[k]));
+                    write(row_of(a.dtimes, first + (int)row + j * every) + by_to, y);
+                }
+                if (a.times.data) {
+                    for (int k = 0; k < N; k++) d[j][k] *= t[j][k];
+                }
+                if (!a.dx.data) continue;
+                if (needs_x) through(a.activation, d[j], v[j], scale, shift);
                 for (int k = 0; k < N; k++) {
                     float flow = d[j][k];
                     if (a.sums) flow = flow - of_dy[k] - v[j][k] * rstd[k] * of_dyh[k];

@@ -21,10 +21,13 @@
 // Behind   a forward sum takes, channel by channel, bias, batch norm with given statistics and activation, then a factor of another
 //          map: what would be two more passes over y. It goes by way of shared memory, where the stages were: [M][N + 4] sums and
 //          four numbers a column; two barriers.
+// Moments  or, for a batch norm of the batch's own statistics, mean and variance of each column by the way (moments.cuh), from the sums
+//          that lie there; four barriers more. For another forward kernel the place is the same: where a tile's results are at hand.
 //
 // pack copies any float32, bf16 or f16 view [.., C] to such pixels, and at once sums it over pixels (a bias's gradient).
 #include "activations.cuh"
 #include "layers.cuh"
+#include "moments.cuh"
 
 #ifdef EXACT
 typedef float E;
@@ -259,6 +262,7 @@ struct Convolve {
     i64 times_out[4];               // its strides
     float* partial;                 // [splits][layers tiles][QUADS][THREADS] words, when the sum is divided
     u32* tickets;
+    BatchMoments moments;           // of y, forward
     i32 rows, columns, depth;       // of a layer's product; depth = taps x.channels
     i32 outputs, inner;             // true O, and the weight's padded C
     i32 wide, times_wide;           // whether y, and `times`, are in words
@@ -275,11 +279,24 @@ DEVICE i64 pixel_of(const Convolve& a, const i64 (&strides)[4], int m) {
     return ((i64)blockIdx.y * a.pictures + b) * strides[0] + i * strides[1] + (rest - i * a.x.per_line.by) * strides[2];
 }
 
+// Mean and variance of a tile's columns, with their biases; what lies behind its last row are not values of y.
+template <int M, int N, int THREADS>
+DEVICE void measure(const Convolve& a, const float* sums, const float* bias, float* room, u32* last, int first, int left) {
+    enum { PITCH = N + 4, EACH = M / (THREADS / N) /* rows of a thread */ };
+    const int column = (int)threadIdx.x % N, group = (int)threadIdx.x / N, inside = least((int)M, a.rows - first);
+    auto rows_of = [&](int g) { const int rest = inside - g * EACH; return rest < 0 ? 0 : least((int)EACH, rest); };
+    Moment mine = moment_of(sums + group * EACH * PITCH + column, PITCH, rows_of(group), bias[column]);
+    mine = over_groups<N, THREADS>(mine, room, rows_of);
+    const int across = (int)a.across.by, tiles = (int)gridDim.x / across;
+    over_tiles<N, THREADS>(a.moments, (int)blockIdx.y, left / N, across, a.columns, first / M, tiles, mine,
+                           [&](int p) { return least(a.rows, p * M); }, room, last);
+}
+
 // What follows the sums of a tile.
 template <int M, int N, int WM, int WN>
-DEVICE void finish(Tile<M, N, WM, WN>& t, const Convolve& a, const Layer& layer, u8* shared, int first, int left) {
+DEVICE void finish(Tile<M, N, WM, WN>& t, const Convolve& a, const Layer& layer, u8* shared, u32* last, int first, int left) {
     enum { PITCH = N + 4, THREADS = Tile<M, N, WM, WN>::THREADS };
-    float *sums = (float*)shared, *bias = sums + M * PITCH, *mean = bias + N, *scale = mean + N, *shift = scale + N;
+    float *sums = (float*)shared, *bias = sums + M * PITCH, *mean = bias + N, *scale = mean + N, *shift = scale + N, *room = shift + N;
     barrier();
     each_quad(t, [&](int row, int column, float(&v)[4]) {
         store16(sums + row * PITCH + column, Word4{as_bits(v[0]), as_bits(v[1]), as_bits(v[2]), as_bits(v[3])});
@@ -319,6 +336,7 @@ DEVICE void finish(Tile<M, N, WM, WN>& t, const Convolve& a, const Layer& layer,
         }
         put(a.y + pixel_of(a, a.out, m) + n * a.out[3], a.out[3], a.wide, a.columns - n, v);
     }
+    if (a.moments.mean) measure<M, N, THREADS>(a, sums, bias, room, last, first, left);
 }
 
 template <bool INPUT, int M, int N, int WM, int WN> DEVICE void convolve(const Convolve& a, u8* shared, u32* last) {
@@ -381,7 +399,7 @@ template <bool INPUT, int M, int N, int WM, int WN> DEVICE void convolve(const C
     }
     if (!whole(t, (int)(blockIdx.y * gridDim.x) + tile, (int)(gridDim.x * gridDim.y), a.partial, a.tickets, last)) return;
     if (!INPUT && a.behind) {
-        finish(t, a, layer, shared, first, left);
+        finish(t, a, layer, shared, last, first, left);
         return;
     }
     each_quad(t, [&](int row, int column, float(&v)[4]) {

@@ -13,7 +13,11 @@
 //          last (a ticket) adds all blocks' sums in their order. 3x3, s=1: all taps at once; others: grid z = the tap.
 // Layers   grid z: layers of one shape side by side, each with weights of its own and as many pictures (layers.cuh); for dw, layers x
 //          taps. Forwards (3x3, s=1) batch norm with given statistics and ReLU may follow on the way, their factors in shared memory.
+// Moments  or mean and variance of each channel are gathered by the way (moments.cuh): a thread's own, value by value, lie in shared
+//          memory (Welford 1962: mean += (v - mean) / n, squares += (v - mean before) (v - mean)). 128 registers are too few for both: a
+//          kernel of its own, of which one block is resident, with 256 x 9 words on their way.
 #include "layers.cuh"
+#include "moments.cuh"
 #include "rows.cuh"
 
 enum { THREADS = 256, LANES = THREADS / WARP, TOGETHER = 3 /* columns */ };
@@ -33,6 +37,7 @@ struct Depthwise {
     i64 taps[3];                    // strides of weights or dweights: c, u, v
     float* partial;                 // [grid z][blocks][taps of a block][channels]
     u32* tickets;
+    BatchMoments moments;           // of y, forward (3x3, s=1)
     i32 batch, height, width;       // of a layer's source
     i32 lines, columns, channels;   // of y
     i32 kh, kw;
@@ -96,11 +101,54 @@ template <int N> DEVICE void behind(const Depthwise& a, const float* norm, float
         if (a.activation == RELU) sum[k] = sum[k] <= 0.f ? 0.f : sum[k];
     }
 }
-// room: [mean, scale, shift][N * WARP]
-template <int N> DEVICE void sliding(const Depthwise& a, float* room) {
+// One more value of each channel, the n-th, for a thread's Moments: [pivot, mean, squares][N], `WIDTH` apart.
+template <int N> DEVICE void count(float* own, const float (&v)[N], int n) {
+    enum { WIDTH = N * WARP };
+    float pivot[N], mean[N], squares[N];
+    read(mean, own + WIDTH);
+    read(squares, own + 2 * WIDTH);
+    if (n == 1) {
+        for (int k = 0; k < N; k++) pivot[k] = pivot_of(v[k]);
+        write(own, pivot);
+    } else {
+        read(pivot, own);
+    }
+    const float share = 1.f / (float)n;
+    #pragma unroll
+    for (int k = 0; k < N; k++) {
+        const float apart = v[k] - pivot[k] - mean[k];
+        mean[k] = fmaf(apart, share, mean[k]);
+        squares[k] = fmaf(apart, v[k] - pivot[k] - mean[k], squares[k]);
+    }
+    write(own + WIDTH, mean);
+    write(own + 2 * WIDTH, squares);
+}
+// Puts together what the block's threads counted, [LANES][pivot, mean, squares][N * WARP], and then all blocks.
+template <int N> DEVICE void over_segments(const Depthwise& a, float* room, u32* last) {
+    enum { WIDTH = N * WARP };
+    const int layer = (int)again(blockIdx.z), column = (int)threadIdx.x % WIDTH;
+    auto before = [&](int unit) { // columns in the segments before it
+        unit = least(unit, a.units);
+        const int row = (int)quotient((u32)unit, a.per_line);
+        return row * a.columns + least(a.columns, (unit - row * (int)a.per_line.by) * a.segment);
+    };
+    barrier();
+    Moment mine = no_rows();
+    if ((int)threadIdx.x < WIDTH) {
+        #pragma unroll 1
+        for (int w = 0; w < LANES; w++) {
+            const int unit = (int)blockIdx.x * LANES + w;
+            mine = joined(mine, kept(room + 3 * w * WIDTH + column, WIDTH, before(unit + 1) - before(unit)));
+        }
+    }
+    over_tiles<WIDTH, THREADS>(a.moments, layer, (int)blockIdx.y, (int)gridDim.y, a.channels, (int)blockIdx.x, (int)gridDim.x, mine,
+                               [&](int p) { return before(p * LANES); }, room, last);
+}
+// room: [mean, scale, shift][N * WARP], or [LANES][pivot, mean, squares][N * WARP]
+template <int N, bool MEASURED> DEVICE void slide(const Depthwise& a, float* room) {
     enum { WIDTH = N * WARP };
     const int c = ((int)blockIdx.y * WARP + lane()) * N, unit = (int)blockIdx.x * LANES + warp(), layer = (int)blockIdx.z;
-    const bool normed = a.norms[layer].gamma;
+    const bool normed = !MEASURED && a.norms[layer].gamma;
     if (normed) {
         const int n = (int)blockIdx.y * WIDTH + (int)threadIdx.x;
         if ((int)threadIdx.x < WIDTH && n < a.channels) {
@@ -141,6 +189,7 @@ template <int N> DEVICE void sliding(const Depthwise& a, float* room) {
                     for (int t = 0; t < 9; t++) sum[k] = fmaf(v[t / 3][m + t % 3][k], w[t / 3][t % 3][k], sum[k]);
                 }
                 if (normed) behind(a, room + lane() * N, sum);
+                if (MEASURED) count(room + (3 * warp() * WARP + lane()) * N, sum, j + m - s.from + 1);
                 write(y + (j + m) * a.y.pixel, sum);
             }
         }
@@ -150,8 +199,21 @@ template <int N> DEVICE void sliding(const Depthwise& a, float* room) {
 
 KERNEL(THREADS, 2, sliding_3x3, Depthwise) {
     SHARED(float, room, 3 * 4 * WARP);
-    if (a.wide) sliding<4>(a, room);
-    else sliding<1>(a, room);
+    if (a.wide) slide<4, false>(a, room);
+    else slide<1, false>(a, room);
+}
+
+template <int N> DEVICE void slide_and_measure(const Depthwise& a, float* room, u32* last) {
+    for (int k = 0; k < 3 * N; k++) room[k * THREADS + threadIdx.x] = 0.f;
+    barrier();
+    slide<N, true>(a, room);
+    over_segments<N>(a, room, last);
+}
+KERNEL(THREADS, 1, sliding_3x3_moments, Depthwise) {
+    SHARED(float, room, LANES * 3 * 4 * WARP);
+    SHARED(u32, last, 1);
+    if (a.wide) slide_and_measure<4>(a, room, last);
+    else slide_and_measure<1>(a, room, last);
 }
 
 // The source's line (or column) for a result's line and a tap, -1 outside.
