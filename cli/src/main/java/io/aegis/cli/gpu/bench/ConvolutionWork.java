@@ -76,18 +76,19 @@ public record ConvolutionWork(long pictures, long side, long in, long out, Pass 
         }
         Geometry g = Geometry.SAME_3X3;
         View written = pass == Pass.BACKWARD ? x : y;
-        Consumer<Kernels> by = switch (pass) {
-            case FORWARD -> k -> k.convolution().forward(x, layers, g, y);
-            case NORMED -> normed(x, layers, new Behind(EPS, Activation.RELU, null), y);
-            case MASK -> {
-                View times = make.normal(DType.F32, y.shape());
-                yield normed(x, layers, new Behind(EPS, Activation.SIGMOID, times), y);
-            }
-            case BACKWARD -> {
-                List<View> weights = layers.stream().map(Layer::weight).toList();
-                yield k -> k.convolution().backwardInput(y, weights, g, x);
-            }
-        };
+        Consumer<Kernels> by =
+                switch (pass) {
+                    case FORWARD -> k -> k.convolution().forward(x, layers, g, y);
+                    case NORMED -> normed(x, layers, new Behind(EPS, Activation.RELU, null), y);
+                    case MASK -> {
+                        View times = make.normal(DType.F32, y.shape());
+                        yield normed(x, layers, new Behind(EPS, Activation.SIGMOID, times), y);
+                    }
+                    case BACKWARD -> {
+                        List<View> weights = layers.stream().map(Layer::weight).toList();
+                        yield k -> k.convolution().backwardInput(y, weights, g, x);
+                    }
+                };
         return new Call(by, List.of(new Written(pass == Pass.BACKWARD ? "dx" : "y", written, tolerance())));
     }
 
