@@ -13,7 +13,8 @@ import java.util.function.Consumer;
 
 /**
  * Which way a convolution takes: depthwise ones go to {@link CudaDepthwise}; pixels and patches (a stride as large as the
- * kernel) are plain matrix products; all other dense ones are convolution.cu's implicit GEMM. Pictures and weights may be
+ * kernel) are plain matrix products; all other dense ones are the implicit GEMM of convolution.cu, or, on compute capability 9.0 and
+ * where {@link HopperConvolution} takes them, that of convolution_sm90a.cu. Pictures and weights may be
  * float32, bf16 or f16 in any layout; results and bias are float32. Other groups and dtypes are the host's.
  */
 final class CudaConvolution implements Convolution {
