@@ -161,7 +161,7 @@ class RecordedStepTest {
                                 .mapToInt(n -> n)
                                 .sum()
                         - 3)
-                .isLessThanOrEqualTo(524);
+                .isLessThanOrEqualTo(93);
     }
 
     @Test

@@ -34,7 +34,7 @@ class StepLaunchesTest {
     /**
      * So that nobody adds launches to a step without noticing. With a correction of five or seven launches a parameter, and one for its
      * update, these alone were some 700. Thirteen of it are what the losses cost as a tape of their own, so that the rest can be
-     * recorded: nine gradients are copied to where the way back begins.
+     * recorded: nine gradients are copied to where the way back begins. Ten are the angles', of which a batch of one domain has none: the host does not look.
      */
     @Test
     void launchesAreCounted() throws Exception {
@@ -64,7 +64,7 @@ class StepLaunchesTest {
                 }
                 Map<String, Integer> launches = CudaBackend.launches(gpu, () -> step.run(batch, 0, 0, 1e-3));
                 int total = launches.values().stream().mapToInt(i -> i).sum();
-                assertThat(total).as("%s", launches).isLessThanOrEqualTo(896);
+                assertThat(total).as("%s", launches).isLessThanOrEqualTo(906);
                 assertThat(launches)
                         .as(
                                 "gradients of 132 parameters, 99 of which are corrected; runs.cuh takes 64 at a time, and heads go first")
