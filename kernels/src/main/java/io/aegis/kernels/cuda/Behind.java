@@ -6,7 +6,8 @@ import io.aegis.kernels.Matmul.Epilogue;
 
 /**
  * What is behind a product, as the toolkit's library sees it; and from how many multiplications on a product of that kind is the library's
- * where it is installed. Smaller ones, and batches, are our own kernels', which fuse whatever is behind them.
+ * where it is installed and {@code gpu-bench gemm --choose} has not measured the card. Smaller ones, and batches, are our own kernels',
+ * which fuse whatever is behind them.
  *
  * <p>The table is of one H200 (bench/results/2026-11-27-h200-bench.md), in TFLOP/s of ours for 9.0 and of the library. {@code gpu-bench gemm}
  * measures the ways of each kind in turn, and says which of them is taken. Our GELU was made faster since, and nobody has measured it: what is
@@ -32,6 +33,11 @@ enum Behind {
         this.least = least;
     }
 
+    /** Multiplications from which on a product is the library's where nobody has measured another number ({@link LibraryShare}). */
+    long least() {
+        return least;
+    }
+
     /** @param type of both operands */
     static Behind of(Product p, DType type) {
         Epilogue e = p.epilogue();
@@ -50,10 +56,5 @@ enum Behind {
                 && c.dtype() == DType.F32
                 && e.other().dtype() == DType.F32;
         return residual ? SUM : PASS;
-    }
-
-    /** Whether the library is asked to compute a product with this behind it; of a gate, either of its two. */
-    boolean isTheLibrarys(Product p) {
-        return p.batches().count() == 1 && (long) p.m() * p.n() * p.k() >= least;
     }
 }

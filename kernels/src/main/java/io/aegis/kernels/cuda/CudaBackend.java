@@ -2,6 +2,10 @@ package io.aegis.kernels.cuda;
 
 import io.aegis.kernels.Device;
 import io.aegis.kernels.Kernels;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -191,6 +195,35 @@ public final class CudaBackend {
             throw new IllegalArgumentException(route + ": " + problem);
         }
         return ((CudaKernels) kernels).through(route);
+    }
+
+    /**
+     * Keeps what was measured of a card for this user: from how many multiplications on a product is cuBLASLt's. Kernels that are opened
+     * from then on go by it, unless {@code -Daegis.cuda.products} says otherwise.
+     *
+     * @param least by what is behind a product: NOTHING, SUM, PASS and GATE; the largest long for never
+     * @param source when and by what it was measured
+     * @return the file
+     * @throws IllegalArgumentException when these are not kernels of a GPU, or the names others
+     */
+    public static Path keepProducts(Kernels kernels, Map<String, Long> least, String source) {
+        if (!(kernels instanceof CudaKernels cuda)) {
+            throw new IllegalArgumentException("these are no kernels of a GPU");
+        }
+        Map<Behind, Long> all = new EnumMap<>(Behind.class);
+        least.forEach((name, from) -> all.put(Behind.valueOf(name), from));
+        if (all.size() < Behind.values().length) {
+            throw new IllegalArgumentException(least.keySet() + ", expected " + List.of(Behind.values()));
+        }
+        String card = cuda.cuda().properties().description();
+        Path file = LibraryShare.file(card);
+        try {
+            Files.createDirectories(file.getParent());
+            Files.write(file, new LibraryShare(all, card + ", " + source).lines());
+        } catch (IOException e) {
+            throw new UncheckedIOException(file + " cannot be written: " + e.getMessage(), e);
+        }
+        return file;
     }
 
     /** Why kernels cannot go a way, one phrase; null when they can. */

@@ -21,6 +21,7 @@ final class CudaGemm {
     private final MatmulAround around;
     private final Chooser chooser;
     private final HopperGemm hopper;
+    private final LibraryShare share;
     /** By type and layout. */
     private final Map<Layout, List<Tile>> tiles = new ConcurrentHashMap<>();
 
@@ -29,6 +30,7 @@ final class CudaGemm {
         this.around = around;
         this.chooser = chooser;
         this.hopper = HopperGemm.of(cuda);
+        this.share = LibraryShare.of(cuda.route(), cuda.properties().description());
     }
 
     private record Layout(DType type, boolean aAlongK, boolean bAlongK) {}
@@ -168,7 +170,7 @@ final class CudaGemm {
     }
 
     /**
-     * c = silu(a gate) (a up) in one launch, where a device has one for it, and {@link Behind} does not leave it to the library.
+     * c = silu(a gate) (a up) in one launch, where a device has one for it, and {@link LibraryShare} does not leave it to the library.
      *
      * @param gate the product with the one
      * @param up with the other; of the same a and c
@@ -176,7 +178,7 @@ final class CudaGemm {
      */
     boolean multiplyGated(Product gate, Product up) {
         DType type = type(gate);
-        boolean library = cuda.hasLibrary() && Behind.GATE.isTheLibrarys(gate);
+        boolean library = cuda.hasLibrary() && share.has(Behind.GATE, gate);
         if (hopper == null || library || type == DType.F32 || type(up) != type || !hopper.isLargeGate(gate)) {
             return false;
         }
@@ -217,10 +219,10 @@ final class CudaGemm {
         }
     }
 
-    /** Products by the toolkit's library, where it is installed and {@link Behind} leaves them to it; what it does not fuse follows in a pass. */
+    /** Products by the toolkit's library, where it is installed and {@link LibraryShare} leaves them to it; what it does not fuse follows in a pass. */
     private boolean multiplyByLibrary(Product p, Operand a, Operand b, Cuda.Scratch scratch) {
         Behind behind = Behind.of(p, a.dtype());
-        if (!behind.isTheLibrarys(p)) {
+        if (!share.has(behind, p)) {
             return false;
         }
         Operand c = p.c();

@@ -82,10 +82,13 @@ class BehindTest {
                 0,
                 Epilogue.NONE,
                 new Batches(2, 1, new long[3], new long[3]));
+        LibraryShare table = LibraryShare.table();
         for (Behind behind : Behind.values()) {
-            assertThat(behind.isTheLibrarys(small)).isFalse();
-            assertThat(behind.isTheLibrarys(large)).isTrue();
-            assertThat(behind.isTheLibrarys(many)).isFalse();
+            assertThat(table.has(behind, small)).isFalse();
+            assertThat(table.has(behind, large)).isTrue();
+            assertThat(table.has(behind, many)).isFalse();
+            assertThat(LibraryShare.everything().has(behind, small)).isTrue();
+            assertThat(LibraryShare.everything().has(behind, many)).isFalse();
         }
     }
 }

@@ -6,6 +6,7 @@ import io.aegis.kernels.Kernels;
 import io.aegis.kernels.View;
 import io.aegis.kernels.cuda.CudaBackend;
 import io.aegis.kernels.cuda.Route;
+import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -142,6 +143,16 @@ public final class Bench {
                 }
             }
         }
+    }
+
+    /**
+     * Measures which products are cuBLASLt's on this card, and keeps that; one line of it.
+     *
+     * @param note of the report
+     */
+    String choose(String note) {
+        String source = "gpu-bench gemm --choose, " + LocalDate.now() + (note.isEmpty() ? "" : ", " + note);
+        return Crossover.choose(kernels, race, size == Size.TINY, source.replaceAll("\\s+", " "));
     }
 
     /** Calls each row of a kernel once on each of our own ways, for a profiler that looks on. */

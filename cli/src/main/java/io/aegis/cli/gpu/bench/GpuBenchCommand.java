@@ -68,6 +68,13 @@ public final class GpuBenchCommand implements Callable<Integer> {
                             + " installed and may (default: that on the PATH; none leaves it out)")
     String ncu;
 
+    @Option(
+            names = "--choose",
+            description =
+                    "behind gemm, measure from which size on cuBLASLt takes less than our own kernels here, and keep that"
+                            + " for this card and user: programs go by it from then on, and their last bits with it")
+    boolean choose;
+
     @Option(names = "--child", hidden = true)
     boolean child;
 
@@ -165,6 +172,10 @@ public final class GpuBenchCommand implements Callable<Integer> {
                     result.into(o);
                     say("result", o);
                 });
+        if (choose && plan == Plan.GEMM) {
+            say("measuring", JsonNodeFactory.instance.textNode("what is cuBLASLt's"));
+            say("chosen", JsonNodeFactory.instance.textNode(bench.choose(note)));
+        }
     }
 
     private Bench.Size size() {
@@ -192,6 +203,9 @@ public final class GpuBenchCommand implements Callable<Integer> {
         command.addAll(List.of("gpu-bench", plan.title(), "--child", "--device", device));
         if (tiny) {
             command.add("--tiny");
+        }
+        if (choose) {
+            command.addAll(List.of("--choose", "--note", note));
         }
         return command;
     }

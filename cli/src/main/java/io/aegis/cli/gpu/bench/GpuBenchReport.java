@@ -69,6 +69,8 @@ final class GpuBenchReport {
                 o.withArray("ceilings").add(said.path("ceiling"));
             } else if (said.has("result")) {
                 o.withArray("results").add(said.path("result"));
+            } else if (said.has("chosen")) {
+                o.set("chosen", said.path("chosen"));
             }
         }
         if (ran.problem() != null) {
@@ -113,6 +115,9 @@ final class GpuBenchReport {
         section.path("ceilings").forEach(c -> s.append(String.format("  %s%n", ceilingText(c))));
         section.path("results").forEach(r -> s.append(String.format("  %s%n", Result.of(r))));
         profile(section).forEach(l -> s.append(String.format("  %s%n", l)));
+        if (section.has("chosen")) {
+            s.append(String.format("  %s%n", section.path("chosen").asText()));
+        }
         if (section.has("problem")) {
             s.append(String.format("  failed %s%n", section.path("problem").asText()));
         }
@@ -143,6 +148,9 @@ final class GpuBenchReport {
             section.path("ceilings").forEach(c -> s.append(ceilingText(c)).append("\n\n"));
             s.append(Result.HEAD);
             section.path("results").forEach(r -> s.append(Result.of(r).markdown()));
+            if (section.has("chosen")) {
+                s.append('\n').append(section.path("chosen").asText()).append('\n');
+            }
             List<String> counted = profile(section);
             if (!counted.isEmpty()) {
                 s.append(
