@@ -158,9 +158,8 @@ class BfloatAdapterStepTest {
         Map<String, double[]> ours = step(base(form, false), rounding);
         assertThat(rule.problems(gradients(ours))).isEmpty();
         // Rounded weights of few bits are the widened ones rounded: forward and back, to the bit.
-        step(wide, rounding).forEach((name, values) -> assertThat(ours.get(name))
-                .as(name)
-                .isEqualTo(values));
+        step(wide, rounding)
+                .forEach((name, values) -> assertThat(ours.get(name)).as(name).isEqualTo(values));
         assertMoved(ours);
     }
 

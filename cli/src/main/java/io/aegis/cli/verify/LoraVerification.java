@@ -79,7 +79,8 @@ final class LoraVerification {
                 v.adapted();
                 if (computing.weights().arePublished()) {
                     v.merged();
-                    // Six steps of Adam carry float32's rounding further than it is allowed to be: of other weights by chance.
+                    // Six steps of Adam carry float32's rounding further than it is allowed to be: of other weights by
+                    // chance.
                     new LoraTraceVerification(golden, computing, rows, v).run();
                 }
             }
