@@ -13,6 +13,9 @@
 //          last (a ticket) adds all blocks' sums in their order. 3x3, s=1: all taps at once; others: grid z = the tap.
 // Layers   grid z: layers of one shape side by side, each with weights of its own and as many pictures (layers.cuh); for dw, layers x
 //          taps. Forwards (3x3, s=1) batch norm with given statistics and ReLU may follow on the way, their factors in shared memory.
+// Shared   forwards: three numbers a channel of the block's words, for the norm; dw: [taps][8][word x 32] sums of threads
+// Barriers forwards: one behind those numbers. dw: two to add up a block's threads, around the ticket as in batch_norm.cu, one to
+//          add up the last block's
 #include "layers.cuh"
 #include "rows.cuh"
 

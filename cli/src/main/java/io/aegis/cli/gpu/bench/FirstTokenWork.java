@@ -16,6 +16,7 @@ import io.aegis.models.faceshield.FaceShieldConfig;
 import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.models.faceshield.MaskingMode;
 import io.aegis.models.faceshield.Sequence;
+import io.aegis.models.faceshield.VisionTokens;
 import io.aegis.models.llama.KeyValueCache;
 import io.aegis.tensor.AttentionMask;
 import io.aegis.tensor.Scope;
@@ -115,9 +116,8 @@ public record FirstTokenWork(String config, WeightType type, int text) implement
         long[] ids = new long[text + 1];
         Arrays.setAll(ids, i -> i == BEFORE ? FaceShieldNetwork.PICTURE : i);
         long[] question = Arrays.copyOfRange(ids, ids.length - QUESTION, ids.length);
-        FaceShieldNetwork.Vision vision =
-                network.vision(network.features(pixels), question, MaskingMode.OFF, new Draw(0, 0, 0));
-        Sequence s = network.sequence(ids, vision.tokens());
+        VisionTokens vision = network.vision(network.features(pixels), question, MaskingMode.OFF, new Draw(0, 0, 0));
+        Sequence s = network.sequence(ids, vision);
         int n = s.length();
         Tensor hidden = network.language()
                 .hidden(s.rows(0, n), s.positions(0, n, 0), AttentionMask.causal(), cache, Probe.NONE);
