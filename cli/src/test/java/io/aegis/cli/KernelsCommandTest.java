@@ -26,7 +26,8 @@ class KernelsCommandTest {
         assertThat(all.status()).as(all.err()).isZero();
         List<String> lines = all.out().lines().toList();
         assertThat(lines.getFirst().split(" +"))
-                .containsExactly("file", "variant", "kernel", "arch", "registers", "shared", "dynamic", "spills", "code");
+                .containsExactly(
+                        "file", "variant", "kernel", "arch", "registers", "shared", "dynamic", "spills", "code");
         assertThat(lines.getLast()).matches("\\d+ kernels; registers of a thread.* as made by .*");
         Typed one = aegis("kernels", "--arch", "sm_90a");
         assertThat(one.status()).isZero();
