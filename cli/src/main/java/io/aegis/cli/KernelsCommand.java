@@ -2,6 +2,7 @@ package io.aegis.cli;
 
 import io.aegis.kernels.cuda.CubinBuild;
 import io.aegis.kernels.cuda.CudaBackend;
+import io.aegis.kernels.cuda.DynamicShared;
 import io.aegis.kernels.cuda.KernelSource;
 import io.aegis.kernels.cuda.KernelTable;
 import java.io.IOException;
@@ -132,8 +133,8 @@ final class KernelsCommand implements Callable<Integer> {
         KernelTable table = wanted();
         print(print, table.rows());
         print.printf(
-                "%d kernels; registers of a thread, bytes of static shared memory of a block, bytes spilled by a thread,"
-                        + " bytes of the variant's machine code, as made by %s%n",
+                "%d kernels; registers of a thread, bytes of static and of dynamic shared memory of a block, bytes spilled"
+                        + " by a thread, bytes of the variant's machine code, as made by %s%n",
                 table.rows().stream()
                         .map(r -> r.file() + r.macros() + r.entry())
                         .distinct()
@@ -145,8 +146,8 @@ final class KernelsCommand implements Callable<Integer> {
         int file = width(rows.stream().map(KernelTable.Row::file), 4);
         int macros = width(rows.stream().map(KernelTable.Row::macros), 7);
         int entry = width(rows.stream().map(KernelTable.Row::entry), 6);
-        String form = "%-" + file + "s  %-" + macros + "s  %-" + entry + "s  %-7s  %9s  %8s  %6s  %9s%n";
-        print.printf(form, "file", "variant", "kernel", "arch", "registers", "shared", "spills", "code");
+        String form = "%-" + file + "s  %-" + macros + "s  %-" + entry + "s  %-7s  %9s  %8s  %9s  %6s  %9s%n";
+        print.printf(form, "file", "variant", "kernel", "arch", "registers", "shared", "dynamic", "spills", "code");
         for (KernelTable.Row r : rows) {
             print.printf(
                     Locale.ROOT,
@@ -157,9 +158,15 @@ final class KernelsCommand implements Callable<Integer> {
                     r.arch(),
                     r.registers(),
                     r.shared(),
+                    dynamic(r),
                     r.spills(),
                     String.format(Locale.ROOT, "%,d", r.code()));
         }
+    }
+
+    private static String dynamic(KernelTable.Row r) {
+        int bytes = DynamicShared.bytes(r);
+        return bytes == DynamicShared.BY_LAUNCH ? "by sizes" : Integer.toString(bytes);
     }
 
     private static int width(Stream<String> texts, int least) {

@@ -18,7 +18,8 @@ class KernelsCommandTest {
         assertThat(all.status()).as(all.err()).isZero();
         List<String> lines = all.out().lines().toList();
         assertThat(lines.getFirst().split(" +"))
-                .containsExactly("file", "variant", "kernel", "arch", "registers", "shared", "spills", "code");
+                .containsExactly(
+                        "file", "variant", "kernel", "arch", "registers", "shared", "dynamic", "spills", "code");
         assertThat(lines.getLast()).matches("\\d+ kernels; registers of a thread.* as made by .*");
         Typed one = aegis("kernels", "--arch", "sm_90a");
         assertThat(one.status()).isZero();
@@ -35,7 +36,7 @@ class KernelsCommandTest {
         assertThat(one.out())
                 .startsWith("attention_sm90a.cu: O = softmax(")
                 .contains("\nTile ", "\nBarriers ", "\nMaths ")
-                .containsPattern("DIM=128 TYPE=bf16 +attention_sm90a +sm_90a +168 ")
+                .containsPattern("DIM=128 TYPE=bf16 +attention_sm90a +sm_90a +168 +\\d+ +163840 +0 ")
                 .contains(System.lineSeparator() + "attention_sm90a: measured" + System.lineSeparator())
                 .contains(
                         "head 128, 4096 tokens, 4 x 16 heads: 552.84 TFLOP/s, 83 % of our own product of 8192: 666 TFLOP/s"

@@ -34,4 +34,16 @@ public interface Reduction {
      * @param share F64 [B], dense; NaN where the index is -1
      */
     void likeliest(View x, View index, View share);
+
+    /**
+     * The greatest of each row, and the first place where it is; NaN is above all.
+     *
+     * @param x [R, M], M at least 1
+     * @param y [R], of the dtype of x
+     * @param index I64 [R]
+     */
+    void greatest(View x, View y, View index);
+
+    /** dx[i, index[i]] = dy[i], and 0 elsewhere: dx [R, M], dy [R], index I64 [R], each in 0..M-1. */
+    void greatestBackward(View index, View dy, View dx);
 }

@@ -135,6 +135,11 @@ public final class Ops {
         return apply(new ReductionOp.Softmax(), x)[0];
     }
 
+    /** The greatest of each row, [R, M] to [R], NaN above all; its gradient goes to the first place where it is. */
+    public static Tensor greatest(Tensor x) {
+        return apply(new ReductionOp.Greatest(), x)[0];
+    }
+
     /** Rows (last dimension) divided by their Euclidean length, without an epsilon. */
     public static Tensor normalizeRows(Tensor x) {
         return apply(new ReductionOp.NormalizeRows(), x)[0];

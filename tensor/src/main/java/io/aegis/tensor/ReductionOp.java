@@ -1,8 +1,9 @@
 package io.aegis.tensor;
 
+import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 
-/** Sums, softmax, and rows brought to length 1. */
+/** Sums, softmax, what is greatest, and rows brought to length 1. */
 sealed interface ReductionOp extends Op {
     /** scale times the sum over some dimensions, which stay with size 1. */
     record Sum(double scale, int... dims) implements ReductionOp {
@@ -49,6 +50,23 @@ sealed interface ReductionOp extends Op {
         @Override
         public void backward(Backward b) {
             b.k().reduction().normalizeRowsBackward(b.kept(0), b.kept(1), b.dy(), b.into(0));
+        }
+    }
+
+    /** The greatest of each row, [R, M] to [R]. */
+    record Greatest() implements ReductionOp {
+        @Override
+        public void forward(Forward f) {
+            View x = f.in(0);
+            f.require(x.rank() == 2 && x.size(1) > 0, "rows [R, M] of at least one number are expected");
+            View index = f.temporary(DType.I64, x.size(0));
+            f.k().reduction().greatest(x, f.out(x.size(0)), index);
+            f.keep(index);
+        }
+
+        @Override
+        public void backward(Backward b) {
+            b.k().reduction().greatestBackward(b.kept(0), b.dy(), b.into(0));
         }
     }
 }

@@ -233,6 +233,7 @@ class OpGradientTest {
                                 "cross-entropy",
                                 x -> Ops.crossEntropy(x.get(0), Tensor.of(new long[] {2, 0, 1}, 3)),
                                 s(3, 4)),
+                        new Case("greatest of rows", x -> Ops.greatest(x.get(0)), s(4, 5)),
                         new Case(
                                 "negative distance",
                                 x -> Ops.negativeDistance(x.get(0), constant(2, 4), true),

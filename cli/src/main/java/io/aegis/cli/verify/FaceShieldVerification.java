@@ -11,8 +11,10 @@ import io.aegis.models.faceshield.FacePictures;
 import io.aegis.models.faceshield.FaceShieldConfig;
 import io.aegis.models.faceshield.FaceShieldFolder;
 import io.aegis.models.faceshield.FaceShieldNetwork;
+import io.aegis.models.faceshield.KeptTokens;
 import io.aegis.models.faceshield.MaskingMode;
 import io.aegis.models.faceshield.PromptText;
+import io.aegis.models.faceshield.RankedTokens;
 import io.aegis.models.faceshield.Selection;
 import io.aegis.models.faceshield.Sequence;
 import io.aegis.models.faceshield.TeacherForcing;
@@ -86,15 +88,16 @@ final class FaceShieldVerification {
             Tensor projected = network.project(features);
             compare("projected", projected.toDoubles());
             compare("prompt_vector", network.prompt(question).toDoubles());
-            Selection best = network.select(features, projected, question, MaskingMode.TOPK_ONLY, new Draw(0, 0, 0));
+            Selection best = network.rank(features, projected, question, MaskingMode.TOPK_ONLY, new Draw(0, 0, 0))
+                    .selection();
             compare("pvtm.cosine", best.cosine());
             compare("pvtm.rank_score", best.importance());
             exactly("pvtm.topk_kept", best.top());
             for (MaskingMode mode : new MaskingMode[] {MaskingMode.OFF, MaskingMode.TOPK_ONLY}) {
-                Selection s = network.select(features, projected, question, mode, new Draw(0, 0, 0));
-                answers(mode == MaskingMode.OFF ? "off." : "topk.", sequence(projected, s));
+                RankedTokens ranked = network.rank(features, projected, question, mode, new Draw(0, 0, 0));
+                answers(mode == MaskingMode.OFF ? "off." : "topk.", sequence(projected, ranked.kept()));
             }
-            training(features, question);
+            training(features);
         }
     }
 
@@ -126,8 +129,8 @@ final class FaceShieldVerification {
         return alone;
     }
 
-    private Sequence sequence(Tensor projected, Selection selection) {
-        return network.sequence(golden.longs(IO, "input_ids"), network.masked(projected, selection));
+    private Sequence sequence(Tensor projected, KeptTokens kept) {
+        return network.sequence(golden.longs(IO, "input_ids"), network.masked(projected, kept));
     }
 
     private void answers(String mode, Sequence s) {
@@ -175,7 +178,7 @@ final class FaceShieldVerification {
         return each[0][at] - each[1][at];
     }
 
-    private void training(Tensor features, long[] question) {
+    private void training(Tensor features) {
         int[] kept = Arrays.stream(golden.longs(IO, "train.kept"))
                 .mapToInt(Math::toIntExact)
                 .toArray();
@@ -183,10 +186,11 @@ final class FaceShieldVerification {
         rows.given(IO + ":train.answer_ids");
         try (Tape tape = Tape.record()) {
             Tensor projected = network.project(features.detach());
-            Selection all = network.select(features, projected, question, MaskingMode.OFF, new Draw(0, 0, 0));
-            Selection chosen = new Selection(all.streams(), all.cosine(), all.importance(), all.top(), kept);
             Tensor loss = network.loss(
-                    sequence(projected, chosen), golden.longs(IO, "train.answer_ids"), Pass.EVALUATION, true);
+                    sequence(projected, KeptTokens.of(kept)),
+                    golden.longs(IO, "train.answer_ids"),
+                    Pass.EVALUATION,
+                    true);
             compare("train.loss", loss.toDoubles());
             List<Parameter> compared = parameters.trainable().stream()
                     .filter(p -> golden.has(GRADIENTS, checkpoint.nameInFile(p.name())))

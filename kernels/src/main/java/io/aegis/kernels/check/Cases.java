@@ -81,6 +81,8 @@ final class Cases {
             Cases::lookup,
             Cases::quantizedLookup,
             Cases::likeliest,
+            Cases::greatest,
+            Cases::greatestBackward,
             Cases::visionMasking,
             LayerCases::measuredConvolution,
             LayerCases::multipliedNorms);
@@ -813,5 +815,24 @@ final class Cases {
                 "likeliest " + sizes(x),
                 to(d.destination(DType.I64, x.size(0)), d.destination(DType.F64, x.size(0))),
                 (kernels, out) -> kernels.reduction().likeliest(x, out[0], out[1]));
+    }
+
+    private static Case greatest(Draw d) {
+        View x = d.matrix(DType.F32, d.size(2000), d.size(100));
+        return of(
+                "greatest of rows " + sizes(x),
+                to(d.destination(x.size(0)), d.destination(DType.I64, x.size(0))),
+                (kernels, out) -> kernels.reduction().greatest(x, out[0], out[1]));
+    }
+
+    private static Case greatestBackward(Draw d) {
+        long rows = d.size(2000);
+        long columns = d.size(100);
+        View index = d.indices(columns, rows);
+        View dy = d.normal(rows);
+        return of(
+                "greatest of rows backward, " + rows + " x " + columns,
+                to(d.destination(rows, columns)),
+                (kernels, out) -> kernels.reduction().greatestBackward(index, dy, out[0]));
     }
 }

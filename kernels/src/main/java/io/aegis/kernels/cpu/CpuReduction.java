@@ -181,4 +181,14 @@ final class CpuReduction implements Reduction {
     public void likeliest(View x, View index, View share) {
         plain.likeliest(x, index, share);
     }
+
+    @Override
+    public void greatest(View x, View y, View index) {
+        plain.greatest(x, y, index);
+    }
+
+    @Override
+    public void greatestBackward(View index, View dy, View dx) {
+        plain.greatestBackward(index, dy, dx);
+    }
 }

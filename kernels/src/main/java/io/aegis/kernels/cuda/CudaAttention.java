@@ -18,6 +18,9 @@ final class CudaAttention implements Attention {
     private static final int THREADS = 256;
     private static final long MOST_SEQUENCES = 65535;
 
+    /** What blocks of the devices that there are may have. */
+    static final List<Integer> SHARED_KILOBYTES = List.of(99, 163, 227);
+
     private final Cuda cuda;
     private final Attention host;
     private final Entry append;
@@ -46,7 +49,7 @@ final class CudaAttention implements Attention {
     /** What any device may ask for: tiles depend on the shared memory that a block can have. */
     static List<Variant> variants() {
         List<Variant> all = new ArrayList<>();
-        for (int kilobytes : new int[] {99, 163, 227}) {
+        for (int kilobytes : SHARED_KILOBYTES) {
             MatrixAttention.variants(kilobytes << 10).stream()
                     .filter(v -> !all.contains(v))
                     .forEach(all::add);

@@ -77,6 +77,8 @@ final class CudaGemm {
 
     private static final Shape MEDIUM = new Shape(128, 128, 2, 2, 32, 4, 2, 950);
     private static final Shape SMALL = new Shape(64, 64, 2, 2, 64, 3, 4, 550);
+    private static final List<Shape> SHAPES = List.of(LARGE, LARGE_SHALLOW, MEDIUM, SMALL);
+    private static final String ENTRY = "matmul";
 
     private static Variant float32(boolean aAlongK, boolean bAlongK) {
         return Variant.of("matmul_f32.cu").with("A_ALONG_K", aAlongK ? 1 : 0).with("B_ALONG_K", bAlongK ? 1 : 0);
@@ -90,12 +92,23 @@ final class CudaGemm {
             boolean a = (layout & 1) != 0;
             boolean b = (layout & 2) != 0;
             all.add(float32(a, b));
-            for (Shape shape : List.of(LARGE, LARGE_SHALLOW, MEDIUM, SMALL)) {
+            for (Shape shape : SHAPES) {
                 all.add(shape.variant(DType.F16, a, b));
                 all.add(shape.variant(DType.BF16, a, b));
             }
         }
         return all;
+    }
+
+    /** Dynamic shared memory of the variants. */
+    static void shared(DynamicShared out) {
+        for (int layout = 0; layout < 4; layout++) {
+            for (Shape shape : SHAPES) {
+                for (DType type : List.of(DType.F16, DType.BF16)) {
+                    out.of(shape.variant(type, (layout & 1) != 0, (layout & 2) != 0), ENTRY, shape.shared());
+                }
+            }
+        }
     }
 
     private List<Tile> tiles(DType type, boolean aAlongK, boolean bAlongK) {
@@ -107,7 +120,7 @@ final class CudaGemm {
         }
         int shared = cuda.properties().sharedBytes();
         return Stream.of(LARGE.shared() <= shared ? LARGE : LARGE_SHALLOW, MEDIUM, SMALL)
-                .map(s -> s.tile(new Entry(cuda, s.variant(type, aAlongK, bAlongK), "matmul"), shared))
+                .map(s -> s.tile(new Entry(cuda, s.variant(type, aAlongK, bAlongK), ENTRY), shared))
                 .toList();
     }
 

@@ -60,6 +60,15 @@ final class CudaNormalization implements Normalization {
                 .toList();
     }
 
+    /** Rows of some width, as many at a time as the device has room for. */
+    static void shared(DynamicShared out) {
+        for (Variant rows : Programmatic.both(ROWS)) {
+            for (String entry : new String[] {"layer_norm", "rms_norm", "layer_norm_backward", "rms_norm_backward"}) {
+                out.of(rows, entry, DynamicShared.BY_LAUNCH);
+            }
+        }
+    }
+
     @Override
     public void layerNorm(View x, View gamma, View beta, double eps, View y, View mean, View rstd) {
         if (!dense(gamma, beta, mean, rstd) || !rowNorm(layerNorm, x, gamma, beta, eps, y, mean, rstd)) {

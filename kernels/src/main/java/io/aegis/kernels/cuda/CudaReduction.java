@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * reduction.cu: float32 in any layout that comes down to {@link Arguments#MAX_RANK} kept and as many summed dimensions, or as
- * many leading dimensions of rows; all else is the host's.
+ * many leading dimensions of rows; likeliest.cu; {@link RowGreatest}. All else is the host's.
  */
 final class CudaReduction implements Reduction {
     private static final Variant FILE = Variant.of("reduction.cu");
@@ -40,6 +40,7 @@ final class CudaReduction implements Reduction {
     private final Entry rowSlope;
     private final Entry likeliestPart;
     private final Entry likeliestWhole;
+    private final RowGreatest greatest;
 
     /** @param elementwise for sums of one term */
     CudaReduction(Cuda cuda, Reduction host, Elementwise elementwise) {
@@ -54,10 +55,11 @@ final class CudaReduction implements Reduction {
         rowSlope = new Entry(cuda, FILE, "row_slope");
         likeliestPart = new Entry(cuda, LIKELIEST, "likeliest_part");
         likeliestWhole = new Entry(cuda, LIKELIEST, "likeliest_whole");
+        greatest = new RowGreatest(cuda);
     }
 
     static List<Variant> variants() {
-        return List.of(FILE, LIKELIEST);
+        return List.of(FILE, LIKELIEST, RowGreatest.FILE);
     }
 
     static List<String> entries() {
@@ -266,6 +268,20 @@ final class CudaReduction implements Reduction {
             a.pointer(scratch.take(DType.F64, rows * parts)).i32((int) v).i32(parts);
             likeliestPart.launch(new Engine.Grid(parts, rows, 1, THREADS, 0), a);
             likeliestWhole.launch(Engine.Grid.of(rows, WARP), a);
+        }
+    }
+
+    @Override
+    public void greatest(View x, View y, View index) {
+        if (!greatest.forward(x, y, index)) {
+            host.greatest(x, y, index);
+        }
+    }
+
+    @Override
+    public void greatestBackward(View index, View dy, View dx) {
+        if (!greatest.backward(index, dy, dx)) {
+            host.greatestBackward(index, dy, dx);
         }
     }
 }

@@ -40,6 +40,11 @@ final class CudaVisionMasking implements VisionMasking {
         return List.of(FILE);
     }
 
+    /** A chunk of the prompt or a sample's keys: by the sizes of both. */
+    static void shared(DynamicShared out) {
+        out.of(FILE, "vision_masking", DynamicShared.BY_LAUNCH);
+    }
+
     static List<String> entries() {
         return List.of("vision_masking");
     }

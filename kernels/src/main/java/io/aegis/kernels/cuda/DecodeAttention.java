@@ -84,15 +84,24 @@ final class DecodeAttention {
     }
 
     static List<Variant> variants() {
-        List<Variant> all = new ArrayList<>();
+        return shapes().stream().map(Shape::variant).toList();
+    }
+
+    /** Dynamic shared memory of the variants. */
+    static void shared(DynamicShared out) {
+        shapes().forEach(s -> out.of(s.variant(), s.entry(), s.shared()));
+    }
+
+    private static List<Shape> shapes() {
+        List<Shape> all = new ArrayList<>();
         for (DType type : List.of(DType.F32, DType.BF16, DType.F16)) {
             for (int dim : new int[] {64, 128, 256}) {
                 for (int rows : new int[] {4, 8}) {
                     if (rows == 4 && type == DType.F16 && dim <= WIDEST_MATRIX) {
                         continue; // a band of rows has eight
                     }
-                    all.add(new Shape(type, dim, rows, false).variant());
-                    all.add(new Shape(type, dim, rows, true).variant());
+                    all.add(new Shape(type, dim, rows, false));
+                    all.add(new Shape(type, dim, rows, true));
                 }
             }
         }

@@ -254,6 +254,11 @@ final class EmulatorEngine implements Engine {
 
     private void run(Kernel kernel, Grid grid, MemorySegment arguments) {
         Entry entry = (Entry) kernel;
+        int shared = DynamicShared.bytes(kernel.variant(), kernel.entry());
+        if (shared != DynamicShared.BY_LAUNCH && shared != grid.shared()) {
+            throw new CudaException(kernel.entry() + " of " + kernel.variant() + " was launched with " + grid.shared()
+                    + " bytes of dynamic shared memory, and DynamicShared says " + shared);
+        }
         String failure;
         synchronized (ONE_AT_A_TIME) {
             if (waits != 0) {

@@ -39,6 +39,15 @@ final class HopperAttention {
         return all;
     }
 
+    /** Dynamic shared memory of the variants. */
+    static void shared(DynamicShared out) {
+        for (DType type : List.of(DType.BF16, DType.F16)) {
+            for (int dim : HopperHeads.DIMS) {
+                out.of(HopperHeads.variant(FILE, type, dim), ENTRY, shared(dim));
+            }
+        }
+    }
+
     /** Bytes of Q, and of the stages of K and V. */
     private static int shared(int dim) {
         int stages = dim == 128 ? 2 : 3;

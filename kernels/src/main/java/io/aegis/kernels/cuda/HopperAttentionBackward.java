@@ -81,6 +81,17 @@ final class HopperAttentionBackward {
         return (1 + stages) * 2 * QUERIES * dim * DType.BF16.bytes();
     }
 
+    /** Dynamic shared memory of the variants. */
+    static void shared(DynamicShared out) {
+        for (DType type : List.of(DType.BF16, DType.F16)) {
+            for (int dim : HopperHeads.DIMS) {
+                out.of(ofKeys(type, dim, false), KEYS_ENTRY, new Shape(dim, false).shared());
+                out.of(ofKeys(type, dim, true), KEYS_ENTRY, new Shape(dim, true).shared());
+                out.of(HopperHeads.variant(QUERY_FILE, type, dim), QUERY_ENTRY, querySharedBytes(dim));
+            }
+        }
+    }
+
     /** Whether there are queries and keys, and the operands can be described: q, k, v, dout. */
     boolean takes(AttentionCall call, Operand[] in) {
         return call.n > 0

@@ -44,6 +44,11 @@ final class HopperGemm {
         return all;
     }
 
+    /** Dynamic shared memory of the variants. */
+    static void shared(DynamicShared out) {
+        variants().forEach(v -> out.of(v, ENTRY, SHARED));
+    }
+
     private static Variant variant(DType type, boolean aAcross, boolean bAcross, boolean gate) {
         return Variant.of(FILE)
                 .with("T", type == DType.BF16 ? "bf16" : "f16")

@@ -221,7 +221,21 @@ final class ImplicitGemm {
         }
     }
 
-    private int shared(int side) {
+    /** Dynamic shared memory of the variants. */
+    static void shared(DynamicShared out) {
+        for (Precision precision : Precision.values()) {
+            Variant variant = variant(precision);
+            for (String entry : new String[] {"forward", "input", "weight"}) {
+                out.of(variant, entry, shared(SMALL));
+            }
+            if (precision != Precision.F32) {
+                out.of(variant, "forward_large", shared(LARGE));
+                out.of(variant, "input_large", shared(LARGE));
+            }
+        }
+    }
+
+    private static int shared(int side) {
         return STAGES * 2 * side * 128;
     }
 

@@ -28,7 +28,7 @@ public record KernelTable(String compiler, List<Row> rows) {
      * @param entry the kernel's name
      * @param arch such as {@code sm_90a}
      * @param registers of a thread
-     * @param shared bytes of static shared memory of a block
+     * @param shared bytes of static shared memory of a block; {@link DynamicShared} knows what launches ask for
      * @param stack bytes of local memory of a thread
      * @param spills bytes stored to and loaded from local memory for want of registers
      * @param code bytes of the variant's machine code, all entries together

@@ -21,6 +21,9 @@ final class MatrixAttention {
     private static final String BACKWARD = "attention_backward.cu";
     private static final String NOT_FINITE = "attention_not_finite.cu";
     private static final String BACKWARD_NOT_FINITE = "attention_backward_not_finite.cu";
+    private static final String ATTENTION = "attention_forward";
+    private static final String KEY_GRADIENTS = "attention_key_gradients";
+    private static final String QUERY_GRADIENT = "attention_query_gradient";
     private static final int[] DIMS = {64, 80, 96, 128};
     private static final int WARP = 32;
     private static final int QUERIES = 128;
@@ -57,11 +60,11 @@ final class MatrixAttention {
             Backward backward = Backward.of(shape.type, shape.dim, sharedBytes);
             return new Kernels(
                     forward,
-                    new Entry(cuda, forward.variant, "attention_forward"),
+                    new Entry(cuda, forward.variant, ATTENTION),
                     new Entry(cuda, variant(NOT_FINITE, shape.type, WIDEST), "attention_not_finite"),
                     backward,
-                    new Entry(cuda, backward.variant, "attention_key_gradients"),
-                    new Entry(cuda, backward.variant, "attention_query_gradient"),
+                    new Entry(cuda, backward.variant, KEY_GRADIENTS),
+                    new Entry(cuda, backward.variant, QUERY_GRADIENT),
                     new Entry(cuda, variant(BACKWARD_NOT_FINITE, shape.type, WIDEST), "attention_backward_not_finite"));
         }
     }
@@ -82,6 +85,19 @@ final class MatrixAttention {
             }
         }
         return all;
+    }
+
+    /** Dynamic shared memory of what {@link #variants} gives. */
+    static void shared(int sharedBytes, DynamicShared out) {
+        for (DType type : List.of(DType.BF16, DType.F16)) {
+            for (int dim : DIMS) {
+                Forward f = Forward.of(type, dim, sharedBytes);
+                Backward b = Backward.of(type, dim, sharedBytes);
+                out.of(f.variant, ATTENTION, f.shared);
+                out.of(b.variant, KEY_GRADIENTS, b.keyShared);
+                out.of(b.variant, QUERY_GRADIENT, b.queryShared);
+            }
+        }
     }
 
     /** Columns of a row in shared memory. */

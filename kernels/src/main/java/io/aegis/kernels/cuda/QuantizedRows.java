@@ -50,6 +50,14 @@ final class QuantizedRows {
                 .toList();
     }
 
+    /** By {@link RowsPlan}: the device and the sizes decide. */
+    static void shared(DynamicShared out) {
+        for (Variant variant : variants()) {
+            IntStream.of(1, 2, 4, 8)
+                    .forEach(rows -> out.of(variant, "rows_quantised_" + rows, DynamicShared.BY_LAUNCH));
+        }
+    }
+
     /** Whether one launch may have both. */
     static boolean isAlike(QuantizedWeight a, QuantizedWeight b) {
         return a.format() == b.format() && a.group() == b.group() && a.columns() == b.columns();

@@ -114,4 +114,27 @@ final class ScalarReduction implements Reduction {
             share.setAt(share.index(b), best < 0 ? Double.NaN : -Math.log(sum));
         }
     }
+
+    @Override
+    public void greatest(View x, View y, View index) {
+        for (long r = 0; r < x.size(0); r++) {
+            double[] row = Doubles.readRow(x, x.index(r, 0));
+            int best = 0;
+            for (int i = 1; i < row.length && !Double.isNaN(row[best]); i++) {
+                best = Double.isNaN(row[i]) || row[i] > row[best] ? i : best;
+            }
+            y.setAt(y.index(r), row[best]);
+            index.setLongAt(index.index(r), best);
+        }
+    }
+
+    @Override
+    public void greatestBackward(View index, View dy, View dx) {
+        for (long r = 0; r < dx.size(0); r++) {
+            long best = index.getLong(r);
+            for (long i = 0; i < dx.size(1); i++) {
+                dx.setAt(dx.index(r, i), i == best ? dy.getAt(dy.index(r)) : 0);
+            }
+        }
+    }
 }

@@ -2,7 +2,9 @@
 //
 // Shapes   k, v [B, Hkv, d] float32; pages [P, Hkv, T, d] float32, bf16 or f16 (rounded to nearest even), T a power of two; table
 //          i64 [B, L], lengths i64 [B], from 1 on: the new key is at place (lengths[b] - 1) % T of page table[b, (lengths[b] - 1) / T]
-// Threads  256 a block, an element a thread; blocks along y are sequences, along z keys and values
+// Maths    pages[table[b, (lengths[b] - 1) / T], h, (lengths[b] - 1) % T] = k[b, h], of v alike
+// Tiles    256 elements of a sequence a block, one a thread; blocks along y are sequences, along z keys and values
+// Shared   none   Barriers none
 // Where it is put is read from the device's memory, so that a recorded launch goes on with the sequence.
 #include "common.cuh"
 

@@ -9,7 +9,9 @@
 //
 // Maths     p = 2^(c q k - lse')   ds = p (dO v - delta)   dq = scale sum of ds k   dk = scale sum of ds q   dv = sum of p dO
 // Shapes    as attention_backward.cu, and its arguments   Variants  TYPE bf16 | f16
-// Blocks    4 warps for 128 queries of a head, where dQ is wanted, behind them for 128 keys of a head
+// Tile      128 queries of a head, where dQ is wanted, and in the blocks behind those 128 keys of a head; 4 warps
+// Shared    a word a warp: whether it has found something
+// Barriers  one, behind those words
 #include "attention.cuh"
 
 enum { ROWS = 128, WARPS = 4, THREADS = WARPS * WARP, COLUMNS = DIM / WARP };

@@ -6,8 +6,11 @@
 // multiplied that a row does not see. Otherwise, which is to say nearly always, up to 254 rows of V are read for 128 queries, and
 // nothing is written.
 //
+// Maths     O, LSE as attention.cu has them
 // Shapes    as attention.cu, and its arguments   Variants  TYPE bf16 | f16
-// Blocks    4 warps for 128 queries of a head
+// Tile      128 queries of a head, 4 warps
+// Shared    a word a warp: whether it has found something
+// Barriers  one, behind those words
 #include "attention.cuh"
 
 enum { QUERIES = 128, KEYS = 128 /* of a tile, at the most */, WARPS = 4, THREADS = WARPS * WARP, COLUMNS = DIM / WARP };

@@ -6,6 +6,11 @@
 //   attention_delta     for the backward pass, of every query: delta = rowsum(dO * O), and lse times `unit`, where +inf stands for the
 //                       rows that see no key, so that exp(s - lse) is 0 there; both [B, H, padded] float32, and 0 and +inf
 //                       from N on. A warp a row
+//
+// Shapes   x, y [B, H, N, D] of float32, bf16 or f16, any strides; mask u8 [B, M], any strides; O, dO [B, H, N, D] of those types, any
+//          strides; lse float32 [B, H, N]
+// Tiles    256 threads a block. cast: eight neighbours a thread where both views have them in words of 16 bytes, else an element
+// Shared   none   Barriers none: a warp's lanes meet in votes and shuffles
 #include "attention_any.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / WARP };

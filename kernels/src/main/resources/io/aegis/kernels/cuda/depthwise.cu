@@ -16,6 +16,9 @@
 // Moments  or mean and variance of each channel are gathered by the way (moments.cuh): a thread's own, value by value, lie in shared
 //          memory (Welford 1962: mean += (v - mean) / n, squares += (v - mean before) (v - mean)). 128 registers are too few for both: a
 //          kernel of its own, of which one block is resident, with 256 x 9 words on their way.
+// Shared   forwards: three numbers a channel of the block's words, for the norm; dw: [taps][8][word x 32] sums of threads
+// Barriers forwards: one behind those numbers. dw: two to add up a block's threads, around the ticket as in batch_norm.cu, one to
+//          add up the last block's
 #include "layers.cuh"
 #include "moments.cuh"
 #include "rows.cuh"

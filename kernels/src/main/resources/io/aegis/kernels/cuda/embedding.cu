@@ -2,7 +2,8 @@
 //
 // Shapes   table [V, D] float32, bf16 or f16, ids i64 [n], y [n, D] float32; any strides. An id that no row has gives NaN.
 //          lookup_quantized: the table of 8 or 4 bits as QuantizedWeight has it, y dense
-// Threads  256 a block, a step of four elements (or one) a thread: 8 or 16 bytes are read, 16 written
+// Tiles    256 threads a block, a step of four elements (or one) a thread: 8 or 16 bytes are read, 16 written
+// Shared   none   Barriers none
 #include "common.cuh"
 
 enum { THREADS = 256 };

@@ -11,7 +11,9 @@
 // Weights  F32, F16, BF16: the product is exact float32 arithmetic on what is stored.
 // Order    An output is the same sum in the same order however many rows there are: over k in each lane, over the lanes by a
 //          tree, over the warps one by one.
+// Tiles    256 threads a block, a warp a few outputs of R rows (ALONG_K=1) or a stretch of K of a block's outputs (ALONG_K=0)
 // Shared   a float a warp and output, at the end.
+// Barriers one, behind those floats.
 #include "product.cuh"
 #include "programmatic.cuh"
 

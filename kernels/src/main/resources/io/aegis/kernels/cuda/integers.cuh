@@ -1,5 +1,9 @@
 // integers.cuh: the words of weights with few bits (sm_80 and up): products of signed bytes summed as whole numbers, and copies of
-// one number. With common.cuh it alone holds inline PTX (PTX ISA, "Matrix Fragments for mma.m16n8k32" and "cp.async").
+// one number (PTX ISA, "Matrix Fragments for mma.m16n8k32" and "cp.async").
+//
+// These three words are one file's, rows_quantised.cu. Inline PTX lies in common.cuh, whose words every kernel may use, and beside it where
+// words are for few: here, in hopper.cuh (one architecture's) and in programmatic.cuh (one way to launch). In common.cuh they would be
+// 30 lines, and as many of the emulator's, before every reader of any kernel, and a change of one would have all kernels compiled anew.
 #pragma once
 #include "common.cuh"
 

@@ -4,6 +4,8 @@
 // Shapes   x [B, V] float32, dense rows; index i64 [B], -1 where a number of the row is NaN; share float64 [B]
 // likeliest_part    a block has PART numbers of a row: their greatest, its place, and the sum of exponentials in double
 // likeliest_whole   a warp a row adds the parts up. So the bits of a row depend on the row alone
+// Shared   likeliest_part: a number and a place a warp, and 32 doubles of its sum
+// Barriers likeliest_part: one behind the numbers of the warps, one in the sum
 #include "common.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / WARP, PART = 4096, NOWHERE = 0x7fffffff, NAN_SEEN = -1 };

@@ -5,6 +5,9 @@
 //   sum_parts  c = act(sum over parts + bias), or c += that sum. parts [parts, batch, M, leading] float32, a multiple of 4
 //              as leading size; added in their order, so the result does not depend on who was first. No parts: a sum of 0.
 //              Four elements of a row a thread.
+//
+// Shapes   x, y of float32, bf16 or f16; c as Output says
+// Tiles    256 threads a block   Shared none   Barriers none
 #include "product.cuh"
 
 enum { THREADS = 256, EIGHT = 8 };

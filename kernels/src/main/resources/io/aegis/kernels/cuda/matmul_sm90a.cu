@@ -13,10 +13,12 @@
 // Tile     128 x 256 of c, K by 64: 16 KB of a and 32 KB of b a stage, 4 stages, 192 KB. The tensor cores need both tiles of a
 //          stage for 2 x 64 x 256 x 64 multiply-adds, 1024 clocks at 2048 a clock; at the 64 bytes a clock that a multiprocessor can
 //          take at most, its 48 KB come in 768. GROUP rows of tiles are walked together, so that operands are in the second-level cache.
+// Shared   stage s: a's tile, 16 KB, then b's, 32 KB, both as the copy engine exchanges them (hopper.cuh). Static: full and empty
 // Roles    warpgroup 0 produces: one thread fills stages as they become empty. Warpgroups 1 and 2 consume: 64 rows of the tile
 //          each, 128 sums a thread. Registers a thread: 40 for the producer, 232 for the consumers.
 // Barriers full[s]: a stage's bytes have come; the producer expects them. empty[s]: each of the eight warps that consume has done
-//          with it. The producer is up to four stages ahead, into the next tile while the last one is stored.
+//          with it. The producer is up to four stages ahead, into the next tile while the last one is stored. One barrier of the
+//          block shows all threads that those were made.
 // Storing  from registers: neighbours in a row exchange halves, so that each has four columns of one row.
 #include "hopper.cuh"
 #include "product.cuh"

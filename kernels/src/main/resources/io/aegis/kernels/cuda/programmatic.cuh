@@ -4,6 +4,8 @@
 // The first statement of every kernel of a file that has this header is wait_for_previous(...), in every thread: nothing is read or
 // written before all that was queued earlier is done and seen. A kernel that has ended has therefore waited, and whoever waits for it has
 // waited for all before it. ProgrammaticTest reads the sources for it.
+//
+// Its PTX is here and not in common.cuh because including this file is a promise, which ProgrammaticTest holds its kernels to.
 #pragma once
 #include "common.cuh"
 

@@ -5,6 +5,8 @@
 // Variants  TYPE float | bf16 | f16
 // Work      a thread turns EACH pairs, 16 bytes of either half of a row, or one pair where rows do not consist of such words.
 //           It reads both halves before it writes: y may be x
+// Tiles     256 threads a block, which go through all work in strides of the grid
+// Shared    none   Barriers none
 #include "rotary.cuh"
 
 enum { THREADS = 256, EACH = 16 / sizeof(TYPE) };

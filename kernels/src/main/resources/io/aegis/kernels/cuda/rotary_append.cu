@@ -4,7 +4,8 @@
 // Shapes   q, turned [B, Hq, D], k, v [B, Hkv, D] float32, cos, sin [B, D / 2] float32, rows dense; pages [P, Hkv, T, D], table [B, L] and
 //          lengths [B] as in attention_append.cu
 // Work     blocks along y are sequences; a thread has EACH pairs (j, j + D / 2) of one head, of q's first, then of k's, then of v's, which
-//          are not turned: 4 where rows consist of words of 16 bytes, else 1
+//          are not turned: 4 where rows consist of words of 16 bytes, else 1. 256 threads a block
+// Shared   none   Barriers none
 #include "programmatic.cuh"
 #include "rotary.cuh"
 

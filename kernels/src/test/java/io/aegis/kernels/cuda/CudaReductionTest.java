@@ -67,6 +67,44 @@ class CudaReductionTest {
         }
     }
 
+    /** Rows alone, by columns and apart; of equal numbers the first, and NaN above infinity. */
+    @ParameterizedTest
+    @CsvSource({"1, 1", "9, 2", "63, 31", "17, 32", "8, 33", "5, 129"})
+    void theGreatestOfEachRow(int rows, int columns) {
+        View dense = random(1, rows, columns);
+        View few = random(2, rows, columns);
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < columns; c++) {
+                few.set(Math.round(2 * few.get(r, c)), r, c);
+            }
+            few.set(r % 3 == 0 ? Double.NaN : Double.NEGATIVE_INFINITY, r, columns / 2);
+            few.set(r % 2 == 0 ? Double.NaN : Double.POSITIVE_INFINITY, r, columns - 1);
+        }
+        View none = garbage(rows, columns);
+        Backends.scalar().elementwise().fill(none, Double.NEGATIVE_INFINITY);
+        View[] all = to(
+                dense,
+                few,
+                none,
+                TestViews.strided(3, DType.F32, rows, columns),
+                random(4, columns, rows).transpose(0, 1));
+        View dy = TestViews.strided(5, DType.F32, rows);
+        for (View x : all) {
+            compare(
+                    "greatest of " + x,
+                    Precision.F32,
+                    0,
+                    to(garbage(rows), TestViews.garbage(DType.I64, rows)),
+                    (k, d) -> k.reduction().greatest(x, d[0], d[1]));
+            View index = TestViews.garbage(DType.I64, rows);
+            Backends.scalar().reduction().greatest(x, garbage(rows), index);
+            for (View dx : to(garbage(rows, columns), TestViews.strided(6, DType.F32, rows, columns))) {
+                compare("backward of " + x, Precision.F32, 0, to(dx), (k, d) -> k.reduction()
+                        .greatestBackward(index, dy, d[0]));
+            }
+        }
+    }
+
     @Test
     void sumsOfNothing() {
         View x = random(1, 0, 3, 4);

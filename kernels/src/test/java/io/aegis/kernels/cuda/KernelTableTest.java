@@ -23,7 +23,8 @@ import org.junit.jupiter.api.Test;
 /**
  * Every kernel compiles, spills nothing, and needs what the checked-in table says.
  *
- * <p>All of it takes a quarter of an hour of a processor, so by default only this is compiled, for two architectures: what
+ * <p>That the table is of the sources as they stand is seen without a compiler, by their digests (kernels.keys). Compiling all
+ * of it takes a quarter of an hour of a processor, so by default only this is compiled, for two architectures: what
  * has changed since the table was written (kernels.keys has a digest of every source with its options), and the first
  * variant of every file, changed or not. {@code -Daegis.kernels.matrix=full} compiles everything for all six, {@code
  * =sm_89,sm_120a} everything for those, and {@code =write} everything, and writes the table.
@@ -33,6 +34,7 @@ class KernelTableTest {
     private static final List<String> USUAL = List.of("sm_80", "sm_90a");
     private static final Path SOURCES = Path.of("src/main/resources/io/aegis/kernels/cuda");
     private static final Path KEYS = Path.of("src/test/resources/io/aegis/kernels/cuda/kernels.keys");
+    private static final Path DYNAMIC = KEYS.resolveSibling("dynamic.tsv");
     private static final Pattern ENTRY = Pattern.compile("^KERNEL\\([^,]+,[^,]+,\\s*(\\w+)\\s*,", Pattern.MULTILINE);
     private static final String REWRITE =
             "mvn -pl kernels test -Dtest=KernelTableTest -D" + MATRIX + "=write rewrites the table";
@@ -64,12 +66,64 @@ class KernelTableTest {
 
     private static void write(Compiler compiler, List<KernelTable.Row> rows) throws IOException {
         Files.writeString(SOURCES.resolve("kernels.tsv"), new KernelTable(compiler.name(), rows).write());
-        Files.write(
-                KEYS,
-                CubinBuild.jobs(KernelCatalogue.variants(), KernelCatalogue.ARCHITECTURES).stream()
-                        .map(KernelTableTest::keyed)
-                        .sorted()
-                        .toList());
+        Files.write(KEYS, keys());
+    }
+
+    private static List<String> keys() {
+        return CubinBuild.jobs(KernelCatalogue.variants(), KernelCatalogue.ARCHITECTURES).stream()
+                .map(KernelTableTest::keyed)
+                .sorted()
+                .toList();
+    }
+
+    private static boolean isWritten() {
+        return System.getProperty(MATRIX, "").equals("write");
+    }
+
+    /** No compiler is needed to see that a table was written before its sources changed. */
+    @Test
+    void theTableIsOfTheSourcesAsTheyStand() throws IOException {
+        Assumptions.assumeFalse(isWritten(), "the table is being written");
+        assertThat(Files.readAllLines(KEYS))
+                .as("kernels.keys, written with kernels.tsv; %s", REWRITE)
+                .isEqualTo(keys());
+    }
+
+    /** What the compiled rows are of: each job of the keys has its rows, and no row is of none. */
+    @Test
+    void theTableHasARowOfEveryJob() {
+        Assumptions.assumeFalse(isWritten(), "the table is being written");
+        Set<String> rows = KernelTable.shipped().rows().stream()
+                .map(r -> r.file() + " [" + r.macros() + "] for " + r.arch())
+                .collect(Collectors.toSet());
+        Set<String> jobs = CubinBuild.jobs(KernelCatalogue.variants(), KernelCatalogue.ARCHITECTURES).stream()
+                .map(j -> j.variant().file() + " [" + KernelTable.macros(j.variant()) + "] for " + j.arch())
+                .collect(Collectors.toSet());
+        assertThat(rows).as(REWRITE).isEqualTo(jobs);
+    }
+
+    /** The emulator refuses launches that ask for anything else. */
+    @Test
+    void dynamicSharedMemoryIsAsTheTableSays() throws IOException {
+        if (isWritten()) {
+            Files.write(DYNAMIC, DynamicShared.lines());
+        }
+        assertThat(DynamicShared.lines())
+                .as("dynamic.tsv: bytes that launches ask for; if a change is meant, %s", REWRITE)
+                .isEqualTo(Files.readAllLines(DYNAMIC));
+    }
+
+    /** What the families tell is of kernels in the table, and found there. */
+    @Test
+    void dynamicSharedMemoryIsOfKernelsThatThereAre() {
+        Set<String> asked = new HashSet<>();
+        for (KernelTable.Row r : KernelTable.shipped().rows()) {
+            if (DynamicShared.bytes(r) != 0) {
+                asked.add(String.join("\t", r.file(), r.macros(), r.entry()));
+            }
+        }
+        assertThat(DynamicShared.lines().stream().map(l -> l.substring(0, l.lastIndexOf('\t'))))
+                .containsExactlyInAnyOrderElementsOf(asked);
     }
 
     @Test

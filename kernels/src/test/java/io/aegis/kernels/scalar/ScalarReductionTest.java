@@ -39,6 +39,21 @@ class ScalarReductionTest {
     }
 
     @Test
+    void theGreatestAndWhereItsGradientGoes() {
+        double inf = Double.POSITIVE_INFINITY;
+        View x = TestViews.of(
+                DType.F64, new long[] {4, 3}, 1, 3, 3, inf, Double.NaN, Double.NaN, -inf, -inf, -inf, 2, 1, 0);
+        View y = TestViews.garbage(DType.F64, 4);
+        View index = TestViews.garbage(DType.I64, 4);
+        reduction.greatest(x, y, index);
+        assertThat(y.toDoubles()).containsExactly(3, Double.NaN, -inf, 2);
+        assertThat(index.toDoubles()).containsExactly(1, 1, 0, 0);
+        View dx = TestViews.garbage(DType.F64, 4, 3);
+        reduction.greatestBackward(index, TestViews.of(DType.F64, new long[] {4}, 5, 6, 7, 8), dx);
+        assertThat(dx.toDoubles()).containsExactly(0, 5, 0, 0, 6, 0, 7, 0, 0, 8, 0, 0);
+    }
+
+    @Test
     void softmaxOfKnownRows() {
         View x = TestViews.of(DType.F64, new long[] {3, 2}, 0, Math.log(3), 1000, 1000, Double.NEGATIVE_INFINITY, 0);
         reduction.softmax(x, x);

@@ -199,7 +199,7 @@ public final class Examination implements AutoCloseable {
 
     /** Where the language model reads a prompt to. */
     interface Reading {
-        PromptReader.Read of(long[] ids, Selection selection, Sequence s, BooleanSupplier cancelled);
+        PromptReader.Read of(long[] ids, RankedTokens ranked, Sequence s, BooleanSupplier cancelled);
     }
 
     /** What was read of questions that were asked alone. */
@@ -219,22 +219,22 @@ public final class Examination implements AutoCloseable {
     PromptReader.Read read(FaceShieldNetwork network, String question, Reading to, BooleanSupplier cancelled) {
         long[] ids = shield.prompts().prompt(question);
         try (Scope scope = Scope.open()) {
-            Selection selection = select(network, question);
-            VisionTokens tokens = network.pvtm().shown(Tensor.wrap(projected, false), selection.kept());
+            RankedTokens ranked = rank(network, question);
+            VisionTokens tokens = network.pvtm().shown(Tensor.wrap(projected, false), ranked.kept());
             Sequence s = network.sequence(ids, tokens);
             shield.lengths().requireFits(s.next());
-            return to.of(ids, selection, s, () -> shield.stops(cancelled));
+            return to.of(ids, ranked, s, () -> shield.stops(cancelled));
         } catch (CancellationException e) {
             shield.requireOpen();
             throw e;
         }
     }
 
-    private Selection select(FaceShieldNetwork network, String question) {
+    private RankedTokens rank(FaceShieldNetwork network, String question) {
         if (closed) {
             throw new IllegalStateException("this examination was closed");
         }
-        return network.select(
+        return network.rank(
                 Tensor.wrap(features, false),
                 Tensor.wrap(projected, false),
                 shield.prompts().question(question),
@@ -311,7 +311,7 @@ public final class Examination implements AutoCloseable {
     public synchronized Selection select(String question) {
         return shield.using(network -> {
             try (Scope scope = Scope.open()) {
-                return select(network, question);
+                return rank(network, question).selection();
             }
         });
     }

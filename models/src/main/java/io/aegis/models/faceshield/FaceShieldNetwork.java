@@ -37,14 +37,6 @@ public final class FaceShieldNetwork {
     private final VisionTransformer tower;
     private final Pvtm pvtm;
 
-    /**
-     * Vision tokens for one question.
-     *
-     * @param selection how they were ranked, and which are kept
-     * @param tokens what the language model gets of them
-     */
-    public record Vision(Selection selection, VisionTokens tokens) {}
-
     /** Declares all parameters. */
     public FaceShieldNetwork(Parameters p, FaceShieldConfig config) {
         this.config = config;
@@ -120,21 +112,26 @@ public final class FaceShieldNetwork {
     }
 
     /**
-     * Ranks the tokens of a face against a question.
+     * Ranks the tokens of a face against a question, and chooses those that stay.
      *
      * @param features [2, n, D_v]
      * @param projected Z of them
      * @param question its tokens without special ones; with none every token is kept, there being nothing to rank by
      */
-    public Selection select(Tensor features, Tensor projected, long[] question, MaskingMode mode, Draw draw) {
-        Selection[] out = new Selection[1];
+    public RankedTokens rank(Tensor features, Tensor projected, long[] question, MaskingMode mode, Draw draw) {
+        RankedTokens[] out = new RankedTokens[1];
         Tape.withoutRecording(() -> {
-            int streams = config.options().streams().count();
-            out[0] = question.length == 0
-                    ? pvtm.select(new double[(int) projected.size(0)], streams, MaskingMode.OFF, draw)
-                    : pvtm.select(Pvtm.cosine(comparable(features, projected), prompt(question)), streams, mode, draw);
+            Tensor tokens = comparable(features, projected);
+            boolean asked = question.length > 0;
+            // To a vector of zeros all are equally near.
+            Tensor prompt = asked ? prompt(question) : Tensor.zeros(tokens.dtype(), 1, tokens.size(1));
+            out[0] = pvtm.rank(tokens, prompt, streams(), asked ? mode : MaskingMode.OFF, draw);
         });
         return out[0];
+    }
+
+    private int streams() {
+        return config.options().streams().count();
     }
 
     private Tensor comparable(Tensor features, Tensor projected) {
@@ -142,22 +139,28 @@ public final class FaceShieldNetwork {
     }
 
     /** K: what the language model gets of projected tokens of which some are kept. */
-    public VisionTokens masked(Tensor projected, Selection selection) {
-        return pvtm.masked(projected, selection.kept());
+    public VisionTokens masked(Tensor projected, KeptTokens kept) {
+        return pvtm.masked(projected, kept);
     }
 
     /**
-     * Projector and PVTM together, for training: where the question's map is learned, its gate is in between.
+     * Projector and PVTM together, for training: where the question's map is learned, its gate is in between. How the tokens
+     * rank stays where it was computed; which are kept comes to the host.
      *
      * @param features [2, n, D_v]
      * @param question its tokens without special ones; may be empty
      */
-    public Vision vision(Tensor features, long[] question, MaskingMode mode, Draw draw) {
+    public VisionTokens vision(Tensor features, long[] question, MaskingMode mode, Draw draw) {
         Tensor tokens = projection.tokens(features);
-        boolean learned = config.options().pvtm().space() == SimilaritySpace.TOWER && question.length > 0;
+        boolean asked = question.length > 0;
+        boolean learned = config.options().pvtm().space() == SimilaritySpace.TOWER && asked;
         Tensor projected = projection.of(learned ? pvtm.gated(tokens, prompt(question)) : tokens);
-        Selection selection = select(features, projected, question, mode, draw);
-        return new Vision(selection, masked(projected, selection));
+        KeptTokens[] kept = {KeptTokens.all((int) projected.size(0))};
+        if (asked && mode != MaskingMode.OFF) {
+            Tape.withoutRecording(() ->
+                    kept[0] = pvtm.keep(comparable(features, projected), prompt(question), streams(), mode, draw));
+        }
+        return masked(projected, kept[0]);
     }
 
     /**

@@ -78,10 +78,10 @@ final class Inquiries {
             return Optional.of(about.start(read, Examination.spoken(question.listener())));
         }
 
-        private PromptReader.Read readAlone(long[] ids, Selection selection, Sequence s, BooleanSupplier cancelled) {
+        private PromptReader.Read readAlone(long[] ids, RankedTokens ranked, Sequence s, BooleanSupplier cancelled) {
             long positions = Math.max(0, shield.config().longest() - s.next()) + 1;
             long room = Math.min(question.options().maxNewTokens(), positions);
-            return prompts.read(question.about(), ids, selection, s, room, cancelled);
+            return prompts.read(question.about(), ids, ranked, s, room, cancelled);
         }
 
         @Override
@@ -111,8 +111,8 @@ final class Inquiries {
             PromptReader.Read read = about.read(
                     network,
                     question,
-                    (ids, selection, s, cancelled) -> prompts.read(
-                            about, ids, selection, s, shield.lengths().canonical(), cancelled),
+                    (ids, ranked, s, cancelled) ->
+                            prompts.read(about, ids, ranked, s, shield.lengths().canonical(), cancelled),
                     stops);
             ForcedScores scores;
             try {

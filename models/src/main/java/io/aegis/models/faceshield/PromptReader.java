@@ -69,9 +69,10 @@ final class PromptReader implements AutoCloseable {
      *
      * @throws CancellationException when it was cancelled
      */
-    Read read(long[] ids, Selection selection, Sequence s, BooleanSupplier cancelled) {
+    Read read(long[] ids, RankedTokens ranked, Sequence s, BooleanSupplier cancelled) {
         long start = System.nanoTime();
-        boolean shared = Arrays.equals(shown, selection.kept());
+        int[] kept = ranked.kept().places();
+        boolean shared = Arrays.equals(shown, kept);
         if (cache == null) {
             cache = new KeyValueCache(config.language(), config.visionTokens() + TEXT);
         }
@@ -80,14 +81,14 @@ final class PromptReader implements AutoCloseable {
         if (!shared) {
             shown = null;
             tokens += readPicture(generator, preamble, ids, s, cache, cancelled);
-            shown = selection.kept();
+            shown = kept;
             pieceLength = cache.length();
             pieceNext = s.positions()[s.prefix()];
         }
         double[] logits = generator.readLast(
                 s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), cache, cancelled);
         double seconds = Examination.secondsSince(start);
-        return new Read(cache, selection, ids, logits, cache.length(), s.next(), seconds, tokens);
+        return new Read(cache, ranked.selection(), ids, logits, cache.length(), s.next(), seconds, tokens);
     }
 
     /**
@@ -110,9 +111,9 @@ final class PromptReader implements AutoCloseable {
         return (long) read + s.prefix() - from;
     }
 
-    /** What was read of the picture, in pages; null when it is not this, or nothing. */
-    PagedCache copied(Selection selection, PagePool pool) {
-        return shown != null && Arrays.equals(shown, selection.kept())
+    /** What was read of the picture, in pages; null when other tokens of it were kept, or nothing was read. */
+    PagedCache copied(int[] kept, PagePool pool) {
+        return shown != null && Arrays.equals(shown, kept)
                 ? PagedCache.copyOf(cache, pieceLength, pieceNext, pool)
                 : null;
     }

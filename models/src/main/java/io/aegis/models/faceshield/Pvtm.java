@@ -1,7 +1,7 @@
 package io.aegis.models.faceshield;
 
 import io.aegis.kernels.DType;
-import io.aegis.kernels.Philox;
+import io.aegis.kernels.View;
 import io.aegis.kernels.VisionMasking;
 import io.aegis.layers.Init;
 import io.aegis.layers.Linear;
@@ -62,67 +62,72 @@ public final class Pvtm {
     }
 
     /**
-     * The cosine of each token with the nearest row of the prompt, outside the tape.
+     * Ranks tokens and chooses those that stay, outside the tape.
      *
-     * @param tokens [n, C]
+     * @param tokens [n, C], stream after stream
      * @param prompt [m, C]
+     * @param draw for {@link MaskingMode#STOCHASTIC}
      */
-    static double[] cosine(Tensor tokens, Tensor prompt) {
+    RankedTokens rank(Tensor tokens, Tensor prompt, int streams, MaskingMode mode, Draw draw) {
         long n = tokens.size(0);
-        Tensor cosines = Tensor.empty(DType.F64, 1, n);
-        Tensor kept = Tensor.empty(DType.I64, 1, n);
-        Tensor count = Tensor.empty(DType.I64, 1);
-        // All stay here: how many streams are ranked apart, and which token is masked, is for select().
-        VisionMasking.Rule all = new VisionMasking.Rule(1, (int) n, 0, 1, 0, 0, SITE);
+        Tensor cosine = Tensor.empty(DType.F64, 1, n);
+        Tensor importance = Tensor.empty(DType.F64, 1, n);
+        Tensor top = Tensor.empty(DType.BOOL, 1, n);
+        double t = temperature != null
+                ? temperature.view().getAt(0)
+                : options.temperature().getAsDouble();
+        VisionMasking.Rule rule = rule((int) n, streams, mode, draw, t);
+        Tensor kept = choose(tokens, prompt, draw, rule, cosine, importance.view(), top.view());
+        KeptTokens here = mode == MaskingMode.OFF ? KeptTokens.all((int) n) : KeptTokens.of(kept);
+        return new RankedTokens(streams, cosine, importance, top, here);
+    }
+
+    /** As {@link #rank}, where nobody asks how they rank. */
+    KeptTokens keep(Tensor tokens, Tensor prompt, int streams, MaskingMode mode, Draw draw) {
+        int n = (int) tokens.size(0);
+        VisionMasking.Rule rule = rule(n, streams, mode, draw, 1);
+        return KeptTokens.of(choose(tokens, prompt, draw, rule, Tensor.empty(DType.F64, 1, n), null, null));
+    }
+
+    /** The top k percent stay in any case, and of the others each is masked with probability 0, 1 or p. */
+    private VisionMasking.Rule rule(int n, int streams, MaskingMode mode, Draw draw, double t) {
+        int groups = options.ranking().groups(streams);
+        int keep = (int) Math.ceil(options.keepPercent() * (n / groups) / 100);
+        double probability =
+                switch (mode) {
+                    case OFF -> 0;
+                    case TOPK_ONLY -> 1;
+                    case STOCHASTIC -> options.maskPercent() / 100;
+                };
+        return new VisionMasking.Rule(groups, keep, probability, t, draw.seed(), draw.step(), SITE);
+    }
+
+    /** Cosines, what else is wanted of them, and the numbers of the tokens that stay, I64 [1, n]: one launch on a GPU. */
+    private static Tensor choose(
+            Tensor tokens,
+            Tensor prompt,
+            Draw draw,
+            VisionMasking.Rule rule,
+            Tensor cosine,
+            View importance,
+            View top) {
+        Tensor kept = Tensor.empty(DType.I64, 1, tokens.size(0));
+        Tensor sample = Tensor.empty(DType.I64, 1);
+        sample.view().setLongAt(0, draw.sample());
         Scope.current()
                 .kernels()
                 .visionMasking()
                 .select(
                         tokens.view().unsqueeze(0),
                         prompt.view().unsqueeze(0),
-                        Tensor.of(new long[] {0}, 1).view(),
-                        all,
-                        cosines.view(),
-                        null,
-                        null,
+                        sample.view(),
+                        rule,
+                        cosine.view(),
+                        importance,
+                        top,
                         kept.view(),
-                        count.view());
-        return cosines.toDoubles();
-    }
-
-    /**
-     * Which tokens stay.
-     *
-     * @param cosine of all tokens, stream after stream
-     * @param draw for {@link MaskingMode#STOCHASTIC}
-     */
-    Selection select(double[] cosine, int streams, MaskingMode mode, Draw draw) {
-        int[] top = options.ranking().top(cosine, streams, options.keepPercent());
-        int[] kept =
-                switch (mode) {
-                    case OFF -> IntStream.range(0, cosine.length).toArray();
-                    case TOPK_ONLY -> top;
-                    case STOCHASTIC ->
-                        IntStream.range(0, cosine.length)
-                                .filter(i -> Arrays.binarySearch(top, i) >= 0 || !isMasked(draw, i))
-                                .toArray();
-                };
-        return new Selection(streams, cosine, softmax(cosine), top, kept);
-    }
-
-    private boolean isMasked(Draw draw, int token) {
-        return Philox.uniform(draw.seed(), draw.step(), draw.sample(), SITE, token) < options.maskPercent() / 100;
-    }
-
-    private double[] softmax(double[] cosine) {
-        double t = temperature != null
-                ? temperature.view().getAt(0)
-                : options.temperature().getAsDouble();
-        double greatest = Arrays.stream(cosine).max().orElse(0);
-        double[] out =
-                Arrays.stream(cosine).map(c -> Math.exp((c - greatest) / t)).toArray();
-        double sum = Arrays.stream(out).sum();
-        return Arrays.stream(out).map(e -> e / sum).toArray();
+                        Tensor.empty(DType.I64, 1).view());
+        return kept;
     }
 
     /**
@@ -131,7 +136,7 @@ public final class Pvtm {
      */
     Tensor gated(Tensor tokens, Tensor prompt) {
         Tensor cosines = Ops.matmul(unit(tokens), unit(prompt).permute(1, 0)); //  [n, m]
-        Tensor nearest = nearest(cosines); //                                      [1, n]
+        Tensor nearest = Ops.greatest(cosines).reshape(1, tokens.size(0));
         Tensor scaled = temperature == null
                 ? nearest.times(1 / options.temperature().getAsDouble())
                 : Ops.divide(nearest, temperature.tensor().reshape(1, 1));
@@ -146,46 +151,31 @@ public final class Pvtm {
         return Ops.normalizeRows(Ops.concat(1, rows, floor));
     }
 
-    /** The greatest of each row [n, m], [1, n]; its gradient goes to where it was. */
-    private static Tensor nearest(Tensor cosines) {
-        long n = cosines.size(0);
-        int m = (int) cosines.size(1);
-        double[] values = cosines.toDoubles();
-        long[] best = new long[(int) n];
-        for (int i = 0; i < n; i++) {
-            int at = i * m;
-            for (int j = 1; j < m; j++) {
-                at = values[i * m + j] > values[at] ? i * m + j : at;
-            }
-            best[i] = at;
-        }
-        return Ops.gather(cosines.reshape(n * m, 1), Tensor.of(best, n)).reshape(1, n);
-    }
-
     /** What the language model gets of tokens [n, D], behind the projector. */
-    VisionTokens masked(Tensor tokens, int[] kept) {
+    VisionTokens masked(Tensor tokens, KeptTokens kept) {
         return masked(tokens, kept, options.masking());
     }
 
     /** The same for answering, where what nobody may look at need not be computed. */
-    VisionTokens shown(Tensor tokens, int[] kept) {
+    VisionTokens shown(Tensor tokens, KeptTokens kept) {
         return masked(
                 tokens, kept, options.masking() == TokenMasking.KEY_MASK ? TokenMasking.REMOVE : options.masking());
     }
 
-    private VisionTokens masked(Tensor tokens, int[] kept, TokenMasking masking) {
+    private VisionTokens masked(Tensor tokens, KeptTokens kept, TokenMasking masking) {
         int n = (int) tokens.size(0);
         boolean[] hidden = new boolean[n];
-        if (kept.length == n) {
-            return new VisionTokens(tokens, kept, hidden, n);
+        int[] places = kept.places();
+        if (places.length == n) {
+            return new VisionTokens(tokens, places, hidden, n);
         }
         boolean[] stays = new boolean[n];
-        for (int i : kept) {
+        for (int i : places) {
             stays[i] = true;
         }
         int[] all = IntStream.range(0, n).toArray();
         return switch (masking) {
-            case REMOVE -> new VisionTokens(chosen(tokens, kept), kept, new boolean[kept.length], n);
+            case REMOVE -> new VisionTokens(Ops.gather(tokens, kept.rows()), places, new boolean[places.length], n);
             case KEY_MASK -> {
                 for (int i = 0; i < n; i++) {
                     hidden[i] = !stays[i];
@@ -199,10 +189,6 @@ public final class Pvtm {
                 new VisionTokens(
                         replaced(tokens, maskToken.tensor().reshape(1, tokens.size(1)), stays), all, hidden, n);
         };
-    }
-
-    private static Tensor chosen(Tensor tokens, int[] rows) {
-        return Ops.gather(tokens, Tensor.of(Arrays.stream(rows).asLongStream().toArray(), rows.length));
     }
 
     private static Tensor replaced(Tensor tokens, Tensor by, boolean[] stays) {

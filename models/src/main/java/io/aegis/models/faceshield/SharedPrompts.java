@@ -45,12 +45,12 @@ final class SharedPrompts implements AutoCloseable {
     PromptReader.Read read(
             Examination examination,
             long[] ids,
-            Selection selection,
+            RankedTokens ranked,
             Sequence s,
             long room,
             BooleanSupplier cancelled) {
         long start = System.nanoTime();
-        readPicture(examination, ids, selection, s, cancelled);
+        readPicture(examination, ids, ranked.kept().places(), s, cancelled);
         seconds += Examination.secondsSince(start);
         PagedCache own = piece.fork();
         try {
@@ -61,7 +61,7 @@ final class SharedPrompts implements AutoCloseable {
                     s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), own, cancelled);
             PromptReader.Read read = new PromptReader.Read(
                     own,
-                    selection,
+                    ranked.selection(),
                     ids,
                     logits,
                     own.length(),
@@ -78,12 +78,12 @@ final class SharedPrompts implements AutoCloseable {
     }
 
     private void readPicture(
-            Examination examination, long[] ids, Selection selection, Sequence s, BooleanSupplier cancelled) {
-        if (about == examination && Arrays.equals(shown, selection.kept())) {
+            Examination examination, long[] ids, int[] kept, Sequence s, BooleanSupplier cancelled) {
+        if (about == examination && Arrays.equals(shown, kept)) {
             return;
         }
         close(); // those who read on from it have what they need
-        PagedCache read = examination.reader().copied(selection, pool);
+        PagedCache read = examination.reader().copied(kept, pool);
         if (read == null) {
             read = new PagedCache(pool);
             try {
@@ -96,7 +96,7 @@ final class SharedPrompts implements AutoCloseable {
         }
         piece = read;
         about = examination;
-        shown = selection.kept();
+        shown = kept;
     }
 
     /** Gives up what was read of a picture. */

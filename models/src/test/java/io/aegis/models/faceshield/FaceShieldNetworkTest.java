@@ -79,9 +79,8 @@ class FaceShieldNetworkTest {
     }
 
     private static double loss(FaceShieldNetwork n, Tensor features, MaskingMode mode) {
-        FaceShieldNetwork.Vision v = n.vision(features, QUESTION, mode, DRAW);
-        return n.loss(n.sequence(PROMPT, v.tokens()), ANSWER, Pass.EVALUATION, false)
-                .item();
+        VisionTokens v = n.vision(features, QUESTION, mode, DRAW);
+        return n.loss(n.sequence(PROMPT, v), ANSWER, Pass.EVALUATION, false).item();
     }
 
     @Test
@@ -89,8 +88,7 @@ class FaceShieldNetworkTest {
         FaceShieldNetwork n = network(FaceShieldOptions.DEFAULT);
         try (Scope scope = Scope.open(Backends.scalar())) {
             Tensor z = n.project(n.features(pixels()));
-            Selection some = new Selection(2, new double[8], new double[8], new int[] {1, 6}, new int[] {1, 6});
-            Sequence s = n.sequence(PROMPT, n.masked(z, some));
+            Sequence s = n.sequence(PROMPT, n.masked(z, KeptTokens.of(1, 6)));
             assertThat(s.positions()).containsExactly(0, 1, 3, 8, 10, 11, 12, 13);
             assertThat(s.next()).isEqualTo(14);
             assertThat(s.prefix()).isEqualTo(4);
@@ -104,7 +102,7 @@ class FaceShieldNetworkTest {
         FaceShieldNetwork n = network(with(new Streams(Streams.Joined.TOKENS, Streams.Projectors.OWN, 2)));
         try (Scope scope = Scope.open(Backends.scalar())) {
             Tensor z = n.project(n.features(pixels()));
-            Selection some = new Selection(2, new double[8], new double[8], new int[0], new int[] {1, 4, 7});
+            KeptTokens some = KeptTokens.of(1, 4, 7);
             Sequence s = n.sequence(new long[] {256, PICTURE, 10, PICTURE, 70}, n.masked(z, some));
             assertThat(s.positions()).containsExactly(0, 2, 5, 6, 9, 10);
             assertThat(s.prefix()).isEqualTo(5);
@@ -132,9 +130,10 @@ class FaceShieldNetworkTest {
         try (Scope scope = Scope.open(Backends.scalar())) {
             Tensor features = n.features(pixels());
             Tensor z = n.project(features);
-            Selection s = n.select(features, z, QUESTION, MaskingMode.TOPK_ONLY, DRAW);
-            Sequence masked = n.sequence(PROMPT, n.masked(z, s));
-            Sequence removed = n.sequence(PROMPT, n.pvtm().shown(z, s.kept()));
+            KeptTokens kept =
+                    n.rank(features, z, QUESTION, MaskingMode.TOPK_ONLY, DRAW).kept();
+            Sequence masked = n.sequence(PROMPT, n.masked(z, kept));
+            Sequence removed = n.sequence(PROMPT, n.pvtm().shown(z, kept));
             assertThat(masked.length()).isEqualTo(removed.length() + 4);
             double a = n.loss(masked, ANSWER, Pass.EVALUATION, false).item();
             double b = n.loss(removed, ANSWER, Pass.EVALUATION, false).item();
@@ -160,7 +159,8 @@ class FaceShieldNetworkTest {
                 FaceShieldNetwork n = new FaceShieldNetwork(p, config);
                 SmallFaceShield.fill(p, DType.F64, 5);
                 Tensor features = n.features(pixels());
-                Selection s = n.select(features, n.project(features), QUESTION, MaskingMode.TOPK_ONLY, DRAW);
+                Selection s = n.rank(features, n.project(features), QUESTION, MaskingMode.TOPK_ONLY, DRAW)
+                        .selection();
                 assertThat(n.prompt(QUESTION).shape())
                         .containsExactly(vector == PromptVector.MAX ? 3 : 1, space == SimilaritySpace.LLM ? 16 : 12);
                 assertThat(s.kept()).hasSize(4).isEqualTo(s.top());
@@ -196,9 +196,14 @@ class FaceShieldNetworkTest {
         try (Scope scope = Scope.open(Backends.scalar())) {
             Tensor features = n.features(pixels());
             assertThat(n.vision(features, new long[0], MaskingMode.TOPK_ONLY, DRAW)
-                            .selection()
-                            .kept())
+                            .places())
                     .hasSize(8);
+            Selection s = n.rank(features, n.project(features), new long[0], MaskingMode.TOPK_ONLY, DRAW)
+                    .selection();
+            assertThat(s.kept()).hasSize(8);
+            assertThat(s.top()).containsExactly(0, 1, 2, 3);
+            assertThat(s.cosine()).containsOnly(0);
+            assertThat(s.importance()).containsOnly(0.125);
         }
     }
 
@@ -215,8 +220,8 @@ class FaceShieldNetworkTest {
                     .filter(p -> p.name().startsWith("proj") || p.name().startsWith("pvtm"))
                     .toList();
             try (Tape tape = Tape.record()) {
-                FaceShieldNetwork.Vision v = n.vision(features, QUESTION, MaskingMode.TOPK_ONLY, DRAW);
-                Tensor loss = n.loss(n.sequence(PROMPT, v.tokens()), ANSWER, Pass.EVALUATION, true);
+                VisionTokens v = n.vision(features, QUESTION, MaskingMode.TOPK_ONLY, DRAW);
+                Tensor loss = n.loss(n.sequence(PROMPT, v), ANSWER, Pass.EVALUATION, true);
                 try (Gradients g = tape.gradients(
                         loss, checked.stream().map(Parameter::tensor).toList())) {
                     for (Parameter p : checked) {
@@ -249,8 +254,7 @@ class FaceShieldNetworkTest {
         try (Scope scope = Scope.open(Backends.scalar())) {
             Tensor features = n.features(pixels());
             Tensor z = n.project(features);
-            Selection all = n.select(features, z, QUESTION, MaskingMode.OFF, DRAW);
-            VisionTokens tokens = n.masked(z, all);
+            VisionTokens tokens = n.masked(z, KeptTokens.all(8));
             double expected = 0;
             for (int i = 0; i < ANSWER.length; i++) {
                 long[] said = Arrays.copyOf(PROMPT, PROMPT.length + i);

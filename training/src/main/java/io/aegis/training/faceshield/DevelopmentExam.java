@@ -5,6 +5,7 @@ import io.aegis.models.faceshield.Draw;
 import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.models.faceshield.MaskingMode;
 import io.aegis.models.faceshield.Scoring;
+import io.aegis.models.faceshield.VisionTokens;
 import io.aegis.tensor.Scope;
 import io.aegis.training.Lanes;
 import io.aegis.training.metrics.Sample;
@@ -91,16 +92,12 @@ final class DevelopmentExam {
     private double loss(Lesson lesson) {
         try (Scope scope = Scope.open()) {
             MaskingMode mode = network.config().options().pvtm().inference();
-            FaceShieldNetwork.Vision vision = network.vision(
+            VisionTokens vision = network.vision(
                     eyes.features(lesson.source().picture()),
                     lesson.question(),
                     mode,
                     new Draw(0, 0, lesson.source().number()));
-            return network.loss(
-                            network.sequence(lesson.prompt(), vision.tokens()),
-                            lesson.targets(),
-                            Pass.EVALUATION,
-                            false)
+            return network.loss(network.sequence(lesson.prompt(), vision), lesson.targets(), Pass.EVALUATION, false)
                     .item();
         }
     }

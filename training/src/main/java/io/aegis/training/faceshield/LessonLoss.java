@@ -6,6 +6,7 @@ import io.aegis.models.faceshield.Draw;
 import io.aegis.models.faceshield.FaceShieldNetwork;
 import io.aegis.models.faceshield.MaskingMode;
 import io.aegis.models.faceshield.Sequence;
+import io.aegis.models.faceshield.VisionTokens;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tensor;
 
@@ -30,9 +31,9 @@ record LessonLoss(FaceShieldNetwork network, Eyes eyes, MaskingMode masking, lon
     /** What the picture became on its way into the prompt goes, where no tape needs it. */
     private Sequence sequence(Lesson lesson, Draw draw) {
         try (Scope scope = Scope.open()) {
-            FaceShieldNetwork.Vision vision =
+            VisionTokens vision =
                     network.vision(eyes.features(lesson.source().picture()), lesson.question(), masking, draw);
-            Sequence sequence = network.sequence(lesson.prompt(), vision.tokens());
+            Sequence sequence = network.sequence(lesson.prompt(), vision);
             scope.keep(sequence.rows());
             return sequence;
         }
