@@ -74,8 +74,7 @@ public record FaceShieldWorkload(FaceShieldNetwork network, int text) {
     public VisionTokens see(Tensor pixels) {
         long[] ids = ids();
         long[] question = Arrays.copyOfRange(ids, ids.length - QUESTION, ids.length);
-        return network.vision(network.features(pixels), question, MaskingMode.OFF, new Draw(0, 0, 0))
-                .tokens();
+        return network.vision(network.features(pixels), question, MaskingMode.OFF, new Draw(0, 0, 0));
     }
 
     /** Reads the prompt into an empty cache; scores of the answer's first token. */

@@ -77,8 +77,7 @@ final class SharedPrompts implements AutoCloseable {
         }
     }
 
-    private void readPicture(
-            Examination examination, long[] ids, int[] kept, Sequence s, BooleanSupplier cancelled) {
+    private void readPicture(Examination examination, long[] ids, int[] kept, Sequence s, BooleanSupplier cancelled) {
         if (about == examination && Arrays.equals(shown, kept)) {
             return;
         }
