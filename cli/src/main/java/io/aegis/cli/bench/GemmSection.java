@@ -3,7 +3,6 @@ package io.aegis.cli.bench;
 import io.aegis.cli.workload.Compute;
 import io.aegis.cli.workload.Operands;
 import io.aegis.cli.workload.WeightType;
-import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul.Epilogue;
@@ -88,7 +87,7 @@ final class GemmSection {
         String work = "gemm " + s[0] + "x" + s[1] + "x" + s[2] + ", " + type
                 + request.compute().suffix();
         double bytes = 4.0 * s[0] * (s[1] + (double) s[2]) + type.bytes() * s[1] * s[2];
-        if (isLeftOut(kernels, request, work, bytes, s, type, out)) {
+        if (isLeftOut(request, work, bytes, s, type, out)) {
             return;
         }
         try (Operands make = new Operands(kernels)) {
@@ -119,7 +118,7 @@ final class GemmSection {
         int count = (int) Math.min(MOST_MATRICES, Math.ceil(BYTES / one));
         String work = (rows == 1 ? "1 row" : rows + " rows") + " by " + count + " of " + in + "x" + out + ", " + type
                 + request.compute().suffix();
-        if (isLeftOut(kernels, request, work, count * one, new int[] {rows, in, out}, type, figures)) {
+        if (isLeftOut(request, work, count * one, new int[] {rows, in, out}, type, figures)) {
             return;
         }
         try (Operands make = new Operands(kernels)) {
@@ -140,7 +139,6 @@ final class GemmSection {
     }
 
     private static boolean isLeftOut(
-            Kernels kernels,
             Request request,
             String work,
             double bytes,
@@ -152,10 +150,6 @@ final class GemmSection {
             why = Optional.of(s[1] + " weights a row are not whole groups of " + WeightType.GROUP);
         } else if (request.compute() != Compute.F32 && s[0] <= MOST_FEW) {
             why = Optional.of("up to " + MOST_FEW + " rows wait for memory, and are computed in f32");
-        } else if (request.compute() != Compute.F32
-                && type.format() != null
-                && kernels.quantizedMatmul() == Backends.best().quantizedMatmul()) {
-            why = Optional.of("products with weights of 8 and 4 bits are computed in f32");
         } else {
             why = Request.tooLarge(bytes);
         }

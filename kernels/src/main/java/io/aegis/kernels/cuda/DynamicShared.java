@@ -35,6 +35,7 @@ public final class DynamicShared {
             DecodeAttention.shared(all);
             CudaGemm.shared(all);
             HopperGemm.shared(all);
+            HopperConvolution.shared(all);
             HopperAttention.shared(all);
             HopperAttentionBackward.shared(all);
             ImplicitGemm.shared(all);

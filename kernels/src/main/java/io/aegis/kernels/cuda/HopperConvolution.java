@@ -48,12 +48,17 @@ final class HopperConvolution {
                 .toList();
     }
 
+    /** Dynamic shared memory of the variants. */
+    static void shared(DynamicShared out) {
+        variants().forEach(v -> out.of(v, ENTRY, SHARED));
+    }
+
     private static Variant variant(DType type, boolean input) {
         return Variant.of(FILE).with("T", type == DType.BF16 ? "bf16" : "f16").with("INPUT", input ? 1 : 0);
     }
 
     /**
-     * Whether its pixels can be described, at least half of each tile is of use, and there is one for half of the multiprocessors.
+     * Whether its pixels can be described, and there is enough to do.
      *
      * @param picture what is read, of one element type with the weights
      * @param layers side by side
@@ -61,15 +66,23 @@ final class HopperConvolution {
      */
     boolean takes(Picture picture, int layers, View to) {
         Pixels in = picture.in();
-        boolean described = picture.isDense() && isMapped(in, to.size(0));
+        return picture.isDense() && isMapped(in, to.size(0)) && gains(in.pitch(), layers, to);
+    }
+
+    /**
+     * Whether at least half of each tile is of use, and there is one for half of the multiprocessors.
+     *
+     * @param channels of what is read
+     */
+    boolean gains(long channels, int layers, View to) {
         long pictures = to.size(0) / layers;
         PixelBox box = PixelBox.of(to.size(2), to.size(1), pictures);
         long boxes = box.count(to.size(2), to.size(1), pictures);
-        boolean full = 2 * in.pitch() >= DEPTH
+        boolean full = 2 * channels >= DEPTH
                 && 2 * to.size(3) > TILE_N
                 && 2 * pictures * to.size(1) * to.size(2) >= boxes * PixelBox.MOST;
         long tiles = boxes * Math.ceilDiv(to.size(3), TILE_N) * layers;
-        return described && full && tiles * 2 >= cuda.properties().multiprocessors() && tiles < MOST;
+        return full && tiles * 2 >= cuda.properties().multiprocessors() && tiles < MOST;
     }
 
     /** Maps need every stride to be positive where there is more than one to step to. */

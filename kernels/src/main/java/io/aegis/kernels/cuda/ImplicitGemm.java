@@ -80,9 +80,15 @@ final class ImplicitGemm {
         forward(x, layers, g, behind, null, y);
     }
 
-    /** Their batch norms left out; mean and variance of what they give to {@code moments}. False if there are too many channels. */
+    /**
+     * Their batch norms left out; mean and variance of what they give to {@code moments}.
+     *
+     * @return false, and nothing has happened, if there are too many channels, or where the products of 9.0 and a pass for the
+     *     statistics are less work
+     */
     boolean measured(View x, List<Layer> layers, Geometry g, Moments moments, View y) {
-        if (!Moments.counts(layers.size(), y.size(3), SMALL)) {
+        boolean faster = hopper != null && g.stride() == 1 && hopper.gains(x.size(3), layers.size(), y);
+        if (faster || !Moments.counts(layers.size(), y.size(3), SMALL)) {
             return false;
         }
         forward(x, layers, g, null, moments, y);
@@ -132,7 +138,7 @@ final class ImplicitGemm {
             Behind behind,
             Moments moments,
             View to) {
-        if (hopper != null && hopper.takes(picture, layers.length, to)) {
+        if (moments == null && hopper != null && hopper.takes(picture, layers.length, to)) {
             hopper.launch(product == input, picture, layers, weight, behind, to);
             return;
         }
