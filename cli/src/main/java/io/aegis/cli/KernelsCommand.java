@@ -56,7 +56,7 @@ final class KernelsCommand implements Callable<Integer> {
             paramLabel = "DIR",
             description =
                     "where --build writes (cubins): give it to java by -Daegis.cubins=DIR, or make a jar of it and"
-                            + " put that beside the others; then no compiler is needed")
+                            + " put that into lib beside ./aegis; then no compiler is needed")
     Path out = Path.of("cubins");
 
     @Spec
@@ -186,6 +186,8 @@ final class KernelsCommand implements Callable<Integer> {
                 made.bytes() / 1e6,
                 made.compiler(),
                 made.folder());
-        print.printf("a jar of them:  jar --create --file aegis-cubins.jar -C %s .%n", made.folder());
+        print.printf(
+                "a jar of them, for the folder lib beside ./aegis:  jar --create --file aegis-cubins.jar -C %s .%n",
+                made.folder());
     }
 }

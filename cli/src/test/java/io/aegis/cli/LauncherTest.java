@@ -164,6 +164,21 @@ class LauncherTest {
         assertThat(stray).as("a jar of a former version").doesNotExist();
     }
 
+    /** Where somebody put the toolkit's jar or compiled kernels: on the module path, and there after the next build. */
+    @Test
+    void ownJarsOutliveABuild() throws Exception {
+        assertThat(aegis("doctor").out()).contains("cli/target/lib]").doesNotContain("cli/target/lib:");
+        Path own = Files.createDirectories(root.resolve("lib")).resolve("cuda-redist.jar");
+        Files.writeString(own, "");
+        Files.writeString(root.resolve("cli/src/main/java/A.java"), "class A { int own; }");
+        Result r = aegis("doctor");
+        assertThat(builds()).isEqualTo(2);
+        assertThat(own).exists();
+        Path real = root.toRealPath();
+        assertThat(r.out())
+                .contains("[--module-path]\n[" + real.resolve("cli/target/lib") + ":" + real.resolve("lib") + "]");
+    }
+
     @Test
     void startsThroughALinkFromAnotherFolderWithoutAHome() throws Exception {
         Path elsewhere = Files.createDirectories(folder.resolve("else where"));

@@ -25,13 +25,18 @@ record SectionProcess(
     /** The key of a line that says which row begins. */
     static final String BEGINS = "begins";
 
+    private static final String TIMEOUT = "-Daegis.cuda.timeout=";
+
+    /** What hangs is this process's to end, which then looks for the barrier; that attempt ends by itself, and names the kernel. */
+    private static final String WITHOUT_END = TIMEOUT + "none";
+
     private static final int TOOLS_LIMITS = 4;
     private static final int LONGEST_WAIT = 10;
 
     /** A section's lines, and those of a row that hung. */
     GpuCheckCommand.Part run(Section s) throws InterruptedException {
         try {
-            ChildProcess ran = ChildProcess.run(command(s, List.of(), List.of()), log(s.title()), limit);
+            ChildProcess ran = ChildProcess.run(command(s, List.of(WITHOUT_END), List.of()), log(s.title()), limit);
             List<Line> lines = lines(ran);
             String row = row(ran);
             if (ran.late()) {
@@ -52,7 +57,7 @@ record SectionProcess(
     GpuCheckCommand.Part run(Section s, Sanitizer tool, String file) throws IOException, InterruptedException {
         String title = tool.title() + "-" + s.title();
         List<String> command = new ArrayList<>(tool.command(file));
-        command.addAll(command(s, List.of(), List.of("--brief")));
+        command.addAll(command(s, List.of(WITHOUT_END), List.of("--brief")));
         ChildProcess ran = ChildProcess.run(command, log(title), TOOLS_LIMITS * limit);
         List<Line> lines = lines(ran);
         lines.add(tool.judge(title, ran, row(ran), log(title)));
@@ -62,7 +67,10 @@ record SectionProcess(
     /** What the debug build says of a row that hung. */
     private String again(Section s, String row) throws IOException, InterruptedException {
         int wait = Math.clamp(limit / 4, 1, LONGEST_WAIT);
-        List<String> flags = List.of("-Daegis.cuda.debug=true", "-Daegis.cuda.debug.seconds=" + wait);
+        List<String> flags = List.of(
+                "-Daegis.cuda.debug=true",
+                "-Daegis.cuda.debug.seconds=" + wait,
+                TIMEOUT + Math.max(wait + 1, limit / 2));
         String title = s.title() + "-debug";
         ChildProcess ran = ChildProcess.run(command(s, flags, List.of("--row", row)), log(title), limit);
         String said = lines(ran).stream().filter(Line::failed).map(Line::note).collect(Collectors.joining("; "));

@@ -94,8 +94,9 @@ class GpuCheckCommandTest {
         assertThat(calls())
                 .hasSize(4)
                 .startsWith(
-                        usual + " " + rest,
-                        usual + " -Daegis.cuda.debug=true -Daegis.cuda.debug.seconds=1 " + rest + " --row a product");
+                        usual + " -Daegis.cuda.timeout=none " + rest,
+                        usual + " -Daegis.cuda.debug=true -Daegis.cuda.debug.seconds=1 -Daegis.cuda.timeout=2 " + rest
+                                + " --row a product");
         long pid = Long.parseLong(Files.readString(folder.resolve("grandchild")).strip());
         assertThat(ProcessHandle.of(pid)
                         .filter(h -> h.isAlive() && h.info().command().isPresent()))
@@ -160,7 +161,8 @@ class GpuCheckCommandTest {
         for (String name : List.of("memcheck", "racecheck", "synccheck", "initcheck")) {
             for (Section s : List.of(Section.KERNELS_F32, Section.KERNELS_BF16, Section.HOPPER_BF16)) {
                 expected.add("--tool " + name + " --error-exitcode 9 " + child + " " + String.join(" ", s.flags())
-                        + " gpu-check --child --device cuda --sections " + s + " --rounds 1 --brief");
+                        + " -Daegis.cuda.timeout=none gpu-check --child --device cuda --sections " + s
+                        + " --rounds 1 --brief");
             }
         }
         assertThat(calls()).isEqualTo(expected);

@@ -25,7 +25,7 @@ final class Compilers {
 
     /** What a machine without any can do. */
     static final String ADVICE =
-            "put JavaCPP's cuda-redist jar for this platform beside the others (cli/target/lib), or"
+            "put JavaCPP's cuda-redist jar for this platform into the folder lib beside ./aegis, or"
                     + " install NVIDIA's toolkit, or give the folder of libnvrtc by -D" + NVRTC + "=DIR";
 
     private Compilers() {}

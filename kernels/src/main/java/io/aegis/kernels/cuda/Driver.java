@@ -22,6 +22,7 @@ final class Driver {
     /** Status and attribute numbers of cuda.h. */
     static final int OUT_OF_MEMORY = 2;
 
+    /** A wait's answer while work is queued; also the code of the error when that went on for too long. */
     static final int NOT_READY = 600;
 
     static final int MULTIPROCESSORS = 16;
@@ -51,6 +52,7 @@ final class Driver {
     private static final String OVERRIDE = "aegis.libcuda";
 
     private final Library library;
+    private final Patience patience;
     private final MethodHandle getErrorName;
     private final MethodHandle getErrorString;
     private final MethodHandle init;
@@ -75,9 +77,11 @@ final class Driver {
     private final MethodHandle streamCreate;
     private final MethodHandle streamDestroy;
     private final MethodHandle streamSynchronize;
+    private final MethodHandle streamQuery;
     private final MethodHandle eventCreate;
     private final MethodHandle eventRecord;
     private final MethodHandle eventSynchronize;
+    private final MethodHandle eventQuery;
     private final MethodHandle eventElapsedTime;
     private final MethodHandle eventDestroy;
     private final MethodHandle moduleLoadData;
@@ -100,9 +104,14 @@ final class Driver {
     /** From driver 11.8 on. */
     private final Optional<MethodHandle> launchKernelEx;
 
-    /** Binds every function; calls none. */
+    /** Binds every function; calls none. Waits as long as the properties say. */
     Driver(Library library) {
+        this(library, Patience.asked());
+    }
+
+    Driver(Library library, Patience patience) {
         this.library = library;
+        this.patience = patience;
         getErrorName = library.function("cuGetErrorName", JAVA_INT, ADDRESS);
         getErrorString = library.function("cuGetErrorString", JAVA_INT, ADDRESS);
         init = library.function("cuInit", JAVA_INT);
@@ -128,9 +137,11 @@ final class Driver {
         streamCreate = library.function("cuStreamCreate", ADDRESS, JAVA_INT);
         streamDestroy = library.function("cuStreamDestroy_v2", JAVA_LONG);
         streamSynchronize = library.function("cuStreamSynchronize", JAVA_LONG);
+        streamQuery = library.function("cuStreamQuery", JAVA_LONG);
         eventCreate = library.function("cuEventCreate", ADDRESS, JAVA_INT);
         eventRecord = library.function("cuEventRecord", JAVA_LONG, JAVA_LONG);
         eventSynchronize = library.function("cuEventSynchronize", JAVA_LONG);
+        eventQuery = library.function("cuEventQuery", JAVA_LONG);
         eventElapsedTime = library.function("cuEventElapsedTime", ADDRESS, JAVA_LONG, JAVA_LONG);
         eventDestroy = library.function("cuEventDestroy_v2", JAVA_LONG);
         moduleLoadData = library.function("cuModuleLoadData", ADDRESS, ADDRESS);
@@ -211,6 +222,12 @@ final class Driver {
 
     /** The first of these libraries that loads, initialised. */
     static Probe probe(List<String> names) {
+        Patience patience;
+        try {
+            patience = Patience.asked();
+        } catch (CudaException e) {
+            return new Probe(null, e.getMessage());
+        }
         CudaException first = null;
         for (String name : names) {
             Library library;
@@ -221,7 +238,7 @@ final class Driver {
                 continue;
             }
             try {
-                Driver driver = new Driver(library);
+                Driver driver = new Driver(library, patience);
                 driver.init();
                 return new Probe(driver, null);
             } catch (CudaException e) {
@@ -363,8 +380,17 @@ final class Driver {
         check("cuStreamDestroy", () -> (int) streamDestroy.invokeExact(stream));
     }
 
+    /**
+     * Waits for all that is queued.
+     *
+     * @throws CudaException of {@link #NOT_READY} when that takes too long
+     */
     void synchronize(long stream) {
-        check("cuStreamSynchronize", () -> (int) streamSynchronize.invokeExact(stream));
+        if (patience.isEndless()) {
+            check("cuStreamSynchronize", () -> (int) streamSynchronize.invokeExact(stream));
+        } else {
+            check("cuStreamQuery", () -> patience.await(() -> (int) streamQuery.invokeExact(stream)));
+        }
     }
 
     long createEvent() {
@@ -375,8 +401,13 @@ final class Driver {
         check("cuEventRecord", () -> (int) eventRecord.invokeExact(event, stream));
     }
 
+    /** As {@link #synchronize}, for what was queued before an event. */
     void await(long event) {
-        check("cuEventSynchronize", () -> (int) eventSynchronize.invokeExact(event));
+        if (patience.isEndless()) {
+            check("cuEventSynchronize", () -> (int) eventSynchronize.invokeExact(event));
+        } else {
+            check("cuEventQuery", () -> patience.await(() -> (int) eventQuery.invokeExact(event)));
+        }
     }
 
     float milliseconds(long start, long end) {

@@ -16,8 +16,9 @@ import java.util.stream.Collectors;
  * A GPU behind its driver: the device's primary context (which cuBLAS and others of this process share), one stream, and
  * modules of machine code that are loaded when a kernel is first asked for.
  *
- * <p>A kernel that faults takes its context with it. From then on every call says so, with what was running; closing still
- * works, and so do the kernels of the CPU.
+ * <p>A kernel that faults takes its context with it, and so does one that does not end in time ({@link Patience}). From then on
+ * every call says so, with what was running; closing still works, and so do the kernels of the CPU. What a kernel that hangs may
+ * still touch is given back when the process ends.
  */
 final class DriverEngine implements Engine {
     private static final System.Logger LOG = System.getLogger(DriverEngine.class.getName());
@@ -33,9 +34,12 @@ final class DriverEngine implements Engine {
     private static final long MAX_GRID_YZ = 65535;
     private static final long STAGING_BYTES = 4L << 20;
 
-    /** Errors after which a context answers nothing else: cuda.h says of each that the process has to start again. */
-    private static final Set<Integer> FATAL =
-            Set.of(4, 46, 201, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 999);
+    /**
+     * Errors after which a context answers nothing else: cuda.h says of each that the process has to start again. A wait that was given
+     * up is among them, for what hangs cannot be taken back.
+     */
+    static final Set<Integer> FATAL = Set.of(
+            4, 46, 201, 214, 220, 226, Driver.NOT_READY, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 999);
 
     private final Driver driver;
     private final int device;
@@ -69,6 +73,9 @@ final class DriverEngine implements Engine {
     private final ThreadLocal<Tape> recording = new ThreadLocal<>();
 
     private volatile String lost;
+    /** Whether something runs for ever: every call of the driver that waits for it, as those that free do, would do so too. */
+    private volatile boolean hangs;
+
     private volatile boolean closed;
 
     /**
@@ -235,6 +242,8 @@ final class DriverEngine implements Engine {
             return;
         }
         run("downloading " + to.byteSize() + " bytes", () -> {
+            // A copy to memory that is not pinned waits in the driver, without a limit.
+            synchronizeMain();
             driver.download(to, from, stream);
             synchronizeMain();
         });
@@ -409,6 +418,9 @@ final class DriverEngine implements Engine {
             quietly(this::synchronize);
         }
         closed = true;
+        if (hangs) {
+            return;
+        }
         quietly(() -> driver.setContext(context));
         if (profile != null) {
             quietly(profile::close);
@@ -516,6 +528,7 @@ final class DriverEngine implements Engine {
         }
         if (FATAL.contains(e.code())) {
             if (lost == null) {
+                hangs = e.code() == Driver.NOT_READY;
                 String hang =
                         waits == null ? "" : waits.hang().map(h -> "; " + h).orElse("");
                 lost = name + " is lost, " + e.getMessage() + ": " + history.describe() + hang
@@ -653,7 +666,7 @@ final class DriverEngine implements Engine {
 
         @Override
         public void close() {
-            if (owned.remove(this)) {
+            if (owned.remove(this) && !hangs) {
                 quietly(() -> driver.setContext(context));
                 quietly(() -> driver.destroyEvent(start));
                 quietly(() -> driver.destroyEvent(stop));
@@ -684,9 +697,12 @@ final class DriverEngine implements Engine {
 
         @Override
         public void close() {
-            if (owned.remove(this)) {
+            if (owned.remove(this) && !hangs) {
                 if (lost == null && !closed) {
                     quietly(DriverEngine.this::synchronize);
+                    if (hangs) {
+                        return;
+                    }
                 }
                 quietly(() -> driver.setContext(context));
                 quietly(() -> driver.destroyExecutable(executable));

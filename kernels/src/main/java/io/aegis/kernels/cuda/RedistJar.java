@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.function.Function;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import org.bytedeco.javacpp.Loader;
@@ -24,9 +25,19 @@ final class RedistJar {
 
     /** The folder with the library; null when there is no such jar, or its files cannot be unpacked. */
     static Path unpack() {
+        return unpack(ClassLoader::getSystemResource, UserCache.folder());
+    }
+
+    /**
+     * As above.
+     *
+     * @param resources finds a file by its name inside of jars, or null
+     * @param cache the folder that a jar's folder is made in
+     */
+    static Path unpack(Function<String, URL> resources, Path cache) {
         String inside = "org/bytedeco/cuda/" + Loader.getPlatform() + "/";
         for (String name : List.of("libnvrtc.so.13", "libnvrtc.so.12", "nvrtc64_130_0.dll", "nvrtc64_120_0.dll")) {
-            URL url = ClassLoader.getSystemResource(inside + name);
+            URL url = resources.apply(inside + name);
             if (url == null) {
                 continue;
             }
@@ -34,7 +45,7 @@ final class RedistJar {
                 if (url.openConnection() instanceof JarURLConnection jar) {
                     jar.setUseCaches(false);
                     try (JarFile file = jar.getJarFile()) {
-                        return unpack(file, inside);
+                        return unpack(file, inside, cache);
                     }
                 }
             } catch (IOException e) {
@@ -44,9 +55,9 @@ final class RedistJar {
         return null;
     }
 
-    private static Path unpack(JarFile jar, String inside) throws IOException {
+    private static Path unpack(JarFile jar, String inside, Path cache) throws IOException {
         String name = Path.of(jar.getName()).getFileName().toString().replaceAll("\\.jar$", "");
-        Path folder = Files.createDirectories(UserCache.folder().resolve(name));
+        Path folder = Files.createDirectories(cache.resolve(name));
         List<JarEntry> entries = jar.stream()
                 .filter(e -> e.getName().matches(inside + "(lib)?nvrtc.*\\.(so|dll).*"))
                 .toList();

@@ -9,6 +9,7 @@ import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +24,9 @@ final class FakeDriver {
     static final int OUT_OF_MEMORY = 2;
     static final int ILLEGAL_ADDRESS = 700;
     static final int LAUNCH_FAILED = 719;
+
+    /** What it takes for machine code without looking further. */
+    static final String TAKEN = "\177ELF of nothing";
 
     /** What may be alive, in the order of fake_cuda.c. */
     enum Kind {
@@ -106,6 +110,33 @@ final class FakeDriver {
             throw new IOException(e);
         }
         return out;
+    }
+
+    /** Gives every kernel the same machine code, and keeps it in a folder of its own. */
+    static Cubins cubins(Path folder, String code) {
+        Compiler compiler = new Compiler() {
+            @Override
+            public String name() {
+                return "pretended 1.0";
+            }
+
+            @Override
+            public String path() {
+                return "nowhere";
+            }
+
+            @Override
+            public Cubin compile(CompileJob job) {
+                return new Cubin(name(), "", code.getBytes(StandardCharsets.ISO_8859_1));
+            }
+        };
+        return new Cubins(
+                new Compilers.Probe(compiler, null), new CubinCache(folder.resolve("cubins" + code.hashCode())));
+    }
+
+    /** Another driver of the same library and state, which waits as long as is given. */
+    Driver driver(Patience patience) {
+        return new Driver(library, patience);
     }
 
     Driver driver() {

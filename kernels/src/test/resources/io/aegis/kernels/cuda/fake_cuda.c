@@ -9,6 +9,7 @@
 // Kernels are told by name. Their one parameter is struct { float* p; long long n; float x; }:
 //   add       p[i] += x for i < n        shared    the same, with 1024 bytes of static shared memory
 //   fault     touches what it must not
+//   endless   never ends: what asks is told so, and what waits is written down as a broken rule and refused
 //   hang      waits at barriers that nobody completes, writes that down as kernels of a debug build do (watched.cuh), and traps
 #include <pthread.h>
 #include <stdarg.h>
@@ -61,13 +62,13 @@ typedef struct {
 #undef cuEventElapsedTime
 
 enum { OK = 0, INVALID_VALUE = 1, OOM = 2, INVALID_CONTEXT = 201, INVALID_IMAGE = 200, INVALID_HANDLE = 400, NOT_FOUND = 500,
-       ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901 };
+       ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, NOT_READY = 600, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901 };
 enum { CONTEXT, MEMORY, PINNED, STREAM, EVENT, MODULE, GRAPH, EXECUTABLE, KINDS };
 enum { MOST = 4096, LOG = 1 << 20, TIME_STEP = 2 };
 
 struct args { float* p; long long n; float x; };
 struct kernel { const char* name; int shared; };
-static const struct kernel KERNELS[] = {{"add", 0}, {"shared", 1024}, {"fault", 0}, {"hang", 0}};
+static const struct kernel KERNELS[] = {{"add", 0}, {"shared", 1024}, {"fault", 0}, {"hang", 0}, {"endless", 0}};
 enum { NUMBER_OF_KERNELS = sizeof KERNELS / sizeof *KERNELS, USUAL_SHARED = 48 << 10 };
 // Dynamic shared memory that was asked for, 0 for what every kernel may have together with its static arrays.
 static int most_dynamic[NUMBER_OF_KERNELS];
@@ -93,6 +94,7 @@ struct thing {
     struct thing* capture;         // the graph that a stream records into
     int invalid;                   // a recording that cannot be ended well
     int time;                      // when an event happened
+    int asked;                     // whether a stream's or an event's work was found unfinished once
 };
 
 // The variable aegis_waits of every module, and what it points to: struct Waits and struct Wait of watched.cuh.
@@ -181,6 +183,21 @@ static void append(struct thing* t, struct op o) {
 }
 static void queue(struct thing* stream, struct op o) { append(stream->capture ? stream->capture : stream, o); }
 
+static int is_endless(const struct op* o) {
+    if (o->what == LAUNCH && strcmp(o->kernel->name, "endless") == 0) return 1;
+    if (o->what == RUN)
+        for (const struct op* inner = o->graph->first; inner; inner = inner->next)
+            if (is_endless(inner)) return 1;
+    return 0;
+}
+// Whether some stream never gets to its end: what waits for all of them, as freeing does, never returns either.
+static int hangs(void) {
+    for (int i = 0; i < count; i++)
+        if (things[i].alive && things[i].kind == STREAM)
+            for (struct op* o = things[i].first; o; o = o->next)
+                if (is_endless(o)) return 1;
+    return 0;
+}
 static void write_wait(unsigned block, unsigned warp, int named, unsigned number, const char* barrier, const char* place) {
     struct wait* w = &waits.at[(*waits.count)++];
     *w = (struct wait){0, {block, 1, 2}, 32 * warp + 5, (unsigned)named, number, 0, "", ""};
@@ -229,6 +246,12 @@ static void execute(struct op* o) {
     }
 }
 static int drain(struct thing* stream) {
+    for (struct op* o = stream->first; o; o = o->next)
+        if (is_endless(o)) {
+            broken_rules++;
+            note("  waits for ever\n");
+            return NOT_READY;
+        }
     for (struct op* o = stream->first; o; o = o->next) execute(o);
     empty(stream);
     return sticky;
@@ -273,9 +296,18 @@ int fake_broken_rules(void) { return broken_rules; }
 int fake_text(char* to, int room) { return snprintf(to, (size_t)room, "%s", text); }
 
 CUresult cuGetErrorName(CUresult e, const char** s) {
-    *s = (int)e == OOM ? "CUDA_ERROR_OUT_OF_MEMORY" : (int)e == ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS"
-       : (int)e == LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED" : (int)e == 701 ? "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES" : "CUDA_ERROR_OTHER";
-    if ((int)e == 12345) *s = NULL;
+    static const struct { int code; const char* name; } NAMES[] = {
+        {2, "OUT_OF_MEMORY"}, {4, "DEINITIALIZED"}, {46, "DEVICE_UNAVAILABLE"}, {201, "INVALID_CONTEXT"},
+        {214, "ECC_UNCORRECTABLE"}, {220, "NVLINK_UNCORRECTABLE"}, {226, "CONTAINED"}, {700, "ILLEGAL_ADDRESS"},
+        {701, "LAUNCH_OUT_OF_RESOURCES"}, {702, "LAUNCH_TIMEOUT"}, {709, "CONTEXT_IS_DESTROYED"}, {710, "ASSERT"},
+        {714, "HARDWARE_STACK_ERROR"}, {715, "ILLEGAL_INSTRUCTION"}, {716, "MISALIGNED_ADDRESS"}, {717, "INVALID_ADDRESS_SPACE"},
+        {718, "INVALID_PC"}, {719, "LAUNCH_FAILED"}, {721, "TENSOR_MEMORY_LEAK"}, {999, "UNKNOWN"}};
+    static __thread char text[64];
+    const char* name = "OTHER";
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (NAMES[i].code == (int)e) name = NAMES[i].name;
+    snprintf(text, sizeof text, "CUDA_ERROR_%s", name);
+    *s = (int)e == 12345 ? NULL : text;
     return *s ? 0 : 1;
 }
 CUresult cuGetErrorString(CUresult e, const char** s) {
@@ -328,6 +360,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* c, CUdevice d) {
 }
 CUresult cuDevicePrimaryCtxRelease(CUdevice d) {
     BEGIN("cuDevicePrimaryCtxRelease")
+    broken_rules += hangs();
     if (!is_device(d) || retained == 0) END(INVALID_CONTEXT)
     retained--;
     END(OK)
@@ -376,6 +409,7 @@ static int pending(const struct thing* t) {
     return 0;
 }
 static int give(int kind, void* memory) {
+    broken_rules += hangs();
     for (int i = 0; i < count; i++)
         if (things[i].alive && things[i].kind == kind && things[i].memory == memory) {
             broken_rules += pending(&things[i]);
@@ -414,8 +448,10 @@ CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t bytes, CUstr
     if (!code) memcpy((void*)to, from, bytes);
     END(code)
 }
+// Its target is pageable wherever it is used here: it returns when it has copied.
 CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t bytes, CUstream s) {
     BEGIN_IN_CONTEXT("cuMemcpyDtoHAsync")
+    broken_rules += hangs();
     if (!is(s, STREAM)) END(INVALID_HANDLE)
     if (!holder(MEMORY, (void*)from, bytes)) END(INVALID_VALUE)
     queue(is(s, STREAM), (struct op){.what = COPY, .to = to, .from = (const char*)from, .bytes = bytes});
@@ -455,6 +491,17 @@ CUresult cuStreamSynchronize(CUstream s) {
     if (t->capture) { t->invalid = 1; END(CAPTURE_UNSUPPORTED) }
     END(drain(t))
 }
+// Unfinished when it is asked first, unless there is nothing to do; then as one that waits.
+CUresult cuStreamQuery(CUstream s) {
+    BEGIN_IN_CONTEXT("cuStreamQuery")
+    struct thing* t = is(s, STREAM);
+    if (!t) END(INVALID_HANDLE)
+    if (t->capture) { t->invalid = 1; END(CAPTURE_UNSUPPORTED) }
+    for (struct op* o = t->first; o; o = o->next)
+        if (is_endless(o)) END(NOT_READY)
+    t->asked = t->first && !t->asked;
+    END(t->asked ? NOT_READY : drain(t))
+}
 CUresult cuEventCreate(CUevent* e, unsigned int flags) {
     BEGIN_IN_CONTEXT("cuEventCreate")
     if (flags) END(INVALID_VALUE)
@@ -467,16 +514,17 @@ CUresult cuEventRecord(CUevent e, CUstream s) {
     queue(is(s, STREAM), (struct op){.what = RECORD, .event = is(e, EVENT)});
     END(OK)
 }
-// Runs just as far as this event needs.
-CUresult cuEventSynchronize(CUevent e) {
-    BEGIN_IN_CONTEXT("cuEventSynchronize")
-    if (!is(e, EVENT)) END(INVALID_HANDLE)
+// Runs just as far as this event needs, or says whether there is anything to run, or that it never ends.
+static int reach(struct thing* e, int only_ask) {
     for (int i = 0; i < count; i++) {
         struct thing* s = &things[i];
         if (!s->alive || s->kind != STREAM) continue;
         struct op* last = NULL;
         for (struct op* o = s->first; o; o = o->next)
-            if (o->what == RECORD && o->event == (struct thing*)e) last = o;
+            if (o->what == RECORD && o->event == e) last = o;
+        for (struct op* o = s->first; last && o != last; o = o->next)
+            if (is_endless(o)) return NOT_READY;
+        if (last && only_ask) return NOT_READY;
         while (last) {
             struct op* o = s->first;
             execute(o);
@@ -486,7 +534,21 @@ CUresult cuEventSynchronize(CUevent e) {
             free(o);
         }
     }
-    END(sticky)
+    return sticky;
+}
+CUresult cuEventSynchronize(CUevent e) {
+    BEGIN_IN_CONTEXT("cuEventSynchronize")
+    if (!is(e, EVENT)) END(INVALID_HANDLE)
+    code = reach((struct thing*)e, 0);
+    broken_rules += code == NOT_READY;
+    END(code)
+}
+CUresult cuEventQuery(CUevent e) {
+    BEGIN_IN_CONTEXT("cuEventQuery")
+    struct thing* t = is(e, EVENT);
+    if (!t) END(INVALID_HANDLE)
+    t->asked = !t->asked && reach(t, 1) == NOT_READY;
+    END(t->asked ? NOT_READY : reach(t, 0))
 }
 CUresult cuEventElapsedTime(float* ms, CUevent start, CUevent end) {
     BEGIN_IN_CONTEXT("cuEventElapsedTime")
@@ -508,6 +570,7 @@ CUresult cuModuleLoadData(CUmodule* m, const void* image) {
 }
 CUresult cuModuleUnload(CUmodule m) {
     BEGIN_IN_CONTEXT("cuModuleUnload")
+    broken_rules += hangs();
     if (!is(m, MODULE)) END(INVALID_HANDLE)
     ((struct thing*)m)->alive = 0;
     END(OK)
@@ -619,6 +682,7 @@ CUresult cuGraphLaunch(CUgraphExec x, CUstream s) {
 }
 CUresult cuGraphExecDestroy(CUgraphExec x) {
     BEGIN_IN_CONTEXT("cuGraphExecDestroy")
+    broken_rules += hangs();
     if (!is(x, EXECUTABLE)) END(INVALID_HANDLE)
     broken_rules += pending((struct thing*)x);
     ((struct thing*)x)->alive = 0;
