@@ -139,12 +139,7 @@ final class GemmSection {
     }
 
     private static boolean isLeftOut(
-            Request request,
-            String work,
-            double bytes,
-            int[] s,
-            WeightType type,
-            Consumer<Figure> out) {
+            Request request, String work, double bytes, int[] s, WeightType type, Consumer<Figure> out) {
         Optional<String> why;
         if (type.format() != null && s[1] % WeightType.GROUP != 0) {
             why = Optional.of(s[1] + " weights a row are not whole groups of " + WeightType.GROUP);
