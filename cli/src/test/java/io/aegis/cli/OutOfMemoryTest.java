@@ -3,16 +3,12 @@ package io.aegis.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
-import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -72,25 +68,8 @@ class OutOfMemoryTest {
     @CsvSource({"3m, score", "8m, synthesize-faces"})
     void aSmallHeapEndsInOneLine(String most, String command) throws IOException, InterruptedException {
         Path said = folder.resolve("said");
-        // The modules of this test's own machine, without its agents.
-        String path = Stream.of("jdk.module.path", "java.class.path")
-                .map(System::getProperty)
-                .filter(Objects::nonNull)
-                .filter(p -> !p.isEmpty())
-                .collect(Collectors.joining(File.pathSeparator));
-        Process process = new ProcessBuilder(
-                        ProcessHandle.current().info().command().orElseThrow(),
-                        "-Xmx" + most,
-                        "-XX:+UseSerialGC",
-                        "--add-modules",
-                        "jdk.incubator.vector",
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-cp",
-                        path,
-                        Main.class.getName(),
-                        command,
-                        "--out",
-                        folder.resolve("out").toString())
+        Process process = ChildJvm.of(
+                        "-Xmx" + most, command, "--out", folder.resolve("out").toString())
                 .redirectErrorStream(true)
                 .redirectOutput(said.toFile())
                 .start();
