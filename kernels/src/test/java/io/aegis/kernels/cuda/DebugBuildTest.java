@@ -63,6 +63,7 @@ class DebugBuildTest {
         assertThat(watched().stream().map(Variant::file).distinct())
                 .containsExactlyInAnyOrder(
                         "matmul_sm90a.cu",
+                        "convolution_sm90a.cu",
                         "attention_sm90a.cu",
                         "attention_key_gradients_sm90a.cu",
                         "attention_query_gradient_sm90a.cu");
@@ -91,7 +92,7 @@ class DebugBuildTest {
                 .filter(v -> files.add(v.file()) || all)
                 .map(v -> CompileJob.of(DebugBuild.of(v), SM90A))
                 .toList();
-        assertThat(files).hasSize(4);
+        assertThat(files).hasSize(5);
         Map<String, KernelTable.Row> usual = KernelTable.shipped().rows().stream()
                 .filter(r -> r.arch().equals(SM90A))
                 .collect(Collectors.toMap(r -> r.entry() + r.file() + r.macros(), Function.identity()));
