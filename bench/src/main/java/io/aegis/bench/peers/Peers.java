@@ -1,6 +1,5 @@
 package io.aegis.bench.peers;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.cli.bench.BenchReport;
@@ -19,7 +18,8 @@ import java.util.Locale;
 /**
  * Ours, a peer, ours, the next peer, and again: medians of rounds that were taken in turn, in one table beside the ceilings
  * of the same run. Argument: bench's folder. Properties: {@code peers.rounds}; {@code peers.only}, a regular expression of
- * rows; {@code peers.suffix} of the files' name; and those of {@link Tools}. It writes results/DATE-MACHINESUFFIX.md and .json.
+ * rows; {@code peers.suffix} of the files' name; and those of {@link Tools}. It writes results/DATE-MACHINESUFFIX.md and .json,
+ * after every row.
  */
 public final class Peers {
     private static final double GIGA = 1e9;
@@ -31,6 +31,12 @@ public final class Peers {
         Path bench = Path.of(args[0]);
         int rounds = Integer.getInteger("peers.rounds", 3);
         String only = System.getProperty("peers.only", "");
+        List<Work> chosen = Work.all(Tools.find(bench.resolve("peers"))).stream()
+                .filter(w -> only.isEmpty() || w.name().matches(".*(" + only + ").*"))
+                .toList();
+        if (chosen.isEmpty()) {
+            throw new IllegalArgumentException("no row's name has peers.only=" + only);
+        }
         Ceilings ceilings = Ceilings.measure(Backends.best(), false);
         ceilings.all().forEach(System.out::println);
         ObjectNode json = BenchReport.machine(Backends.best());
@@ -41,23 +47,16 @@ public final class Peers {
             all.addObject().put("name", c.name()).put("value", c.value()).put("unit", c.unit());
         }
         ArrayNode rows = json.putArray("rows");
-        StringBuilder table = new StringBuilder("| work | Aegis | peer | ratio | at best |\n|---|---:|---|---:|---|\n");
-        for (Work w : Work.all(Tools.find(bench.resolve("peers")))) {
-            if (only.isEmpty() || w.name().matches(".*(" + only + ").*")) {
-                String lines = row(w, rounds, ceilings, rows.addObject());
-                System.out.print(lines);
-                table.append(lines);
-            }
-        }
-        Path results = Files.createDirectories(bench.resolve("results"));
         String name = LocalDate.now() + "-"
                 + BenchReport.processor().toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-")
                 + System.getProperty("peers.suffix", "");
-        Files.writeString(results.resolve(name + ".md"), head(ceilings, rounds) + table);
-        Files.writeString(
-                results.resolve(name + ".json"),
-                new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
-        System.out.println("wrote " + results.resolve(name + ".md"));
+        Table table = new Table(Files.createDirectories(bench.resolve("results")), name, head(ceilings, rounds), json);
+        for (Work w : chosen) {
+            String lines = row(w, rounds, ceilings, rows.addObject());
+            System.out.print(lines);
+            table.add(lines);
+        }
+        System.out.println("wrote " + table.file());
     }
 
     private static String head(Ceilings ceilings, int rounds) {
@@ -71,38 +70,57 @@ public final class Peers {
                 .toString();
     }
 
-    /** Runs one piece of work; who is missing, we ourselves too, is named with what it needs. */
+    /** One that takes part: its name where it is absent, itself, and its milliseconds in each round. */
+    private record Entrant(String name, Contender contender, double[] taken) {
+        double median() {
+            return taken[taken.length / 2];
+        }
+    }
+
+    /**
+     * Runs one piece of work; who is missing, we ourselves too, is named with what it needs, and who ends in the middle
+     * with its last words.
+     */
     static String row(Work w, int rounds, Ceilings ceilings, ObjectNode json) {
         json.put("work", w.name());
-        List<Contender> there = new ArrayList<>();
+        List<Entrant> there = new ArrayList<>();
         List<String> absent = new ArrayList<>();
         List<Work.Other> all = new ArrayList<>(w.peers());
         all.addFirst(new Work.Other(OURS, w.ours()));
         try {
             for (Work.Other o : all) {
                 try {
-                    there.add(o.peer().get());
+                    there.add(new Entrant(o.name(), o.peer().get(), new double[rounds]));
                 } catch (AbsentException e) {
-                    absent.add(o.name() + " is absent: " + e.getMessage());
+                    absent.add(absence(o.name(), e));
                 }
             }
-            double[][] taken = new double[there.size()][rounds];
             for (int r = -1; r < rounds; r++) {
-                for (int i = 0; i < taken.length; i++) {
-                    double ms = there.get(i).run();
-                    if (r >= 0) {
-                        taken[i][r] = ms;
+                for (Entrant one : List.copyOf(there)) {
+                    try {
+                        double ms = one.contender().run();
+                        if (r >= 0) {
+                            one.taken()[r] = ms;
+                        }
+                    } catch (AbsentException e) {
+                        absent.add(absence(one.name(), e));
+                        there.remove(one);
+                        one.contender().close();
                     }
                 }
             }
-            return lines(w, there, taken, absent, ceilings, json);
+            return lines(w, there, absent, ceilings, json);
         } finally {
-            there.forEach(Contender::close);
+            there.forEach(one -> one.contender().close());
         }
     }
 
-    private static String lines(
-            Work w, List<Contender> there, double[][] taken, List<String> absent, Ceilings ceilings, ObjectNode json) {
+    /** A vertical bar would be the end of a column. */
+    private static String absence(String name, AbsentException e) {
+        return name + " is absent: " + e.getMessage().replace('|', '/');
+    }
+
+    private static String lines(Work w, List<Entrant> there, List<String> absent, Ceilings ceilings, ObjectNode json) {
         List<Ceiling> arithmetic = ceilings.arithmetic(w.compute());
         double best = w.bytes() > 0
                 ? w.bytes() / ceilings.read().value() / GIGA
@@ -110,30 +128,29 @@ public final class Peers {
                         ? Double.NaN
                         : w.operations() / arithmetic.getLast().value() / GIGA;
         ArrayNode figures = json.putArray("ms");
-        for (int i = 0; i < taken.length; i++) {
-            Arrays.sort(taken[i]);
-            ObjectNode f = figures.addObject().put("by", there.get(i).name());
-            f.put("median", taken[i][taken[i].length / 2]);
-            f.put("least", taken[i][0]).put("most", taken[i][taken[i].length - 1]);
+        for (Entrant one : there) {
+            Arrays.sort(one.taken());
+            ObjectNode f = figures.addObject().put("by", one.contender().name());
+            f.put("median", one.median());
+            f.put("least", one.taken()[0]).put("most", one.taken()[one.taken().length - 1]);
         }
         absent.forEach(json.withArray("absent")::add);
         boolean present = !there.isEmpty() && there.getFirst().name().equals(OURS);
-        double ours = present ? taken[0][taken[0].length / 2] : Double.NaN;
+        double ours = present ? there.getFirst().median() : Double.NaN;
         String bound = Double.isNaN(best) ? "" : figure(w, 1e3 * best);
         StringBuilder s = new StringBuilder();
-        for (int i = present ? 1 : 0; i < taken.length; i++) {
-            double theirs = taken[i][taken[i].length / 2];
+        for (Entrant other : there.subList(present ? 1 : 0, there.size())) {
             s.append(String.format(
                     Locale.ROOT,
                     "| %s | %s | %s: %s | %s | %s |%n",
                     w.name(),
                     present ? figure(w, ours) : "",
-                    there.get(i).name(),
-                    figure(w, theirs),
-                    present ? String.format(Locale.ROOT, "%.2f", ours / theirs) : "",
+                    other.contender().name(),
+                    figure(w, other.median()),
+                    present ? String.format(Locale.ROOT, "%.2f", ours / other.median()) : "",
                     bound));
         }
-        if (present && taken.length == 1) {
+        if (present && there.size() == 1) {
             s.append(String.format("| %s | %s | | | %s |%n", w.name(), figure(w, ours), bound));
         }
         absent.forEach(a -> s.append(String.format("| %s | | %s | | |%n", w.name(), a)));

@@ -6,7 +6,6 @@ import io.aegis.cli.workload.Compute;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Kernels;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -121,7 +120,7 @@ record Tools(Path scripts, Path python, Path llama, Path files) {
                 throw new AbsentException(missing);
             }
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new AbsentException(missing + " (" + e.getMessage() + ")");
         }
     }
 

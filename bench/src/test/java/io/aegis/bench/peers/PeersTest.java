@@ -10,6 +10,7 @@ import io.aegis.cli.bench.Ceilings;
 import io.aegis.cli.workload.Compute;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -45,6 +46,51 @@ class PeersTest {
                         """);
     }
 
+    @Test
+    void whoEndsInTheMiddleIsNamedAndTheOthersGoOn() {
+        AtomicInteger ours = new AtomicInteger();
+        AtomicInteger closed = new AtomicInteger();
+        Contender dying = new Contender() {
+            private int runs;
+
+            @Override
+            public String name() {
+                return "dying 2";
+            }
+
+            @Override
+            public double run() {
+                if (runs++ < 2) {
+                    return 1;
+                }
+                throw new AbsentException("its process ended with status 134 and said: a | b");
+            }
+
+            @Override
+            public void close() {
+                closed.incrementAndGet();
+            }
+        };
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        Work work = new Work(
+                "work",
+                () -> taking("Aegis", 30, ours),
+                Compute.F32,
+                List.of(new Other("dying", () -> dying), new Other("peer", () -> taking("peer 1", 60))),
+                2e9,
+                0,
+                0);
+        assertThat(Peers.row(work, 3, NO_BFLOAT, json).replace(System.lineSeparator(), "\n"))
+                .isEqualTo("""
+                        | work | 30 ms | peer 1: 60 ms | 0.50 | 1000 ms |
+                        | work | | dying is absent: its process ended with status 134 and said: a / b | | |
+                        """);
+        assertThat(ours).as("a warm-up and three rounds").hasValue(4);
+        assertThat(closed).hasValue(1);
+        assertThat(json.path("ms")).hasSize(2);
+        assertThat(json.path("absent")).hasSize(1);
+    }
+
     /** A row of the issue's table each, and PyTorch's bfloat16 beside each of ours. */
     @Test
     void whatIsComputedInBfloatMeetsItsPeers() {
@@ -73,6 +119,10 @@ class PeersTest {
     }
 
     private static Contender taking(String name, double ms) {
+        return taking(name, ms, new AtomicInteger());
+    }
+
+    private static Contender taking(String name, double ms, AtomicInteger runs) {
         return new Contender() {
             @Override
             public String name() {
@@ -81,6 +131,7 @@ class PeersTest {
 
             @Override
             public double run() {
+                runs.incrementAndGet();
                 return ms;
             }
 
