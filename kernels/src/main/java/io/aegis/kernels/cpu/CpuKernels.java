@@ -189,7 +189,7 @@ public final class CpuKernels implements Kernels {
                 new Choice("matmul", product.description() + ", single rows by " + vectors, products),
                 new Choice(
                         "few rows",
-                        MachineCode.available() ? "machine code, AVX2 and FMA" : vectors,
+                        MachineCode.available() ? MachineCode.ofRows() : vectors,
                         MachineCode.available()
                                 ? "beside weights of 16, 8 and 4 bits; others by " + vectors
                                 : "no machine code: " + MachineCode.reason()),

@@ -1,5 +1,6 @@
 package io.aegis.kernels.cpu;
 
+import io.aegis.kernels.cpu.x86.Assembler;
 import io.aegis.kernels.cpu.x86.Code;
 import io.aegis.kernels.cpu.x86.CopyPanel;
 import io.aegis.kernels.cpu.x86.Processor;
@@ -19,13 +20,13 @@ import java.util.stream.IntStream;
 
 /**
  * Loops that the engine writes as instructions of this processor, each when it is first asked for, and why there are none
- * where there are none. {@code -Daegis.machine=none} does without them.
+ * where there are none. {@code -Daegis.machine=none} does without them, {@code -Daegis.machine=avx2} without vectors of 512 bits.
  */
 final class MachineCode {
     private static final String REASON = probe();
     private static final Map<Object, Code> LOOPS = new ConcurrentHashMap<>();
 
-    private record Rows(Weights weights, int rows, int group) {}
+    private record Rows(Weights weights, int rows, int group, Assembler.Width width) {}
 
     private MachineCode() {}
 
@@ -38,10 +39,20 @@ final class MachineCode {
         return REASON;
     }
 
+    /** The widest vectors of {@link RowProduct}. */
+    static Assembler.Width widest() {
+        return Widest.WIDTH;
+    }
+
+    /** What few rows are multiplied with, for people. */
+    static String ofRows() {
+        return "machine code, " + (widest() == Assembler.Width.BITS_512 ? "AVX-512" : "AVX2 and FMA");
+    }
+
     /** Rows times weights as {@link RowProduct} has it. */
-    static Code rows(Weights weights, int rows, int group) {
+    static Code rows(Weights weights, int rows, int group, Assembler.Width width) {
         return LOOPS.computeIfAbsent(
-                new Rows(weights, rows, group), _ -> new Code(RowProduct.code(weights, rows, group)));
+                new Rows(weights, rows, group, width), _ -> new Code(RowProduct.code(weights, rows, group, width)));
     }
 
     /** Tiles of so many rows, as {@link TileProduct} has them. */
@@ -74,6 +85,16 @@ final class MachineCode {
     /** Sixteen words, of which so many are negative and the others 0. */
     static MemorySegment mask(int lanes) {
         return Masks.ALL.asSlice((long) (Masks.MOST - lanes) << 2, Masks.MOST << 2);
+    }
+
+    /** Like the Vector API's own: a virtual machine that is told to use narrower ones has its reason. */
+    private static final class Widest {
+        static final Assembler.Width WIDTH = available()
+                        && Lanes.F.vectorBitSize() == 512
+                        && Processor.ask().avx512f()
+                        && !"avx2".equals(System.getProperty("aegis.machine"))
+                ? Assembler.Width.BITS_512
+                : Assembler.Width.BITS_256;
     }
 
     private static final class Masks {

@@ -13,6 +13,9 @@ import io.aegis.kernels.QuantizedWeight.Format;
 import io.aegis.kernels.QuantizedWeights;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
+import io.aegis.kernels.cpu.x86.Assembler.Width;
+import java.util.EnumSet;
+import java.util.Set;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,6 +25,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 class FewRowsTest {
     /** A sum of k products in another order, relative to the sum of their magnitudes; 4 bits take 8 times a sum away again. */
     private static final double TOLERANCE = 2e-6;
+
+    /** Those of this machine: with vectors of 512 bits, those of 256 too. */
+    private static Set<Width> widths() {
+        return EnumSet.of(Width.BITS_256, MachineCode.widest());
+    }
 
     @ParameterizedTest
     @CsvSource({
@@ -33,7 +41,9 @@ class FewRowsTest {
         "5, 33, 128, 128",
         "7, 3, 4096, 4096",
         "8, 1100, 64, 32",
-        "1, 1100, 128, 64"
+        "1, 1100, 128, 64",
+        "2, 21, 256, 32",
+        "4, 6, 384, 64"
     })
     void quantisedWeights(int m, int n, int k, int group) {
         View x = random(1, m, k);
@@ -52,13 +62,15 @@ class FewRowsTest {
                     from -> FewRows.of(rows.from(from, 0), m - from, k, columns));
             if (MachineRows.fits(w)) {
                 assertThat(MachineRows.fits(rows, m, w)).isTrue();
-                check(
-                        format + " by machine code",
-                        m,
-                        n,
-                        exact,
-                        scale,
-                        from -> MachineRows.of(rows.from(from, 0), m - from, w));
+                for (Width width : widths()) {
+                    check(
+                            format + " by machine code, " + width,
+                            m,
+                            n,
+                            exact,
+                            scale,
+                            from -> MachineRows.of(rows.from(from, 0), m - from, w, width));
+                }
             }
         }
     }
@@ -90,13 +102,15 @@ class FewRowsTest {
                     scale,
                     from -> FewRows.of(rows.from(from, 0), m - from, k, RowProducts.columns(right)));
             if (MachineRows.fits(right, k)) {
-                check(
-                        dtype + " by machine code",
-                        m,
-                        n,
-                        exact,
-                        scale,
-                        from -> MachineRows.of(rows.from(from, 0), m - from, right, k, n));
+                for (Width width : widths()) {
+                    check(
+                            dtype + " by machine code, " + width,
+                            m,
+                            n,
+                            exact,
+                            scale,
+                            from -> MachineRows.of(rows.from(from, 0), m - from, right, k, n, width));
+                }
             }
         }
     }

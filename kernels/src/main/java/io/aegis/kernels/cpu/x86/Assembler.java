@@ -7,6 +7,9 @@ import java.util.List;
 /**
  * Writes x86-64 instructions, one method a mnemonic, operands in Intel's order: the destination first. Vectors are the 256
  * bits of a register 0 to 15, unless a name says otherwise. The source is Intel's Software Developer's Manual, volume 2.
+ *
+ * <p>An assembler of 512 bits writes those that say so for 512 and registers 0 to 31 (AVX-512F, the EVEX prefix), and the
+ * others as ever: these clear the upper half of what they write.
  */
 public final class Assembler {
     // Opcode maps and mandatory prefixes, as the VEX prefix numbers them.
@@ -19,21 +22,73 @@ public final class Assembler {
     private static final int PF2 = 3;
     /** Vector registers without AVX-512. */
     public static final int VECTORS = 16;
+    /** What of a vector of 512 bits an operand in memory has: displacements of one byte count in it. */
+    private static final int WHOLE = 64;
 
+    private static final int HALF = 32;
+    private static final int QUARTER = 16;
+    private static final int EIGHTH = 8;
+    private static final int SINGLE = 4;
+
+    /** How wide vectors are. */
+    public enum Width {
+        BITS_256(8, VECTORS),
+        BITS_512(16, 2 * VECTORS);
+
+        private final int lanes;
+        private final int registers;
+
+        Width(int lanes, int registers) {
+            this.lanes = lanes;
+            this.registers = registers;
+        }
+
+        /** Floats of a vector. */
+        public int lanes() {
+            return lanes;
+        }
+
+        /** Bytes of a vector. */
+        public int bytes() {
+            return lanes * Float.BYTES;
+        }
+
+        /** Vector registers. */
+        public int registers() {
+            return registers;
+        }
+    }
+
+    private final Width width;
     private byte[] code = new byte[1024];
     private int size;
     private final List<Jump> jumps = new ArrayList<>();
 
     private record Jump(int at, Label to) {}
 
-    // ---- vectors: moving
-
-    public void vmovups(int to, Address from) {
-        vex(NP, MAP_0F, true, 0x10, to, 0, from);
+    /** Of 256 bits. */
+    public Assembler() {
+        this(Width.BITS_256);
     }
 
+    public Assembler(Width width) {
+        this.width = width;
+    }
+
+    public Width width() {
+        return width;
+    }
+
+    // ---- vectors: moving
+
+    /** 512 bits where the assembler has them. */
+    public void vmovups(int to, Address from) {
+        vector(NP, MAP_0F, 0x10, to, 0, from, WHOLE);
+    }
+
+    /** 512 bits where the assembler has them. */
     public void vmovups(Address to, int from) {
-        vex(NP, MAP_0F, true, 0x11, from, 0, to);
+        vector(NP, MAP_0F, 0x11, from, 0, to, WHOLE);
     }
 
     /** Floats whose words of the mask are negative, 0 for the others, whose memory is not touched. */
@@ -51,8 +106,9 @@ public final class Assembler {
         vex(PF3, MAP_0F, false, 0x11, from, 0, to);
     }
 
+    /** 512 bits where the assembler has them. */
     public void vbroadcastss(int to, Address from) {
-        vex(P66, MAP_0F38, true, 0x18, to, 0, from);
+        vector(P66, MAP_0F38, 0x18, to, 0, from, SINGLE);
     }
 
     /** The upper half of a vector as the lower half of another. */
@@ -65,6 +121,27 @@ public final class Assembler {
     public void vinsertf128(int to, int a, int b, int half) {
         vex(P66, MAP_0F3A, true, 0x18, to, a, b);
         emit(half);
+    }
+
+    /** The upper 256 of 512 bits. */
+    public void vextractf64x4(int to, int from) {
+        evex(P66, MAP_0F3A, true, 0x1b, from, 0, to);
+        emit(1);
+    }
+
+    /** Four floats, four times: 512 bits. */
+    public void vbroadcastf32x4(int to, Address from) {
+        evex(P66, MAP_0F38, false, 0x1a, to, 0, from, QUARTER);
+    }
+
+    /** Two floats, eight times: 512 bits. */
+    public void vbroadcastsd(int to, Address from) {
+        evex(P66, MAP_0F38, true, 0x19, to, 0, from, EIGHTH);
+    }
+
+    /** From each quarter of 512 bits: the floats that two bits of each word pick. */
+    public void vpermilps(int to, int from, int picks) {
+        evex(P66, MAP_0F38, false, 0x0c, to, from, picks);
     }
 
     /** From each half: the lower two floats of a and of b in turn. */
@@ -99,8 +176,9 @@ public final class Assembler {
         vex(NP, MAP_0F, true, 0x57, to, a, b);
     }
 
+    /** 512 bits where the assembler has them. */
     public void vaddps(int to, int a, int b) {
-        vex(NP, MAP_0F, true, 0x58, to, a, b);
+        vector(NP, MAP_0F, 0x58, to, a, b);
     }
 
     public void vaddps(int to, int a, Address b) {
@@ -161,13 +239,14 @@ public final class Assembler {
         vex(NP, MAP_0F, false, 0x58, to, a, b);
     }
 
-    /** to += a b, rounded once. */
+    /** to += a b, rounded once. 512 bits where the assembler has them. */
     public void vfmadd231ps(int to, int a, int b) {
-        vex(P66, MAP_0F38, true, 0xb8, to, a, b);
+        vector(P66, MAP_0F38, 0xb8, to, a, b);
     }
 
+    /** 512 bits where the assembler has them. */
     public void vfmadd231ps(int to, int a, Address b) {
-        vex(P66, MAP_0F38, true, 0xb8, to, a, b);
+        vector(P66, MAP_0F38, 0xb8, to, a, b, WHOLE);
     }
 
     /** to = to a + b, rounded once. */
@@ -177,39 +256,41 @@ public final class Assembler {
 
     // ---- vectors: integers and conversions
 
+    /** 512 bits where the assembler has them. */
     public void vpand(int to, int a, int b) {
-        vex(P66, MAP_0F, true, 0xdb, to, a, b);
+        vector(P66, MAP_0F, 0xdb, to, a, b);
     }
 
+    /** 512 bits where the assembler has them. */
     public void vpand(int to, int a, Address b) {
-        vex(P66, MAP_0F, true, 0xdb, to, a, b);
+        vector(P66, MAP_0F, 0xdb, to, a, b, WHOLE);
     }
 
-    /** Words moved up by some bits. */
+    /** Words moved up by some bits. 512 bits where the assembler has them. */
     public void vpslld(int to, int from, int bits) {
-        vex(P66, MAP_0F, true, 0x72, 6, to, from);
+        vector(P66, MAP_0F, 0x72, 6, to, from);
         emit(bits);
     }
 
-    /** Words moved down by some bits, without their sign. */
+    /** Words moved down by some bits, without their sign. 512 bits where the assembler has them. */
     public void vpsrld(int to, int from, int bits) {
-        vex(P66, MAP_0F, true, 0x72, 2, to, from);
+        vector(P66, MAP_0F, 0x72, 2, to, from);
         emit(bits);
     }
 
-    /** Signed words as floats. */
+    /** Signed words as floats. 512 bits where the assembler has them. */
     public void vcvtdq2ps(int to, int from) {
-        vex(NP, MAP_0F, true, 0x5b, to, 0, from);
+        vector(NP, MAP_0F, 0x5b, to, 0, from);
     }
 
-    /** Eight signed bytes as words. */
+    /** Signed bytes, one a lane, as words. 512 bits where the assembler has them. */
     public void vpmovsxbd(int to, Address from) {
-        vex(P66, MAP_0F38, true, 0x21, to, 0, from);
+        vector(P66, MAP_0F38, 0x21, to, 0, from, QUARTER);
     }
 
-    /** Eight float16 as floats (F16C). */
+    /** Float16, one a lane, as floats (F16C). 512 bits where the assembler has them. */
     public void vcvtph2ps(int to, Address from) {
-        vex(P66, MAP_0F38, true, 0x13, to, 0, from);
+        vector(P66, MAP_0F38, 0x13, to, 0, from, HALF);
     }
 
     /** The lower half's upper lanes are clean again: what older instructions, and callers, expect. */
@@ -398,16 +479,60 @@ public final class Assembler {
 
     /** A VEX instruction of three registers: {@code reg}, {@code vvvv} (0 where unused), {@code rm}. */
     private void vex(int prefix, int map, boolean bits256, int opcode, int reg, int vvvv, int rm) {
-        check(reg, vvvv, rm);
+        checkOld(reg, vvvv, rm);
         prefix(prefix, map, bits256, reg >> 3, 0, rm >> 3, vvvv);
         emit(opcode, 0xc0 | (reg & 7) << 3 | rm & 7);
     }
 
     private void vex(int prefix, int map, boolean bits256, int opcode, int reg, int vvvv, Address rm) {
-        check(reg, vvvv, 0);
+        checkOld(reg, vvvv, 0);
         prefix(prefix, map, bits256, reg >> 3, high(rm.index()), high(rm.base()), vvvv);
         emit(opcode);
         modrm(reg, rm);
+    }
+
+    /** An instruction of this assembler's width. */
+    private void vector(int prefix, int map, int opcode, int reg, int vvvv, int rm) {
+        if (width == Width.BITS_512) {
+            evex(prefix, map, false, opcode, reg, vvvv, rm);
+        } else {
+            vex(prefix, map, true, opcode, reg, vvvv, rm);
+        }
+    }
+
+    private void vector(int prefix, int map, int opcode, int reg, int vvvv, Address rm, int unit) {
+        if (width == Width.BITS_512) {
+            evex(prefix, map, false, opcode, reg, vvvv, rm, unit);
+        } else {
+            vex(prefix, map, true, opcode, reg, vvvv, rm);
+        }
+    }
+
+    /** An EVEX instruction of 512 bits, no mask (volume 2, 2.7). */
+    private void evex(int prefix, int map, boolean w, int opcode, int reg, int vvvv, int rm) {
+        evexPrefix(prefix, map, w, reg, vvvv, rm >> 4, rm >> 3);
+        check(reg, vvvv, rm);
+        emit(opcode, 0xc0 | (reg & 7) << 3 | rm & 7);
+    }
+
+    /** @param unit bytes that a displacement of one byte counts in */
+    private void evex(int prefix, int map, boolean w, int opcode, int reg, int vvvv, Address rm, int unit) {
+        evexPrefix(prefix, map, w, reg, vvvv, high(rm.index()), high(rm.base()));
+        check(reg, vvvv);
+        emit(opcode);
+        modrm(reg, rm, unit);
+    }
+
+    /** Bits are stored turned over; of a register as rm the fifth is where an index has its fourth. */
+    private void evexPrefix(int pp, int map, boolean w, int reg, int vvvv, int x, int b) {
+        if (width != Width.BITS_512) {
+            throw new IllegalStateException("an instruction of 512 bits, and this assembler is of 256");
+        }
+        emit(
+                0x62,
+                (~(reg >> 3) & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | (~(reg >> 4) & 1) << 4 | map,
+                (w ? 1 : 0) << 7 | (~vvvv & 15) << 3 | 4 | pp,
+                2 << 5 | (~(vvvv >> 4) & 1) << 3);
     }
 
     /** Register and index bits are stored turned over; where only {@code r} is needed, two bytes do. */
@@ -420,10 +545,19 @@ public final class Assembler {
         }
     }
 
-    private static void check(int... registers) {
+    private void check(int... registers) {
+        check(width.registers(), registers);
+    }
+
+    /** A VEX prefix names sixteen, whatever the assembler's width. */
+    private static void checkOld(int... registers) {
+        check(VECTORS, registers);
+    }
+
+    private static void check(int there, int[] registers) {
         for (int r : registers) {
-            if (r < 0 || r >= VECTORS) {
-                throw new IllegalArgumentException("there are vectors 0 to " + (VECTORS - 1) + "; given " + r);
+            if (r < 0 || r >= there) {
+                throw new IllegalArgumentException("there are vectors 0 to " + (there - 1) + "; given " + r);
             }
         }
     }
@@ -449,19 +583,28 @@ public final class Assembler {
         }
     }
 
-    /** Registers 4 and 5 have special meanings as a base: the one wants an index byte, the other a displacement. */
     private void modrm(int reg, Address m) {
+        modrm(reg, m, 1);
+    }
+
+    /**
+     * Registers 4 and 5 have special meanings as a base: the one wants an index byte, the other a displacement.
+     *
+     * @param unit what a displacement of one byte counts in
+     */
+    private void modrm(int reg, Address m, int unit) {
         int base = m.base().ordinal() & 7;
         boolean sib = m.index() != null || base == 4;
         int d = m.displacement();
-        int mod = d == 0 && base != 5 ? 0 : d == (byte) d ? 1 : 2;
+        boolean small = d % unit == 0 && d / unit == (byte) (d / unit);
+        int mod = d == 0 && base != 5 ? 0 : small ? 1 : 2;
         emit(mod << 6 | (reg & 7) << 3 | (sib ? 4 : base));
         if (sib) {
             int index = m.index() == null ? 4 : m.index().ordinal() & 7;
             emit(Integer.numberOfTrailingZeros(m.scale()) << 6 | index << 3 | base);
         }
         if (mod == 1) {
-            emit(d);
+            emit(d / unit);
         } else if (mod == 2) {
             word(d);
         }

@@ -34,8 +34,12 @@ final class Idioms {
         a.bind(done);
     }
 
-    /** Stores the sum of a vector's eight floats; another vector is overwritten. */
+    /** Stores the sum of a vector's floats; both vectors are overwritten. */
     static void storeSum(Assembler a, Address to, int vector, int other) {
+        if (a.width() == Assembler.Width.BITS_512) {
+            a.vextractf64x4(other, vector);
+            a.vaddps(vector, vector, other);
+        }
         a.vextractf128(other, vector);
         a.vaddps128(other, other, vector);
         a.vhaddps128(other, other, other);

@@ -16,8 +16,14 @@ import java.lang.invoke.MethodHandle;
  * @param avx2 whether 256-bit vectors compute with floats and integers
  * @param fma whether they multiply and add in one
  * @param f16c whether they convert float16
+ * @param avx512f whether there are vectors of 512 bits
  */
-public record Processor(boolean avx2, boolean fma, boolean f16c) {
+public record Processor(boolean avx2, boolean fma, boolean f16c, boolean avx512f) {
+    /** What the system saves of registers: 128 and 256 bits; and masks, upper halves and the upper sixteen. */
+    private static final int SAVED_256 = 0x6;
+
+    private static final int SAVED_512 = 0xe6;
+
     /**
      * Asks the processor that runs this.
      *
@@ -39,15 +45,18 @@ public record Processor(boolean avx2, boolean fma, boolean f16c) {
             boolean seven = told.getAtIndex(JAVA_INT, 0) >= 7;
             ask.invokeExact(1, 0, told);
             int ecx = told.getAtIndex(JAVA_INT, 2);
-            // Bits 1 and 2: the system saves 128- and 256-bit registers when it changes between programs.
-            boolean saved = bit(ecx, 27) && (told.getAtIndex(JAVA_INT, 4) & 6) == 6;
+            // What the system saves when it changes between programs.
+            int saves = bit(ecx, 27) ? told.getAtIndex(JAVA_INT, 4) : 0;
+            boolean saved = (saves & SAVED_256) == SAVED_256;
             boolean avx = saved && bit(ecx, 28);
             boolean fma = avx && bit(ecx, 12);
             boolean f16c = avx && bit(ecx, 29);
             if (seven) {
                 ask.invokeExact(7, 0, told);
             }
-            return new Processor(avx && seven && bit(told.getAtIndex(JAVA_INT, 1), 5), fma, f16c);
+            int ebx = seven ? told.getAtIndex(JAVA_INT, 1) : 0;
+            boolean avx512f = avx && (saves & SAVED_512) == SAVED_512 && bit(ebx, 16);
+            return new Processor(avx && bit(ebx, 5), fma, f16c, avx512f);
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable t) {

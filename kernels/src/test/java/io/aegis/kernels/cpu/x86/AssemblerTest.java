@@ -281,6 +281,47 @@ class AssemblerTest {
         is("0f01d0", "xgetbv", a -> a.xgetbv());
     }
 
+    private static void wide(String bytes, String text, Consumer<Assembler> instruction) {
+        Assembler a = new Assembler(Assembler.Width.BITS_512);
+        instruction.accept(a);
+        assertThat(HexFormat.of().formatHex(a.bytes())).as(text).isEqualTo(bytes);
+    }
+
+    @Test
+    void everyInstructionOf512Bits() {
+        wide("62f17c48100f", "vmovups zmm1,zmmword ptr [rdi]", a -> a.vmovups(1, RDI.at(0)));
+        wide("62c17c48104d00", "vmovups zmm17,zmmword ptr [r13]", a -> a.vmovups(17, R13.at(0)));
+        wide("62517c48104a02", "vmovups zmm9,zmmword ptr [r10+128]", a -> a.vmovups(9, R10.at(128)));
+        wide("62417c4810b264000000", "vmovups zmm30,zmmword ptr [r10+100]", a -> a.vmovups(30, R10.at(100)));
+        wide("62f17c48104c247f", "vmovups zmm1,zmmword ptr [rsp+8128]", a -> a.vmovups(1, RSP.at(8128)));
+        wide("62f17c48108c2400200000", "vmovups zmm1,zmmword ptr [rsp+8192]", a -> a.vmovups(1, RSP.at(8192)));
+        wide("62d17c48104c2480", "vmovups zmm1,zmmword ptr [r12-8192]", a -> a.vmovups(1, R12.at(-8192)));
+        wide("62217c48104c8a01", "vmovups zmm25,zmmword ptr [rdx+r9*4+64]", a -> a.vmovups(25, RDX.at(R9, 4, 64)));
+        wide("62617c48117d00", "vmovups zmmword ptr [rbp],zmm31", a -> a.vmovups(RBP.at(0), 31));
+        wide("62e27d48185601", "vbroadcastss zmm18,dword ptr [rsi+4]", a -> a.vbroadcastss(18, RSI.at(4)));
+        wide("62f27d48189606000000", "vbroadcastss zmm2,dword ptr [rsi+6]", a -> a.vbroadcastss(2, RSI.at(6)));
+        wide("62c2fd48195301", "vbroadcastsd zmm18,qword ptr [r11+8]", a -> a.vbroadcastsd(18, R11.at(8)));
+        wide("62e27d481a5601", "vbroadcastf32x4 zmm18,xmmword ptr [rsi+16]", a -> a.vbroadcastf32x4(18, RSI.at(16)));
+        wide("62d24d400ccd", "vpermilps zmm1,zmm22,zmm13", a -> a.vpermilps(1, 22, 13));
+        wide("6263fd481beb01", "vextractf64x4 ymm3,zmm29,1", a -> a.vextractf64x4(3, 29));
+        wide("6213fd481bce01", "vextractf64x4 ymm30,zmm9,1", a -> a.vextractf64x4(30, 9));
+        wide("6291644058df", "vaddps zmm3,zmm19,zmm31", a -> a.vaddps(3, 19, 31));
+        wide("62527d40b8c8", "vfmadd231ps zmm9,zmm16,zmm8", a -> a.vfmadd231ps(9, 16, 8));
+        wide(
+                "62424548b84c020a",
+                "vfmadd231ps zmm25,zmm7,zmmword ptr [r10+rax*1+640]",
+                a -> a.vfmadd231ps(25, 7, R10.at(RAX, 1, 640)));
+        wide("62b16d48dbc9", "vpandd zmm1,zmm2,zmm17", a -> a.vpand(1, 2, 17));
+        wide("62e11d48db6aff", "vpandd zmm21,zmm12,zmmword ptr [rdx-64]", a -> a.vpand(21, 12, RDX.at(-64)));
+        wide("62f15d4072f310", "vpslld zmm20,zmm3,16", a -> a.vpslld(20, 3, 16));
+        wide("62b1654872d407", "vpsrld zmm3,zmm20,7", a -> a.vpsrld(3, 20, 7));
+        wide("62817c485bca", "vcvtdq2ps zmm17,zmm26", a -> a.vcvtdq2ps(17, 26));
+        wide("62f27d48214f03", "vpmovsxbd zmm1,xmmword ptr [rdi+48]", a -> a.vpmovsxbd(1, RDI.at(48)));
+        wide("62e27d48218708000000", "vpmovsxbd zmm16,xmmword ptr [rdi+8]", a -> a.vpmovsxbd(16, RDI.at(8)));
+        wide("62e27d48134703", "vcvtph2ps zmm16,ymmword ptr [rdi+96]", a -> a.vcvtph2ps(16, RDI.at(96)));
+        wide("c5d457ed", "vxorps ymm5,ymm5,ymm5", a -> a.vxorps(5, 5, 5));
+    }
+
     @Test
     void jumpsForthAndBack() {
         Assembler a = new Assembler();
@@ -315,6 +356,10 @@ class AssemblerTest {
     void whatCannotBeSaidIsRefused() {
         Assembler a = new Assembler();
         assertThatThrownBy(() -> a.vaddps(16, 0, 0)).hasMessageContaining("vectors 0 to 15; given 16");
+        assertThatThrownBy(() -> a.vpermilps(1, 2, 3)).hasMessageContaining("this assembler is of 256");
+        Assembler wide = new Assembler(Assembler.Width.BITS_512);
+        assertThatThrownBy(() -> wide.vaddps(0, 0, 32)).hasMessageContaining("vectors 0 to 31; given 32");
+        assertThatThrownBy(() -> wide.vxorps(0, 0, 16)).hasMessageContaining("vectors 0 to 15; given 16");
         assertThatThrownBy(() -> RAX.at(RSP, 1, 0)).hasMessageContaining("RSP");
         assertThatThrownBy(() -> RAX.at(RAX, 3, 0)).hasMessageContaining("given 3");
         a.jnz(a.label());

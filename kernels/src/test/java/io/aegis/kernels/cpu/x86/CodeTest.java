@@ -46,6 +46,10 @@ class CodeTest {
                         .orElseThrow()
                 + " ";
         assertThat(Processor.ask())
-                .isEqualTo(new Processor(flags.contains(" avx2 "), flags.contains(" fma "), flags.contains(" f16c ")));
+                .isEqualTo(new Processor(
+                        flags.contains(" avx2 "),
+                        flags.contains(" fma "),
+                        flags.contains(" f16c "),
+                        flags.contains(" avx512f ")));
     }
 }
