@@ -306,13 +306,13 @@ public final class DadmStep implements AutoCloseable {
             long step,
             Permutations permutations,
             HeldGradients.Sink sink) {
-        again.write(batch.pictures(), prototypePictures(batch)[2], batch.samples(), step, permutations);
-        again.goForward();
-        prototypes = nextPrototypes(batch, epoch, again.evaluated());
         Report losses;
         try {
+            again.write(batch.pictures(), prototypePictures(batch)[2], batch.samples(), step, permutations);
+            again.goForward();
+            prototypes = nextPrototypes(batch, epoch, again.evaluated());
             losses = losses(again.output(), batch, step, again.cotangents(), sink);
-        } catch (ArithmeticException e) {
+        } catch (RuntimeException | Error e) { // a loss that is none, or no memory for the losses
             adam.abandon();
             throw e;
         }
