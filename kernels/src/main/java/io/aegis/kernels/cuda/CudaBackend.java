@@ -100,7 +100,10 @@ public final class CudaBackend {
 
     /** cuDNN's file and version, or why it cannot be used; no device is opened. Never throws. */
     public static String cudnn() {
-        Cudnn.Found found = Cudnn.find();
+        return cudnn(Cudnn.find());
+    }
+
+    static String cudnn(Cudnn.Found found) {
         return found.library() == null
                 ? "not used: " + found.reason()
                 : found.library().versionText() + ", " + found.library().name()
@@ -140,7 +143,7 @@ public final class CudaBackend {
                 counts.getOrDefault(Cubins.Source.CACHED, 0),
                 counts.getOrDefault(Cubins.Source.COMPILER, 0),
                 counts.getOrDefault(Cubins.Source.NONE, 0),
-                CubinCache.ofUser().folder().toString());
+                cubins.cache().toString());
     }
 
     /** The architectures that every kernel is compiled for when the program is tested. */
