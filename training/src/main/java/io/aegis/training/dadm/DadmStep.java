@@ -130,6 +130,8 @@ public final class DadmStep implements AutoCloseable {
      * @param epoch from 0; prototypes have momentum from epoch 1 on
      * @param step global number of this step, the counter of its randomness
      * @throws ArithmeticException when a loss is not finite; nothing has been updated then
+     * @throws OutOfMemoryError when the device has no memory left; it has back what the step took, but running statistics and the heads
+     *     that only losses read may have changed, so that whoever wants the same step again starts from a stored state
      */
     public Report run(Batch batch, long epoch, long step, double learningRate) {
         return run(batch, epoch, step, learningRate, null);
