@@ -3,13 +3,11 @@ package io.aegis.cli;
 import io.aegis.cli.workload.Share;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.Kernels;
-import io.aegis.kernels.cuda.CudaBackend;
-import io.aegis.kernels.cuda.DeviceReport;
+import io.aegis.kernels.cuda.CudaDiagnosis;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -39,64 +37,13 @@ final class DoctorCommand implements Callable<Integer> {
         out.printf(
                 "kernels    %s%s%n",
                 best.name(), Backends.fallbackReason() == null ? "" : ", because " + Backends.fallbackReason());
-        gpu(out);
+        CudaDiagnosis.ofMachine().forEach(l -> out.printf("%-10s %s%n", l.subject(), l.text()));
         out.println();
         for (Kernels.Choice c : best.choices()) {
             out.printf("%-20s %-58s %s%n", c.family(), c.implementation(), c.reason());
         }
         out.flush();
         return 0;
-    }
-
-    /** GPUs, their driver, what compiles kernels for them, and how many are compiled; what is missing, and what helps. */
-    private static void gpu(PrintWriter out) {
-        List<DeviceReport> devices = CudaBackend.devices();
-        for (DeviceReport d : devices) {
-            out.printf(
-                    "gpu        cuda:%d %s, %,d MB, compute capability %s, %d multiprocessors%s%n",
-                    d.index(),
-                    d.name(),
-                    d.memory() >> 20,
-                    d.capability(),
-                    d.multiprocessors(),
-                    d.problem() == null ? "" : "; not used: " + d.problem());
-        }
-        CudaBackend.CompilerReport compiler = CudaBackend.compiler();
-        String unavailable = CudaBackend.unavailable();
-        if (unavailable != null) {
-            boolean noKernels = unavailable.equals(compiler.problem());
-            out.printf("gpu        not used: %s%n", noKernels ? "its kernels are missing, see below" : unavailable);
-        }
-        if (CudaBackend.driver() != null) {
-            out.printf("driver     %s%n", CudaBackend.driver());
-        }
-        if (compiler.name() == null) {
-            out.printf("nvrtc      %s%n", compiler.problem());
-        } else {
-            out.printf(
-                    "%-10s %s, %s%n",
-                    compiler.name().startsWith("nvcc") ? "nvcc" : "nvrtc", compiler.name(), compiler.path());
-        }
-        out.printf("cudnn      %s%n", CudaBackend.cudnn());
-        devices.stream()
-                .filter(d -> d.problem() == null)
-                .map(DeviceReport::arch)
-                .distinct()
-                .forEach(arch -> out.printf("cubins     %s%n", cubins(arch)));
-    }
-
-    private static String cubins(String arch) {
-        CudaBackend.Readiness r = CudaBackend.readiness(arch);
-        return String.format(
-                "%d of %d variants are compiled for %s (%d came with the program, %d are in %s), %d will be at first use%s",
-                r.shipped() + r.cached(),
-                r.variants(),
-                arch,
-                r.shipped(),
-                r.cached(),
-                r.cache(),
-                r.compiled(),
-                r.missing() == 0 ? "" : ", " + r.missing() + " cannot be");
     }
 
     /** The vector kernels are slower than the plain ones in an interpreter. */

@@ -33,6 +33,11 @@ final class Cubins {
         return new Cubins(Compilers.probe(), CubinCache.ofUser());
     }
 
+    /** The folder where what is compiled is kept. */
+    Path cache() {
+        return cache.folder();
+    }
+
     /** How a variant is served. */
     enum Source {
         SHIPPED,

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.aegis.kernels.DType;
+import java.io.File;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -26,6 +27,7 @@ final class CublasLt {
     /** A folder that holds the library, or {@code none}. */
     static final String PROPERTY = "aegis.cublas";
 
+    private static final String OFF = "switched off by " + PROPERTY + "=none";
     private static final List<String> NAMES = List.of("libcublasLt.so.13", "libcublasLt.so.12");
     private static final int COMPUTE_32F = 68;
     private static final int R_32F = 0;
@@ -107,7 +109,7 @@ final class CublasLt {
     static Found find() {
         String wanted = System.getProperty(PROPERTY);
         if ("none".equals(wanted)) {
-            return new Found(null, "switched off by " + PROPERTY + "=none");
+            return new Found(null, OFF);
         }
         String problem = "not installed";
         for (String file : candidates(wanted)) {
@@ -118,6 +120,41 @@ final class CublasLt {
             }
         }
         return new Found(null, problem);
+    }
+
+    /**
+     * Where the library is, without a device.
+     *
+     * @param file null when there is none that can be used
+     * @param reason why not; null when there is one
+     */
+    record Look(String file, String reason) {
+        /** Whether somebody wants none. */
+        boolean isOff() {
+            return reason != null && reason.startsWith(OFF);
+        }
+    }
+
+    /** Looks for the library; makes no handle. Never throws. */
+    static Look look() {
+        return look(System.getProperty(PROPERTY));
+    }
+
+    /** @param wanted a folder, {@code none}, or null for where toolkits are and the system's loader looks */
+    static Look look(String wanted) {
+        if ("none".equals(wanted)) {
+            return new Look(null, OFF);
+        }
+        String problem = "not installed";
+        for (String file : candidates(wanted)) {
+            try {
+                Library.open(file).function("cublasLtCreate", ADDRESS);
+                return new Look(file, null);
+            } catch (CudaException e) {
+                problem = file.contains(File.separator) ? e.getMessage() : problem;
+            }
+        }
+        return new Look(null, problem);
     }
 
     private static List<String> candidates(String folder) {

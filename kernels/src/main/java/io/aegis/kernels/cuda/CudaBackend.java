@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongPredicate;
 
 /** GPUs of this machine, and the kernels that run on them. Asking is safe on every machine. */
 public final class CudaBackend {
@@ -99,7 +100,10 @@ public final class CudaBackend {
 
     /** cuDNN's file and version, or why it cannot be used; no device is opened. Never throws. */
     public static String cudnn() {
-        Cudnn.Found found = Cudnn.find();
+        return cudnn(Cudnn.find());
+    }
+
+    static String cudnn(Cudnn.Found found) {
         return found.library() == null
                 ? "not used: " + found.reason()
                 : found.library().versionText() + ", " + found.library().name()
@@ -139,7 +143,7 @@ public final class CudaBackend {
                 counts.getOrDefault(Cubins.Source.CACHED, 0),
                 counts.getOrDefault(Cubins.Source.COMPILER, 0),
                 counts.getOrDefault(Cubins.Source.NONE, 0),
-                CubinCache.ofUser().folder().toString());
+                cubins.cache().toString());
     }
 
     /** The architectures that every kernel is compiled for when the program is tested. */
@@ -172,7 +176,16 @@ public final class CudaBackend {
      * @throws CudaException when there is no host compiler for them
      */
     public static Kernels emulator(Precision precision) {
-        return new CudaKernels(new EmulatorEngine(), new Device(Device.Kind.CUDA, 0), precision);
+        return emulator(precision, bytes -> true);
+    }
+
+    /**
+     * As above, on a device whose memory ends when a test says so.
+     *
+     * @param room asked before each allocation of the device, with its bytes; false: there is no memory left
+     */
+    public static Kernels emulator(Precision precision, LongPredicate room) {
+        return new CudaKernels(new EmulatorEngine(room), new Device(Device.Kind.CUDA, 0), precision);
     }
 
     /**

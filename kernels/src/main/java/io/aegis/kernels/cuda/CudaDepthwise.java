@@ -35,8 +35,8 @@ final class CudaDepthwise {
 
     CudaDepthwise(Cuda cuda) {
         this.cuda = cuda;
-        this.tickets = new Tickets(cuda.engine());
-        this.counted = new Tickets(cuda.engine());
+        this.tickets = new Tickets(cuda.memory());
+        this.counted = new Tickets(cuda.memory());
         this.sliding = new Entry(cuda, FILE, "sliding_3x3");
         this.slidingMoments = new Entry(cuda, FILE, "sliding_3x3_moments");
         this.direct = new Entry(cuda, FILE, "direct");

@@ -42,7 +42,7 @@ final class CudaNormalization implements Normalization {
     CudaNormalization(Cuda cuda, Normalization host) {
         this.cuda = cuda;
         this.host = host;
-        this.tickets = new Tickets(cuda.engine());
+        this.tickets = new Tickets(cuda.memory());
         this.layerNorm = new Entry(cuda, ROWS, "layer_norm");
         this.rmsNorm = new Entry(cuda, Programmatic.of(cuda, ROWS), "rms_norm");
         this.layerNormBackward = new Entry(cuda, ROWS, "layer_norm_backward");

@@ -115,6 +115,7 @@ final class CudaOptimizer implements Optimizer {
 
     @Override
     public void adam(List<Update> all) {
+        all.forEach(this::makeRoom);
         List<Update> together = new ArrayList<>();
         for (Update u : all) {
             if (u.parameter().elements() >= LARGE
@@ -131,6 +132,15 @@ final class CudaOptimizer implements Optimizer {
         }
         if (!together.isEmpty()) {
             several(together);
+        }
+    }
+
+    /** Where memory is short it is so before the first of them is updated: all of them are, or none. */
+    private void makeRoom(Update u) {
+        if (floats(u.gradient(), u.parameter(), u.first(), u.second()) != null) {
+            for (View v : List.of(u.gradient(), u.parameter(), u.first(), u.second(), u.step())) {
+                cuda.read(v);
+            }
         }
     }
 

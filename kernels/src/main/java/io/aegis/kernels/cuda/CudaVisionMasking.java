@@ -32,7 +32,7 @@ final class CudaVisionMasking implements VisionMasking {
     CudaVisionMasking(Cuda cuda, VisionMasking host) {
         this.cuda = cuda;
         this.host = host;
-        tickets = new Tickets(cuda.engine());
+        tickets = new Tickets(cuda.memory());
         select = new Entry(cuda, FILE, "vision_masking");
     }
 

@@ -29,7 +29,7 @@ final class DecodeAttention {
 
     DecodeAttention(Cuda cuda) {
         this.cuda = cuda;
-        this.tickets = new Tickets(cuda.engine());
+        this.tickets = new Tickets(cuda.memory());
     }
 
     /** A variant of one of the two files, and what a block of it has. */

@@ -59,7 +59,12 @@ final class DeviceMemory implements Memory {
         return engine;
     }
 
-    /** A block of raw memory: its address. */
+    /**
+     * A block of raw memory: its address.
+     *
+     * @throws OutOfMemoryError with what was asked for, what is in use and what the device has, when there is none left even after all
+     *     that was kept for reuse has been given back
+     */
     synchronized long take(long bytes) {
         collect();
         long size = rounded(bytes);
@@ -75,6 +80,12 @@ final class DeviceMemory implements Memory {
             engine.fill(address, (byte) 0xff, size);
         }
         return address;
+    }
+
+    /** A block for as long as the engine is open, which counts as nobody's. */
+    synchronized long takeForGood(long bytes) {
+        collect();
+        return allocate(rounded(bytes));
     }
 
     /** A block of a graph's own; work that is queued already may use it still, but the graph is queued behind that. */

@@ -12,6 +12,8 @@ import java.lang.invoke.MethodHandle;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The CUDA driver API: the functions of {@code libcuda} that are used here, one method each, errors as {@link
@@ -24,6 +26,12 @@ final class Driver {
 
     /** A wait's answer while work is queued; also the code of the error when that went on for too long. */
     static final int NOT_READY = 600;
+
+    /**
+     * What machine code of NVRTC 12, the oldest that is looked for, runs on. All functions that are bound without asking for them are
+     * older: cuGraphInstantiateWithFlags, the youngest, came with 11.4.
+     */
+    static final int OLDEST = 12000;
 
     static final int MULTIPROCESSORS = 16;
     static final int L2_BYTES = 38;
@@ -49,6 +57,9 @@ final class Driver {
     private static final int NON_BLOCKING = 1;
     private static final int CAPTURE_RELAXED = 2;
     private static final int NAME_BYTES = 256;
+    /** In a compiler's name and version. */
+    private static final Pattern MAJOR = Pattern.compile("(?:NVRTC|nvcc) (\\d+)");
+
     private static final String OVERRIDE = "aegis.libcuda";
 
     private final Library library;
@@ -238,6 +249,10 @@ final class Driver {
                 continue;
             }
             try {
+                String old = tooOld(library);
+                if (old != null) {
+                    return new Probe(null, old);
+                }
                 Driver driver = new Driver(library, patience);
                 driver.init();
                 return new Probe(driver, null);
@@ -250,6 +265,26 @@ final class Driver {
                 null,
                 "no NVIDIA driver (" + what + "): install one from nvidia.com/drivers or the system's packages; in a"
                         + " container, start it with the GPU, for instance docker run --gpus all");
+    }
+
+    /** Asked before anything else is bound, which an old driver may lack; null for one that is new enough or does not say. */
+    private static String tooOld(Library library) {
+        Optional<MethodHandle> get = library.optional("cuDriverGetVersion", ADDRESS);
+        if (get.isEmpty()) {
+            return null;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment version = arena.allocate(JAVA_INT);
+            MethodHandle call = get.get();
+            int status = Library.status(() -> (int) call.invokeExact(version));
+            int found = version.get(JAVA_INT, 0);
+            return status != 0 || found >= OLDEST
+                    ? null
+                    : "the NVIDIA driver (" + library.name() + ") is too old: it is for CUDA " + text(found) + ", and "
+                            + text(OLDEST)
+                            + " or newer is needed (525 or newer, as nvidia-smi counts); install one from"
+                            + " nvidia.com/drivers or the system's packages, for a container on its host";
+        }
     }
 
     private static String advice(CudaException e) {
@@ -283,8 +318,28 @@ final class Driver {
 
     /** As {@code 13.0}. */
     String versionText() {
-        int v = version();
-        return v / 1000 + "." + v % 1000 / 10;
+        return text(version());
+    }
+
+    private static String text(int version) {
+        return version / 1000 + "." + version % 1000 / 10;
+    }
+
+    /**
+     * Why machine code may be refused here, and what would help; null where the driver is new enough for it. Code of one CUDA runs on
+     * drivers of the same major version and newer ("CUDA Compatibility", minor version compatibility).
+     *
+     * @param compiler who made it, such as {@code NVRTC 13.0}
+     */
+    String lack(String compiler) {
+        Matcher made = MAJOR.matcher(compiler);
+        int major = made.find() ? Integer.parseInt(made.group(1)) : 0;
+        return major <= version() / 1000
+                ? null
+                : "machine code of " + compiler + " needs a driver for CUDA " + major
+                        + ".0 or newer, and this one is for "
+                        + versionText() + ": install a newer driver, or give the folder of libnvrtc.so."
+                        + version() / 1000 + " by -D" + Compilers.NVRTC + "=DIR";
     }
 
     int devices() {

@@ -279,12 +279,22 @@ final class DriverEngine implements Engine {
                 "loading " + variant + ", made by " + cubin.compiler() + " for " + arch + ", into a driver of CUDA "
                         + driver.versionText(),
                 () -> {
-                    long module = driver.loadModule(cubin.code());
+                    long module = load(cubin);
                     if (watched) {
                         waits().show(module);
                     }
                     return new Module(variant, module);
                 });
+    }
+
+    private long load(Cubin cubin) {
+        try {
+            return driver.loadModule(cubin.code());
+        } catch (CudaException e) {
+            String lack =
+                    e.code() == Driver.OUT_OF_MEMORY || FATAL.contains(e.code()) ? null : driver.lack(cubin.compiler());
+            throw lack == null ? e : new CudaException(e.getMessage() + "; " + lack, e, e.code());
+        }
     }
 
     private synchronized DriverWaits waits() {

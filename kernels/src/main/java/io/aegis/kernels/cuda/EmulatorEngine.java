@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongPredicate;
 
 /**
  * The kernels compiled by g++ and run on the host, one launch at a time and to its end; what it promises stands in
@@ -29,6 +30,7 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class EmulatorEngine implements Engine {
     private static final byte POISON = (byte) 0xff;
+    private static final long MEMORY = 1L << 33;
 
     /** What the runtime has one of in a process: a launch, the list of blocks. */
     private static final Object ONE_AT_A_TIME = new Object();
@@ -36,6 +38,9 @@ final class EmulatorEngine implements Engine {
     private final boolean checks;
     private final long seed;
     private final int seconds;
+    /** Asked before each allocation, with its bytes; false is a device that has no more. */
+    private final LongPredicate room;
+
     private final HostCompiler compiler = new HostCompiler();
     private final Path runtime;
     private final MethodHandle launch;
@@ -48,6 +53,7 @@ final class EmulatorEngine implements Engine {
 
     private final Map<Variant, Library> libraries = new ConcurrentHashMap<>();
     private final TreeMap<Long, Block> blocks = new TreeMap<>();
+    private long held;
 
     /** What this thread records, while it does: launches with their arguments' bytes, copies, fills, and what they may access. */
     private final ThreadLocal<List<Runnable>> recording = new ThreadLocal<>();
@@ -62,10 +68,17 @@ final class EmulatorEngine implements Engine {
      * @throws CudaException naming what is missing, where there is no g++
      */
     EmulatorEngine() {
+        this(bytes -> true);
+    }
+
+    /** @param room asked before each allocation, with its bytes; false where the device is to have no more */
+    EmulatorEngine(LongPredicate room) {
         this(
                 !"false".equals(System.getProperty("aegis.emulator.checks")),
                 Long.getLong("aegis.emulator.seed", 1),
-                Integer.getInteger("aegis.emulator.seconds", 60));
+                Integer.getInteger("aegis.emulator.seconds", 60),
+                DebugBuild.isAskedFor(),
+                room);
     }
 
     EmulatorEngine(boolean checks, long seed, int seconds) {
@@ -73,6 +86,11 @@ final class EmulatorEngine implements Engine {
     }
 
     EmulatorEngine(boolean checks, long seed, int seconds, boolean debug) {
+        this(checks, seed, seconds, debug, bytes -> true);
+    }
+
+    private EmulatorEngine(boolean checks, long seed, int seconds, boolean debug, LongPredicate room) {
+        this.room = room;
         this.checks = checks;
         this.seed = seed;
         this.seconds = seconds;
@@ -97,7 +115,7 @@ final class EmulatorEngine implements Engine {
 
     @Override
     public Properties properties() {
-        return new Properties("emulator", 8, 0, 4, 1L << 33, 163 << 10, 1 << 20);
+        return new Properties("emulator", 8, 0, 4, MEMORY, 163 << 10, 1 << 20);
     }
 
     @Override
@@ -107,13 +125,18 @@ final class EmulatorEngine implements Engine {
 
     @Override
     public long allocate(long bytes) {
-        Arena arena = Arena.ofShared();
-        MemorySegment memory = arena.allocate(bytes, 256).fill(POISON);
         synchronized (ONE_AT_A_TIME) {
+            if (bytes > MEMORY - held || !room.test(bytes)) {
+                throw new OutOfMemoryError("allocating " + bytes + " bytes on emulator, which has " + (MEMORY - held)
+                        + " of " + MEMORY + " bytes free; this process holds " + held);
+            }
+            Arena arena = Arena.ofShared();
+            MemorySegment memory = arena.allocate(bytes, 256).fill(POISON);
+            held += bytes;
             blocks.put(memory.address(), new Block(arena, memory));
             call(allocated, memory.address(), bytes);
+            return memory.address();
         }
-        return memory.address();
     }
 
     @Override
@@ -134,6 +157,7 @@ final class EmulatorEngine implements Engine {
             if (block == null) {
                 throw new CudaException("no block of memory begins at " + Long.toHexString(address));
             }
+            held -= block.memory.byteSize();
             call(freed, address);
             block.arena.close();
         }

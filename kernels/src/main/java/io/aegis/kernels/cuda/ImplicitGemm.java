@@ -47,8 +47,8 @@ final class ImplicitGemm {
 
     ImplicitGemm(Cuda cuda) {
         this.cuda = cuda;
-        this.tickets = new Tickets(cuda.engine());
-        this.counted = new Tickets(cuda.engine());
+        this.tickets = new Tickets(cuda.memory());
+        this.counted = new Tickets(cuda.memory());
         this.element = cuda.precision().dtype();
         Variant variant = variant(cuda.precision());
         this.forward = new Product(cuda, variant, "forward");

@@ -8,18 +8,23 @@ final class Tickets {
     /** How many there are. */
     static final int COUNT = 1 << 14;
 
-    private final Engine engine;
+    private final DeviceMemory memory;
     private long address;
 
-    Tickets(Engine engine) {
-        this.engine = engine;
+    Tickets(DeviceMemory memory) {
+        this.memory = memory;
     }
 
-    /** Address of {@link #COUNT} counters (u32). */
+    /**
+     * Address of {@link #COUNT} counters (u32).
+     *
+     * @throws OutOfMemoryError as {@link DeviceMemory#take}; the next call tries again
+     */
     synchronized long address() {
         if (address == 0) {
-            address = engine.allocate(COUNT * 4L);
-            engine.fill(address, (byte) 0, COUNT * 4L);
+            long fresh = memory.takeForGood(COUNT * 4L);
+            memory.engine().fill(fresh, (byte) 0, COUNT * 4L);
+            address = fresh;
         }
         return address;
     }

@@ -569,6 +569,46 @@ class DriverEngineTest {
         assertThat(floats(p, 100)).isEqualTo(tens);
     }
 
+    /** They share its memory and its context; each has a stream of its own, and closing one leaves the other at work. */
+    @Test
+    void twoEnginesShareADevice() {
+        long p = engine.allocate(4);
+        engine.fill(p, (byte) 0, 4);
+        try (DriverEngine other = new DriverEngine(fake.driver(), 0, cubins)) {
+            long most = other.allocate(MEMORY - 1024);
+            IntStream.range(0, 200).parallel().forEach(i -> {
+                DriverEngine one = i % 2 == 0 ? engine : other;
+                one.launch(
+                        one.kernel(ADDING, "add"),
+                        Engine.Grid.of(1, 32),
+                        Arguments.begin()
+                                .pointer(i % 2 == 0 ? p : most)
+                                .i64(1)
+                                .f32(0)
+                                .packed());
+                one.synchronize();
+            });
+            assertThatThrownBy(() -> engine.allocate(2048))
+                    .isInstanceOf(OutOfMemoryError.class)
+                    .hasMessageStartingWith("allocating 2048 bytes on cuda:0, which has 1020 of " + MEMORY
+                            + " bytes free; this process holds 4 (cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY (2)");
+        }
+        add("add", p, 1, 3, Engine.Grid.of(1, 32));
+        assertThat(floats(p, 1)).containsExactly(3f);
+        engine.free(engine.allocate(MEMORY - 1024));
+    }
+
+    /** What is kept for reuse is given back for what kernels need themselves. */
+    @Test
+    void countersOfKernelsFindRoom() {
+        DeviceMemory memory = new DeviceMemory(engine, new Device(Device.Kind.CUDA, 0));
+        memory.give(memory.take(MEMORY), MEMORY);
+        long counters = new Tickets(memory).address();
+        engine.copy(counters, counters + 4, 4);
+        assertThat(floats(counters + 4, 1)).containsExactly(0f);
+        assertThat(memory.liveBytes()).isZero();
+    }
+
     @Test
     void whatFailsWhileOpeningLeavesNothing() {
         engine.close();

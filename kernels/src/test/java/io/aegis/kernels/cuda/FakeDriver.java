@@ -46,6 +46,7 @@ final class FakeDriver {
     private final Driver driver;
     private final MethodHandle reset;
     private final MethodHandle set;
+    private final MethodHandle version;
     private final MethodHandle fail;
     private final MethodHandle live;
     private final MethodHandle brokenRules;
@@ -56,6 +57,7 @@ final class FakeDriver {
         driver = new Driver(library);
         reset = library.function("fake_reset");
         set = library.function("fake_set", JAVA_INT, JAVA_INT, JAVA_LONG);
+        version = library.function("fake_version", JAVA_INT);
         fail = library.function("fake_fail", ADDRESS, JAVA_INT, JAVA_INT);
         live = library.function("fake_live", JAVA_INT);
         brokenRules = library.function("fake_broken_rules");
@@ -114,10 +116,15 @@ final class FakeDriver {
 
     /** Gives every kernel the same machine code, and keeps it in a folder of its own. */
     static Cubins cubins(Path folder, String code) {
+        return cubins(folder, code, "pretended 1.0");
+    }
+
+    /** As above, of a compiler with this name and version. */
+    static Cubins cubins(Path folder, String code, String by) {
         Compiler compiler = new Compiler() {
             @Override
             public String name() {
-                return "pretended 1.0";
+                return by;
             }
 
             @Override
@@ -154,6 +161,11 @@ final class FakeDriver {
 
     void set(int devices, int capability, long memory) {
         Library.status(() -> (int) set.invokeExact(devices, capability, memory));
+    }
+
+    /** For which CUDA it is, as 1000 * major + 10 * minor. */
+    void version(int newest) {
+        Library.status(() -> (int) version.invokeExact(newest));
     }
 
     /** The {@code which}-th call from now on of a function fails. */

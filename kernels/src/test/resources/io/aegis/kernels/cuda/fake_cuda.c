@@ -104,6 +104,10 @@ static struct thing variable = {MEMORY, 1, (char*)&waits, sizeof waits};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct thing things[MOST];
+#ifndef FAKE_VERSION
+#define FAKE_VERSION 13020
+#endif
+static int version = FAKE_VERSION;
 static int count, retained, clock_now, sticky, devices, major, minor, broken_rules;
 static size_t capacity;
 static struct thing context;
@@ -267,6 +271,7 @@ void fake_reset(void) {
     devices = 1;
     major = 9;
     minor = 0;
+    version = FAKE_VERSION;
     capacity = (size_t)1 << 26;
     memset(most_dynamic, 0, sizeof most_dynamic);
     memset(&waits, 0, sizeof waits);
@@ -279,6 +284,10 @@ int fake_set(int number_of_devices, int capability, long long memory) {
     major = capability / 10;
     minor = capability % 10;
     capacity = (size_t)memory;
+    return 0;
+}
+int fake_version(int v) {
+    version = v;
     return 0;
 }
 int fake_fail(const char* name, int which, int code) {
@@ -317,7 +326,7 @@ CUresult cuGetErrorString(CUresult e, const char** s) {
     return *s ? 0 : 1;
 }
 CUresult cuInit(unsigned int flags) { BEGIN("cuInit") END(flags ? INVALID_VALUE : OK) }
-CUresult cuDriverGetVersion(int* v) { BEGIN("cuDriverGetVersion") *v = 13020; END(OK) }
+CUresult cuDriverGetVersion(int* v) { BEGIN("cuDriverGetVersion") *v = version; END(OK) }
 CUresult cuDeviceGetCount(int* n) { BEGIN("cuDeviceGetCount") *n = devices; END(OK) }
 CUresult cuDeviceGet(CUdevice* d, int ordinal) {
     BEGIN("cuDeviceGet")
@@ -660,6 +669,7 @@ CUresult cuStreamEndCapture(CUstream s, CUgraph* g) {
     t->capture = NULL;
     END(OK)
 }
+#ifndef FAKE_WITHOUT_GRAPHS
 CUresult cuGraphInstantiate(CUgraphExec* x, CUgraph g, unsigned long long flags) {
     BEGIN_IN_CONTEXT("cuGraphInstantiate")
     if (!is(g, GRAPH) || flags) END(INVALID_VALUE)
@@ -668,6 +678,7 @@ CUresult cuGraphInstantiate(CUgraphExec* x, CUgraph g, unsigned long long flags)
     *x = (CUgraphExec)t;
     END(OK)
 }
+#endif
 CUresult cuGraphDestroy(CUgraph g) {
     BEGIN_IN_CONTEXT("cuGraphDestroy")
     if (!is(g, GRAPH)) END(INVALID_HANDLE)
@@ -688,3 +699,9 @@ CUresult cuGraphExecDestroy(CUgraphExec x) {
     ((struct thing*)x)->alive = 0;
     END(OK)
 }
+#ifdef FAKE_CUBLAS
+int cublasLtCreate(void** handle) {
+    *handle = NULL;
+    return 1;
+}
+#endif

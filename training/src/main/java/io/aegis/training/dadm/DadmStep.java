@@ -130,6 +130,8 @@ public final class DadmStep implements AutoCloseable {
      * @param epoch from 0; prototypes have momentum from epoch 1 on
      * @param step global number of this step, the counter of its randomness
      * @throws ArithmeticException when a loss is not finite; nothing has been updated then
+     * @throws OutOfMemoryError when the device has no memory left; it has back what the step took, but running statistics and the heads
+     *     that only losses read may have changed, so that whoever wants the same step again starts from a stored state
      */
     public Report run(Batch batch, long epoch, long step, double learningRate) {
         return run(batch, epoch, step, learningRate, null);
@@ -306,13 +308,13 @@ public final class DadmStep implements AutoCloseable {
             long step,
             Permutations permutations,
             HeldGradients.Sink sink) {
-        again.write(batch.pictures(), prototypePictures(batch)[2], batch.samples(), step, permutations);
-        again.goForward();
-        prototypes = nextPrototypes(batch, epoch, again.evaluated());
         Report losses;
         try {
+            again.write(batch.pictures(), prototypePictures(batch)[2], batch.samples(), step, permutations);
+            again.goForward();
+            prototypes = nextPrototypes(batch, epoch, again.evaluated());
             losses = losses(again.output(), batch, step, again.cotangents(), sink);
-        } catch (ArithmeticException e) {
+        } catch (RuntimeException | Error e) { // a loss that is none, or no memory for the losses
             adam.abandon();
             throw e;
         }
