@@ -162,8 +162,16 @@ public final class CudaBackend {
         return open(probe.driver(), index, precision, Cubins.ofMachine());
     }
 
+    /** Without any machine code it is refused here: whoever opens it, before a run of hours say, has written nothing yet. */
     static CudaKernels open(Driver driver, int index, Precision precision, Cubins cubins) {
-        return new CudaKernels(new DriverEngine(driver, index, cubins), new Device(Device.Kind.CUDA, index), precision);
+        DriverEngine engine = new DriverEngine(driver, index, cubins);
+        String problem = cubins.problem(engine.arch());
+        if (problem != null) {
+            engine.close();
+            throw new CudaException(engine.name() + ", " + engine.properties().description()
+                    + ", cannot be used: " + problem);
+        }
+        return new CudaKernels(engine, new Device(Device.Kind.CUDA, index), precision);
     }
 
     /**

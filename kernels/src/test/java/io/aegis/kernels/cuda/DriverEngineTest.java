@@ -604,6 +604,18 @@ class DriverEngineTest {
         fake.set(1, 90, MEMORY);
     }
 
+    /** A GPU without a kernel is none; said at once, and not by the first kernel of a run that has begun its folder. */
+    @Test
+    void aDeviceWithoutAnyMachineCodeIsNotOpened() {
+        engine.close();
+        Cubins none = new Cubins(
+                new Compilers.Probe(null, "no compiler for kernels: install one"), new CubinCache(folder.resolve("none")));
+        assertThatThrownBy(() -> CudaBackend.open(fake.driver(), 0, Precision.F32, none))
+                .isInstanceOf(CudaException.class)
+                .hasMessage("cuda:0, Fake 0, cannot be used: no compiler for kernels: install one");
+        assertThat(fake.live(FakeDriver.Kind.CONTEXT)).as("given back").isZero();
+    }
+
     @Test
     void probingSaysWhatIsMissing() {
         assertThat(Driver.probe(List.of("libcuda-that-is-not-here.so.1")).problem())
