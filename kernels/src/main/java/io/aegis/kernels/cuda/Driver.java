@@ -25,7 +25,9 @@ final class Driver {
     /** A wait's answer while work is queued; also the code of the error when that went on for too long. */
     static final int NOT_READY = 600;
 
+    static final int CLOCK_KILOHERTZ = 13;
     static final int MULTIPROCESSORS = 16;
+    static final int MEMORY_CLOCK_KILOHERTZ = 36;
     static final int L2_BYTES = 38;
     static final int CAPABILITY_MAJOR = 75;
     static final int CAPABILITY_MINOR = 76;

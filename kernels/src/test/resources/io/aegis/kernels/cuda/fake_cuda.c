@@ -350,7 +350,9 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute a, CUdevice d) {
     BEGIN("cuDeviceGetAttribute")
     if (!is_device(d)) END(101)
     switch ((int)a) {
+        case 13: *value = 1980000; break;
         case 16: *value = 132; break;
+        case 36: *value = 3201000; break;
         case 38: *value = 50 << 20; break;
         case 75: *value = major; break;
         case 76: *value = minor; break;

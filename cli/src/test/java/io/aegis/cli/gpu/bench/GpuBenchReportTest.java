@@ -75,7 +75,7 @@ class GpuBenchReportTest {
         assertThat(section.path("results")).hasSize(1);
         assertThat(section.path("problem").asText()).startsWith("at the one that hangs: ended after 3 s");
         assertThat(GpuBenchReport.text(section)).contains("some work", "failed at the one that hangs");
-        ObjectNode report = GpuBenchReport.begin("emulator", "commit x", true);
+        ObjectNode report = GpuBenchReport.begin(Provenance.here("emulator", ""), "commit x", true);
         report.withArray("sections").add(section);
         GpuBenchReport.write(folder.resolve("out"), report);
         assertThat(Files.readString(folder.resolve("out").resolve("gpu-bench.md")))
