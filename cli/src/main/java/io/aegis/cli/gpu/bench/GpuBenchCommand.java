@@ -36,7 +36,7 @@ public final class GpuBenchCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..*",
             paramLabel = "SECTION",
-            description = "some of attention, gemm, decode, models (default: all)")
+            description = "some of attention, gemm, decode, memory, models (default: all)")
     List<String> sections = List.of();
 
     @Option(

@@ -51,6 +51,34 @@ class GpuBenchReportTest {
         assertThat(out.toString()).contains("left out: cuBLASLt does not take it");
     }
 
+    /** What a portable kernel is held to is no aim. */
+    @Test
+    void aGoalWithoutAnAim() {
+        Goal goal = Goal.shareAtLeast(0.75);
+        Result r = new Result(
+                "some rows",
+                Route.PORTABLE,
+                List.of("gemv_1"),
+                3500,
+                "GB/s",
+                3400,
+                3600,
+                0.8,
+                "the copy",
+                Double.NaN,
+                goal,
+                goal.verdict(Unit.GIGABYTES, 3500, 0.8),
+                Footprint.NONE,
+                "");
+        assertThat(throughJson(r)).isEqualTo(r);
+        assertThat(r.markdown())
+                .isEqualTo(
+                        "| some rows | portable | 3500 | 3400 .. 3600 | GB/s | 80 % |  | 75 % |  | at least | gemv_1 |\n");
+        assertThat(r.toString())
+                .contains("80 % of the copy, asked 75 %: at least; gemv_1")
+                .doesNotContain("aim");
+    }
+
     @Test
     void aRowForPeople() {
         assertThat(MEASURED.markdown())
