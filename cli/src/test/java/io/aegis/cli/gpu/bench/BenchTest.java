@@ -126,16 +126,39 @@ class BenchTest {
         }
     }
 
-    /** Otherwise a step is of another way than the one before it, and nothing is ever recorded. */
     @Test
-    void aRecordedStepOfOneWayIsMeasuredToItsEnd() {
-        assertThat(new DadmWork("dadm-tiny", 2, true, true).oneAfterAnother()).isTrue();
-        assertThat(new DadmWork("dadm-tiny", 2, true, false).oneAfterAnother()).isFalse();
+    void rivalsMayTakeTheirRoundsOneAfterAnother() {
         List<String> order = new ArrayList<>();
         Race race = new Race(Backends.scalar(), new Race.Effort(3, 0, 2, 0, 0));
         assertThat(race.oneAfterAnother(List.of(() -> order.add("a"), () -> order.add("b"))))
                 .hasSize(2);
         assertThat(String.join("", order)).isEqualTo("aaaaabbbbb");
+    }
+
+    /** A recording is of one way: with ways in turn no step follows one of its own, and nothing is ever recorded. */
+    @Test
+    void aRecordedStepIsMeasuredOneWayAfterTheOther() throws Exception {
+        DadmWork work = new DadmWork("dadm-tiny", 2, true, true);
+        assertThat(work.oneAfterAnother()).isTrue();
+        assertThat(new DadmWork("dadm-tiny", 2, true, false).oneAfterAnother()).isFalse();
+        System.setProperty("aegis.emulator.checks", "false");
+        try {
+            Kernels best = emulator();
+            try (AutoCloseable owner = (AutoCloseable) best;
+                    ModelWork.Subject subject = work.open(best)) {
+                Kernels portable = CudaBackend.through(best, Route.PORTABLE);
+                assertThat(graphs(subject, portable, best, portable, portable)).containsExactly(0, 0, 0, 3);
+            }
+        } finally {
+            System.clearProperty("aegis.emulator.checks");
+        }
+    }
+
+    /** How many graphs a step of each of these launches. */
+    private static List<Integer> graphs(ModelWork.Subject subject, Kernels... by) {
+        return Arrays.stream(by)
+                .map(k -> CudaBackend.launches(k, () -> subject.run(k)).getOrDefault("graph", 0))
+                .toList();
     }
 
     @ParameterizedTest
