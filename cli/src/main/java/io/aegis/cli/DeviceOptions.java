@@ -14,6 +14,7 @@ import picocli.CommandLine.Option;
 /** Where a command computes, and how finely. */
 final class DeviceOptions {
     private static final Pattern CUDA = Pattern.compile("cuda(?::([0-9]{1,3}))?");
+    private static final String EMULATOR = "emulator";
     private static final System.Logger LOG = System.getLogger(DeviceOptions.class.getName());
     private static AutoCloseable opened;
 
@@ -41,8 +42,17 @@ final class DeviceOptions {
         return choose(device, precision);
     }
 
-    /** What the kernels that were named hold while they run, without looking whether there is such a device. */
+    /**
+     * What the kernels that were named hold while they run, without looking whether there is such a device.
+     *
+     * @throws IllegalArgumentException for a device of another name
+     */
     Workspace workspace() {
+        if (!device.equals("cpu")
+                && !device.equals(EMULATOR)
+                && !CUDA.matcher(device).matches()) {
+            throw unknown(device);
+        }
         return device.equals("cpu") ? Workspace.PROCESSOR : Workspace.gpu(precision.dtype());
     }
 
@@ -52,16 +62,20 @@ final class DeviceOptions {
         }
         Matcher cuda = CUDA.matcher(device);
         Kernels kernels;
-        if (device.equals("emulator")) {
+        if (device.equals(EMULATOR)) {
             kernels = CudaBackend.emulator(precision);
         } else if (cuda.matches()) {
             kernels = CudaBackend.open(cuda.group(1) == null ? 0 : Integer.parseInt(cuda.group(1)), precision);
         } else {
-            throw new IllegalArgumentException("--device " + device + ": expected cpu, cuda, cuda:N or emulator");
+            throw unknown(device);
         }
         opened = kernels instanceof AutoCloseable closeable ? closeable : null;
         Backends.choose(kernels);
         return kernels;
+    }
+
+    private static IllegalArgumentException unknown(String device) {
+        return new IllegalArgumentException("--device " + device + ": expected cpu, cuda, cuda:N or emulator");
     }
 
     /** The processor's kernels with rounded operands; where they would not be faster, those that are exact, and a line why. */

@@ -18,6 +18,11 @@ final class ChildJvm {
      * @param words a command and its options
      */
     static ProcessBuilder of(String flag, String... words) {
+        return of(List.of(flag), words);
+    }
+
+    /** As above, with several flags. */
+    static ProcessBuilder of(List<String> flags, String... words) {
         String path = Stream.of("jdk.module.path", "java.class.path")
                 .map(System::getProperty)
                 .filter(Objects::nonNull)
@@ -25,7 +30,6 @@ final class ChildJvm {
                 .collect(Collectors.joining(File.pathSeparator));
         List<String> command = new ArrayList<>(List.of(
                 ProcessHandle.current().info().command().orElseThrow(),
-                flag,
                 "-XX:+UseSerialGC",
                 "--add-modules",
                 "jdk.incubator.vector",
@@ -33,6 +37,7 @@ final class ChildJvm {
                 "-cp",
                 path,
                 Main.class.getName()));
+        command.addAll(1, flags);
         command.addAll(List.of(words));
         return new ProcessBuilder(command);
     }

@@ -7,15 +7,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.aegis.image.Image;
-import io.aegis.image.Png;
-import io.aegis.tokenizer.BpeTrainer;
-import io.aegis.tokenizer.Tokenizer;
 import io.aegis.training.data.ScoresFile;
 import io.aegis.training.metrics.Sample;
 import io.aegis.training.metrics.Split;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -27,9 +22,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Training, evaluating and asking a FaceShield as a person types it. */
 class FaceShieldCommandsTest {
-    private static final String BOS = "<|begin_of_text|>";
-    private static final String EOS = "<|end_of_text|>";
-
     @TempDir
     static Path folder;
 
@@ -40,35 +32,9 @@ class FaceShieldCommandsTest {
     /** Gray faces and white attacks, one picture that is missing, and a model that has seen them. */
     @BeforeAll
     static void train() throws IOException {
-        Path base = Files.createDirectory(folder.resolve("base"));
-        images = Files.createDirectory(folder.resolve("images"));
-        List<String> entries = new ArrayList<>();
-        for (int i = 0; i < 9; i++) {
-            boolean attack = i % 2 == 1;
-            byte[] bytes = new byte[3 * 16 * 16];
-            Arrays.fill(bytes, (byte) (attack ? 250 : 60 + i));
-            if (i < 8) {
-                Png.write(images.resolve(i + ".png"), Image.of(16, 16, 3, bytes));
-            }
-            entries.add(String.format(
-                    "{\"id\": \"%d\", \"image\": \"%d.png\", \"label\": \"%s\", \"conversations\": [{\"from\": \"human\","
-                            + " \"value\": \"<image>\\nReal or spoof ?\"}, {\"from\": \"gpt\", \"value\": \"It is a %s.\"}]}",
-                    i, i, attack ? "attack" : "bonafide", attack ? "spoof" : "real"));
-        }
-        data = Files.writeString(folder.resolve("sft.json"), "[" + String.join(",", entries) + "]");
-        Files.writeString(
-                base.resolve("tokenizer.json"),
-                new BpeTrainer(300, List.of(BOS, EOS), BOS)
-                        .train(List.of("Real or spoof ? It is a spoof. It is a real.")));
-        Files.writeString(base.resolve("config.json"), """
-                {"model_type": "bunny-llama", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1,
-                 "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 256, "rms_norm_eps": 1e-5,
-                 "rope_theta": 10000.0, "tie_word_embeddings": true, "vocab_size": %d, "mm_hidden_size": 16,
-                 "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 16, "intermediate_size": 24,
-                  "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 16, "patch_size": 8},
-                 "faceshield": {"prompts": {"coarse": "Real or spoof ?", "answer_real": " It is a real", "answer_spoof": " It is a spoof"}}}
-                """.formatted(
-                        Tokenizer.open(base.resolve("tokenizer.json")).size()));
+        TinyFaceShield made = TinyFaceShield.in(folder, 8);
+        images = made.images();
+        data = made.data();
         trained = train("full", folder.resolve("run"), "--epochs", 2, "--batch", 4, "--dev-share", 0.3, "--lr", 3e-3);
     }
 

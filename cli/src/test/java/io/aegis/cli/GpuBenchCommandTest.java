@@ -58,7 +58,7 @@ class GpuBenchCommandTest {
 
     @Test
     void wrongWords() {
-        refused("there is no section fly, expected one of attention, gemm, decode, models", "fly");
+        refused("there is no section fly, expected one of attention, gemm, decode, memory, models", "fly");
         refused("--device emulator takes days for these shapes: add --tiny", "--device", "emulator");
         refused("--device cpu: expected cuda, cuda:N", "--device", "cpu");
         refused("--limit 0: expected 1 or more", "--limit", "0");

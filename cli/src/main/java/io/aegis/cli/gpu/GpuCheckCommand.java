@@ -3,6 +3,7 @@ package io.aegis.cli.gpu;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.cli.gpu.bench.Opener;
+import io.aegis.cli.gpu.bench.Provenance;
 import io.aegis.cli.workload.OwnProcess;
 import io.aegis.kernels.Kernels;
 import java.io.IOException;
@@ -48,8 +49,14 @@ public final class GpuCheckCommand implements Callable<Integer> {
     @Option(names = "--limit", paramLabel = "SECONDS", description = "for each section (300)")
     int limit = 300;
 
-    @Option(names = "--note", paramLabel = "TEXT", description = "stands at the top of the report: the commit, say")
+    @Option(names = "--note", paramLabel = "TEXT", description = "stands at the top of the report")
     String note = "";
+
+    @Option(
+            names = "--commit",
+            paramLabel = "TEXT",
+            description = "the code that is checked, for the report (default: what git says of the folder of ./aegis)")
+    String commit = "";
 
     @Option(
             names = "--sanitizer",
@@ -116,7 +123,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
             failed |= p.lines.stream().anyMatch(Line::failed);
         }
         console.flush();
-        GpuReport.write(out, device, note, parts);
+        GpuReport.write(out, Provenance.here(device, commit), note, parts);
         return failed ? 1 : 0;
     }
 

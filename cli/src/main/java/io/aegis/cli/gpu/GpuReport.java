@@ -3,12 +3,10 @@ package io.aegis.cli.gpu;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.aegis.kernels.cuda.CudaBackend;
-import io.aegis.kernels.cuda.DeviceReport;
+import io.aegis.cli.gpu.bench.Provenance;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.LocalDate;
 import java.util.List;
 import java.util.Locale;
 
@@ -16,18 +14,13 @@ import java.util.Locale;
 final class GpuReport {
     private GpuReport() {}
 
-    static void write(Path directory, String device, String note, List<GpuCheckCommand.Part> parts) throws IOException {
-        Files.writeString(directory.resolve("report.md"), markdown(device, note, parts));
-        Files.writeString(directory.resolve("report.json"), json(device, note, parts));
+    static void write(Path directory, Provenance of, String note, List<GpuCheckCommand.Part> parts) throws IOException {
+        Files.writeString(directory.resolve("report.md"), markdown(of, note, parts));
+        Files.writeString(directory.resolve("report.json"), json(of, note, parts));
     }
 
-    private static String title(String device) {
-        List<DeviceReport> devices = CudaBackend.devices();
-        return devices.isEmpty() ? device : device + ": " + devices.getFirst().name();
-    }
-
-    private static String markdown(String device, String note, List<GpuCheckCommand.Part> parts) {
-        StringBuilder s = new StringBuilder("# " + title(device) + ", " + LocalDate.now() + "\n");
+    private static String markdown(Provenance of, String note, List<GpuCheckCommand.Part> parts) {
+        StringBuilder s = new StringBuilder("# " + of.title() + ", " + of.date() + "\n\n" + of.text() + "\n");
         if (!note.isEmpty()) {
             s.append("\n").append(note).append("\n");
         }
@@ -48,12 +41,11 @@ final class GpuReport {
         return s.toString();
     }
 
-    private static String json(String device, String note, List<GpuCheckCommand.Part> parts) throws IOException {
+    private static String json(Provenance of, String note, List<GpuCheckCommand.Part> parts) throws IOException {
         ObjectMapper mapper = new ObjectMapper();
         ObjectNode root = mapper.createObjectNode();
-        root.put("device", title(device));
+        of.into(root);
         root.put("note", note);
-        root.put("date", LocalDate.now().toString());
         ArrayNode all = root.putArray("sections");
         for (GpuCheckCommand.Part p : parts) {
             ObjectNode section = all.addObject();

@@ -21,10 +21,6 @@ record Line(String name, double value, String unit, double share, String note, b
         return new Line(name, value, unit, Double.NaN, "", false);
     }
 
-    static Line of(String name, double value, String unit, double ceiling, String what) {
-        return new Line(name, value, unit, value / ceiling, "of " + what, false);
-    }
-
     /** What the plan of {@code gpu-bench} measured. */
     static Line of(Result r) {
         String ceiling = r.ceiling().isEmpty() ? r.note() : "of " + r.ceiling();

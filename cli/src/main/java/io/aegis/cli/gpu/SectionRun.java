@@ -37,7 +37,6 @@ record SectionRun(Kernels kernels, Section section, Section.Extent extent, Secti
 
     private static final long SEED = 1;
     private static final String CEILINGS = "the ceilings";
-    private static final String FIGURES = "figures of memory";
     private static final String GOLDEN = "golden";
 
     void run() {
@@ -60,16 +59,14 @@ record SectionRun(Kernels kernels, Section section, Section.Extent extent, Secti
             case GOLDEN_F32, GOLDEN_BF16 -> verify();
             case PRODUCTS -> bench(Plan.GEMM, w -> true, Route.PORTABLE);
             case LIBRARY -> {
-                out.says(KernelFigures.library(kernels));
+                out.says(LibraryProduct.besideTheProcessor(kernels));
                 bench(Plan.GEMM, w -> true, Route.LIBRARY);
             }
             case ATTENTION -> bench(Plan.ATTENTION, w -> true, Route.PORTABLE);
             case CUDNN_BF16, CUDNN_F16 -> compareCudnn();
             case MEMORY -> {
-                double copy = bench(Plan.DECODE, w -> w instanceof KernelWork, Route.BEST);
-                if (begins(FIGURES)) {
-                    KernelFigures.memory(kernels, copy, out::says);
-                }
+                bench(Plan.DECODE, w -> w instanceof KernelWork, Route.BEST);
+                bench(Plan.MEMORY, w -> true, Route.PORTABLE);
             }
             case LLAMA -> {
                 bench(Plan.MODELS, w -> w instanceof PromptWork, Route.BEST);
@@ -88,8 +85,8 @@ record SectionRun(Kernels kernels, Section section, Section.Extent extent, Secti
         return wanted;
     }
 
-    /** Measures some rows of a plan on one way; the last ceiling of it, NaN where there is none. */
-    private double bench(Plan plan, Predicate<Work> which, Route route) {
+    /** Measures some rows of a plan on one way. */
+    private void bench(Plan plan, Predicate<Work> which, Route route) {
         Bench bench = new Bench(kernels, Bench.Size.FULL);
         List<Bench.Ceiling> ceilings = begins(CEILINGS) ? bench.ceilings(plan) : List.of();
         ceilings.forEach(c -> out.says(Line.of(c)));
@@ -97,7 +94,6 @@ record SectionRun(Kernels kernels, Section section, Section.Extent extent, Secti
                 .filter(r -> which.test(r.work()) && extent.wants(r.work().name()))
                 .toList();
         bench.run(rows, EnumSet.of(route), ceilings, out::begins, result -> out.says(Line.of(result)));
-        return ceilings.isEmpty() ? Double.NaN : ceilings.getLast().value();
     }
 
     private void compare(int usual) {

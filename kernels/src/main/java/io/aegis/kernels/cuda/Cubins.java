@@ -59,6 +59,14 @@ final class Cubins {
         return shippedForOlder(variant, arch) == null ? Source.NONE : Source.SHIPPED;
     }
 
+    /** Why no kernel at all can be had for an architecture, and what would help; null where some can. */
+    String problem(String arch) {
+        boolean some = compilers.compiler() != null
+                || KernelCatalogue.variants().stream()
+                        .anyMatch(v -> KernelCatalogue.isAskedFor(v, arch) && source(v, arch) != Source.NONE);
+        return some ? null : compilers.problem();
+    }
+
     /**
      * The machine code of a variant.
      *

@@ -46,12 +46,23 @@ public final class CudaBackend {
                         DriverEngine.arch(p.major(), p.minor()),
                         p.memory(),
                         p.multiprocessors(),
+                        megahertz(driver, i, Driver.CLOCK_KILOHERTZ),
+                        megahertz(driver, i, Driver.MEMORY_CLOCK_KILOHERTZ),
                         problem));
             } catch (CudaException e) {
-                all.add(new DeviceReport(i, "a GPU that does not answer", "", "", 0, 0, e.getMessage()));
+                all.add(new DeviceReport(i, "a GPU that does not answer", "", "", 0, 0, 0, 0, e.getMessage()));
             }
         }
         return all;
+    }
+
+    /** A clock's limit; 0 where a driver knows no such attribute. */
+    private static int megahertz(Driver driver, int index, int attribute) {
+        try {
+            return driver.attribute(driver.device(index), attribute) / 1000;
+        } catch (CudaException e) {
+            return 0;
+        }
     }
 
     /** Why no GPU can be used, and what would help, in one sentence; null when one can. Never throws. */
@@ -75,10 +86,10 @@ public final class CudaBackend {
         return Compilers.probe().problem();
     }
 
-    /** The driver as people know it; null when there is none that works. */
-    public static String driver() {
+    /** The driver; null when there is none that works. */
+    public static DriverReport driver() {
         Driver driver = Driver.probe().driver();
-        return driver == null ? null : driver.name() + " for CUDA " + driver.versionText();
+        return driver == null ? null : DriverReport.of(driver);
     }
 
     /**
@@ -166,8 +177,16 @@ public final class CudaBackend {
         return open(probe.driver(), index, precision, Cubins.ofMachine());
     }
 
+    /** Without any machine code it is refused here: whoever opens it, before a run of hours say, has written nothing yet. */
     static CudaKernels open(Driver driver, int index, Precision precision, Cubins cubins) {
-        return new CudaKernels(new DriverEngine(driver, index, cubins), new Device(Device.Kind.CUDA, index), precision);
+        DriverEngine engine = new DriverEngine(driver, index, cubins);
+        String problem = cubins.problem(engine.arch());
+        if (problem != null) {
+            engine.close();
+            throw new CudaException(
+                    engine.name() + ", " + engine.properties().description() + ", cannot be used: " + problem);
+        }
+        return new CudaKernels(engine, new Device(Device.Kind.CUDA, index), precision);
     }
 
     /**

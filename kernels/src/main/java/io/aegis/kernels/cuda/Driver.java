@@ -33,7 +33,9 @@ final class Driver {
      */
     static final int OLDEST = 12000;
 
+    static final int CLOCK_KILOHERTZ = 13;
     static final int MULTIPROCESSORS = 16;
+    static final int MEMORY_CLOCK_KILOHERTZ = 36;
     static final int L2_BYTES = 38;
     static final int CAPABILITY_MAJOR = 75;
     static final int CAPABILITY_MINOR = 76;

@@ -157,8 +157,8 @@ class CudnnTest {
     void kernelsThatGoThisWayTakeIt(@TempDir Path cache) {
         Path folder = fake();
         String before = System.setProperty(Cudnn.PROPERTY, folder.toString());
-        Cubins none = new Cubins(new Compilers.Probe(null, "no compiler"), new CubinCache(cache));
-        try (CudaKernels kernels = CudaBackend.open(FakeDriver.fresh().driver(), 0, Precision.BF16, none)) {
+        Cubins unused = FakeDriver.cubins(cache, FakeDriver.TAKEN);
+        try (CudaKernels kernels = CudaBackend.open(FakeDriver.fresh().driver(), 0, Precision.BF16, unused)) {
             assertThat(CudaBackend.problem(kernels, Route.CUDNN)).isNull();
             Kernels through = CudaBackend.through(kernels, Route.CUDNN);
             View x = TestViews.random(1, DType.BF16, 2, 20, 3, 64).transpose(1, 2);

@@ -633,6 +633,7 @@ class DriverEngineTest {
                 .isInstanceOf(CudaException.class)
                 .hasMessage("cuda:2, Fake 2, has compute capability 7.5; the kernels need 8.0 (Ampere) or newer");
         assertThat(CudaBackend.devices(fake.driver()))
+                .allMatch(d -> d.clock() == 1980 && d.memoryClock() == 3201)
                 .extracting(DeviceReport::index, DeviceReport::name, DeviceReport::capability)
                 .containsExactly(
                         org.assertj.core.groups.Tuple.tuple(0, "Fake 0", "7.5"),
@@ -642,6 +643,19 @@ class DriverEngineTest {
         assertThat(CudaBackend.devices(fake.driver())).isEmpty();
         assertThatThrownBy(() -> new DriverEngine(fake.driver(), 0, cubins)).hasMessageEndingWith("shows no GPU");
         fake.set(1, 90, MEMORY);
+    }
+
+    /** A GPU without a kernel is none; said at once, and not by the first kernel of a run that has begun its folder. */
+    @Test
+    void aDeviceWithoutAnyMachineCodeIsNotOpened() {
+        engine.close();
+        Cubins none = new Cubins(
+                new Compilers.Probe(null, "no compiler for kernels: install one"),
+                new CubinCache(folder.resolve("none")));
+        assertThatThrownBy(() -> CudaBackend.open(fake.driver(), 0, Precision.F32, none))
+                .isInstanceOf(CudaException.class)
+                .hasMessage("cuda:0, Fake 0, cannot be used: no compiler for kernels: install one");
+        assertThat(fake.live(FakeDriver.Kind.CONTEXT)).as("given back").isZero();
     }
 
     @Test
@@ -658,6 +672,33 @@ class DriverEngineTest {
         Driver.Probe good = Driver.probe(List.of("libcuda-that-is-not-here.so.1", fake.file()));
         assertThat(good.problem()).isNull();
         assertThat(good.driver().versionText()).isEqualTo("13.2");
+    }
+
+    @Test
+    void clocksMayBeUnknown() {
+        fake.fail("cuDeviceGetAttribute", 6, 1); // behind five of its properties
+        fake.fail("cuDeviceGetAttribute", 6, 1); // and the next, as the sixth is counted by the first plan alone
+        assertThat(CudaBackend.devices(fake.driver())).singleElement().satisfies(d -> {
+            assertThat(d.name()).isEqualTo("Fake 0");
+            assertThat(d.clock()).isZero();
+            assertThat(d.memoryClock()).isZero();
+        });
+    }
+
+    @Test
+    void driversTellTheirVersion() {
+        assertThat(DriverReport.version(
+                        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.129.03  Thu Oct 19 18:56:32"
+                                + " UTC 2023\nGCC version:  gcc version 12.2.0\n"))
+                .isEqualTo("535.129.03");
+        assertThat(DriverReport.version("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release"
+                        + " Build  (dvs-builder)  Thu Jan 23\nGCC version:  gcc version 13.3.0 (Ubuntu 13.3.0)\n"))
+                .isEqualTo("570.86.15");
+        assertThat(DriverReport.version("")).isEmpty();
+        assertThat(new DriverReport("libcuda.so.1", "535.129.03", "12.2"))
+                .hasToString("libcuda.so.1 535.129.03 for CUDA 12.2");
+        assertThat(new DriverReport("libcuda.so.1", "", "12.2")).hasToString("libcuda.so.1 for CUDA 12.2");
+        assertThat(DriverReport.of(fake.driver()).cuda()).isEqualTo("13.2");
     }
 
     @Test

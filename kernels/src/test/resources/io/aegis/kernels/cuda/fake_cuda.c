@@ -108,8 +108,16 @@ static struct thing things[MOST];
 #define FAKE_VERSION 13020
 #endif
 static int version = FAKE_VERSION;
-static int count, retained, clock_now, sticky, devices, major, minor, broken_rules;
-static size_t capacity;
+// Of a process that resets nothing, as the program's own is: none, or what the compiler was told by -DFAKE_DEVICES=N -DFAKE_CAPABILITY=80.
+#ifndef FAKE_DEVICES
+#define FAKE_DEVICES 0
+#endif
+#ifndef FAKE_CAPABILITY
+#define FAKE_CAPABILITY 90
+#endif
+static int count, retained, clock_now, sticky, broken_rules;
+static int devices = FAKE_DEVICES, major = FAKE_CAPABILITY / 10, minor = FAKE_CAPABILITY % 10;
+static size_t capacity = (size_t)1 << 26;
 static struct thing context;
 static __thread struct thing* current;
 static struct { char name[64]; int after, code; } planned[16];
@@ -351,7 +359,9 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute a, CUdevice d) {
     BEGIN("cuDeviceGetAttribute")
     if (!is_device(d)) END(101)
     switch ((int)a) {
+        case 13: *value = 1980000; break;
         case 16: *value = 132; break;
+        case 36: *value = 3201000; break;
         case 38: *value = 50 << 20; break;
         case 75: *value = major; break;
         case 76: *value = minor; break;

@@ -102,7 +102,7 @@ public final class Bench {
     public List<Ceiling> ceilings(Plan plan) {
         return switch (plan) {
             case ATTENTION, GEMM -> List.of(product());
-            case DECODE -> List.of(copy());
+            case DECODE, MEMORY -> List.of(copy());
             case MODELS -> List.of(product(), copy());
         };
     }
@@ -130,7 +130,7 @@ public final class Bench {
                 case KernelWork work -> {
                     try (Operands make = new Operands(kernels)) {
                         Consumer<Kernels> call = work.prepare(make);
-                        measure(row, wanted, ceiling, call, null, out);
+                        measure(row, wanted, ceiling, call, Footprint.NONE, out);
                     }
                 }
                 case ModelWork work -> {
@@ -171,7 +171,14 @@ public final class Bench {
     }
 
     /** One that takes part. */
-    private record Rival(Route route, Kernels by, List<String> launched) {}
+    private record Rival(Route route, Kernels by, List<String> launched) {
+        String title() {
+            return route.name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** A way that launched what a rival did, and is held to something else: the rival's time is its own. */
+    private record Namesake(Route route, Rival rival) {}
 
     /** The one that has launched the same: what would be measured twice. */
     private static Rival alike(List<Rival> rivals, List<String> launched) {
@@ -181,7 +188,7 @@ public final class Bench {
                 .orElse(null);
     }
 
-    /** @param foreseen of a whole model, whose kernels are too many to name; else null */
+    /** @param foreseen of a whole model */
     private void measure(
             Row row,
             List<Route> wanted,
@@ -189,8 +196,9 @@ public final class Bench {
             Consumer<Kernels> call,
             Footprint foreseen,
             Consumer<Result> out) {
-        boolean names = foreseen == null;
+        boolean names = row.work() instanceof KernelWork; // those of a model are too many
         List<Rival> rivals = new ArrayList<>();
+        List<Namesake> namesakes = new ArrayList<>();
         for (Route route : wanted) {
             String problem = CudaBackend.problem(kernels, route);
             if (problem != null) {
@@ -201,12 +209,13 @@ public final class Bench {
             List<String> launched = CudaBackend.launched(by, () -> call.accept(by));
             kernels.synchronize();
             Rival same = names && route == Route.BEST ? alike(rivals, launched) : null;
+            if (same != null && row.goal(route).equals(row.goal(same.route))) {
+                out.accept(
+                        Result.leftOut(row, route, launched, "as " + same.title() + ", which is what a program gets"));
+                continue;
+            }
             if (same != null) {
-                out.accept(Result.leftOut(
-                        row,
-                        route,
-                        launched,
-                        "as " + same.route.name().toLowerCase(Locale.ROOT) + ", which is what a program gets"));
+                namesakes.add(new Namesake(route, same));
                 continue;
             }
             String others = wrong(route, launched);
@@ -216,8 +225,10 @@ public final class Bench {
                 out.accept(Result.leftOut(row, route, launched, others));
             }
         }
-        List<Race.Times> times = race.times(
-                rivals.stream().map(r -> (Runnable) () -> call.accept(r.by)).toList());
+        List<Runnable> calls =
+                rivals.stream().map(r -> (Runnable) () -> call.accept(r.by)).toList();
+        boolean alone = row.work() instanceof ModelWork model && model.oneAfterAnother();
+        List<Race.Times> times = alone ? race.oneAfterAnother(calls) : race.times(calls);
         Footprint memory =
                 names ? Footprint.NONE : foreseen.withPeak(kernels.memory().peakBytes());
         double library = Double.NaN;
@@ -225,42 +236,60 @@ public final class Bench {
             library = rivals.get(i).route.isLibrary() ? times.get(i).median() : library;
         }
         for (int i = 0; i < rivals.size(); i++) {
-            out.accept(result(row, rivals.get(i), times.get(i), ceiling, library, memory));
+            Rival rival = rivals.get(i);
+            Race.Times t = times.get(i);
+            out.accept(result(row, rival.route, rival.launched, t, ceiling, library, memory, ""));
+            for (Namesake n : namesakes) {
+                if (n.rival == rival) {
+                    String whose = "measured as " + rival.title() + ", whose kernels these are";
+                    out.accept(result(row, n.route, rival.launched, t, ceiling, library, memory, whose));
+                }
+            }
         }
     }
 
     private static Result result(
-            Row row, Rival rival, Race.Times t, Ceiling ceiling, double library, Footprint memory) {
+            Row row,
+            Route route,
+            List<String> launched,
+            Race.Times t,
+            Ceiling ceiling,
+            double library,
+            Footprint memory,
+            String note) {
         Work work = row.work();
         Unit unit = work.unit();
         double value = unit.figure(work.amount(), t.median());
         double slow = unit.figure(work.amount(), t.most());
         double fast = unit.figure(work.amount(), t.least());
         double share = work.bound().figure(work.load(), t.median()) / ceiling.value();
-        boolean ours = !rival.route.isLibrary();
-        Goal goal = ours ? row.goal() : Goal.NONE;
+        Goal goal = row.goal(route);
         return new Result(
                 work.name(),
-                rival.route,
-                rival.launched,
+                route,
+                launched,
                 value,
                 unit.toString(),
                 Math.min(slow, fast),
                 Math.max(slow, fast),
                 share,
                 Double.isNaN(share) ? "" : ceiling.name(),
-                ours ? library / t.median() : Double.NaN,
+                route.isLibrary() ? Double.NaN : library / t.median(),
                 goal,
                 goal.verdict(unit, value, share),
                 memory,
-                "");
+                note);
     }
 
     /** Why a figure would not be one of this way, from what it launched; null when it would. */
     public static String wrong(Route route, List<String> launched) {
         boolean hopper = launched.stream().anyMatch(e -> e.endsWith(HOPPER));
         return switch (route) {
-            case BEST, PORTABLE -> null;
+            case BEST -> null;
+            case PORTABLE ->
+                hopper || launched.contains(LIBRARY) || launched.contains(CUDNN)
+                        ? "kernels that not every device has took part: " + String.join(", ", launched)
+                        : null;
             case HOPPER -> hopper ? null : "no kernel of compute capability 9.0 takes it";
             case LIBRARY -> launched.contains(LIBRARY) ? null : "cuBLASLt does not take it";
             case CUDNN -> launched.contains(CUDNN) ? null : "cuDNN does not take it, the log says why";

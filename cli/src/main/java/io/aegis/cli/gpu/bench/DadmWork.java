@@ -47,6 +47,12 @@ public record DadmWork(String shape, int batch, boolean training, boolean graphs
         return 1;
     }
 
+    /** A step's graphs are of the kernels that recorded them, and there is one recording at a time. */
+    @Override
+    public boolean oneAfterAnother() {
+        return training && graphs;
+    }
+
     /** Of a training step; its plan counts memory as if it went kernel by kernel. */
     @Override
     public Footprint foreseen(Kernels kernels) {

@@ -6,7 +6,7 @@ import java.util.Locale;
  * What a row is held to, for an H200.
  *
  * @param atLeast the figure, or its share of the ceiling, that it must have
- * @param aim what it should have
+ * @param aim what it should have; NaN where no more is asked than {@code atLeast}
  * @param share whether both are shares of the row's ceiling rather than figures in its unit
  * @param source where the numbers are from, when it is not the project's list of goals; or empty
  */
@@ -16,6 +16,19 @@ public record Goal(double atLeast, double aim, boolean share, String source) {
 
     static Goal of(double atLeast, double aim) {
         return new Goal(atLeast, aim, false, "");
+    }
+
+    static Goal atLeast(double figure) {
+        return new Goal(figure, Double.NaN, false, "");
+    }
+
+    static Goal shareAtLeast(double share) {
+        return new Goal(share, Double.NaN, true, "");
+    }
+
+    /** No slower than something that took so many milliseconds. */
+    static Goal fasterThan(double milliseconds, String source) {
+        return new Goal(milliseconds, Double.NaN, false, source);
     }
 
     static Goal ofCeiling(double atLeast, double aim) {
@@ -51,6 +64,11 @@ public record Goal(double atLeast, double aim, boolean share, String source) {
             return "at least";
         }
         return String.format(Locale.ROOT, "no, %.0f %%", 100 * (more ? got / atLeast : atLeast / got));
+    }
+
+    /** What is asked, in words. */
+    String text() {
+        return "asked " + text(atLeast, share) + (Double.isNaN(aim) ? "" : ", aim " + text(aim, share));
     }
 
     /** For a table: a number in the row's unit, or per cent of the ceiling. */

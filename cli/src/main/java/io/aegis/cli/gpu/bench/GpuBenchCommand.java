@@ -36,7 +36,7 @@ public final class GpuBenchCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..*",
             paramLabel = "SECTION",
-            description = "some of attention, gemm, decode, models (default: all)")
+            description = "some of attention, gemm, decode, memory, models (default: all)")
     List<String> sections = List.of();
 
     @Option(
@@ -57,8 +57,14 @@ public final class GpuBenchCommand implements Callable<Integer> {
     @Option(names = "--limit", paramLabel = "SECONDS", description = "for each section (600)")
     int limit = 600;
 
-    @Option(names = "--note", paramLabel = "TEXT", description = "stands at the top of the report: the commit, say")
+    @Option(names = "--note", paramLabel = "TEXT", description = "stands at the top of the report")
     String note = "";
+
+    @Option(
+            names = "--commit",
+            paramLabel = "TEXT",
+            description = "the code that is measured, for the report (default: what git says of the folder of ./aegis)")
+    String commit = "";
 
     @Option(
             names = "--ncu",
@@ -106,7 +112,7 @@ public final class GpuBenchCommand implements Callable<Integer> {
             return 0;
         }
         release.run();
-        ObjectNode report = GpuBenchReport.begin(device, note, tiny);
+        ObjectNode report = GpuBenchReport.begin(Provenance.here(device, commit), note, tiny);
         PrintWriter print = spec.commandLine().getOut();
         boolean failed = false;
         for (Plan plan : wanted) {

@@ -7,11 +7,9 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aegis.cli.workload.ChildProcess;
 import io.aegis.kernels.cuda.CudaBackend;
-import io.aegis.kernels.cuda.DeviceReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -23,28 +21,19 @@ final class GpuBenchReport {
             "On an H200 cuDNN was seen at 671 and 591 TFLOP/s, attention forward of head 128 at 4096"
                     + " tokens, full and causal, and at 560 and 474 backward.";
 
-    private static final String GOALS = "What is asked (at least, aim) is for an H200.";
+    private static final String GOALS =
+            "What is asked (at least, aim) is for an H200, and of the portable way another thing than of the others.";
 
     private GpuBenchReport() {}
 
-    static ObjectNode begin(String device, String note, boolean tiny) {
+    static ObjectNode begin(Provenance of, String note, boolean tiny) {
         ObjectNode o = JsonNodeFactory.instance.objectNode();
-        o.put("device", title(device));
-        o.put("driver", String.valueOf(CudaBackend.driver()));
-        o.put("compiler", String.valueOf(CudaBackend.compiler().name()));
-        o.put("java", Runtime.version().toString());
-        o.put("date", LocalDate.now().toString());
+        of.into(o);
         o.put("note", tiny ? "tiny shapes: the figures mean nothing. " + note : note);
         o.put("goals", GOALS);
         o.put("cudnn", "cuDNN: " + CudaBackend.cudnn() + ". " + CUDNN);
         o.putArray("sections");
         return o;
-    }
-
-    private static String title(String device) {
-        int index = device.contains(":") ? Integer.parseInt(device.substring(device.indexOf(':') + 1)) : 0;
-        List<DeviceReport> devices = device.equals("emulator") ? List.of() : CudaBackend.devices();
-        return index < devices.size() ? device + ": " + devices.get(index).name() : device;
     }
 
     static ObjectNode ceiling(Bench.Ceiling c) {
@@ -125,13 +114,10 @@ final class GpuBenchReport {
     }
 
     static String markdown(JsonNode report) {
-        StringBuilder s = new StringBuilder("# " + report.path("device").asText() + ", "
-                + report.path("date").asText() + "\n\n");
-        s.append("Driver ").append(report.path("driver").asText()).append("; kernels compiled by ");
-        s.append(report.path("compiler").asText())
-                .append("; Java ")
-                .append(report.path("java").asText());
-        s.append(". Medians, the ways of a row in turn. ")
+        Provenance of = Provenance.of(report);
+        StringBuilder s = new StringBuilder("# " + of.title() + ", " + of.date() + "\n\n");
+        s.append(of.text())
+                .append(" Medians, the ways of a row in turn. ")
                 .append(GOALS)
                 .append(' ')
                 .append(report.path("cudnn").asText())

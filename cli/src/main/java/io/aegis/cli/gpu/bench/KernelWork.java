@@ -8,7 +8,7 @@ import java.util.function.Consumer;
 
 /** A call of one kernel family. */
 public sealed interface KernelWork extends Work
-        permits AttentionWork, CacheWork, ConvolutionWork, ProductWork, RowsWork {
+        permits AttentionWork, CacheWork, ConvolutionWork, ProductWork, RowsWork, StreamWork, VisionMaskingWork {
     /** Sums of float32 in another order. */
     double EXACT = 1e-5;
 

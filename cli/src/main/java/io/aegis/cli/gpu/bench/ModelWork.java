@@ -8,6 +8,14 @@ public sealed interface ModelWork extends Work
     /** Makes the model in a device's memory. Whoever closes it is the thread that opened it. */
     Subject open(Kernels kernels);
 
+    /**
+     * Whether each way is measured to its end before the next: where what is recorded is of one way, and is lost when another
+     * comes between.
+     */
+    default boolean oneAfterAnother() {
+        return false;
+    }
+
     /** What it is to hold in a device's memory, before anything is there; its peak is 0. */
     default Footprint foreseen(Kernels kernels) {
         return Footprint.NONE;

@@ -49,6 +49,13 @@ public final class Race {
         return times(List.of(call)).getFirst().median();
     }
 
+    /** Times of each rival, all rounds of one before the first of the next. */
+    public List<Times> oneAfterAnother(List<Runnable> rivals) {
+        List<Times> all = new ArrayList<>();
+        rivals.forEach(r -> all.addAll(times(List.of(r))));
+        return all;
+    }
+
     /** Times of each rival. */
     public List<Times> times(List<Runnable> rivals) {
         int[] calls = new int[rivals.size()];

@@ -20,10 +20,10 @@ import java.util.Locale;
  * @param share of the ceiling, from 0 on; NaN where there is none
  * @param ceiling what that is a share of; or empty
  * @param besideLibrary the figure over cuBLASLt's or cuDNN's for the same work; NaN where that was not measured
- * @param goal of the row
+ * @param goal of the row on that way
  * @param verdict {@link Goal#verdict}
  * @param memory of a whole model; else {@link Footprint#NONE}
- * @param note why it was left out; or empty
+ * @param note why it was left out, or whose time it is; or empty
  */
 public record Result(
         String work,
@@ -53,7 +53,7 @@ public record Result(
                 no,
                 "",
                 no,
-                row.goal(),
+                row.goal(route),
                 "",
                 Footprint.NONE,
                 "left out: " + why);
@@ -74,11 +74,9 @@ public record Result(
         o.put("ceiling", ceiling);
         put(o, "beside_library", besideLibrary);
         if (goal.exists()) {
-            o.putObject("goal")
-                    .put("at_least", goal.atLeast())
-                    .put("aim", goal.aim())
-                    .put("share", goal.share())
-                    .put("source", goal.source());
+            ObjectNode asked = o.putObject("goal").put("at_least", goal.atLeast());
+            put(asked, "aim", goal.aim());
+            asked.put("share", goal.share()).put("source", goal.source());
         }
         o.put("verdict", verdict);
         memory.into(o);
@@ -100,7 +98,7 @@ public record Result(
                 ? Goal.NONE
                 : new Goal(
                         g.path("at_least").asDouble(),
-                        g.path("aim").asDouble(),
+                        g.path("aim").asDouble(no),
                         g.path("share").asBoolean(),
                         g.path("source").asText());
         return new Result(
@@ -177,11 +175,7 @@ public record Result(
             s.append(", ").append(percent(besideLibrary)).append(" of the library's");
         }
         if (goal.exists()) {
-            s.append(", asked ")
-                    .append(Goal.text(goal.atLeast(), goal.share()))
-                    .append(", aim ")
-                    .append(Goal.text(goal.aim(), goal.share()))
-                    .append(verdict.isEmpty() ? "" : ": " + verdict);
+            s.append(", ").append(goal.text()).append(verdict.isEmpty() ? "" : ": " + verdict);
         }
         return said().isEmpty() ? s.toString() : s.append("; ").append(said()).toString();
     }

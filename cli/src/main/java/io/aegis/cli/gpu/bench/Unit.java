@@ -5,7 +5,8 @@ public enum Unit {
     TERAFLOPS("TFLOP/s", true),
     GIGABYTES("GB/s", true),
     TOKENS("tokens/s", true),
-    MILLISECONDS("ms", false);
+    MILLISECONDS("ms", false),
+    MICROSECONDS("us", false);
 
     private final String text;
     private final boolean more;
@@ -31,6 +32,7 @@ public enum Unit {
             case GIGABYTES -> amount / seconds / 1e9;
             case TOKENS -> amount / seconds;
             case MILLISECONDS -> 1e3 * seconds;
+            case MICROSECONDS -> 1e6 * seconds;
         };
     }
 

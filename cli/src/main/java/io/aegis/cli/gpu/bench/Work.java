@@ -7,7 +7,7 @@ public sealed interface Work permits KernelWork, ModelWork {
 
     Unit unit();
 
-    /** Of one call: operations that have to be computed, bytes that have to move, or tokens; of no account for milliseconds. */
+    /** Of one call: operations that have to be computed, bytes that have to move, or tokens; of no account for a time. */
     double amount();
 
     /** What its ceiling is measured in: operations or bytes a second, of which {@link #load} has so many. */

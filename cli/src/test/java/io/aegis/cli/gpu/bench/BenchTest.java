@@ -86,13 +86,86 @@ class BenchTest {
                     .as("a token's bytes beside the copy")
                     .isPositive();
             assertThat(decode.getLast().memory().peak()).isPositive();
+            List<Result> memory = run(kernels, Plan.MEMORY, EnumSet.of(Route.PORTABLE));
+            assertThat(memory)
+                    .flatExtracting(Result::kernels)
+                    .contains(
+                            "layer_norm",
+                            "layer_norm_backward",
+                            "rms_norm",
+                            "rms_norm_backward",
+                            "rotate",
+                            "silu_gate",
+                            "adam",
+                            "vision_masking");
+            assertThat(memory).allSatisfy(r -> assertThat(r.ceiling()).isEqualTo("the copy"));
+            assertThat(memory.getLast().unit()).isEqualTo("us");
             assertThat(CudaBackend.launched(kernels, () -> {})).isEmpty();
         }
+    }
+
+    /** A way that launches another's kernels is measured with it, and told again where it is held to something else. */
+    @Test
+    void theSameKernelsAreHeldToTheGoalOfEachWay() throws Exception {
+        Kernels kernels = emulator();
+        try (AutoCloseable owner = (AutoCloseable) kernels) {
+            Work work = new RowsWork(WeightType.BF16, 1, 72, 128, 1 << 16);
+            Row row = new Row(work, Goal.of(1e9, 2e9), Goal.atLeast(0), List.of(Route.PORTABLE, Route.BEST));
+            Bench bench = new Bench(kernels, Bench.Size.TINY);
+            List<Result> results = new ArrayList<>();
+            bench.run(List.of(row), EnumSet.allOf(Route.class), List.of(), name -> {}, results::add);
+            assertThat(results).extracting(Result::route).containsExactly(Route.PORTABLE, Route.BEST);
+            Result portable = results.getFirst();
+            Result best = results.getLast();
+            assertThat(portable.verdict()).isEqualTo("at least");
+            assertThat(best.verdict()).startsWith("no, 0 %");
+            assertThat(best.value()).isEqualTo(portable.value());
+            assertThat(best.kernels()).isEqualTo(portable.kernels()).isNotEmpty();
+            assertThat(best.note()).isEqualTo("measured as portable, whose kernels these are");
+            assertThat(portable.note()).isEmpty();
+        }
+    }
+
+    @Test
+    void rivalsMayTakeTheirRoundsOneAfterAnother() {
+        List<String> order = new ArrayList<>();
+        Race race = new Race(Backends.scalar(), new Race.Effort(3, 0, 2, 0, 0));
+        assertThat(race.oneAfterAnother(List.of(() -> order.add("a"), () -> order.add("b"))))
+                .hasSize(2);
+        assertThat(String.join("", order)).isEqualTo("aaaaabbbbb");
+    }
+
+    /** A recording is of one way: with ways in turn no step follows one of its own, and nothing is ever recorded. */
+    @Test
+    void aRecordedStepIsMeasuredOneWayAfterTheOther() throws Exception {
+        DadmWork work = new DadmWork("dadm-tiny", 2, true, true);
+        assertThat(work.oneAfterAnother()).isTrue();
+        assertThat(new DadmWork("dadm-tiny", 2, true, false).oneAfterAnother()).isFalse();
+        System.setProperty("aegis.emulator.checks", "false");
+        try {
+            Kernels best = emulator();
+            try (AutoCloseable owner = (AutoCloseable) best;
+                    ModelWork.Subject subject = work.open(best)) {
+                Kernels portable = CudaBackend.through(best, Route.PORTABLE);
+                assertThat(graphs(subject, portable, best, portable, portable)).containsExactly(0, 0, 0, 3);
+            }
+        } finally {
+            System.clearProperty("aegis.emulator.checks");
+        }
+    }
+
+    /** How many graphs a step of each of these launches. */
+    private static List<Integer> graphs(ModelWork.Subject subject, Kernels... by) {
+        return Arrays.stream(by)
+                .map(k -> CudaBackend.launches(k, () -> subject.run(k)).getOrDefault("graph", 0))
+                .toList();
     }
 
     @ParameterizedTest
     @CsvSource({
         "PORTABLE, matmul,",
+        "PORTABLE, matmul_sm90a, 'kernels that not every device has took part: dense, matmul_sm90a'",
+        "PORTABLE, cublasLt, 'kernels that not every device has took part: dense, cublasLt'",
         "BEST, matmul_sm90a,",
         "HOPPER, matmul_sm90a,",
         "HOPPER, matmul, no kernel of compute capability 9.0 takes it",

@@ -51,6 +51,34 @@ class GpuBenchReportTest {
         assertThat(out.toString()).contains("left out: cuBLASLt does not take it");
     }
 
+    /** What a portable kernel is held to is no aim. */
+    @Test
+    void aGoalWithoutAnAim() {
+        Goal goal = Goal.shareAtLeast(0.75);
+        Result r = new Result(
+                "some rows",
+                Route.PORTABLE,
+                List.of("gemv_1"),
+                3500,
+                "GB/s",
+                3400,
+                3600,
+                0.8,
+                "the copy",
+                Double.NaN,
+                goal,
+                goal.verdict(Unit.GIGABYTES, 3500, 0.8),
+                Footprint.NONE,
+                "");
+        assertThat(throughJson(r)).isEqualTo(r);
+        assertThat(r.markdown())
+                .isEqualTo(
+                        "| some rows | portable | 3500 | 3400 .. 3600 | GB/s | 80 % |  | 75 % |  | at least | gemv_1 |\n");
+        assertThat(r.toString())
+                .contains("80 % of the copy, asked 75 %: at least; gemv_1")
+                .doesNotContain("aim");
+    }
+
     @Test
     void aRowForPeople() {
         assertThat(MEASURED.markdown())
@@ -75,7 +103,7 @@ class GpuBenchReportTest {
         assertThat(section.path("results")).hasSize(1);
         assertThat(section.path("problem").asText()).startsWith("at the one that hangs: ended after 3 s");
         assertThat(GpuBenchReport.text(section)).contains("some work", "failed at the one that hangs");
-        ObjectNode report = GpuBenchReport.begin("emulator", "commit x", true);
+        ObjectNode report = GpuBenchReport.begin(Provenance.here("emulator", ""), "commit x", true);
         report.withArray("sections").add(section);
         GpuBenchReport.write(folder.resolve("out"), report);
         assertThat(Files.readString(folder.resolve("out").resolve("gpu-bench.md")))

@@ -75,7 +75,7 @@ class NsightComputeTest {
         assertThat(KernelProfile.of(section.path("profile").get(0)))
                 .isEqualTo(p.kernels().getFirst());
         assertThat(GpuBenchReport.text(section)).contains("  matmul, the longest of 1: 2.00 us");
-        ObjectNode report = GpuBenchReport.begin("emulator", "", true);
+        ObjectNode report = GpuBenchReport.begin(Provenance.here("emulator", ""), "", true);
         report.withArray("sections").add(section);
         assertThat(GpuBenchReport.markdown(report))
                 .contains("By Nsight Compute", "- attention_sm90a, the longest of 2: 1954 us");

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -59,13 +60,69 @@ class PlanTest {
         assertThat(row.work().amount()).isEqualTo(amount);
     }
 
+    /** The project's list of goals for the kernels that every device has, on an H200; they are measured where there are others too. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                    ATTENTION | attention bf16, head 128, 4096 tokens, 4 x 16 heads            | 300  | 549.755813888e9
+                    ATTENTION | attention bf16, head 64, 4096 tokens, 4 x 32 heads             | 270  | 549.755813888e9
+                    ATTENTION | attention bf16, head 72, 4096 tokens, 4 x 16 heads             | 240  | 309.237645312e9
+                    ATTENTION | attention backward bf16, head 128, 4096 tokens, 4 x 16 heads   | 200  | 1374.38953472e9
+                    GEMM      | matmul bf16 x W^T, 8192                                        | 400  | 1099.511627776e9
+                    GEMM      | matmul bf16 x W, 8192                                          | 400  | 1099.511627776e9
+                    GEMM      | matmul bf16 x^T W, 8192                                        | 400  | 1099.511627776e9
+                    DECODE    | decode attention bf16, 8 key heads of 32, 8192 tokens, batch 2 | 0.75 | 67108864
+                    DECODE    | decode attention bf16, 8 key heads of 32, 8192 tokens, batch 8 | 0.75 | 268435456
+                    DECODE    | rows bf16 W^T 14336 x 4096, rows 1                             | 0.75 | 117440512
+                    DECODE    | llama-3-8b, bf16, a token behind 1522                          | 200  | 1
+                    MEMORY    | layer norm f32, 16384 x 4096                                   | 0.80 | 536870912
+                    MEMORY    | layer norm backward f32, 16384 x 4096                          | 0.80 | 805306368
+                    MEMORY    | RMS norm f32, 16384 x 4096                                     | 0.80 | 536870912
+                    MEMORY    | RMS norm backward f32, 16384 x 4096                            | 0.80 | 805306368
+                    MEMORY    | rotary f32, 16384 x 4096                                       | 0.80 | 536870912
+                    MEMORY    | SiLU gate f32, 16384 x 4096                                    | 0.80 | 805306368
+                    MEMORY    | SiLU gate backward f32, 16384 x 4096                           | 0.80 | 1342177280
+                    MEMORY    | Adam f32, 16384 x 4096                                         | 0.80 | 1879048192
+                    MEMORY    | vision masking f32, 1458 x 4096, one picture                   | 12   | 1
+                    MODELS    | dadm-b16, training step, batch 16                              | 1162 | 1
+                    """)
+    void everyPortableGoalHasItsRow(Plan plan, String name, double atLeast, double amount) {
+        Row row = row(plan, name);
+        assertThat(row.routes()).contains(Route.PORTABLE);
+        Goal goal = row.goal(Route.PORTABLE);
+        assertThat(goal.atLeast()).isEqualTo(atLeast);
+        assertThat(goal.share()).isEqualTo(atLeast < 1);
+        assertThat(goal.aim()).isNaN();
+        assertThat(row.work().amount()).isEqualTo(amount);
+    }
+
+    @Test
+    void aWayHasItsOwnGoal() {
+        Row row = row(Plan.ATTENTION, "attention bf16, head 128, 4096 tokens, 4 x 16 heads");
+        assertThat(row.goal(Route.HOPPER)).isEqualTo(row.goal(Route.BEST)).isEqualTo(Goal.of(560, 660));
+        assertThat(row.goal(Route.PORTABLE)).isEqualTo(Goal.atLeast(300));
+        assertThat(row.goal(Route.CUDNN)).isEqualTo(row.goal(Route.LIBRARY)).isEqualTo(Goal.NONE);
+        Row causal = row(Plan.ATTENTION, "attention bf16, head 128, 4096 tokens, 4 x 16 heads, causal");
+        assertThat(causal.goal(Route.PORTABLE)).as("nothing is asked of it").isEqualTo(Goal.NONE);
+    }
+
+    private static long goals(Predicate<Row> has) {
+        return Arrays.stream(Plan.values())
+                .flatMap(p -> p.rows().stream())
+                .filter(has)
+                .count();
+    }
+
     @Test
     void noOtherGoals() {
-        long goals = Arrays.stream(Plan.values())
-                .flatMap(p -> p.rows().stream())
-                .filter(r -> r.goal().exists())
-                .count();
-        assertThat(goals).isEqualTo(21);
+        assertThat(goals(r -> r.goal().exists())).isEqualTo(21);
+        assertThat(goals(r -> r.portable().exists())).isEqualTo(21);
+        assertThat(goals(r -> r.portable().exists() && !r.routes().contains(Route.PORTABLE)))
+                .as("of what is not measured")
+                .isZero();
+        assertThat(row(Plan.MODELS, "dadm-b16, training step, batch 16")
+                        .portable()
+                        .source())
+                .startsWith("PyTorch's eager float32 on an H200");
         assertThat(row(Plan.MODELS, "dadm-b16, training step, batch 16").goal().source())
                 .as("no more is known than this")
                 .startsWith("PyTorch's eager float32 on an H200");
@@ -162,6 +219,7 @@ class PlanTest {
         assertThat(Unit.GIGABYTES.figure(67108864, 1e-5)).isCloseTo(6710.8864, within(1e-6));
         assertThat(Unit.TOKENS.figure(1, 0.004)).isEqualTo(250);
         assertThat(Unit.MILLISECONDS.figure(1, 0.09)).isCloseTo(90, within(1e-9));
+        assertThat(Unit.MICROSECONDS.figure(1, 12e-6)).isCloseTo(12, within(1e-9));
         assertThat(new RowsWork(WeightType.INT4, 1, 14336, 4096, 0).matrices()).isEqualTo(1);
     }
 
@@ -200,6 +258,8 @@ class PlanTest {
         assertThat(time.verdict(Unit.MILLISECONDS, 90, Double.NaN)).isEqualTo("at least");
         assertThat(time.verdict(Unit.MILLISECONDS, 120, Double.NaN)).isEqualTo("no, 75 %");
         Goal share = Goal.ofCeiling(0.85, 0.92);
+        assertThat(Goal.atLeast(12).verdict(Unit.MICROSECONDS, 11, Double.NaN)).isEqualTo("at least");
+        assertThat(Goal.atLeast(12).verdict(Unit.MICROSECONDS, 16, Double.NaN)).isEqualTo("no, 75 %");
         assertThat(share.verdict(Unit.GIGABYTES, 4000, 0.93)).isEqualTo("aim");
         assertThat(share.verdict(Unit.GIGABYTES, 4000, 0.85)).isEqualTo("at least");
         assertThat(share.verdict(Unit.GIGABYTES, 4000, Double.NaN)).isEmpty();
