@@ -45,7 +45,9 @@ final class BfloatMatmul implements Matmul {
     public void multiply(View a, List<Right> rights) {
         Operand left = null;
         for (Right r : rights) {
-            if (!isRounded(a, r)) {
+            if (CpuMatmul.isByColumns(a, r.b(), r.c(), r.epilogue())) {
+                multiply(r.b().transpose(-1, -2), a.transpose(-1, -2), r.c().transpose(-1, -2), r.epilogue());
+            } else if (!isRounded(a, r)) {
                 exact.multiply(a, r.b(), r.c(), r.epilogue());
             } else if (a.rank() > 2) {
                 for (long i = 0; i < a.size(0); i++) {

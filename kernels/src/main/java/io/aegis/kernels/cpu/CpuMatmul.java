@@ -1,5 +1,6 @@
 package io.aegis.kernels.cpu;
 
+import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Matmul;
@@ -28,6 +29,10 @@ final class CpuMatmul implements Matmul {
 
     @Override
     public void multiply(View a, View b, View c, Epilogue epilogue) {
+        if (isByColumns(a, b, c, epilogue)) {
+            multiply(b.transpose(-1, -2), a.transpose(-1, -2), c.transpose(-1, -2), epilogue);
+            return;
+        }
         if (!fits(a, b, c, epilogue)) {
             plain.multiply(a, b, c, epilogue);
             return;
@@ -65,6 +70,16 @@ final class CpuMatmul implements Matmul {
     static boolean fits(View a, View b, View c, Epilogue epilogue) {
         boolean weights = b.dtype() == DType.F32 || b.dtype() == DType.F16 || b.dtype() == DType.BF16;
         return a.dtype() == DType.F32 && weights && fits(c, epilogue);
+    }
+
+    /** Whether the result is stored by columns, as a transposed weight's gradient is, so that its transpose can be computed. */
+    static boolean isByColumns(View a, View b, View c, Epilogue epilogue) {
+        return c.rank() > 1
+                && !isRows(c)
+                && epilogue.bias() == null
+                && epilogue.activation() == Activation.NONE
+                && epilogue.other() == null
+                && fits(b, a, c.transpose(-1, -2), epilogue);
     }
 
     /** Whether {@link Part} can finish it. */

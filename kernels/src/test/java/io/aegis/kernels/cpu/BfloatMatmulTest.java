@@ -71,6 +71,20 @@ class BfloatMatmulTest {
                 Epilogue.NONE);
     }
 
+    @Test
+    void aResultByColumnsIsRoundedToo() {
+        View a = random(1, 2, 65, 72);
+        View b = random(2, 2, 72, 33);
+        View c = garbage(2, 33, 65).transpose(-1, -2);
+        View dense = garbage(2, 33, 65);
+        MATMUL.multiply(a, b, c, Epilogue.NONE);
+        MATMUL.multiply(b.transpose(-1, -2), a.transpose(-1, -2), dense, Epilogue.NONE);
+        assertThat(c.toDoubles()).isEqualTo(dense.transpose(-1, -2).toDoubles());
+        View exact = garbage(2, 65, 33);
+        Twin.fast().matmul().multiply(a, b, exact, Epilogue.NONE);
+        assertThat(c.toDoubles()).isNotEqualTo(exact.toDoubles());
+    }
+
     /** Few rows, small products, single rows and other types are float32's kernels', to the bit. */
     @Test
     void whatGainsNothingIsExact() {

@@ -18,6 +18,7 @@ import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -80,6 +81,28 @@ class CpuMatmulTest {
         View a = random(1, 2, heads, 65, 72).permute(0, 1, 2, 3);
         View b = random(2, 2, heads, 33, 72).transpose(-1, -2);
         both("batched", a, b, garbage(2, heads, 65, 33), Epilogue.NONE);
+    }
+
+    /** As the gradient of a transposed weight is: no plain kernels behind it here. */
+    @Test
+    void aResultByColumnsIsItsTransposesProduct() {
+        Matmul matmul = new CpuMatmul(null, Twin.fast().elementwise(), new VectorGemm());
+        View a = random(1, 2, 3, 72, 65).transpose(-1, -2);
+        View b = random(2, 2, 3, 72, 17);
+        for (Epilogue e : new Epilogue[] {Epilogue.NONE, Epilogue.ACCUMULATE}) {
+            View c = random(3, 2, 3, 17, 65).transpose(-1, -2);
+            View transposed = random(3, 2, 3, 17, 65);
+            matmul.multiply(a, b, c, e);
+            matmul.multiply(b.transpose(-1, -2), a.transpose(-1, -2), transposed, e);
+            assertThat(c.toDoubles()).isEqualTo(transposed.transpose(-1, -2).toDoubles());
+            View plain = random(3, 2, 3, 17, 65).transpose(-1, -2);
+            Backends.scalar().matmul().multiply(a, b, plain, e);
+            double[] want = plain.toDoubles();
+            double[] got = c.toDoubles();
+            for (int i = 0; i < want.length; i++) {
+                assertThat(got[i]).isCloseTo(want[i], Offset.offset(1e-4));
+            }
+        }
     }
 
     @ParameterizedTest
