@@ -30,6 +30,14 @@ public interface Kernels {
         return this;
     }
 
+    /**
+     * As {@link #rounding}, and products too small to gain anything are rounded as well: what references that round everything
+     * are compared with.
+     */
+    default Kernels roundingEverything(DType operands) {
+        return rounding(operands);
+    }
+
     /** What operands of large products are rounded to: F32, BF16 or F16. */
     default DType operands() {
         return DType.F32;

@@ -102,8 +102,16 @@ public final class CpuKernels implements Kernels {
 
     @Override
     public Kernels rounding(DType operands) {
-        Bfloat bfloat = operands == DType.BF16 ? Bfloat.choose(product) : null;
-        return bfloat == null || bfloat.product() == null ? this : new CpuKernels(this, bfloat);
+        return rounding(operands, Bfloat.choose(product));
+    }
+
+    @Override
+    public Kernels roundingEverything(DType operands) {
+        return rounding(operands, Bfloat.choose(product).everything());
+    }
+
+    private Kernels rounding(DType operands, Bfloat bfloat) {
+        return operands != DType.BF16 || bfloat.product() == null ? this : new CpuKernels(this, bfloat);
     }
 
     @Override
