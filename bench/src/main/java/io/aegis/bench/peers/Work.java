@@ -53,7 +53,9 @@ record Work(
         for (WeightType type : List.of(WeightType.BF16, WeightType.INT8, WeightType.INT4)) {
             language(rows, tools, "llama-3.2-1b", "decode", type, Compute.F32);
         }
-        language(rows, tools, "llama-3.2-3b", "prefill", WeightType.INT8, Compute.F32);
+        for (Compute compute : Compute.values()) {
+            language(rows, tools, "llama-3.2-3b", "prefill", WeightType.INT8, compute);
+        }
         language(rows, tools, "llama-3.2-3b", "decode", WeightType.INT8, Compute.F32);
         for (Compute compute : Compute.values()) {
             dadm(rows, tools, compute);

@@ -1,26 +1,17 @@
 package io.aegis.kernels.cuda;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * What there is for a GPU on a machine, line by line: devices, their driver, what compiles kernels, the toolkit's libraries, and for each
  * file of kernels where its machine code comes from. Where something is missing its line says how to get it. Never throws.
  */
 public final class CudaDiagnosis {
-    /** Where the kernel's module says which it is. */
-    private static final Path MODULE = Path.of("/proc/driver/nvidia/version");
-
-    private static final Pattern VERSION = Pattern.compile("\\s(\\d+\\.\\d+(?:\\.\\d+)?)\\s");
-
     private final Driver.Probe probe;
     private final Compilers.Probe compilers;
     private final Cubins cubins;
@@ -44,7 +35,11 @@ public final class CudaDiagnosis {
     /** Of this machine. */
     public static List<Line> ofMachine() {
         List<Line> lines = new CudaDiagnosis(
-                        Driver.probe(), Compilers.probe(), Cubins.ofMachine(), KernelCatalogue.variants(), MODULE)
+                        Driver.probe(),
+                        Compilers.probe(),
+                        Cubins.ofMachine(),
+                        KernelCatalogue.variants(),
+                        DriverReport.MODULE)
                 .lines();
         lines.addAll(libraries(CublasLt.look(), Cudnn.find()));
         return List.copyOf(lines);
@@ -89,7 +84,10 @@ public final class CudaDiagnosis {
     private void driver(List<Line> out) {
         Driver driver = probe.driver();
         try {
-            out.add(new Line("driver", driver.name() + " for CUDA " + driver.versionText() + ", " + version()));
+            DriverReport report = DriverReport.of(driver, module);
+            out.add(new Line(
+                    "driver",
+                    report + (report.version().isEmpty() ? ", " + module + " does not tell its version" : "")));
             String lack = compilers.compiler() == null
                     ? null
                     : driver.lack(compilers.compiler().name());
@@ -98,16 +96,6 @@ public final class CudaDiagnosis {
             }
         } catch (CudaException e) {
             out.add(new Line("driver", driver.name() + " does not answer: " + e.getMessage()));
-        }
-    }
-
-    /** The driver's own number, which is the module's. */
-    private String version() {
-        try {
-            Matcher number = VERSION.matcher(Files.readString(module));
-            return number.find() ? "version " + number.group(1) : "of unknown version, " + module + " does not say";
-        } catch (IOException e) {
-            return "of unknown version, there is no " + module;
         }
     }
 

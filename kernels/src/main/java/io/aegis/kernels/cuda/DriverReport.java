@@ -15,18 +15,23 @@ import java.util.regex.Pattern;
  */
 public record DriverReport(String library, String version, String cuda) {
     /** What Linux says of the loaded module; the driver's library knows the version of CUDA alone. */
-    private static final Path MODULE = Path.of("/proc/driver/nvidia/version");
+    static final Path MODULE = Path.of("/proc/driver/nvidia/version");
 
     private static final Pattern VERSION = Pattern.compile("Kernel Module[^\\n]*?\\s(\\d+\\.\\d+(?:\\.\\d+)*)\\s");
 
     static DriverReport of(Driver driver) {
-        String module;
+        return of(driver, MODULE);
+    }
+
+    /** @param module a file like {@link #MODULE} */
+    static DriverReport of(Driver driver, Path module) {
+        String text;
         try {
-            module = Files.isReadable(MODULE) ? Files.readString(MODULE) : "";
+            text = Files.isReadable(module) ? Files.readString(module) : "";
         } catch (IOException e) {
-            module = "";
+            text = "";
         }
-        return new DriverReport(driver.name(), version(module), driver.versionText());
+        return new DriverReport(driver.name(), version(text), driver.versionText());
     }
 
     /** The version in that file's words; empty where there is none. */

@@ -86,7 +86,7 @@ class CudaDiagnosisTest {
             assertThat(lines(nvrtc))
                     .containsExactly(
                             new Line("gpu", DEVICE),
-                            new Line("driver", fake.file() + " for CUDA 13.2, version 580.95.05"),
+                            new Line("driver", fake.file() + " 580.95.05 for CUDA 13.2"),
                             new Line("nvrtc", "NVRTC 13.0, /somewhere/libnvrtc.so"),
                             new Line(
                                     "cubins",
@@ -137,7 +137,7 @@ class CudaDiagnosisTest {
                                 "gpu",
                                 "cuda:1 Fake 1, 64 MB, compute capability 7.5, 132 multiprocessors; not used: cuda:1, Fake 1,"
                                         + " has compute capability 7.5; the kernels need 8.0 (Ampere) or newer"),
-                        new Line("driver", fake.file() + " for CUDA 13.2, of unknown version, there is no " + module),
+                        new Line("driver", fake.file() + " for CUDA 13.2, " + module + " does not tell its version"),
                         new Line("nvrtc", "NVRTC 13.0, /somewhere/libnvrtc.so"));
         fake.set(0, 90, 1 << 26);
         assertThat(lines(compiler("NVRTC 13.0")).getFirst().text())
