@@ -16,7 +16,6 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Arrays;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -35,49 +34,38 @@ class DadmHalfTest {
         Backends.choose(null);
     }
 
-    /** How far the losses of a first epoch in half precision and in float32 are apart. */
-    private double apart(long seed) {
-        Backends.choose(null);
-        double exact = firstLoss(folder.resolve("exact-" + seed), seed);
-        Backends.choose(NARROW);
-        return Math.abs(firstLoss(folder.resolve("half-" + seed), seed) - exact);
-    }
-
-    private static double firstLoss(Path out, long seed) {
-        DadmTrainingOptions options = TinyFaces.options(out).withSeed(seed);
-        return DadmTrainer.train(options, TinyFaces.data(TinyFaces::draw), TinyFaces.SILENT)
-                .log()
-                .getFirst()
-                .loss();
-    }
-
-    private static DadmTrainer.Outcome train(Path out, SampleSource source, ProgressBar.Surroundings console) {
-        return DadmTrainer.train(TinyFaces.options(out), TinyFaces.data(source), console);
+    /**
+     * Updates that move next to nothing, so that an epoch's loss is that of the parameters it began with: an update of Adam's is as
+     * long for a gradient that is mostly rounding, and after a few of those two runs go apart.
+     */
+    private static DadmTrainingOptions still(Path out) {
+        DadmTrainingOptions options = TinyFaces.options(out);
+        DadmTrainingOptions.Fit f = options.fit();
+        return options.withFit(new DadmTrainingOptions.Fit(
+                f.epochs(), f.batchSize(), f.accumulation(), 1e-9, f.schedule(), f.warmUp(), f.weightDecay()));
     }
 
     @Test
     void overflowIsToldAndLosesNothing() {
-        DadmTrainer.Outcome exact = train(folder.resolve("exact"), TinyFaces::draw, TinyFaces.SILENT);
+        DadmTrainer.Outcome exact =
+                DadmTrainer.train(still(folder.resolve("exact")), TinyFaces.data(TinyFaces::draw), TinyFaces.SILENT);
         ByteArrayOutputStream said = new ByteArrayOutputStream();
         Path run = folder.resolve("run");
         Backends.choose(NARROW);
-        DadmTrainer.Outcome half = train(
-                run,
-                TinyFaces::draw,
+        DadmTrainer.Outcome half = DadmTrainer.train(
+                still(run),
+                TinyFaces.data(TinyFaces::draw),
                 new ProgressBar.Surroundings(
                         new PrintStream(said, true, StandardCharsets.UTF_8), false, 80, System::nanoTime, () -> 0));
 
-        // Later epochs go apart: an update of Adam's is as long for a gradient that is mostly rounding.
-        EpochLog ours = half.log().getFirst();
-        EpochLog theirs = exact.log().getFirst();
-        // So does the first of some seeds: it has several updates, and float32's own last bits move this one's loss by
-        // 2e-5.
-        double[] apart = {Math.abs(ours.loss() - theirs.loss()), apart(1), apart(2)};
-        Arrays.sort(apart);
-        assertThat(apart[1]).as("the median of three seeds").isLessThan(1e-3);
-        assertThat(apart[2]).as("any of them").isLessThan(1e-2);
-        assertThat(ours.depth()).isCloseTo(theirs.depth(), offset(2e-4));
-        assertThat(ours.agreement()).isCloseTo(theirs.agreement(), offset(2e-4));
+        assertThat(half.log()).hasSameSizeAs(exact.log());
+        for (int epoch = 0; epoch < exact.log().size(); epoch++) {
+            EpochLog ours = half.log().get(epoch);
+            EpochLog theirs = exact.log().get(epoch);
+            assertThat(ours.loss()).isCloseTo(theirs.loss(), offset(5e-4));
+            assertThat(ours.depth()).isCloseTo(theirs.depth(), offset(2e-4));
+            assertThat(ours.agreement()).isCloseTo(theirs.agreement(), offset(2e-4));
+        }
         assertThat(run.resolve("loss_scale.csv"))
                 .content()
                 .startsWith("step,before,after\n2,65536.0,32768.0\n2,32768.0,");
