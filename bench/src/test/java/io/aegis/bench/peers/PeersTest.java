@@ -100,6 +100,7 @@ class PeersTest {
                         "siglip-so400m-384, one picture, bf16: PyTorch bf16, DJL bf16",
                         "clip-l-336, one picture, bf16: PyTorch bf16, DJL bf16",
                         "llama-3.2-1b, a prompt of 512, bf16, computed in bf16: PyTorch bf16, llama.cpp bf16",
+                        "llama-3.2-3b, a prompt of 512, int8, computed in bf16: llama.cpp q8_0",
                         "dadm forward of 1, bf16: PyTorch bf16",
                         "dadm forward of 8, bf16: PyTorch bf16",
                         "dadm step of 4, 1 of its losses back, bf16: PyTorch bf16",
