@@ -102,16 +102,16 @@ public final class CpuKernels implements Kernels {
 
     @Override
     public Kernels rounding(DType operands) {
-        return rounding(operands, Bfloat.choose(product));
+        return operands == DType.BF16 ? rounding(Bfloat.choose(product)) : this;
     }
 
     @Override
     public Kernels roundingEverything(DType operands) {
-        return rounding(operands, Bfloat.choose(product).everything());
+        return operands == DType.BF16 ? rounding(Bfloat.choose(product).everything()) : this;
     }
 
-    private Kernels rounding(DType operands, Bfloat bfloat) {
-        return operands != DType.BF16 || bfloat.product() == null ? this : new CpuKernels(this, bfloat);
+    private Kernels rounding(Bfloat bfloat) {
+        return bfloat.product() == null ? this : new CpuKernels(this, bfloat);
     }
 
     @Override

@@ -24,7 +24,14 @@ import org.junit.jupiter.api.Test;
 /** Bytes as GNU as 2.40 writes them for the text beside them. */
 class AssemblerTest {
     private static void is(String bytes, String text, Consumer<Assembler> instruction) {
-        Assembler a = new Assembler();
+        is(new Assembler(), bytes, text, instruction);
+    }
+
+    private static void wide(String bytes, String text, Consumer<Assembler> instruction) {
+        is(new Assembler(Assembler.Width.BITS_512), bytes, text, instruction);
+    }
+
+    private static void is(Assembler a, String bytes, String text, Consumer<Assembler> instruction) {
         instruction.accept(a);
         assertThat(HexFormat.of().formatHex(a.bytes())).as(text).isEqualTo(bytes);
     }
@@ -279,12 +286,6 @@ class AssemblerTest {
         is("c3", "ret", a -> a.ret());
         is("0fa2", "cpuid", a -> a.cpuid());
         is("0f01d0", "xgetbv", a -> a.xgetbv());
-    }
-
-    private static void wide(String bytes, String text, Consumer<Assembler> instruction) {
-        Assembler a = new Assembler(Assembler.Width.BITS_512);
-        instruction.accept(a);
-        assertThat(HexFormat.of().formatHex(a.bytes())).as(text).isEqualTo(bytes);
     }
 
     @Test
