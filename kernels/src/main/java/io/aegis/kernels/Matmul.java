@@ -130,6 +130,11 @@ public interface Matmul {
             }
         }
 
+        /** Whether nothing happens behind the product, which may be added to c. */
+        public boolean isNothing() {
+            return bias == null && activation == Activation.NONE && other == null;
+        }
+
         /** Without another matrix. */
         public Epilogue(View bias, Activation activation, boolean accumulate) {
             this(bias, activation, null, null, accumulate);

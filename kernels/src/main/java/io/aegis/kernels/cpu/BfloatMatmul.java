@@ -62,12 +62,7 @@ final class BfloatMatmul implements Matmul {
                     left = Operand.of(a, elementwise, CpuMatmul.SLOT).roundedShared(Scratch.NARROW);
                 }
                 Operand right = Operand.of(r.b(), elementwise, CpuMatmul.SLOT + 1);
-                product.multiplyShared(
-                        left,
-                        RightOperand.rounded(right),
-                        r.epilogue().accumulate(),
-                        Part.all(r.c()),
-                        part -> part.finish(r.epilogue()));
+                product.multiplyShared(left, RightOperand.rounded(right), Part.all(r.c()), r.epilogue());
             }
         }
     }

@@ -48,19 +48,15 @@ final class BfloatQuantizedMatmul implements QuantizedMatmul {
             if (left == null) {
                 left = rounded(x);
             }
-            product.multiplyShared(
-                    left,
-                    RightOperand.rounded(p.w(), true),
-                    p.epilogue().accumulate(),
-                    Part.all(p.y()),
-                    part -> part.finish(p.epilogue()));
+            product.multiplyShared(left, RightOperand.rounded(p.w(), true), Part.all(p.y()), p.epilogue());
         }
     }
 
     @Override
     public void multiplyTransposed(View y, QuantizedWeight w, View x, boolean accumulate) {
         if (isRounded(y, x, Epilogue.NONE)) {
-            product.multiplyShared(rounded(y), RightOperand.rounded(w, false), accumulate, Part.all(x), part -> {});
+            Epilogue epilogue = accumulate ? Epilogue.ACCUMULATE : Epilogue.NONE;
+            product.multiplyShared(rounded(y), RightOperand.rounded(w, false), Part.all(x), epilogue);
         } else {
             exact.multiplyTransposed(y, w, x, accumulate);
         }

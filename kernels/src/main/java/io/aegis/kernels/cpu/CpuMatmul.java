@@ -1,6 +1,5 @@
 package io.aegis.kernels.cpu;
 
-import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Matmul;
@@ -74,12 +73,7 @@ final class CpuMatmul implements Matmul {
 
     /** Whether the result is stored by columns, as a transposed weight's gradient is, so that its transpose can be computed. */
     static boolean isByColumns(View a, View b, View c, Epilogue epilogue) {
-        return c.rank() > 1
-                && !isRows(c)
-                && epilogue.bias() == null
-                && epilogue.activation() == Activation.NONE
-                && epilogue.other() == null
-                && fits(b, a, c.transpose(-1, -2), epilogue);
+        return c.rank() > 1 && !isRows(c) && epilogue.isNothing() && fits(b, a, c.transpose(-1, -2), epilogue);
     }
 
     /** Whether {@link Part} can finish it. */
@@ -105,7 +99,7 @@ final class CpuMatmul implements Matmul {
         }
         Operand left = Operand.of(a, elementwise, SLOT);
         Part all = Part.all(m, n, c.buffer().memory(), c.offset(), c.stride(0));
-        product.multiplyShared(left, RightOperand.of(right), epilogue.accumulate(), all, part -> part.finish(epilogue));
+        product.multiplyShared(left, RightOperand.of(right), all, epilogue);
     }
 
     /** Rows that do not know of each other; B is read once for all of them where it is stored by columns. */

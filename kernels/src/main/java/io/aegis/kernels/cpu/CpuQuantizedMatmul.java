@@ -37,8 +37,7 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
             multiplyRows(x, w, y, epilogue);
         } else if (y.elements() > 0) {
             Operand left = Operand.of(x, elementwise, SLOT);
-            product.multiplyShared(
-                    left, RightOperand.of(w, true), epilogue.accumulate(), all(y), part -> part.finish(epilogue));
+            product.multiplyShared(left, RightOperand.of(w, true), all(y), epilogue);
         }
     }
 
@@ -87,7 +86,8 @@ final class CpuQuantizedMatmul implements QuantizedMatmul {
         }
         if (x.elements() > 0) {
             Operand left = Operand.of(y, elementwise, SLOT);
-            product.multiplyShared(left, RightOperand.of(w, false), accumulate, all(x), part -> {});
+            product.multiplyShared(
+                    left, RightOperand.of(w, false), all(x), accumulate ? Epilogue.ACCUMULATE : Epilogue.NONE);
         }
     }
 

@@ -1,6 +1,6 @@
 package io.aegis.kernels.cpu;
 
-import java.util.function.Consumer;
+import io.aegis.kernels.Matmul.Epilogue;
 
 /**
  * Products of matrices, C = alpha A B or C += alpha A B: A is [m, k], B is [k, n], each stored by rows or by columns, as it
@@ -21,13 +21,21 @@ interface Gemm {
     }
 
     /**
-     * C (+)= A B by all threads, cut by the shape alone.
+     * C = act(A B + bias) and so on, by one thread; {@code add} to what C holds first. Who computes the last step of a sum tile by tile may do
+     * what is behind it there, in last bits of its own.
+     */
+    default void multiply(Operand a, Operand b, boolean add, Part c, Epilogue behind) {
+        multiply(a, b, 1, add, c);
+        c.finish(behind);
+    }
+
+    /**
+     * C = A B, or C += A B where the epilogue accumulates, and what is fused behind it, by all threads, cut by the shape alone.
      *
      * @param c from row and column 0 on
-     * @param finish what is done with every part of C once its product is there
      */
-    default void multiplyShared(Operand a, RightOperand b, boolean add, Part c, Consumer<Part> finish) {
-        SharedProduct.run(this, a, b, add, c, finish);
+    default void multiplyShared(Operand a, RightOperand b, Part c, Epilogue epilogue) {
+        SharedProduct.run(this, a, b, c, epilogue);
     }
 
     /** An operand of floats as this product takes it: itself, or a rounded copy in a slot of this thread's scratch memory. */

@@ -1,7 +1,7 @@
 package io.aegis.kernels.cpu;
 
+import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.cpu.x86.TileProduct;
-import java.util.function.Consumer;
 
 /** The matrix product by machine code: {@link MachineProduct}. What is not float32 is widened as it is packed. */
 final class MachineGemm implements Gemm {
@@ -33,11 +33,11 @@ final class MachineGemm implements Gemm {
     }
 
     @Override
-    public void multiplyShared(Operand a, RightOperand b, boolean add, Part c, Consumer<Part> finish) {
+    public void multiplyShared(Operand a, RightOperand b, Part c, Epilogue epilogue) {
         if (a.columns() == 0) {
-            SharedProduct.run(this, a, b, add, c, finish);
+            SharedProduct.run(this, a, b, c, epilogue);
         } else {
-            MachineProduct.multiply(a, b, c, add, finish);
+            MachineProduct.multiply(a, b, c, epilogue);
         }
     }
 

@@ -1,9 +1,9 @@
 package io.aegis.kernels.cpu;
 
+import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.cpu.x86.TileProduct;
 import io.aegis.kernels.cpu.x86.TileProduct.Width;
 import java.lang.foreign.MemorySegment;
-import java.util.function.Consumer;
 
 /**
  * C (+)= alpha A B by machine code, in blocks that fit the caches (Goto and van de Geijn, Anatomy of High-Performance Matrix
@@ -59,14 +59,13 @@ final class MachineProduct {
 
     /**
      * A whole product by all threads. The operand along whose lines the work is not shared out is packed once for all of
-     * them; the other's lines belong to a part each.
-     *
-     * @param finish what is done with every part when its product is there
+     * them; the other's lines belong to a part each, which is finished with the last step.
      */
-    static void multiply(Operand a, RightOperand b, Part all, boolean add, Consumer<Part> finish) {
+    static void multiply(Operand a, RightOperand b, Part all, Epilogue epilogue) {
+        boolean add = epilogue.accumulate();
         along(Math.toIntExact(a.columns()), (step, depth, first, last) -> {
             Operand rows = a.from(0, step);
-            Consumer<Part> then = last ? finish : part -> {};
+            Epilogue then = last ? epilogue : Epilogue.NONE;
             if (all.columns() >= WIDE) {
                 shareColumns(rows, b, step, all, depth, add || !first, then);
             } else {
@@ -76,7 +75,7 @@ final class MachineProduct {
     }
 
     private static void shareColumns(
-            Operand a, RightOperand b, int step, Part all, int depth, boolean add, Consumer<Part> finish) {
+            Operand a, RightOperand b, int step, Part all, int depth, boolean add, Epilogue behind) {
         int together = together(ROWS, all.rows(), depth);
         for (long row = 0; row < all.rowEnd(); row += together) {
             long first = row;
@@ -86,13 +85,13 @@ final class MachineProduct {
             Grid.columns(end - row, all.columns(), depth).run((_, _, column, columnEnd) -> {
                 Part part = new Part(first, end, column, columnEnd, all.c(), all.offset(), all.ldc());
                 columns(packed, b, step, part, 1, add);
-                finish.accept(part);
+                part.finish(behind);
             });
         }
     }
 
     private static void shareRows(
-            Operand a, RightOperand b, int step, Part all, int depth, boolean add, Consumer<Part> finish) {
+            Operand a, RightOperand b, int step, Part all, int depth, boolean add, Epilogue behind) {
         int columns = (int) all.columns();
         MachinePanels packed = MachinePanels.in(Scratch.MACHINE_B, COLUMNS, columns, depth);
         pack(b, packed, 0, step);
@@ -105,7 +104,7 @@ final class MachineProduct {
                         MachinePanels.in(Scratch.MACHINE_A, ROWS, rows, depth).pack(a.from(i, 0), !a.byColumns());
                 run(own, packed, 1, add, part.rows(i - row, rows));
             }
-            finish.accept(part);
+            part.finish(behind);
         });
     }
 

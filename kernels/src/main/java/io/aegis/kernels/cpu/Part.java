@@ -44,7 +44,7 @@ record Part(long row, long rowEnd, long column, long columnEnd, MemorySegment c,
 
     /** What is fused behind the product. */
     void finish(Epilogue e) {
-        if (e.bias() == null && e.activation() == Activation.NONE && e.other() == null) {
+        if (e.isNothing()) {
             return;
         }
         int n = (int) columns();

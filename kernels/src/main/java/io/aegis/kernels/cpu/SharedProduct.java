@@ -1,10 +1,10 @@
 package io.aegis.kernels.cpu;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.cpu.RightOperand.AsItLies;
 import io.aegis.kernels.cpu.RightOperand.Read;
 import java.lang.foreign.MemorySegment;
-import java.util.function.Consumer;
 
 /**
  * A product by all threads, cut by a {@link Grid} into parts of one thread each. A right operand that has to be converted is,
@@ -17,8 +17,9 @@ final class SharedProduct {
     private SharedProduct() {}
 
     /** As {@link Gemm#multiplyShared}. */
-    static void run(Gemm product, Operand a, RightOperand b, boolean add, Part c, Consumer<Part> finish) {
+    static void run(Gemm product, Operand a, RightOperand b, Part c, Epilogue epilogue) {
         long k = a.columns();
+        boolean add = epilogue.accumulate();
         boolean floats = b instanceof AsItLies(Operand operand) && operand.dtype() == DType.F32;
         Grid grid = floats ? Grid.of(c.rows(), c.columns(), k) : Grid.columns(c.rows(), c.columns(), k);
         grid.run((row, rowEnd, column, columnEnd) -> {
@@ -27,18 +28,20 @@ final class SharedProduct {
             if (k > 0) {
                 switch (b) {
                     case AsItLies(Operand all) ->
-                        product.multiply(rows, all.columns(column, part.columns()), 1, add, part);
-                    case Read read -> panels(product, rows, read, add, part);
+                        product.multiply(rows, all.columns(column, part.columns()), add, part, epilogue);
+                    case Read read -> panels(product, rows, read, part, epilogue);
                 }
-            } else if (!add) {
-                part.clear();
+            } else {
+                if (!add) {
+                    part.clear();
+                }
+                part.finish(epilogue);
             }
-            finish.accept(part);
         });
     }
 
-    /** A part by panels of its columns, down the depth. */
-    private static void panels(Gemm product, Operand a, Read b, boolean add, Part part) {
+    /** A part by panels of its columns, down the depth; what is behind the product comes with the last. */
+    private static void panels(Gemm product, Operand a, Read b, Part part, Epilogue epilogue) {
         long k = a.columns();
         int width = (int) part.columns();
         long bytes = width * Math.min(k, DEPTH) * b.to().bytes();
@@ -46,7 +49,8 @@ final class SharedProduct {
         for (long from = 0; from < k; from += DEPTH) {
             int depth = (int) Math.min(DEPTH, k - from);
             Operand panel = b.panel(from, depth, part.column(), width, memory);
-            product.multiply(a.columns(from, depth), panel, 1, add || from > 0, part);
+            Epilogue behind = from + depth == k ? epilogue : Epilogue.NONE;
+            product.multiply(a.columns(from, depth), panel, epilogue.accumulate() || from > 0, part, behind);
         }
     }
 }

@@ -89,18 +89,20 @@ public final class VisionTransformer {
             throw new IllegalArgumentException(
                     "hidden state " + layer + " of a tower that was built with " + depth + " blocks");
         }
-        Tensor x;
-        try (Scope scope = Scope.open()) {
-            x = scope.keep(embed(pixels));
-        }
+        Tensor x = embedded(pixels);
         for (VitBlock block : blocks.subList(0, count)) {
             Tensor before = x;
-            try (Scope scope = Scope.open()) {
-                x = scope.keep(block.of(before));
-            }
+            x = through(block, before);
             Scope.current().release(before);
         }
         return x;
+    }
+
+    /** A block's result; what it took to compute it is given back, and the next block computes in the same, warm memory. */
+    private static Tensor through(VitBlock block, Tensor x) {
+        try (Scope scope = Scope.open()) {
+            return scope.keep(block.of(x));
+        }
     }
 
     /** The patches of a hidden state, without CLIP's class token: pixels [B, 3, S, S] to [B, G^2, D]. */
@@ -124,8 +126,8 @@ public final class VisionTransformer {
             throw new IllegalArgumentException("the tower was built for one hidden state only");
         }
         List<Tensor> hidden = new ArrayList<>();
-        hidden.add(embed(pixels));
-        blocks.forEach(block -> hidden.add(block.of(hidden.getLast())));
+        hidden.add(embedded(pixels));
+        blocks.forEach(block -> hidden.add(through(block, hidden.getLast())));
         if (config.hasClassToken()) {
             Tensor last = hidden.getLast();
             Tensor token = last.slice(1, 0, 1).reshape(last.size(0), config.width());
@@ -138,6 +140,13 @@ public final class VisionTransformer {
     /** What each token of a block attends to, from the hidden state before it: [B, N, D] to [B, H, N, N]. */
     public Tensor attention(Tensor hidden, int block) {
         return blocks.get(block).probabilities(hidden);
+    }
+
+    /** {@link #embed}, of which nothing but the result stays. */
+    private Tensor embedded(Tensor pixels) {
+        try (Scope scope = Scope.open()) {
+            return scope.keep(embed(pixels));
+        }
     }
 
     /** Patches, row by row, a class token before them, and positions: [B, N, D]. */
