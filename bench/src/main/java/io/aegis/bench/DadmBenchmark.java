@@ -15,31 +15,17 @@ import io.aegis.tensor.Tensor;
 import io.aegis.training.Adam;
 import io.aegis.training.dadm.Batch;
 import io.aegis.training.dadm.DadmStep;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * DADM with random weights: scores, training steps of one backward pass for one loss or for all four, and whole steps. {@code
  * compute} BF16 fails where the processor has no such products, and says why.
  */
-@BenchmarkMode(Mode.SingleShotTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 2)
-@Measurement(iterations = 5)
-@Fork(
-        value = 3,
-        jvmArgsAppend = {"--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"})
-public class DadmBenchmark {
+public class DadmBenchmark extends SingleShotBenchmark {
     private static final int STEP = 4;
     private static final double RATE = 5e-5;
 

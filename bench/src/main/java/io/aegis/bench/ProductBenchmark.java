@@ -8,33 +8,16 @@ import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.View;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Rows times a weight as it is stored. One row is what a token costs: of the same matrix again and again, so a large cache
  * may hold it ({@code aegis bench gemm} walks through a gigabyte).
  */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 3, time = 2)
-@Measurement(iterations = 5, time = 2)
-@Fork(
-        value = 3,
-        jvmArgsAppend = {"--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"})
-public class ProductBenchmark {
+public class ProductBenchmark extends AverageTimeBenchmark {
     /** Rows x in x out: SigLIP's MLP, a prompt and a token of Llama-3.2-1B's, a token of Llama-3-8B's. */
     @Param({"729x1152x4304", "512x2048x8192", "1x2048x8192", "1x14336x4096"})
     String shape;

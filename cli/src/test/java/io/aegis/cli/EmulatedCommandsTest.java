@@ -212,30 +212,47 @@ class EmulatedCommandsTest {
                 .toArray();
     }
 
-    @Test
-    void dadmIsEvaluated() throws IOException {
-        Object[] words = {
-            "evaluate",
-            "dadm",
-            "--json",
-            "--model",
-            folder.resolve("dadm/best"),
-            "--data",
-            faces.resolve("manifest.csv"),
-            "--threshold",
-            0.01, // no probability is near it
-            "--out"
-        };
-        Path host = folder.resolve("dadm on the processor");
-        Path emulated = folder.resolve("dadm in the emulator");
-        JsonNode expected = json(with(new Object[] {host}, words));
-        JsonNode got = json(with(new Object[] {emulated, "--device", "emulator"}, words));
+    /**
+     * Evaluates a model in either place: the same scores of four samples, and the same figures.
+     *
+     * @param keys of the figures in the report
+     * @param words behind the model, which is in the folder of its name
+     */
+    private static void evaluatesAlike(String model, List<String> keys, Object... words) throws IOException {
+        Path host = folder.resolve(model + " on the processor");
+        Path emulated = folder.resolve(model + " in the emulator");
+        JsonNode expected = json(evaluate(model, words, "--out", host));
+        JsonNode got = json(evaluate(model, words, "--out", emulated, "--device", "emulator"));
         double[] all = scores(host);
         assertThat(all).hasSize(4);
         assertThat(scores(emulated)).containsExactly(all, within(OUTPUT));
-        assertThat(got.path("threshold")).isEqualTo(expected.path("threshold"));
-        assertThat(got.path("apcer_max")).isEqualTo(expected.path("apcer_max"));
-        assertThat(got.path("bpcer")).isEqualTo(expected.path("bpcer"));
+        for (String key : keys) {
+            assertThat(got.path(key)).as(key).isEqualTo(expected.path(key));
+        }
+    }
+
+    private static Typed evaluate(String model, Object[] words, Object... more) {
+        Object[] begin = {
+            "evaluate", model, "--json", "--model", folder.resolve(model).resolve("best")
+        };
+        return aegis(Stream.of(begin, words, more).flatMap(Arrays::stream).toArray());
+    }
+
+    @Test
+    void dadmIsEvaluated() throws IOException {
+        evaluatesAlike(
+                "dadm",
+                List.of("threshold", "apcer_max", "bpcer"),
+                "--data",
+                faces.resolve("manifest.csv"),
+                "--threshold",
+                0.01); // no probability is near it
+    }
+
+    @Test
+    void faceShieldIsEvaluated() throws IOException {
+        evaluatesAlike(
+                "faceshield", List.of("coarse", "left_out"), "--data", shield.data(), "--images", shield.images());
     }
 
     /** Words, kept tokens and the verdict. */
@@ -266,30 +283,5 @@ class EmulatedCommandsTest {
             assertThat(expected.has(key)).as(key).isTrue();
             assertThat(got.path(key)).as(key).isEqualTo(expected.path(key));
         }
-    }
-
-    @Test
-    void faceShieldIsEvaluated() throws IOException {
-        Object[] words = {
-            "evaluate",
-            "faceshield",
-            "--json",
-            "--model",
-            folder.resolve("faceshield/best"),
-            "--data",
-            shield.data(),
-            "--images",
-            shield.images(),
-            "--out"
-        };
-        Path host = folder.resolve("faceshield on the processor");
-        Path emulated = folder.resolve("faceshield in the emulator");
-        JsonNode expected = json(with(new Object[] {host}, words));
-        JsonNode got = json(with(new Object[] {emulated, "--device", "emulator"}, words));
-        double[] all = scores(host);
-        assertThat(all).hasSize(4);
-        assertThat(scores(emulated)).containsExactly(all, within(OUTPUT));
-        assertThat(got.path("coarse")).isEqualTo(expected.path("coarse"));
-        assertThat(got.path("left_out")).isEqualTo(expected.path("left_out"));
     }
 }

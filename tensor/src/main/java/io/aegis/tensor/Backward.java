@@ -3,8 +3,6 @@ package io.aegis.tensor;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.View;
-import java.util.ArrayList;
-import java.util.List;
 
 /** What an {@link Op} sees while it is undone. */
 final class Backward {
@@ -12,7 +10,7 @@ final class Backward {
     private final Adjoint[] dy;
     private final GradientTable table;
     private final Kernels kernels = Scope.current().kernels();
-    private final List<Storage> temporaries = new ArrayList<>();
+    private final Temporaries temporaries = new Temporaries(kernels);
 
     Backward(Tape.Entry entry, Adjoint[] dy, GradientTable table) {
         this.entry = entry;
@@ -83,20 +81,12 @@ final class Backward {
 
     /** Scratch memory until this operation is undone. */
     View temporary(DType dtype, long... shape) {
-        Storage s = Storage.allocate(View.count(shape) * dtype.bytes());
-        temporaries.add(s);
-        return View.of(s.buffer(), dtype, shape);
+        return temporaries.take(dtype, shape);
     }
 
     /** The same elements as rows [rows, last], dense among themselves; copied only when the strides leave no choice. */
     View rows(View x) {
-        View r = Shapes.rows(x);
-        if (r != null) {
-            return r;
-        }
-        View copy = temporary(x.dtype(), x.shape());
-        kernels.elementwise().copy(x, copy);
-        return Shapes.rows(copy);
+        return temporaries.rows(x);
     }
 
     /**
@@ -124,7 +114,7 @@ final class Backward {
 
     void finish() {
         table.settle();
-        temporaries.forEach(Storage::release);
+        temporaries.release();
         for (Adjoint a : dy) {
             if (a != null) {
                 a.release();

@@ -17,7 +17,7 @@ final class Forward {
     /** Outputs in memory of their own. */
     private final List<View> made = new ArrayList<>();
 
-    private final List<Storage> temporaries = new ArrayList<>();
+    private final Temporaries temporaries = new Temporaries(kernels);
     private final List<Kept> kept = new ArrayList<>();
 
     Forward(Op op, Tensor[] inputs, boolean recording) {
@@ -85,20 +85,12 @@ final class Forward {
 
     /** Memory for something that backward may need and nobody else does. */
     View temporary(DType dtype, long... shape) {
-        Storage s = Storage.allocate(View.count(shape) * dtype.bytes());
-        temporaries.add(s);
-        return View.of(s.buffer(), dtype, shape);
+        return temporaries.take(dtype, shape);
     }
 
     /** The same elements as rows [rows, last], dense among themselves; copied only when the strides leave no choice. */
     View rows(View x) {
-        View r = Shapes.rows(x);
-        if (r != null) {
-            return r;
-        }
-        View dense = temporary(x.dtype(), x.shape());
-        kernels.elementwise().copy(x, dense);
-        return Shapes.rows(dense);
+        return temporaries.rows(x);
     }
 
     /** Backward reads input i. */
@@ -113,13 +105,7 @@ final class Forward {
 
     /** Backward reads a temporary. */
     void keep(View temporary) {
-        for (Storage s : temporaries) {
-            if (s.buffer() == temporary.buffer()) {
-                keep(temporary, s);
-                return;
-            }
-        }
-        throw new IllegalArgumentException("not a temporary of this operation");
+        keep(temporary, temporaries.of(temporary));
     }
 
     /** An error of the caller, with the operation and all its inputs. */
@@ -147,7 +133,7 @@ final class Forward {
     }
 
     Tensor[] finish(Tape tape) {
-        temporaries.forEach(Storage::release);
+        temporaries.release();
         made.forEach(kernels::stored);
         Tensor[] out = outputs.toArray(Tensor[]::new);
         if (recording) {
@@ -158,7 +144,7 @@ final class Forward {
     }
 
     void abandon() {
-        temporaries.forEach(Storage::release);
+        temporaries.release();
         kept.forEach(Kept::release);
     }
 }

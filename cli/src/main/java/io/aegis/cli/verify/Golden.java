@@ -12,7 +12,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /** The safetensors files of a directory of reference values. */
@@ -57,6 +59,17 @@ final class Golden implements AutoCloseable {
 
     List<String> keys(String file) {
         return file(file).names();
+    }
+
+    /** What stands before {@code ending} in a file's keys, sorted. */
+    SortedSet<String> groups(String file, String ending) {
+        SortedSet<String> groups = new TreeSet<>();
+        for (String key : keys(file)) {
+            if (key.endsWith(ending)) {
+                groups.add(key.substring(0, key.length() - ending.length()));
+            }
+        }
+        return groups;
     }
 
     Safetensors file(String file) {

@@ -16,8 +16,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.stream.LongStream;
 
 /**
@@ -57,39 +55,28 @@ final class LlamaVerification {
             LlamaNetwork network = new LlamaNetwork(p.at("llm"), config);
             computing.weights().load(checkpoint, p, computing.dtype());
             AnswerVerification answers = new AnswerVerification(golden, computing, rows, network);
-            for (String group : groups("." + IDS)) {
+            for (String group : golden.groups(IO, "." + IDS)) {
                 if (golden.has(IO, group + ".new_tokens")) {
                     answers.compare(IO, group + ".");
                 } else {
                     batch(network, group, group);
                 }
             }
-            for (String group : groups(".position_ids")) {
+            for (String group : golden.groups(IO, ".position_ids")) {
                 owner(group).ifPresent(owner -> batch(network, group, owner));
             }
             answers.compareListed();
         }
-        for (String group : groups("." + IDS)) {
+        for (String group : golden.groups(IO, "." + IDS)) {
             if (golden.has("grads_" + group)) {
                 gradients(group);
             }
         }
     }
 
-    /** What stands before {@code ending} in keys. */
-    private Set<String> groups(String ending) {
-        Set<String> groups = new TreeSet<>();
-        for (String key : golden.keys(IO)) {
-            if (key.endsWith(ending)) {
-                groups.add(key.substring(0, key.length() - ending.length()));
-            }
-        }
-        return groups;
-    }
-
     /** The group whose tokens one with positions alone has: its name begins with that of the other. */
     private Optional<String> owner(String group) {
-        return groups("." + IDS).stream()
+        return golden.groups(IO, "." + IDS).stream()
                 .filter(other -> group.startsWith(other) && !group.equals(other))
                 .max(Comparator.comparingInt(String::length));
     }

@@ -24,7 +24,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.TreeSet;
 import java.util.stream.LongStream;
 
 /**
@@ -76,13 +75,7 @@ final class LlavaVerification {
     }
 
     private void batches() {
-        TreeSet<String> groups = new TreeSet<>();
-        for (String key : golden.keys(IO)) {
-            if (key.endsWith(".input_ids")) {
-                groups.add(key.substring(0, key.length() - ".input_ids".length()));
-            }
-        }
-        groups.forEach(this::batch);
+        golden.groups(IO, ".input_ids").forEach(this::batch);
     }
 
     private void batch(String group) {

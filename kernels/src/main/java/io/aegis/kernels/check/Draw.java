@@ -1,5 +1,6 @@
 package io.aegis.kernels.check;
 
+import io.aegis.kernels.Convolution;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.QuantizedWeight;
 import io.aegis.kernels.QuantizedWeight.Format;
@@ -51,6 +52,12 @@ final class Draw {
         return fill(View.allocate(arena, dtype, shape), 1, 0);
     }
 
+    /** Weights [o, i, k, k] of a convolution, laid out as its kernels want them. */
+    View convolutionWeight(long o, long i, int k) {
+        View dense = normal(o, i, k, k);
+        return View.of(dense.buffer(), DType.F32, 0, dense.shape(), Convolution.channelsLast(o, i, k, k));
+    }
+
     /** Positive values, none near 0. */
     View positive(long... shape) {
         View v = View.allocate(arena, DType.F32, shape);
@@ -73,6 +80,11 @@ final class Draw {
         stored[last] = width + (coin() ? 8 : 0) + (coin() ? 3 : 0);
         View v = View.allocate(arena, dtype, stored).slice(last, 0, width);
         return fill(transposed ? v.transpose(last, last - 1) : v, 1, 0);
+    }
+
+    /** What a dense weight may be stored in. */
+    DType weightType() {
+        return coin() ? DType.F32 : coin() ? DType.BF16 : DType.F16;
     }
 
     /** A weight of 8 or 4 bits with n outputs; its scales are powers of two, so that weights too fit into bfloat16. */

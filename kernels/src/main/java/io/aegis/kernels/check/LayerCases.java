@@ -1,11 +1,13 @@
 package io.aegis.kernels.check;
 
+import static io.aegis.kernels.check.Case.EXACT;
+import static io.aegis.kernels.check.Case.GRADIENT;
+
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Convolution;
 import io.aegis.kernels.Convolution.Behind;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.Convolution.Layer;
-import io.aegis.kernels.DType;
 import io.aegis.kernels.Elementwise;
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Normalization;
@@ -18,8 +20,6 @@ import java.util.List;
 
 /** Layers of one shape side by side, and what is one pass with what precedes it; step by step where kernels have no such pass. */
 final class LayerCases {
-    private static final double EXACT = 1e-5;
-    private static final double GRADIENT = 5e-5;
     private static final double EPS = 1e-5;
 
     private LayerCases() {}
@@ -47,9 +47,7 @@ final class LayerCases {
         long i = depthwise ? 1 : c;
         List<Layer> layers = new ArrayList<>();
         for (int l = 0; l < n; l++) {
-            View dense = d.normal(o, i, k, k);
-            View w = View.of(dense.buffer(), DType.F32, 0, dense.shape(), Convolution.channelsLast(o, i, k, k));
-            layers.add(new Layer(w, d.normal(o), channels(d, o)));
+            layers.add(new Layer(d.convolutionWeight(o, i, k), d.normal(o), channels(d, o)));
         }
         View x = d.normal(n * d.of(1, 2), 1 + d.below(14), 1 + d.below(14), c);
         long[] shape = {x.size(0), x.size(1), x.size(2), o};
@@ -85,9 +83,7 @@ final class LayerCases {
         long o = forward ? many : few;
         List<Layer> layers = new ArrayList<>();
         for (int l = 0; l < n; l++) {
-            View dense = d.normal(o, c, 3, 3);
-            View w = View.of(dense.buffer(), DType.F32, 0, dense.shape(), Convolution.channelsLast(o, c, 3, 3));
-            layers.add(new Layer(w, d.normal(o), channels(d, o)));
+            layers.add(new Layer(d.convolutionWeight(o, c, 3), d.normal(o), channels(d, o)));
         }
         View from = d.normal(n * 8L, 13 + d.below(2), 13 + d.below(2), few);
         long[] shape = {from.size(0), from.size(1), from.size(2), many};

@@ -1,5 +1,7 @@
 package io.aegis.kernels.check;
 
+import static io.aegis.kernels.check.Case.EXACT;
+
 import io.aegis.kernels.Attention.Token;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Matmul.Epilogue;
@@ -11,22 +13,16 @@ import java.util.List;
 
 /** What a token's step does in fewer launches than there are operations. */
 final class TokenCases {
-    private static final double EXACT = 1e-5;
-
     private TokenCases() {}
 
     private static View weight(Draw d, DType type, long n, long k) {
         return d.normal(type, n, k).transpose(0, 1);
     }
 
-    private static DType type(Draw d) {
-        return d.coin() ? DType.F32 : d.coin() ? DType.BF16 : DType.F16;
-    }
-
     static Case weightsTogether(Draw d) {
         long m = 1 + d.below(9);
         View x = d.normal(m, 8 * d.size(60));
-        DType type = type(d);
+        DType type = d.weightType();
         List<View> weights = List.of(
                 weight(d, type, d.size(200), x.size(1)),
                 weight(d, type, d.size(60), x.size(1)),
@@ -43,7 +39,7 @@ final class TokenCases {
     static Case gatedRows(Draw d) {
         long m = 1 + d.below(9);
         View x = d.normal(m, 8 * d.size(60));
-        DType type = type(d);
+        DType type = d.weightType();
         View gate = weight(d, type, d.size(200), x.size(1));
         View up = weight(d, type, gate.size(1), x.size(1));
         View[] to = {d.destination(m, gate.size(1))};
@@ -81,7 +77,7 @@ final class TokenCases {
         long size = d.of(64, 72, 80, 128, 16, 40, 20);
         int tokens = d.of(4, 16, 64);
         int row = 1 + d.below(5);
-        DType type = type(d);
+        DType type = d.weightType();
         Token token = new Token(
                 d.normal(b, hkv * d.of(1, 4), size),
                 d.normal(b, hkv, size),

@@ -16,6 +16,9 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.Predicate;
 
 /**
  * NVIDIA's matrix products, where the toolkit's cuBLASLt is installed; nothing needs it. It is bound directly, as the driver
@@ -107,19 +110,7 @@ final class CublasLt {
 
     /** Looks for the library; never throws. Called with the device's context current. */
     static Found find() {
-        String wanted = System.getProperty(PROPERTY);
-        if ("none".equals(wanted)) {
-            return new Found(null, OFF);
-        }
-        String problem = "not installed";
-        for (String file : candidates(wanted)) {
-            try {
-                return new Found(new CublasLt(Library.open(file)), null);
-            } catch (CudaException e) {
-                problem = e.getMessage();
-            }
-        }
-        return new Found(null, problem);
+        return first(System.getProperty(PROPERTY), file -> true, file -> new CublasLt(Library.open(file)), Found::new);
     }
 
     /**
@@ -142,19 +133,19 @@ final class CublasLt {
 
     /** @param wanted a folder, {@code none}, or null for where toolkits are and the system's loader looks */
     static Look look(String wanted) {
-        if ("none".equals(wanted)) {
-            return new Look(null, OFF);
-        }
-        String problem = "not installed";
-        for (String file : candidates(wanted)) {
-            try {
-                Library.open(file).function("cublasLtCreate", ADDRESS);
-                return new Look(file, null);
-            } catch (CudaException e) {
-                problem = file.contains(File.separator) ? e.getMessage() : problem;
-            }
-        }
-        return new Look(null, problem);
+        return first(
+                wanted,
+                file -> file.contains(File.separator), // a bare name that the loader does not know is not installed
+                file -> {
+                    Library.open(file).function("cublasLtCreate", ADDRESS);
+                    return file;
+                },
+                Look::new);
+    }
+
+    private static <T, R> R first(
+            String wanted, Predicate<String> tells, Function<String, T> open, BiFunction<T, String, R> result) {
+        return "none".equals(wanted) ? result.apply(null, OFF) : Library.first(candidates(wanted), tells, open, result);
     }
 
     private static List<String> candidates(String folder) {

@@ -32,10 +32,11 @@ public final class CudaBackend {
         }
         for (int i = 0; i < count; i++) {
             try {
-                Engine.Properties p = DriverEngine.properties(driver, driver.device(i));
+                DriverDevice device = DriverDevice.of(driver, i);
+                Engine.Properties p = device.properties();
                 String problem = null;
                 try {
-                    DriverEngine.requireSupported("cuda:" + i, p);
+                    device.requireSupported();
                 } catch (CudaException e) {
                     problem = e.getMessage();
                 }
@@ -43,7 +44,7 @@ public final class CudaBackend {
                         i,
                         p.description(),
                         p.major() + "." + p.minor(),
-                        DriverEngine.arch(p.major(), p.minor()),
+                        device.arch(),
                         p.memory(),
                         p.multiprocessors(),
                         megahertz(driver, i, Driver.CLOCK_KILOHERTZ),

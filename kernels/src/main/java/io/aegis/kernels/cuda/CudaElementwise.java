@@ -114,7 +114,7 @@ final class CudaElementwise implements Elementwise {
             return;
         }
         int unit = space.unite(y.dtype().bytes(), 16, at);
-        Arguments a = begin(space, at);
+        Arguments a = space.begin(at);
         a.i64(pattern).i64(pattern);
         ofSize(fill, unit).launch(blocks(space, THREADS), a);
     }
@@ -233,7 +233,7 @@ final class CudaElementwise implements Elementwise {
         Space[] spaces = new Space[n];
         boolean served = n > 1;
         for (int i = 0; served && i < n; i++) {
-            spaces[i] = y[i].elements() > 0 ? floats(a[i], b[i], y[i]) : null;
+            spaces[i] = y[i].elements() > 0 ? Space.ofFloats(a[i], b[i], y[i]) : null;
             served = spaces[i] != null;
         }
         if (!served) {
@@ -284,7 +284,7 @@ final class CudaElementwise implements Elementwise {
             return;
         }
         int unit = space.unite(bytes, 16, from, to);
-        Arguments a = begin(space, from, to);
+        Arguments a = space.begin(from, to);
         int rounds = unit < 8 ? 4 : 16 / unit;
         ofSize(move, unit).launch(blocks(space, THREADS * rounds), a);
     }
@@ -305,7 +305,7 @@ final class CudaElementwise implements Elementwise {
         Space batch = space.without(0, across);
         long tilesI = (space.size(0) + TILE - 1) / TILE;
         long tilesJ = (space.size(across) + TILE - 1) / TILE;
-        Arguments a = begin(batch, from, to);
+        Arguments a = batch.begin(from, to);
         a.i32((int) space.size(0)).i32((int) space.size(across));
         a.i32((int) tilesI).i32((int) tilesJ);
         a.i64(space.step(0, 0)).i64(space.step(across, 1));
@@ -313,7 +313,7 @@ final class CudaElementwise implements Elementwise {
     }
 
     private void convert(Entry entry, View x, View y, Space space, long from, long to) {
-        Arguments a = begin(space, from, to);
+        Arguments a = space.begin(from, to);
         a.i32(x.dtype().ordinal()).i32(y.dtype().ordinal());
         entry.launch(blocks(space, THREADS), a);
     }
@@ -324,21 +324,12 @@ final class CudaElementwise implements Elementwise {
     }
 
     /** The space and its operands. */
-    private static Arguments begin(Space space, long... addresses) {
-        Arguments a = Arguments.begin();
-        space.pack(a);
-        for (int k = 0; k < addresses.length; k++) {
-            space.packOperand(a, k, addresses[k]);
-        }
-        return a;
-    }
-
     @Override
     public void binary(Binary op, View a, View b, View y) {
         if (y.elements() == 0) {
             return;
         }
-        Space space = floats(a, b, y);
+        Space space = Space.ofFloats(a, b, y);
         if (space == null) {
             host.binary(op, a, b, y);
             return;
@@ -353,7 +344,7 @@ final class CudaElementwise implements Elementwise {
         if (y.elements() == 0) {
             return;
         }
-        Space space = floats(x, y);
+        Space space = Space.ofFloats(x, y);
         if (space == null) {
             host.affine(x, scale, shift, y);
             return;
@@ -367,7 +358,7 @@ final class CudaElementwise implements Elementwise {
         if (y.elements() == 0) {
             return;
         }
-        Space space = floats(x, y, y);
+        Space space = Space.ofFloats(x, y, y);
         if (space == null) {
             host.addScaled(x, scale, y);
             return;
@@ -382,7 +373,7 @@ final class CudaElementwise implements Elementwise {
         if (y.elements() == 0) {
             return;
         }
-        Space space = floats(x, y);
+        Space space = Space.ofFloats(x, y);
         if (space == null) {
             host.activate(f, x, y);
             return;
@@ -396,7 +387,7 @@ final class CudaElementwise implements Elementwise {
         if (dx.elements() == 0) {
             return;
         }
-        Space space = floats(x, dy, dx);
+        Space space = Space.ofFloats(x, dy, dx);
         if (space == null) {
             host.activateBackward(f, x, dy, dx);
             return;
@@ -411,7 +402,7 @@ final class CudaElementwise implements Elementwise {
         if (y.elements() == 0) {
             return;
         }
-        Space space = floats(gate, up, y);
+        Space space = Space.ofFloats(gate, up, y);
         if (space == null) {
             host.siluGate(gate, up, y);
             return;
@@ -427,7 +418,7 @@ final class CudaElementwise implements Elementwise {
         if (any == null || any.elements() == 0) {
             return;
         }
-        Space space = floats(gate, up, dy, any, dup == null ? any : dup);
+        Space space = Space.ofFloats(gate, up, dy, any, dup == null ? any : dup);
         if (space == null) {
             host.siluGateBackward(gate, up, dy, dgate, dup);
             return;
@@ -438,21 +429,10 @@ final class CudaElementwise implements Elementwise {
         pointwise(siluGateBackward, space, 0, 0, 0, g, u, d, cuda.writeOrNull(dgate), cuda.writeOrNull(dup));
     }
 
-    /** The space of views that are all float32, or null. */
-    private static Space floats(View... views) {
-        for (View v : views) {
-            if (v.dtype() != DType.F32) {
-                return null;
-            }
-        }
-        Space space = Space.of(views);
-        return space.fits() ? space : null;
-    }
-
     private static void pointwise(
             Entry entry, Space space, double scale, double shift, int function, long... addresses) {
         space.widen(addresses);
-        Arguments a = begin(space, addresses);
+        Arguments a = space.begin(addresses);
         a.f32(scale).f32(shift).i32(function).i32(0);
         int steps = space.width() > 1 ? THREADS : THREADS * NARROW;
         entry.launch(blocks(space, steps), a);
@@ -475,7 +455,7 @@ final class CudaElementwise implements Elementwise {
         long counter = cuda.read(step);
         long to = cuda.write(y);
         space.widenWhole(from, to);
-        Arguments a = begin(space, from, to);
+        Arguments a = space.begin(from, to);
         a.pointer(identities).i64(samples.stride(0)).pointer(counter).i64(seed);
         a.i32((int) (space.count() / space.size(space.rank() - 1))).i32((int) Math.ceil(p * 0x1p24));
         a.i32((int) site).f32(1 / (1 - p));
@@ -499,7 +479,7 @@ final class CudaElementwise implements Elementwise {
         long to = cuda.write(y);
         int bytes = x.dtype().bytes();
         int unit = space.unite(bytes, mostUnit(x.stride(0) * bytes), from, to);
-        Arguments a = begin(space, from, to);
+        Arguments a = space.begin(from, to);
         a.pointer(numbers).i64(index.stride(0));
         a.i64(x.size(0)).i64(x.stride(0) * bytes / unit);
         ofSize(gather, unit).launch(blocks(space, THREADS), a);

@@ -52,10 +52,7 @@ final class CudaEmbedding implements Embedding {
         if (table.stride(0) % 4 == 0 && space.step(0, 0) == 1) {
             space.widenWhole(from, to);
         }
-        Arguments a = Arguments.begin();
-        space.pack(a);
-        space.packOperand(a, 0, from);
-        space.packOperand(a, 1, to);
+        Arguments a = space.begin(from, to);
         a.pointer(numbers).i64(ids.stride(0)).i64(table.size(0)).i64(table.stride(0));
         a.i32(dtype).i32(0);
         lookup.launch(Engine.Grid.of(Math.ceilDiv(space.count(), (long) THREADS), THREADS), a);

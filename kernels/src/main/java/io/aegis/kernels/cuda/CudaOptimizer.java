@@ -54,7 +54,7 @@ final class CudaOptimizer implements Optimizer {
         if (parameter.elements() == 0) {
             return;
         }
-        Space space = floats(gradient, parameter, first, second);
+        Space space = Space.ofFloats(gradient, parameter, first, second);
         if (space == null) {
             host.adam(parameter, gradient, first, second, c, step);
             return;
@@ -65,7 +65,7 @@ final class CudaOptimizer implements Optimizer {
         long v = cuda.update(second);
         long now = cuda.read(step);
         space.widen(g, p, m, v);
-        Arguments a = begin(space, g, p, m, v);
+        Arguments a = space.begin(g, p, m, v);
         a.pointer(now).f64(c.weightDecay());
         pack(a, c);
         adam.launch(each(space), a);
@@ -84,7 +84,7 @@ final class CudaOptimizer implements Optimizer {
             long sums = scratch.take(DType.F64, Math.max(1, most));
             int count = 0;
             for (View x : all) {
-                Space space = floats(x);
+                Space space = Space.ofFloats(x);
                 if (x.elements() == 0) {
                     continue;
                 }
@@ -95,7 +95,7 @@ final class CudaOptimizer implements Optimizer {
                 long at = cuda.read(x);
                 space.widen(at);
                 int blocks = blocks(space);
-                Arguments a = begin(space, at).pointer(sums + 8L * count);
+                Arguments a = space.begin(at).pointer(sums + 8L * count);
                 squares.launch(Engine.Grid.of(blocks, THREADS), a);
                 count += blocks;
             }
@@ -137,7 +137,7 @@ final class CudaOptimizer implements Optimizer {
 
     /** Where memory is short it is so before the first of them is updated: all of them are, or none. */
     private void makeRoom(Update u) {
-        if (floats(u.gradient(), u.parameter(), u.first(), u.second()) != null) {
+        if (Space.ofFloats(u.gradient(), u.parameter(), u.first(), u.second()) != null) {
             for (View v : List.of(u.gradient(), u.parameter(), u.first(), u.second(), u.step())) {
                 cuda.read(v);
             }
@@ -187,26 +187,6 @@ final class CudaOptimizer implements Optimizer {
     @Override
     public void regrad(List<Correction> all, View information) {
         reGrad.correct(all, information);
-    }
-
-    /** The space of views that are all float32, or null. */
-    private static Space floats(View... views) {
-        for (View v : views) {
-            if (v.dtype() != DType.F32) {
-                return null;
-            }
-        }
-        Space space = Space.of(views);
-        return space.fits() ? space : null;
-    }
-
-    private static Arguments begin(Space space, long... addresses) {
-        Arguments a = Arguments.begin();
-        space.pack(a);
-        for (int k = 0; k < addresses.length; k++) {
-            space.packOperand(a, k, addresses[k]);
-        }
-        return a;
     }
 
     private static Engine.Grid each(Space space) {

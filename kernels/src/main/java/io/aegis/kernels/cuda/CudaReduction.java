@@ -102,10 +102,7 @@ final class CudaReduction implements Reduction {
         try (Cuda.Scratch scratch = cuda.scratch()) {
             long results = outputs.count() * outputs.width();
             long partial = split.count > 1 ? scratch.take(DType.F32, results * split.count) : 0;
-            Arguments a = Arguments.begin();
-            outputs.pack(a);
-            outputs.packOperand(a, 0, from);
-            outputs.packOperand(a, 1, to);
+            Arguments a = outputs.begin(from, to);
             terms.pack(a);
             terms.packOperand(a, 0, from);
             a.pointer(partial).i32((int) split.steps).f32(scale).i32(accumulate ? 1 : 0);
@@ -221,11 +218,7 @@ final class CudaReduction implements Reduction {
         for (int k = 0; k < views.length; k++) {
             wide &= views[k].stride(-1) == 1 && at[k] % 16 == 0 && rows.isAligned(k, 0);
         }
-        Arguments a = Arguments.begin();
-        rows.pack(a);
-        for (int k = 0; k < views.length; k++) {
-            rows.packOperand(a, k, at[k]);
-        }
+        Arguments a = rows.begin(at);
         for (View v : views) {
             a.i64(v.stride(-1));
         }

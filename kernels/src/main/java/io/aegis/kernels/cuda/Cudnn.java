@@ -118,18 +118,14 @@ final class Cudnn implements AutoCloseable {
         if ("none".equals(wanted)) {
             return new Found(null, "switched off by " + PROPERTY + "=none");
         }
-        String problem = "not installed";
-        for (String file : CudnnFiles.candidates(wanted)) {
-            try {
-                Library library = Library.open(file);
-                Cudnn found = new Cudnn(library);
-                CudnnFiles.requireProducts(library);
-                return new Found(found, null);
-            } catch (CudaException e) {
-                problem = e.getMessage();
-            }
-        }
-        return new Found(null, problem);
+        return Library.first(CudnnFiles.candidates(wanted), file -> true, Cudnn::usable, Found::new);
+    }
+
+    private static Cudnn usable(String file) {
+        Library library = Library.open(file);
+        Cudnn found = new Cudnn(library);
+        CudnnFiles.requireProducts(library);
+        return found;
     }
 
     /** As {@link #find()}, for the device whose context is current. Never throws. */

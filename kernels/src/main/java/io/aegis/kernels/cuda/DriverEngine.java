@@ -5,12 +5,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 
 /**
  * A GPU behind its driver: the device's primary context (which cuBLAS and others of this process share), one stream, and
@@ -26,27 +25,11 @@ final class DriverEngine implements Engine {
     /** Waits after every launch, so that a fault is told by the launch that caused it. */
     static final String BLOCKING = "aegis.cuda.blocking";
 
-    private static final int OLDEST_CAPABILITY = 8;
-    private static final int FREE_SHARED_BYTES = 48 << 10;
-    private static final int MAX_THREADS = 1024;
-    private static final int WARP = 32;
-    private static final long MAX_GRID_X = Integer.MAX_VALUE;
-    private static final long MAX_GRID_YZ = 65535;
     private static final long STAGING_BYTES = 4L << 20;
 
-    /**
-     * Errors after which a context answers nothing else: cuda.h says of each that the process has to start again. A wait that was given
-     * up is among them, for what hangs cannot be taken back.
-     */
-    static final Set<Integer> FATAL = Set.of(
-            4, 46, 201, 214, 220, 226, Driver.NOT_READY, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 999);
-
     private final Driver driver;
-    private final int device;
-    private final String name;
+    private final DriverDevice device;
     private final Cubins cubins;
-    private final Properties properties;
-    private final String arch;
     /** How long kernels of a debug build wait; null without one. */
     private final Duration limit = DebugBuild.isAskedFor() ? DebugBuild.limit() : null;
     /** What they wait for too long; null before the first is loaded. */
@@ -69,33 +52,11 @@ final class DriverEngine implements Engine {
     /** An array of one address, that of the kernel's struct; the driver reads it before a launch returns. */
     private final ThreadLocal<MemorySegment> parameters =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(ValueLayout.ADDRESS));
-    /** What records what this thread queues, while it does. */
-    private final ThreadLocal<Tape> recording = new ThreadLocal<>();
 
-    private volatile String lost;
-    /** Whether something runs for ever: every call of the driver that waits for it, as those that free do, would do so too. */
-    private volatile boolean hangs;
+    private final GraphRecorder recorder;
+    private final DriverFaults faults;
 
     private volatile boolean closed;
-
-    /**
-     * A stream that records, so that other threads go on queueing in the engine's own.
-     *
-     * @param kernels those launched, by the numbers of their launches: what a fault is told by
-     */
-    private record Tape(long stream, Map<String, Integer> kernels) {
-        Tape(long stream) {
-            this(stream, new LinkedHashMap<>());
-        }
-
-        @Override
-        public String toString() {
-            return "a recorded graph of "
-                    + kernels.entrySet().stream()
-                            .map(k -> k.getKey() + (k.getValue() == 1 ? "" : " (" + k.getValue() + " times)"))
-                            .collect(Collectors.joining(", "));
-        }
-    }
 
     /**
      * Opens a device.
@@ -104,72 +65,34 @@ final class DriverEngine implements Engine {
      * @throws CudaException when there is no such device, or it is not one that the kernels run on
      */
     DriverEngine(Driver driver, int index, Cubins cubins) {
-        int count = driver.devices();
-        if (index < 0 || index >= count) {
-            throw new CudaException("there is no cuda:" + index + ": the driver shows "
-                    + (count == 0
-                            ? "no GPU"
-                            : count == 1 ? "one GPU, cuda:0" : count + " GPUs, cuda:0 to cuda:" + (count - 1)));
-        }
         this.driver = driver;
-        this.device = driver.device(index);
-        this.name = "cuda:" + index;
+        this.device = DriverDevice.choose(driver, index);
         this.cubins = cubins;
-        this.properties = properties(driver, device);
-        requireSupported(name, properties);
-        this.arch = arch(properties.major(), properties.minor());
-        this.context = driver.retainContext(device);
+        this.context = driver.retainContext(device.handle());
         long made = 0;
         try {
             driver.setContext(context);
             made = driver.createStream();
         } finally {
             if (made == 0) {
-                driver.releaseContext(device);
+                driver.releaseContext(device.handle());
             }
         }
         this.stream = made;
+        this.faults = new DriverFaults(driver, device.name(), history, this::hang, this::held);
+        this.recorder = new GraphRecorder(driver, context);
         this.profile = Boolean.getBoolean(LaunchProfile.PROPERTY) ? new LaunchProfile(driver) : null;
         this.staging = new Staging(driver, stream, STAGING_BYTES);
     }
 
-    static Properties properties(Driver driver, int device) {
-        return new Properties(
-                driver.deviceName(device),
-                driver.attribute(device, Driver.CAPABILITY_MAJOR),
-                driver.attribute(device, Driver.CAPABILITY_MINOR),
-                driver.attribute(device, Driver.MULTIPROCESSORS),
-                driver.deviceMemory(device),
-                driver.attribute(device, Driver.SHARED_OPT_IN),
-                driver.attribute(device, Driver.L2_BYTES));
-    }
-
-    /**
-     * Whether the kernels run on such a device.
-     *
-     * @throws CudaException when they do not
-     */
-    static void requireSupported(String name, Properties p) {
-        if (p.major() < OLDEST_CAPABILITY) {
-            throw new CudaException(name + ", " + p.description() + ", has compute capability " + p.major() + "."
-                    + p.minor() + "; the kernels need 8.0 (Ampere) or newer");
-        }
-    }
-
-    /** What a device's machine code is compiled for: with the features of its own generation only, where there are such. */
-    static String arch(int major, int minor) {
-        boolean specific = minor == 0 && major >= 9;
-        return "sm_" + major + minor + (specific ? "a" : "");
-    }
-
     @Override
     public Properties properties() {
-        return properties;
+        return device.properties();
     }
 
     @Override
     public String name() {
-        return name;
+        return device.name();
     }
 
     boolean hasProgrammaticLaunches() {
@@ -187,7 +110,7 @@ final class DriverEngine implements Engine {
 
     /** What kernels are compiled for here. */
     String arch() {
-        return arch;
+        return device.arch();
     }
 
     @Override
@@ -199,6 +122,11 @@ final class DriverEngine implements Engine {
         });
     }
 
+    /** Bytes that this process holds. */
+    private long held() {
+        return allocations.values().stream().mapToLong(Long::longValue).sum();
+    }
+
     @Override
     public void free(long address) {
         // Also on a closed or lost device, where there is nothing left to give back.
@@ -207,9 +135,9 @@ final class DriverEngine implements Engine {
         }
         if (allocations.remove(address) == null) {
             throw new IllegalArgumentException(
-                    "0x" + Long.toHexString(address) + " is no memory of " + name + ", or was freed already");
+                    "0x" + Long.toHexString(address) + " is no memory of " + device.name() + ", or was freed already");
         }
-        if (lost == null) {
+        if (!faults.isLost()) {
             run("freeing memory", () -> {
                 synchronizeMain();
                 driver.free(address);
@@ -226,9 +154,9 @@ final class DriverEngine implements Engine {
 
     @Override
     public void download(long from, MemorySegment to) {
-        if (recording.get() != null) {
+        if (recorder.isRecording()) {
             throw new CudaException(
-                    "a graph is being recorded on " + name + ": no result can be read before it has run");
+                    "a graph is being recorded on " + device.name() + ": no result can be read before it has run");
         }
         if (to.byteSize() == 0) {
             return;
@@ -274,10 +202,10 @@ final class DriverEngine implements Engine {
 
     private Module load(Variant variant) {
         boolean watched = limit != null && DebugBuild.isWatched(variant);
-        Cubin cubin = cubins.get(watched ? DebugBuild.of(variant) : variant, arch);
+        Cubin cubin = cubins.get(watched ? DebugBuild.of(variant) : variant, device.arch());
         return call(
-                "loading " + variant + ", made by " + cubin.compiler() + " for " + arch + ", into a driver of CUDA "
-                        + driver.versionText(),
+                "loading " + variant + ", made by " + cubin.compiler() + " for " + device.arch()
+                        + ", into a driver of CUDA " + driver.versionText(),
                 () -> {
                     long module = load(cubin);
                     if (watched) {
@@ -291,8 +219,9 @@ final class DriverEngine implements Engine {
         try {
             return driver.loadModule(cubin.code());
         } catch (CudaException e) {
-            String lack =
-                    e.code() == Driver.OUT_OF_MEMORY || FATAL.contains(e.code()) ? null : driver.lack(cubin.compiler());
+            String lack = e.code() == Driver.OUT_OF_MEMORY || DriverFaults.FATAL.contains(e.code())
+                    ? null
+                    : driver.lack(cubin.compiler());
             throw lack == null ? e : new CudaException(e.getMessage() + "; " + lack, e, e.code());
         }
     }
@@ -304,9 +233,15 @@ final class DriverEngine implements Engine {
         return waits;
     }
 
+    /** What kernels of a debug build waited for too long. */
+    private Optional<Hang> hang() {
+        DriverWaits w = waits;
+        return w == null ? Optional.empty() : w.hang();
+    }
+
     @Override
     public void launch(Kernel kernel, Grid grid, MemorySegment arguments) {
-        Function f = (Function) kernel;
+        DriverFunction f = (DriverFunction) kernel;
         f.check(grid, arguments.byteSize());
         MemorySegment array = parameters.get();
         array.set(ValueLayout.ADDRESS, 0, arguments);
@@ -314,24 +249,20 @@ final class DriverEngine implements Engine {
         try {
             enter();
             f.allow(grid.shared());
-            if (profile == null && Programmatic.waits(f.variant)) {
-                driver.launchProgrammatic(f.handle, grid, queue, array);
+            if (profile == null && Programmatic.waits(f.variant())) {
+                driver.launchProgrammatic(f.handle(), grid, queue, array);
             } else if (profile == null) {
-                driver.launch(f.handle, grid, queue, array);
+                driver.launch(f.handle(), grid, queue, array);
             } else {
-                profile.around(entryName(f), queue, () -> driver.launch(f.handle, grid, queue, array));
+                profile.around(f.name(), queue, () -> driver.launch(f.handle(), grid, queue, array));
             }
             launched(queue, new LaunchHistory.Launch(f, grid));
             if (queue != stream) {
-                recording.get().kernels.merge(entryName(f), 1, Integer::sum);
+                recorder.launched(f.name());
             }
         } catch (CudaException e) {
-            throw failure(new LaunchHistory.Launch(f, grid).toString(), e);
+            throw faults.failure(new LaunchHistory.Launch(f, grid).toString(), e);
         }
-    }
-
-    private static String entryName(Function f) {
-        return f.entry() + " of " + f.variant();
     }
 
     private void launched(long queue, Object what) {
@@ -345,8 +276,8 @@ final class DriverEngine implements Engine {
 
     @Override
     public void synchronize() {
-        if (recording.get() != null) {
-            throw new CudaException("a graph is being recorded on " + name + ": there is nothing to wait for");
+        if (recorder.isRecording()) {
+            throw new CudaException("a graph is being recorded on " + device.name() + ": there is nothing to wait for");
         }
         run("waiting", this::synchronizeMain);
     }
@@ -370,52 +301,10 @@ final class DriverEngine implements Engine {
 
     @Override
     public Graph record(Runnable work) {
-        if (recording.get() != null) {
+        if (recorder.isRecording()) {
             throw new CudaException("a graph is being recorded on this thread already");
         }
-        return call("recording a graph", () -> {
-            Tape tape = new Tape(driver.createStream());
-            try {
-                return record(tape, work);
-            } finally {
-                driver.destroyStream(tape.stream);
-            }
-        });
-    }
-
-    private Graph record(Tape tape, Runnable work) {
-        driver.beginCapture(tape.stream);
-        recording.set(tape);
-        boolean done = false;
-        try {
-            work.run();
-            done = true;
-        } finally {
-            recording.remove();
-            if (!done) {
-                abandon(tape.stream);
-            }
-        }
-        driver.setContext(context);
-        long graph = driver.endCapture(tape.stream);
-        try {
-            return new Recorded(driver.instantiate(graph), tape.toString());
-        } finally {
-            driver.destroyGraph(graph);
-        }
-    }
-
-    /** Ends a recording whose work failed, and says nothing: what failed is on its way to the caller. */
-    private void abandon(long own) {
-        try {
-            driver.setContext(context);
-            long graph = driver.endCapture(own);
-            if (graph != 0) {
-                driver.destroyGraph(graph);
-            }
-        } catch (CudaException e) {
-            LOG.log(Level.DEBUG, "an abandoned recording", e);
-        }
+        return call("recording a graph", () -> recorder.record(work, Recorded::new));
     }
 
     /** Ends what is queued, and gives everything back that was taken here. Works on a lost device as well. */
@@ -424,11 +313,11 @@ final class DriverEngine implements Engine {
         if (closed) {
             return;
         }
-        if (lost == null) {
+        if (!faults.isLost()) {
             quietly(this::synchronize);
         }
         closed = true;
-        if (hangs) {
+        if (faults.hangs()) {
             return;
         }
         quietly(() -> driver.setContext(context));
@@ -448,7 +337,7 @@ final class DriverEngine implements Engine {
         modules.clear();
         quietly(() -> driver.destroyStream(stream));
         quietly(() -> driver.setContext(0));
-        quietly(() -> driver.releaseContext(device));
+        quietly(() -> driver.releaseContext(device.handle()));
     }
 
     private interface Step {
@@ -459,7 +348,7 @@ final class DriverEngine implements Engine {
         try {
             step.run();
         } catch (Exception e) {
-            LOG.log(lost == null ? Level.WARNING : Level.DEBUG, "closing " + name + ": " + e.getMessage());
+            LOG.log(faults.isLost() ? Level.DEBUG : Level.WARNING, "closing " + device.name() + ": " + e.getMessage());
         }
     }
 
@@ -492,23 +381,20 @@ final class DriverEngine implements Engine {
 
     /** Whether what this thread queues is recorded. */
     boolean isRecording() {
-        return recording.get() != null;
+        return recorder.isRecording();
     }
 
     /** Where this thread's work goes. */
     long queue() {
-        Tape own = recording.get();
-        return own == null ? stream : own.stream;
+        return recorder.queue(stream);
     }
 
     /** Every call begins with it: other libraries of this process set contexts as well. */
     private void enter() {
         if (closed) {
-            throw new CudaException(name + " is closed");
+            throw new CudaException(device.name() + " is closed");
         }
-        if (lost != null) {
-            throw new CudaException(lost);
-        }
+        faults.requireNotLost();
         driver.setContext(context);
     }
 
@@ -524,127 +410,31 @@ final class DriverEngine implements Engine {
             enter();
             return action.get();
         } catch (CudaException e) {
-            throw failure(what, e);
+            throw faults.failure(what, e);
         }
-    }
-
-    /** What is thrown instead of an error of the driver; errors from elsewhere stay as they are. */
-    private CudaException failure(String what, CudaException e) {
-        if (e.code() == 0) {
-            return e;
-        }
-        if (e.code() == Driver.OUT_OF_MEMORY) {
-            throw outOfMemory(what, e);
-        }
-        if (FATAL.contains(e.code())) {
-            if (lost == null) {
-                hangs = e.code() == Driver.NOT_READY;
-                String hang =
-                        waits == null ? "" : waits.hang().map(h -> "; " + h).orElse("");
-                lost = name + " is lost, " + e.getMessage() + ": " + history.describe() + hang
-                        + ". Only a new process can use it again; the CPU goes on";
-                LOG.log(Level.ERROR, lost);
-            }
-            return new CudaException(what + " on " + name + ": " + lost, e);
-        }
-        return new CudaException(what + " on " + name + ": " + e.getMessage(), e);
-    }
-
-    private OutOfMemoryError outOfMemory(String what, CudaException e) {
-        String has = "";
-        try {
-            long[] m = driver.memoryInfo();
-            has = ", which has " + m[0] + " of " + m[1] + " bytes free";
-        } catch (CudaException none) {
-            LOG.log(Level.DEBUG, "no figures of a full device", none);
-        }
-        long held = allocations.values().stream().mapToLong(Long::longValue).sum();
-        OutOfMemoryError error = new OutOfMemoryError(
-                what + " on " + name + has + "; this process holds " + held + " (" + e.getMessage() + ")");
-        error.initCause(e);
-        return error;
     }
 
     /** A variant's loaded machine code. */
     private final class Module {
         private final Variant variant;
         private final long handle;
-        private final Map<String, Function> functions = new ConcurrentHashMap<>();
+        private final Map<String, DriverFunction> functions = new ConcurrentHashMap<>();
 
         Module(Variant variant, long handle) {
             this.variant = variant;
             this.handle = handle;
         }
 
-        Function function(String entry) {
-            Function f = functions.get(entry);
+        DriverFunction function(String entry) {
+            DriverFunction f = functions.get(entry);
             return f != null ? f : functions.computeIfAbsent(entry, this::find);
         }
 
-        private Function find(String entry) {
-            return call("looking for " + entry + " in " + variant, () -> {
-                long f = driver.function(handle, entry);
-                int fixed = driver.functionAttribute(f, Driver.FUNCTION_SHARED_BYTES);
-                return new Function(variant, entry, f, properties.sharedBytes() - fixed, driver.parameterBytes(f));
-            });
-        }
-    }
-
-    private final class Function implements Kernel {
-        private final Variant variant;
-        private final String entry;
-        private final long handle;
-        private final int mostShared;
-        private final long parameterBytes;
-        private volatile boolean allowed;
-
-        Function(Variant variant, String entry, long handle, int mostShared, long parameterBytes) {
-            this.variant = variant;
-            this.entry = entry;
-            this.handle = handle;
-            this.mostShared = mostShared;
-            this.parameterBytes = parameterBytes;
-        }
-
-        @Override
-        public Variant variant() {
-            return variant;
-        }
-
-        @Override
-        public String entry() {
-            return entry;
-        }
-
-        /** What the driver would refuse in fewer words, or not at all. */
-        void check(Grid g, long argumentBytes) {
-            String wrong = null;
-            if (g.x() < 1
-                    || g.y() < 1
-                    || g.z() < 1
-                    || g.x() > MAX_GRID_X
-                    || g.y() > MAX_GRID_YZ
-                    || g.z() > MAX_GRID_YZ) {
-                wrong = "1 to 2147483647 x 65535 x 65535 blocks are possible";
-            } else if (g.threads() < WARP || g.threads() > MAX_THREADS || g.threads() % WARP != 0) {
-                wrong = "blocks of a multiple of 32 threads, up to 1024, are possible";
-            } else if (g.shared() < 0 || g.shared() > mostShared) {
-                wrong = "the device has " + mostShared + " bytes of shared memory left for it";
-            } else if (parameterBytes >= 0 && (parameterBytes + Long.BYTES - 1 & -Long.BYTES) != argumentBytes) {
-                wrong = "its struct has " + parameterBytes + " bytes, " + argumentBytes + " were packed";
-            }
-            if (wrong != null) {
-                throw new CudaException(new LaunchHistory.Launch(this, g) + ": " + wrong);
-            }
-        }
-
-        /** More shared memory than every kernel may have, its fixed arrays included, has to be asked for, once. */
-        void allow(int shared) {
-            int fixed = properties.sharedBytes() - mostShared;
-            if (shared > FREE_SHARED_BYTES - fixed && !allowed) {
-                driver.setFunctionAttribute(handle, Driver.FUNCTION_MAX_DYNAMIC_SHARED_BYTES, mostShared);
-                allowed = true;
-            }
+        private DriverFunction find(String entry) {
+            return call(
+                    "looking for " + entry + " in " + variant,
+                    () -> new DriverFunction(
+                            driver, variant, handle, entry, device.properties().sharedBytes()));
         }
     }
 
@@ -676,7 +466,7 @@ final class DriverEngine implements Engine {
 
         @Override
         public void close() {
-            if (owned.remove(this) && !hangs) {
+            if (owned.remove(this) && !faults.hangs()) {
                 quietly(() -> driver.setContext(context));
                 quietly(() -> driver.destroyEvent(start));
                 quietly(() -> driver.destroyEvent(stop));
@@ -685,37 +475,35 @@ final class DriverEngine implements Engine {
     }
 
     private final class Recorded implements Graph {
-        private final long executable;
-        private final String name;
+        private final GraphRecorder.Executable graph;
 
-        Recorded(long executable, String name) {
-            this.executable = executable;
-            this.name = name;
+        Recorded(GraphRecorder.Executable graph) {
+            this.graph = graph;
             owned.add(this);
         }
 
         @Override
         public void launch() {
-            if (recording.get() != null) {
+            if (recorder.isRecording()) {
                 throw new CudaException("a graph cannot be queued while another is recorded");
             }
             run("launching a graph", () -> {
-                driver.launchGraph(executable, stream);
-                launched(stream, name);
+                driver.launchGraph(graph.handle(), stream);
+                launched(stream, graph.name());
             });
         }
 
         @Override
         public void close() {
-            if (owned.remove(this) && !hangs) {
-                if (lost == null && !closed) {
+            if (owned.remove(this) && !faults.hangs()) {
+                if (!faults.isLost() && !closed) {
                     quietly(DriverEngine.this::synchronize);
-                    if (hangs) {
+                    if (faults.hangs()) {
                         return;
                     }
                 }
                 quietly(() -> driver.setContext(context));
-                quietly(() -> driver.destroyExecutable(executable));
+                quietly(() -> driver.destroyExecutable(graph.handle()));
             }
         }
     }

@@ -4,8 +4,6 @@ import io.aegis.kernels.Convolution.Behind;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import io.aegis.kernels.cuda.ImplicitGemm.Kernel;
-import io.aegis.kernels.cuda.ImplicitGemm.Picture;
-import io.aegis.kernels.cuda.ImplicitGemm.Pixels;
 import java.util.List;
 import java.util.stream.Stream;
 

@@ -1,20 +1,18 @@
 package io.aegis.kernels.cuda;
 
-import io.aegis.kernels.Convolution;
 import io.aegis.kernels.Convolution.Behind;
 import io.aegis.kernels.Convolution.Geometry;
 import io.aegis.kernels.Convolution.Layer;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Normalization.Channels;
 import io.aegis.kernels.View;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
  * convolution.cu: dense convolutions of any kernel, stride and padding in the engine's {@link Precision}. What is not in
- * the element type already, or not in whole 16-byte words, is copied to scratch first, the picture and the weights in one
- * launch. Layers of one shape side by side are one launch as well. Forward and for what went in, {@link HopperConvolution} may take
- * a product's place.
+ * the element type already, or not in whole 16-byte words, is copied to scratch first ({@link PixelPacking}), the picture and
+ * the weights in one launch. Layers of one shape side by side are one launch as well. Forward and for what went in, {@link
+ * HopperConvolution} may take a product's place.
  */
 final class ImplicitGemm {
     private static final int SMALL = 64;
@@ -24,12 +22,6 @@ final class ImplicitGemm {
     private static final int FEWEST_STEPS = 4;
 
     private static final int MOST_SPLITS = 16;
-    /** Blocks whose sums over pixels are added up. */
-    private static final int MOST_PARTS = 128;
-
-    private static final int PACK_THREADS = 256;
-    /** {@code 2 * LAYERS} of layers.cuh. */
-    private static final int JOBS = 2 * LayerPointers.MOST;
 
     private final Cuda cuda;
     private final Tickets tickets;
@@ -40,10 +32,8 @@ final class ImplicitGemm {
     private final Product forward;
     private final Product input;
     private final Entry weight;
-    private final Entry pack;
+    private final PixelPacking packing;
     private final HopperConvolution hopper;
-    /** Elements of 16 bytes. */
-    private final int word;
 
     ImplicitGemm(Cuda cuda) {
         this.cuda = cuda;
@@ -54,9 +44,8 @@ final class ImplicitGemm {
         this.forward = new Product(cuda, variant, "forward");
         this.input = new Product(cuda, variant, "input");
         this.weight = new Entry(cuda, variant, "weight");
-        this.pack = new Entry(cuda, variant, "pack");
+        this.packing = new PixelPacking(cuda, variant, tickets);
         this.hopper = HopperConvolution.of(cuda);
-        this.word = 16 / element.bytes();
     }
 
     static Variant variant(Precision precision) {
@@ -97,15 +86,15 @@ final class ImplicitGemm {
 
     private void forward(View x, List<Layer> layers, Geometry g, Behind behind, Moments moments, View y) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
-            Packing packing = new Packing(scratch);
-            Pixels in = packing.pixels(x);
+            PixelPacking.Launch copies = packing.begin(scratch);
+            Pixels in = copies.pixels(x);
             Kernel[] kernels = new Kernel[layers.size()];
             for (int i = 0; i < kernels.length; i++) {
                 Layer l = layers.get(i);
-                Pixels w = packing.dense(l.weight().permute(0, 2, 3, 1));
+                Pixels w = copies.dense(l.weight().permute(0, 2, 3, 1));
                 kernels[i] = new Kernel(w, l.bias(), behind == null ? null : l.norm());
             }
-            packing.run();
+            copies.run();
             Picture picture = new Picture(in, y, g.stride(), 1, -g.padding(), 1);
             convolve(scratch, forward, picture, kernels, layers.getFirst().weight(), behind, moments, y);
         }
@@ -113,13 +102,13 @@ final class ImplicitGemm {
 
     void backwardInput(View dy, List<View> weights, Geometry g, View dx) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
-            Packing packing = new Packing(scratch);
-            Pixels in = packing.pixels(dy);
+            PixelPacking.Launch copies = packing.begin(scratch);
+            Pixels in = copies.pixels(dy);
             Kernel[] kernels = new Kernel[weights.size()];
             for (int i = 0; i < kernels.length; i++) {
-                kernels[i] = new Kernel(packing.dense(weights.get(i).permute(0, 2, 3, 1)), null, null);
+                kernels[i] = new Kernel(copies.dense(weights.get(i).permute(0, 2, 3, 1)), null, null);
             }
-            packing.run();
+            copies.run();
             Picture picture = new Picture(in, dx, 1, -1, g.padding(), g.stride());
             convolve(scratch, input, picture, kernels, weights.getFirst(), null, null, dx);
         }
@@ -144,7 +133,7 @@ final class ImplicitGemm {
         }
         long rows = to.elements() / to.size(3) / layers.length;
         long columns = to.size(3);
-        long pitch = picture.in.pitch();
+        long pitch = picture.in().pitch();
         long depth = weight.size(2) * weight.size(3) * pitch;
         int device = cuda.properties().multiprocessors();
         boolean large = element != DType.F32
@@ -192,10 +181,10 @@ final class ImplicitGemm {
         View any = dweights[0];
         int layers = dweights.length;
         try (Cuda.Scratch scratch = cuda.scratch()) {
-            Packing packing = new Packing(scratch);
-            Pixels in = packing.pixels(x);
-            Pixels slope = packing.dense(dy, dbiases);
-            packing.run();
+            PixelPacking.Launch copies = packing.begin(scratch);
+            Pixels in = copies.pixels(x);
+            Pixels slope = copies.dense(dy, dbiases);
+            copies.run();
             long rows = dy.elements() / dy.size(3) / layers;
             long across = Math.ceilDiv(x.size(3), SMALL);
             long pairs = Math.ceilDiv(dy.size(3), SMALL) * across;
@@ -221,9 +210,9 @@ final class ImplicitGemm {
     /** The sums over pixels alone, of layers side by side; nothing for null. */
     void backwardBias(View dy, View... dbiases) {
         try (Cuda.Scratch scratch = cuda.scratch()) {
-            Packing packing = new Packing(scratch);
-            packing.sums(dy, dbiases);
-            packing.run();
+            PixelPacking.Launch copies = packing.begin(scratch);
+            copies.sums(dy, dbiases);
+            copies.run();
         }
     }
 
@@ -247,7 +236,7 @@ final class ImplicitGemm {
 
     /** Parts of a sum, none of them empty, so that few tiles keep the device busy. */
     private long splits(long tiles, long depth) {
-        long steps = Math.ceilDiv(depth, 8L * word);
+        long steps = Math.ceilDiv(depth, 8L * packing.word());
         int device = cuda.properties().multiprocessors();
         if (tiles >= device || tiles > Tickets.COUNT) {
             return 1;
@@ -275,176 +264,5 @@ final class ImplicitGemm {
             wide &= d == dim || v.size(d) == 1 || v.stride(d) % 4 == 0;
         }
         return wide;
-    }
-
-    /** The struct Picture: {@code in}, as it is met from the pixels of {@code result}. */
-    record Picture(Pixels in, View result, int times, int sign, int shift, int over) {
-        /** Whether result's pixels meet neighbouring ones: a stride of 1. */
-        boolean isDense() {
-            return times == 1 && over == 1;
-        }
-
-        Arguments pack(Arguments a) {
-            a.pointer(in.address()).i64(in.batch()).i32((int) in.line()).i32((int) in.pixel());
-            a.i32((int) in.height()).i32((int) in.width()).i32((int) in.pitch());
-            a.i32(times).i32(sign).i32(shift);
-            return a.divisor(over).divisor(result.size(1) * result.size(2)).divisor(result.size(2));
-        }
-    }
-
-    /**
-     * Pixels as the kernels read them.
-     *
-     * @param batch strides in elements, with {@code line} and {@code pixel}
-     * @param pitch channels, a multiple of a word
-     */
-    record Pixels(long address, long batch, long line, long pixel, long height, long width, long pitch) {}
-
-    /** What has to be copied, or summed, before a product: up to {@value #JOBS} views in one launch. */
-    private final class Packing {
-        private final Cuda.Scratch scratch;
-        private final List<Source> jobs = new ArrayList<>();
-
-        Packing(Cuda.Scratch scratch) {
-            this.scratch = scratch;
-        }
-
-        /** A picture, which may stay where it is when its pixels are whole words. */
-        Pixels pixels(View x) {
-            long address = cuda.read(x);
-            if (isReady(x, address)) {
-                return new Pixels(address, x.stride(0), x.stride(1), x.stride(2), x.size(1), x.size(2), x.size(3));
-            }
-            return copied(x, address);
-        }
-
-        /** The same for what has to be dense; with the sums over pixels of its equal parts, each unless null. */
-        Pixels dense(View x, View... sums) {
-            long address = cuda.read(x);
-            if (isReady(x, address) && x.isContiguous()) {
-                sums(x, sums);
-                return new Pixels(address, x.stride(0), x.stride(1), x.stride(2), x.size(1), x.size(2), x.size(3));
-            }
-            return copied(x, address, sums);
-        }
-
-        void sums(View x, View... sums) {
-            for (int i = 0; i < sums.length; i++) {
-                if (sums[i] != null) {
-                    View own = Convolution.part(x, i, sums.length);
-                    add(own, cuda.read(own), 0, sums[i]);
-                }
-            }
-        }
-
-        private Pixels copied(View x, long address, View... sums) {
-            long pitch = pitch(x);
-            long line = x.size(2) * pitch;
-            long to = scratch.take(element, x.size(0) * x.size(1) * line);
-            if (sums.length == 0) {
-                add(x, address, to, null);
-            }
-            for (int i = 0; i < sums.length; i++) {
-                View own = Convolution.part(x, i, sums.length);
-                long picture = i * own.size(0);
-                add(
-                        own,
-                        address + picture * x.stride(0) * x.dtype().bytes(),
-                        to + picture * x.size(1) * line * element.bytes(),
-                        sums[i]);
-            }
-            return new Pixels(to, x.size(1) * line, line, pitch, x.size(1), x.size(2), pitch);
-        }
-
-        private void add(View x, long address, long to, View sums) {
-            long stride = sums == null ? 0 : sums.stride(0);
-            jobs.add(new Source(x, address, to, pitch(x), word, cuda.writeOrNull(sums), stride));
-        }
-
-        private boolean isReady(View x, long address) {
-            boolean ready = x.dtype() == element && address % 16 == 0 && x.stride(3) == 1;
-            for (int d = 0; d < 3; d++) {
-                ready &= x.stride(d) % word == 0;
-            }
-            return ready && x.size(3) % word == 0;
-        }
-
-        private long pitch(View x) {
-            return Math.ceilDiv(x.size(3), word) * word;
-        }
-
-        void run() {
-            if (jobs.isEmpty()) {
-                return;
-            }
-            long slabs = 1;
-            long columns = 1;
-            long most = 8L * cuda.properties().multiprocessors();
-            for (Source job : jobs) {
-                columns = Math.max(columns, job.columns());
-                slabs = Math.max(slabs, Math.ceilDiv(job.rows(), job.lines()));
-                most = job.sums == 0 ? most : Math.min(most, MOST_PARTS);
-            }
-            slabs = Math.min(slabs, most);
-            Arguments a = Arguments.begin();
-            for (int i = 0; i < JOBS; i++) {
-                jobs.get(Math.min(i, jobs.size() - 1)).pack(a);
-            }
-            long pitch = jobs.stream().mapToLong(Source::pitch).max().orElseThrow();
-            boolean sums = jobs.stream().anyMatch(job -> job.sums != 0);
-            a.pointer(sums ? scratch.take(DType.F32, jobs.size() * slabs * pitch) : 0)
-                    .pointer(tickets.address())
-                    .i32((int) pitch)
-                    .i32(0);
-            pack.launch(new Engine.Grid(slabs, columns, jobs.size(), PACK_THREADS, 0), a);
-        }
-    }
-
-    /**
-     * The struct Source: one view to be copied or summed.
-     *
-     * @param to 0 when only sums are wanted
-     * @param pitch elements from pixel to pixel there
-     * @param word elements of 16 bytes
-     * @param sums where the sum over pixels goes, or 0
-     */
-    private record Source(View x, long address, long to, long pitch, int word, long sums, long sumStride) {
-        long rows() {
-            return x.size(0) * x.size(1) * x.size(2);
-        }
-
-        /** Words that a block has side by side. */
-        private int across() {
-            int across = 1;
-            while (across < 32 && across < pitch / word) {
-                across *= 2;
-            }
-            return across;
-        }
-
-        /** Pixels of a block. */
-        int lines() {
-            return PACK_THREADS / across();
-        }
-
-        /** Blocks side by side. */
-        long columns() {
-            return Math.ceilDiv(pitch / word, across());
-        }
-
-        void pack(Arguments a) {
-            a.pointer(address);
-            boolean wide = x.dtype() == DType.F32 && address % 16 == 0 && x.stride(3) == 1 && x.size(3) % word == 0;
-            for (int d = 0; d < 4; d++) {
-                a.i64(x.stride(d));
-                wide &= d == 3 || x.stride(d) % 4 == 0;
-            }
-            a.pointer(to);
-            a.pointer(sums).i64(sumStride);
-            a.divisor(x.size(1) * x.size(2)).divisor(x.size(2));
-            a.i32((int) rows()).i32((int) x.size(3)).i32((int) pitch);
-            a.i32(x.dtype() == DType.F32 ? 0 : x.dtype() == DType.BF16 ? 1 : 2);
-            a.i32(wide ? 1 : 0).i32(across());
-        }
     }
 }

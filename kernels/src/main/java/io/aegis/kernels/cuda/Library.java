@@ -8,7 +8,11 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.Predicate;
 
 /** A native library that is loaded while the program runs, and stays. */
 final class Library {
@@ -39,6 +43,26 @@ final class Library {
         } catch (IllegalCallerException | LinkageError | UnsupportedOperationException e) {
             throw new CudaException(name + " does not load: " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * The first of some files that serves.
+     *
+     * @param tells whether what is wrong with a file is worth telling
+     * @param open what a file is opened as, or a {@link CudaException}
+     * @param result of what was opened, or of why nothing was: what is wrong with the last file that tells
+     */
+    static <T, R> R first(
+            List<String> files, Predicate<String> tells, Function<String, T> open, BiFunction<T, String, R> result) {
+        String problem = "not installed";
+        for (String file : files) {
+            try {
+                return result.apply(open.apply(file), null);
+            } catch (CudaException e) {
+                problem = tells.test(file) ? e.getMessage() : problem;
+            }
+        }
+        return result.apply(null, problem);
     }
 
     String name() {

@@ -1,5 +1,6 @@
 package io.aegis.kernels.cuda;
 
+import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 
 /**
@@ -38,6 +39,17 @@ final class Space {
     /** Of all dimensions, in any order. */
     static Space of(View... views) {
         return some(ALL, views);
+    }
+
+    /** The same where all views are float32 and it fits; else null. */
+    static Space ofFloats(View... views) {
+        for (View v : views) {
+            if (v.dtype() != DType.F32) {
+                return null;
+            }
+        }
+        Space space = of(views);
+        return space.fits() ? space : null;
     }
 
     /** Of those dimensions whose bit is set, in any order. */
@@ -262,6 +274,20 @@ final class Space {
             yes &= step[i] < 1L << 32;
         }
         return yes;
+    }
+
+    /**
+     * A kernel's struct, begun with the struct Space and an Operand for each view.
+     *
+     * @param addresses of the views' first elements
+     */
+    Arguments begin(long... addresses) {
+        Arguments a = Arguments.begin();
+        pack(a);
+        for (int k = 0; k < addresses.length; k++) {
+            packOperand(a, k, addresses[k]);
+        }
+        return a;
     }
 
     /** The struct Space. */

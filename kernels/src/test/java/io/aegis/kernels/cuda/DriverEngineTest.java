@@ -87,11 +87,11 @@ class DriverEngineTest {
                 .isEqualTo(new Engine.Properties("Fake 0", 9, 0, 132, MEMORY, 227 << 10, 50 << 20));
         assertThat(engine.name()).isEqualTo("cuda:0");
         assertThat(engine.arch()).isEqualTo("sm_90a");
-        assertThat(DriverEngine.arch(8, 0)).isEqualTo("sm_80");
-        assertThat(DriverEngine.arch(8, 9)).isEqualTo("sm_89");
-        assertThat(DriverEngine.arch(10, 0)).isEqualTo("sm_100a");
-        assertThat(DriverEngine.arch(10, 3)).isEqualTo("sm_103");
-        assertThat(DriverEngine.arch(12, 0)).isEqualTo("sm_120a");
+        assertThat(DriverDevice.arch(8, 0)).isEqualTo("sm_80");
+        assertThat(DriverDevice.arch(8, 9)).isEqualTo("sm_89");
+        assertThat(DriverDevice.arch(10, 0)).isEqualTo("sm_100a");
+        assertThat(DriverDevice.arch(10, 3)).isEqualTo("sm_103");
+        assertThat(DriverDevice.arch(12, 0)).isEqualTo("sm_120a");
     }
 
     @Test

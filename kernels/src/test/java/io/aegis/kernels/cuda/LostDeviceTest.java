@@ -217,7 +217,7 @@ class LostDeviceTest {
     /** The numbers above are all that end a device, and no others do; a wait without end is tested by itself. */
     @Test
     void otherErrorsEndNothing() {
-        assertThat(DriverEngine.FATAL).hasSize(18 + 1).contains(Driver.NOT_READY);
+        assertThat(DriverFaults.FATAL).hasSize(18 + 1).contains(Driver.NOT_READY);
         DriverEngine engine = new DriverEngine(fake.driver(), 0, cubins);
         for (int code : new int[] {1, 200, 400, 701, 801}) {
             fake.fail("cuMemAlloc", 1, code);

@@ -56,7 +56,7 @@ public final class Examination implements AutoCloseable {
                 see(network);
                 return null;
             });
-            reader = new PromptReader(config, shield.generator(), shield.preamble());
+            reader = new PromptReader(config, shield.pieces());
         } catch (RuntimeException | Error e) {
             arena.close();
             throw e;

@@ -152,8 +152,8 @@ public final class FaceShield implements AutoCloseable {
         return generator;
     }
 
-    Preamble preamble() {
-        return preamble;
+    PromptPieces pieces() {
+        return new PromptPieces(generator, preamble);
     }
 
     /**

@@ -31,7 +31,7 @@ final class Inquiries {
             FaceShield shield, Iterator<? extends Inquiry> waiting, int most, int pages, BooleanSupplier cancelled) {
         shield.using(network -> {
             try (PagePool pool = new PagePool(shield.config().language(), pages, DType.F32);
-                    SharedPrompts prompts = new SharedPrompts(shield.generator(), shield.preamble(), pool)) {
+                    SharedPrompts prompts = new SharedPrompts(shield.pieces(), pool)) {
                 BooleanSupplier stops = () -> shield.stops(cancelled);
                 Inquiries all = new Inquiries(shield, network, prompts, stops);
                 shield.generator().answer(all.turns(waiting), most, stops);

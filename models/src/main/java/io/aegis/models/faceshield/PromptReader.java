@@ -1,6 +1,5 @@
 package io.aegis.models.faceshield;
 
-import io.aegis.models.llama.Generator;
 import io.aegis.models.llama.KeyValueCache;
 import io.aegis.models.llama.PagePool;
 import io.aegis.models.llama.PagedCache;
@@ -10,17 +9,15 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 /**
- * What the language model has read of prompts about one picture. Always the same three pieces, up to the picture, the picture
- * and the rest: so a prompt whose first piece is there already, because the prompt before showed the same tokens, gets the
- * same bits as one that is read alone.
+ * What the language model has read of prompts about one picture, in {@link PromptPieces}: a prompt whose picture is there
+ * already, because the prompt before showed the same tokens, gets the same bits as one that is read alone.
  */
 final class PromptReader implements AutoCloseable {
     /** Tokens of a prompt's text and an answer of usual length; longer ones make the cache grow. */
     private static final long TEXT = 384;
 
     private final FaceShieldConfig config;
-    private final Generator generator;
-    private final Preamble preamble;
+    private final PromptPieces pieces;
 
     /** Null until something is read: who asks several questions at a time may never need it. */
     private KeyValueCache cache;
@@ -58,10 +55,9 @@ final class PromptReader implements AutoCloseable {
         }
     }
 
-    PromptReader(FaceShieldConfig config, Generator generator, Preamble preamble) {
+    PromptReader(FaceShieldConfig config, PromptPieces pieces) {
         this.config = config;
-        this.generator = generator;
-        this.preamble = preamble;
+        this.pieces = pieces;
     }
 
     /**
@@ -80,35 +76,14 @@ final class PromptReader implements AutoCloseable {
         long tokens = s.length() - s.prefix();
         if (!shared) {
             shown = null;
-            tokens += readPicture(generator, preamble, ids, s, cache, cancelled);
+            tokens += pieces.readPicture(ids, s, cache, cancelled);
             shown = kept;
             pieceLength = cache.length();
             pieceNext = s.positions()[s.prefix()];
         }
-        double[] logits = generator.readLast(
-                s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), cache, cancelled);
+        double[] logits = pieces.readRest(s, cache, cancelled);
         double seconds = Examination.secondsSince(start);
         return new Read(cache, ranked.selection(), ids, logits, cache.length(), s.next(), seconds, tokens);
-    }
-
-    /**
-     * Reads a prompt up to its picture's end into an empty cache.
-     *
-     * @return the tokens that it took
-     */
-    static long readPicture(
-            Generator generator,
-            Preamble preamble,
-            long[] ids,
-            Sequence s,
-            SequenceCache cache,
-            BooleanSupplier cancelled) {
-        int from = s.preamble();
-        int read = preamble.begin(cache, ids, s, cancelled);
-        if (s.prefix() > from) { // nothing is left of a picture whose tokens are all masked away
-            generator.read(s.rows(from, s.prefix()), s.positions(from, s.prefix(), 0), cache, cancelled);
-        }
-        return (long) read + s.prefix() - from;
     }
 
     /** What was read of the picture, in pages; null when other tokens of it were kept, or nothing was read. */

@@ -1,7 +1,6 @@
 package io.aegis.models.faceshield;
 
 import io.aegis.models.llama.CacheFullException;
-import io.aegis.models.llama.Generator;
 import io.aegis.models.llama.PagePool;
 import io.aegis.models.llama.PagedCache;
 import java.util.Arrays;
@@ -9,13 +8,12 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 /**
- * What the language model has read of prompts that are answered at the same time: in the same three pieces as {@link
+ * What the language model has read of prompts that are answered at the same time: in the same {@link PromptPieces} as by {@link
  * PromptReader}, so to the same bits, but each prompt in a cache of its own, a fork of the piece up to the picture's end that
  * was read last. Questions about one picture that follow each other so share what it takes.
  */
 final class SharedPrompts implements AutoCloseable {
-    private final Generator generator;
-    private final Preamble preamble;
+    private final PromptPieces pieces;
     private final PagePool pool;
 
     /** Of which picture, and of which of its tokens, {@link #piece} is; null while there is none. */
@@ -29,9 +27,8 @@ final class SharedPrompts implements AutoCloseable {
 
     private long tokens;
 
-    SharedPrompts(Generator generator, Preamble preamble, PagePool pool) {
-        this.generator = generator;
-        this.preamble = preamble;
+    SharedPrompts(PromptPieces pieces, PagePool pool) {
+        this.pieces = pieces;
         this.pool = pool;
     }
 
@@ -57,8 +54,7 @@ final class SharedPrompts implements AutoCloseable {
             int rest = s.length() - s.prefix();
             own.reserve(rest + room);
             long then = System.nanoTime();
-            double[] logits = generator.readLast(
-                    s.rows(s.prefix(), s.length()), s.positions(s.prefix(), s.length(), 0), own, cancelled);
+            double[] logits = pieces.readRest(s, own, cancelled);
             PromptReader.Read read = new PromptReader.Read(
                     own,
                     ranked.selection(),
@@ -87,7 +83,7 @@ final class SharedPrompts implements AutoCloseable {
             read = new PagedCache(pool);
             try {
                 read.reserve(s.prefix());
-                tokens += PromptReader.readPicture(generator, preamble, ids, s, read, cancelled);
+                tokens += pieces.readPicture(ids, s, read, cancelled);
             } catch (RuntimeException | Error e) {
                 read.close();
                 throw e;

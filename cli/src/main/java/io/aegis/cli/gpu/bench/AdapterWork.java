@@ -36,16 +36,6 @@ public record AdapterWork(String config, WeightType type, int length, long asked
     }
 
     @Override
-    public Unit unit() {
-        return Unit.MILLISECONDS;
-    }
-
-    @Override
-    public double amount() {
-        return 1;
-    }
-
-    @Override
     public Unit bound() {
         return Unit.TERAFLOPS;
     }

@@ -37,16 +37,6 @@ public record DadmWork(String shape, int batch, boolean training, boolean graphs
                 + (training && !graphs ? ", without graphs" : "");
     }
 
-    @Override
-    public Unit unit() {
-        return Unit.MILLISECONDS;
-    }
-
-    @Override
-    public double amount() {
-        return 1;
-    }
-
     /** A step's graphs are of the kernels that recorded them, and there is one recording at a time. */
     @Override
     public boolean oneAfterAnother() {

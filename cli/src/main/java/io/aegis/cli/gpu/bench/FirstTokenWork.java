@@ -26,16 +26,6 @@ public record FirstTokenWork(String config, WeightType type, int text) implement
     }
 
     @Override
-    public Unit unit() {
-        return Unit.MILLISECONDS;
-    }
-
-    @Override
-    public double amount() {
-        return 1;
-    }
-
-    @Override
     public Unit bound() {
         return Unit.TERAFLOPS;
     }

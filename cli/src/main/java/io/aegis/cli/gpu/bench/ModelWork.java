@@ -5,6 +5,18 @@ import io.aegis.kernels.Kernels;
 /** Something that a whole model does, with random weights that are made on the device. */
 public sealed interface ModelWork extends Work
         permits AdapterWork, DadmWork, FirstTokenWork, PromptWork, QuestionsWork, TokenWork {
+    /** A model's time, unless tokens are what counts. */
+    @Override
+    default Unit unit() {
+        return Unit.MILLISECONDS;
+    }
+
+    /** One: a picture, a step, or a token of those that count them. */
+    @Override
+    default double amount() {
+        return 1;
+    }
+
     /** Makes the model in a device's memory. Whoever closes it is the thread that opened it. */
     Subject open(Kernels kernels);
 

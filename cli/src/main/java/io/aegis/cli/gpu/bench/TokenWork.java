@@ -32,11 +32,6 @@ public record TokenWork(String shape, WeightType type, int prompt, boolean graph
     }
 
     @Override
-    public double amount() {
-        return 1;
-    }
-
-    @Override
     public Unit bound() {
         return Unit.GIGABYTES;
     }
