@@ -1,11 +1,5 @@
 package io.aegis.kernels.cpu;
 
-import static io.aegis.kernels.cpu.Lanes.broadcast;
-import static io.aegis.kernels.cpu.Lanes.get;
-import static io.aegis.kernels.cpu.Lanes.load;
-import static io.aegis.kernels.cpu.Lanes.set;
-import static io.aegis.kernels.cpu.Lanes.store;
-
 import io.aegis.kernels.AdamStep;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Optimizer;
@@ -15,7 +9,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
-import jdk.incubator.vector.FloatVector;
 
 /** Adam and sums of squares over floats; tensors without holes, in whatever order their dimensions lie. */
 final class CpuOptimizer implements Optimizer {
@@ -37,12 +30,11 @@ final class CpuOptimizer implements Optimizer {
         MemorySegment g = gradient.buffer().memory();
         MemorySegment m = first.buffer().memory();
         MemorySegment v = second.buffer().memory();
-        AdamStep now = AdamStep.read(step);
+        AdamRows rows = new AdamRows(k, AdamStep.read(step));
         long n = parameter.elements();
         Workers.grains(n, CHUNK, CHUNK, (from, to) -> {
             for (long at = from; at < to; at += CHUNK) {
-                int length = (int) Math.min(CHUNK, to - at);
-                step(
+                rows.step(
                         p,
                         parameter.offset() + at,
                         g,
@@ -51,55 +43,9 @@ final class CpuOptimizer implements Optimizer {
                         first.offset() + at,
                         v,
                         second.offset() + at,
-                        k,
-                        now,
-                        length);
+                        (int) Math.min(CHUNK, to - at));
             }
         });
-    }
-
-    private static void step(
-            MemorySegment p,
-            long ip,
-            MemorySegment g,
-            long ig,
-            MemorySegment m,
-            long im,
-            MemorySegment v,
-            long iv,
-            Adam k,
-            AdamStep now,
-            int n) {
-        float decay = (float) (k.decoupled() ? 0 : k.weightDecay());
-        float shrink = (float) (k.decoupled() ? 1 - now.learningRate() * k.weightDecay() : 1);
-        float beta1 = (float) k.beta1();
-        float beta2 = (float) k.beta2();
-        float rest1 = (float) (1 - k.beta1());
-        float rest2 = (float) (1 - k.beta2());
-        // alpha m^ / (sqrt(v^) + eps) = (alpha / c1) m / (sqrt(v) / sqrt(c2) + eps)
-        float rate = (float) (now.learningRate() / now.correction1());
-        float root = (float) (1 / Math.sqrt(now.correction2()));
-        float eps = (float) k.eps();
-        int i = 0;
-        for (; i < Lanes.bound(n); i += Lanes.N) {
-            FloatVector w = load(p, ip + i);
-            FloatVector d = w.fma(broadcast(decay), load(g, ig + i));
-            FloatVector m1 = load(m, im + i).mul(beta1).add(d.mul(rest1));
-            FloatVector v1 = load(v, iv + i).mul(beta2).add(d.mul(d).mul(rest2));
-            FloatVector move = m1.mul(rate).div(v1.sqrt().mul(root).add(eps));
-            store(w.mul(shrink).sub(move), p, ip + i);
-            store(m1, m, im + i);
-            store(v1, v, iv + i);
-        }
-        for (; i < n; i++) {
-            float w = get(p, ip + i);
-            float d = Math.fma(w, decay, get(g, ig + i));
-            float m1 = get(m, im + i) * beta1 + d * rest1;
-            float v1 = get(v, iv + i) * beta2 + d * d * rest2;
-            set(p, ip + i, w * shrink - m1 * rate / ((float) Math.sqrt(v1) * root + eps));
-            set(m, im + i, m1);
-            set(v, iv + i, v1);
-        }
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.aegis.kernels.cpu;
 
+import io.aegis.kernels.cpu.x86.AdamRow;
 import io.aegis.kernels.cpu.x86.Assembler;
 import io.aegis.kernels.cpu.x86.Code;
 import io.aegis.kernels.cpu.x86.CopyPanel;
@@ -60,6 +61,11 @@ final class MachineCode {
         return (add ? Tiles.ADDED : Tiles.PUT)[width.ordinal()][rows - 1];
     }
 
+    /** A step of Adam, as {@link AdamRow} has it. */
+    static Code adam() {
+        return OfAdam.STEP;
+    }
+
     /** Weights of 8 or 4 bits to floats, as {@link WidenRow} has it. */
     static Code widen(int bits) {
         return bits == Byte.SIZE ? Widening.BYTES : Widening.HALF_BYTES;
@@ -109,6 +115,10 @@ final class MachineCode {
         static final Code BYTES = new Code(WidenRow.code(Byte.SIZE));
         static final Code HALF_BYTES = new Code(WidenRow.code(4));
         static final MemorySegment CONSTANTS = Arena.global().allocateFrom(ValueLayout.JAVA_INT, WidenRow.CONSTANTS);
+    }
+
+    private static final class OfAdam {
+        static final Code STEP = new Code(AdamRow.code());
     }
 
     /** What a product consists of. */

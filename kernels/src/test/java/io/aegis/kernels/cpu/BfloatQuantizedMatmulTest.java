@@ -178,7 +178,7 @@ class BfloatQuantizedMatmulTest {
                 DType.BF16,
                 byColumns);
         Operand a = Operand.of(random(1, m, k)).rounded(Scratch.NARROW);
-        WIDENING.multiplyShared(a, b, false, Part.all(garbage(m, n)), part -> {});
+        WIDENING.multiplyShared(a, b, Part.all(garbage(m, n)), Epilogue.NONE);
         for (int i = 0; i < read.length(); i++) {
             assertThat(read.get(i)).isEqualTo(1);
         }

@@ -205,6 +205,10 @@ public final class Assembler {
         vex(NP, MAP_0F, true, 0x5e, to, a, b);
     }
 
+    public void vsqrtps(int to, int from) {
+        vex(NP, MAP_0F, true, 0x51, to, 0, from);
+    }
+
     /** b where one of the two is NaN. */
     public void vmaxps(int to, int a, int b) {
         vex(NP, MAP_0F, true, 0x5f, to, a, b);

@@ -84,6 +84,9 @@ class AssemblerTest {
         is("c4413c5ef9", "vdivps ymm15,ymm8,ymm9", a -> a.vdivps(15, 8, 9));
         is("c58c5edd", "vdivps ymm3,ymm14,ymm5", a -> a.vdivps(3, 14, 5));
         is("c4416c5ecc", "vdivps ymm9,ymm2,ymm12", a -> a.vdivps(9, 2, 12));
+        is("c5fc51ca", "vsqrtps ymm1,ymm2", a -> a.vsqrtps(1, 2));
+        is("c4417c51e5", "vsqrtps ymm12,ymm13", a -> a.vsqrtps(12, 13));
+        is("c57c51e2", "vsqrtps ymm12,ymm2", a -> a.vsqrtps(12, 2));
         is("c5f45fc2", "vmaxps ymm0,ymm1,ymm2", a -> a.vmaxps(0, 1, 2));
         is("c4413c5ff9", "vmaxps ymm15,ymm8,ymm9", a -> a.vmaxps(15, 8, 9));
         is("c58c5fdd", "vmaxps ymm3,ymm14,ymm5", a -> a.vmaxps(3, 14, 5));
