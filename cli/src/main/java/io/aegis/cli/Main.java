@@ -108,7 +108,7 @@ public final class Main implements Runnable {
         commands.put("doctor", DoctorCommand::new);
         commands.put("bench", BenchCommand::new);
         commands.put("kernels", KernelsCommand::new);
-        commands.put("gpu-check", () -> new GpuCheckCommand(DeviceOptions::choose));
+        commands.put("gpu-check", () -> new GpuCheckCommand(DeviceOptions::choose, DeviceOptions::release));
         commands.put("gpu-bench", () -> new GpuBenchCommand(DeviceOptions::choose, DeviceOptions::release));
         return commands;
     }

@@ -56,6 +56,7 @@ class AbsentDeviceTest {
         "train faceshield --stage full --model IN --data IN --images IN --out OUT, cuda:1",
         "evaluate dadm --model IN --data IN --out OUT --dtype bf16, cuda:1",
         "evaluate faceshield --model IN --data IN --images IN --out OUT, cuda",
+        "gpu-check --out OUT, cuda:1",
     })
     void withoutADriver(String command, String device) throws Exception {
         String line = refused(List.of("-Daegis.libcuda=libcuda-of-nobody.so.1"), command, device);

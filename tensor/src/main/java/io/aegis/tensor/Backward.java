@@ -112,8 +112,17 @@ final class Backward {
         inner.backwardInto(output, dy[0], leaves, entry.inputs(), table);
     }
 
+    /** Adds the gradients that the operation has written, and gives back what it worked with. */
     void finish() {
-        table.settle();
+        try {
+            table.settle();
+        } finally {
+            abandon();
+        }
+    }
+
+    /** Gives back what an operation worked with that did not come to its end; the table has what it was to write. */
+    void abandon() {
         temporaries.release();
         for (Adjoint a : dy) {
             if (a != null) {

@@ -2,11 +2,11 @@ package io.aegis.tensor;
 
 import io.aegis.kernels.Kernels;
 import io.aegis.kernels.View;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 
 /** The gradients of one backward pass while they come together. */
@@ -14,7 +14,7 @@ final class GradientTable {
     private final Map<Tensor, Adjoint> gradients = new IdentityHashMap<>();
     private final Set<Tensor> wanted;
     private final Kernels kernels = Scope.current().kernels();
-    private final List<Map.Entry<Tensor, Adjoint>> pending = new ArrayList<>();
+    private final Queue<Map.Entry<Tensor, Adjoint>> pending = new ArrayDeque<>();
 
     GradientTable(Set<Tensor> wanted) {
         this.wanted = wanted;
@@ -38,10 +38,11 @@ final class GradientTable {
                 && Arrays.equals(denseStrides(leaf), have.view().strides())) {
             return have;
         }
-        Adjoint own = allocate(leaf);
-        kernels.elementwise().copy(have.view(), own.view());
-        have.release();
-        return own;
+        try {
+            return copy(leaf, have);
+        } finally {
+            have.release();
+        }
     }
 
     /** Memory that {@link #settle} will add to the gradient of {@code tensor}. */
@@ -51,38 +52,44 @@ final class GradientTable {
         return a.view();
     }
 
-    /** Adds a contribution, taking over its reference. */
+    /** Adds a contribution, taking over its reference, also where it fails. */
     void add(Tensor tensor, Adjoint more) {
         Adjoint have = gradients.get(tensor);
         if (have == null) {
             gradients.put(tensor, more);
             return;
         }
-        Adjoint sum = exclusive(tensor, have);
-        kernels.elementwise().addScaled(more.view(), 1, sum.view());
-        more.release();
+        try {
+            Adjoint sum = exclusive(tensor, have);
+            kernels.elementwise().addScaled(more.view(), 1, sum.view());
+        } finally {
+            more.release();
+        }
     }
 
     View accumulator(Tensor tensor) {
         Adjoint have = gradients.get(tensor);
         if (have == null) {
             have = allocate(tensor);
-            kernels.elementwise().fill(have.view(), 0);
             gradients.put(tensor, have);
+            kernels.elementwise().fill(have.view(), 0);
         }
         return exclusive(tensor, have).view();
     }
 
+    /** Adds what an operation has written into memory that it was given. */
     void settle() {
-        pending.forEach(p -> {
-            kernels.stored(p.getValue().view());
-            add(p.getKey(), p.getValue());
-        });
-        pending.clear();
+        while (!pending.isEmpty()) {
+            kernels.stored(pending.element().getValue().view());
+            Map.Entry<Tensor, Adjoint> next = pending.remove();
+            add(next.getKey(), next.getValue());
+        }
     }
 
+    /** Gives everything back, also what an operation that failed was given and has perhaps not written. */
     void releaseAll() {
-        settle();
+        pending.forEach(p -> p.getValue().release());
+        pending.clear();
         gradients.values().forEach(Adjoint::release);
         gradients.clear();
     }
@@ -92,11 +99,21 @@ final class GradientTable {
         if (!have.storage().isShared()) {
             return have;
         }
-        Adjoint own = allocate(tensor);
-        kernels.elementwise().copy(have.view(), own.view());
+        Adjoint own = copy(tensor, have);
         have.release();
         gradients.put(tensor, own);
         return own;
+    }
+
+    private Adjoint copy(Tensor like, Adjoint from) {
+        Adjoint own = allocate(like);
+        try {
+            kernels.elementwise().copy(from.view(), own.view());
+            return own;
+        } catch (RuntimeException | Error e) {
+            own.release();
+            throw e;
+        }
     }
 
     private static Adjoint allocate(Tensor like) {

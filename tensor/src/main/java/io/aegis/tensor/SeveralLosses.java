@@ -42,13 +42,19 @@ final class SeveralLosses {
                     Tape.identitySet(own.stream().map(Tape.Start::output).toList()));
             GradientTable table = new GradientTable(wanted);
             tables.add(table);
-            for (Tape.Start start : own) {
-                if (wanted.contains(start.output())) { // else no leaf leads to it
-                    Tensor gradient = start.gradients()[k];
-                    gradient.storage().retain();
-                    table.add(start.output(), new Adjoint(gradient.view(), gradient.storage()));
-                }
+            try {
+                own.forEach(start -> begin(table, start, start.gradients()[loss]));
+            } catch (RuntimeException | Error e) {
+                tables.forEach(GradientTable::releaseAll);
+                throw e;
             }
+        }
+    }
+
+    private static void begin(GradientTable table, Tape.Start start, Tensor gradient) {
+        if (table.wants(start.output())) { // else no leaf leads to it
+            gradient.storage().retain();
+            table.add(start.output(), new Adjoint(gradient.view(), gradient.storage()));
         }
     }
 

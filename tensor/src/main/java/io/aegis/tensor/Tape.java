@@ -359,8 +359,12 @@ public final class Tape implements AutoCloseable {
             } else {
                 e.op.backward(passes);
             }
+            while (!passes.isEmpty()) {
+                passes.removeFirst().finish();
+            }
         } finally {
-            passes.forEach(Backward::finish);
+            // Where it failed, what its gradients were to be is not theirs.
+            passes.forEach(Backward::abandon);
         }
     }
 

@@ -81,16 +81,19 @@ public final class GpuCheckCommand implements Callable<Integer> {
     CommandSpec spec;
 
     private final Opener opener;
+    private final Runnable release;
     private final UnaryOperator<List<String>> program;
     private final ObjectMapper json = new ObjectMapper();
 
-    public GpuCheckCommand(Opener opener) {
-        this(opener, OwnProcess::command);
+    /** @param release gives back what was opened */
+    public GpuCheckCommand(Opener opener, Runnable release) {
+        this(opener, release, OwnProcess::command);
     }
 
     /** @param program how this program is started, with flags for the virtual machine */
-    GpuCheckCommand(Opener opener, UnaryOperator<List<String>> program) {
+    GpuCheckCommand(Opener opener, Runnable release, UnaryOperator<List<String>> program) {
         this.opener = opener;
+        this.release = release;
         this.program = program;
     }
 
@@ -102,6 +105,8 @@ public final class GpuCheckCommand implements Callable<Integer> {
         if (out == null) {
             throw new IllegalArgumentException("--out is missing: the directory that the report goes to");
         }
+        opener.open(device, sections.getFirst().precision()); // which says what is missing, once for all sections
+        release.run();
         Files.createDirectories(out);
         PrintWriter console = spec.commandLine().getOut();
         SectionProcess process = new SectionProcess(program, out, device, golden, rounds, limit);

@@ -41,6 +41,11 @@ record Line(String name, double value, String unit, double share, String note, b
         return new Line(name, Double.NaN, "", Double.NaN, note, true);
     }
 
+    /** The same, said by one of several. */
+    Line of(String who) {
+        return new Line(who + ": " + name, value, unit, share, note, failed);
+    }
+
     /** Writes what there is into an object; {@link #of(JsonNode)} reads it. */
     void into(ObjectNode object) {
         object.put("name", name);

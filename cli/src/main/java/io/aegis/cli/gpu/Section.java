@@ -27,7 +27,8 @@ enum Section {
     MEMORY(Precision.BF16),
     LLAMA(Precision.BF16),
     DADM_F32(Precision.F32),
-    DADM_BF16(Precision.BF16);
+    DADM_BF16(Precision.BF16),
+    TWO_PROCESSES(Precision.BF16);
 
     private static final String HOPPER = "-Daegis.cuda.hopper=true";
     private static final String PORTABLE = "-Daegis.cuda.hopper=false";
@@ -55,6 +56,11 @@ enum Section {
             case KERNELS_F32, KERNELS_BF16, KERNELS_F16, PRODUCTS, ATTENTION -> List.of(PORTABLE);
             default -> List.of();
         };
+    }
+
+    /** How many processes compute it at once, on one device and with one folder of compiled kernels that is empty at first. */
+    int processes() {
+        return this == TWO_PROCESSES ? 2 : 1;
     }
 
     /** Whether it is about the kernels of compute capability 9.0 alone. */

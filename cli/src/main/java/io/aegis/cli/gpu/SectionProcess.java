@@ -2,12 +2,20 @@ package io.aegis.cli.gpu;
 
 import io.aegis.cli.workload.ChildProcess;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Runs sections in processes of their own, and ends one whose time is up. The row that hung is computed once more, alone, in a debug
@@ -36,6 +44,9 @@ record SectionProcess(
     /** A section's lines, and those of a row that hung. */
     GpuCheckCommand.Part run(Section s) throws InterruptedException {
         try {
+            if (s.processes() > 1) {
+                return together(s);
+            }
             ChildProcess ran = ChildProcess.run(command(s, List.of(WITHOUT_END), List.of()), log(s.title()), limit);
             List<Line> lines = lines(ran);
             String row = row(ran);
@@ -50,6 +61,48 @@ record SectionProcess(
             return new GpuCheckCommand.Part(s.title(), ran.seconds(), lines);
         } catch (IOException e) {
             return new GpuCheckCommand.Part(s.title(), 0, List.of(Line.failure(s.title(), e.getMessage())));
+        }
+    }
+
+    /** Several processes at once, which fill one folder with compiled kernels: what each of them says, and how it ended. */
+    private GpuCheckCommand.Part together(Section s) throws IOException, InterruptedException {
+        Path cache = Files.createTempDirectory(out, s.title());
+        List<String> flags = List.of(WITHOUT_END, "-Daegis.cache=" + cache, "-Daegis.emulator.cache=" + cache);
+        try (ExecutorService starters = Executors.newFixedThreadPool(s.processes())) {
+            List<Callable<ChildProcess>> all = new ArrayList<>();
+            for (int i = 1; i <= s.processes(); i++) {
+                Path log = log(s.title() + "-" + i);
+                all.add(() -> ChildProcess.run(command(s, flags, List.of()), log, limit));
+            }
+            List<Line> lines = new ArrayList<>();
+            double seconds = 0;
+            int number = 0;
+            for (Future<ChildProcess> each : starters.invokeAll(all)) {
+                ChildProcess ran = each.get();
+                String name = "process " + ++number;
+                lines(ran).forEach(l -> lines.add(l.of(name)));
+                if (ran.problem() != null) {
+                    String row = row(ran);
+                    lines.add(Line.failure(name, (row == null ? "" : "at " + row + ": ") + ran.problem()));
+                }
+                seconds = Math.max(seconds, ran.seconds());
+            }
+            return new GpuCheckCommand.Part(s.title(), seconds, lines);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException unstartable) {
+                throw unstartable;
+            }
+            throw new IllegalStateException(e.getCause());
+        } finally {
+            delete(cache);
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path p : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(p);
+            }
         }
     }
 

@@ -35,6 +35,11 @@ record SectionRun(Kernels kernels, Section section, Section.Extent extent, Secti
     /** Of large calls, which the plain kernels take seconds for. */
     private static final int LARGE_ROUNDS = 4;
 
+    /** How names of operations begin that two processes compute at once. */
+    private static final List<String> FEW = List.of("matmul ", "layer norm ", "cross-entropy ");
+
+    private static final int FEW_ROUNDS = 3;
+    private static final int FEW_REPEATS = 20;
     private static final long SEED = 1;
     private static final String CEILINGS = "the ceilings";
     private static final String GOLDEN = "golden";
@@ -72,6 +77,7 @@ record SectionRun(Kernels kernels, Section section, Section.Extent extent, Secti
                 bench(Plan.MODELS, w -> w instanceof PromptWork, Route.BEST);
                 bench(Plan.DECODE, w -> w instanceof TokenWork, Route.BEST);
             }
+            case TWO_PROCESSES -> compareFew();
             case DADM_F32, DADM_BF16 -> bench(Plan.MODELS, w -> w instanceof DadmWork, Route.BEST);
         }
     }
@@ -103,6 +109,20 @@ record SectionRun(Kernels kernels, Section section, Section.Extent extent, Secti
                 "operations",
                 repeats,
                 KernelCheck.run(kernels, rounded, extent.roundsOr(ROUNDS), repeats, SEED, this::begins));
+    }
+
+    /** A few operations often, so that processes that are started together are at work together. */
+    private void compareFew() {
+        report(
+                "operations beside another process",
+                FEW_REPEATS,
+                KernelCheck.run(
+                        kernels,
+                        true,
+                        extent.roundsOr(FEW_ROUNDS),
+                        FEW_REPEATS,
+                        SEED,
+                        name -> FEW.stream().anyMatch(name::startsWith) && begins(name)));
     }
 
     private void compareLarge(int repeats) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aegis.cli.gpu.bench.Opener;
 import io.aegis.kernels.Backends;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -13,6 +14,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,11 +27,21 @@ class GpuCheckCommandTest {
     @TempDir
     Path folder;
 
+    /** Devices that are held. */
+    private final AtomicInteger opened = new AtomicInteger();
+
     private String said;
 
     private int check(String script, String... arguments) throws IOException {
         Path file = script("program", script);
-        GpuCheckCommand command = new GpuCheckCommand((device, precision) -> Backends.best(), flags -> {
+        Opener opener = (device, precision) -> {
+            if (device.equals("cuda:9")) {
+                throw new IllegalStateException("there is no cuda:9");
+            }
+            opened.incrementAndGet();
+            return Backends.best();
+        };
+        GpuCheckCommand command = new GpuCheckCommand(opener, opened::decrementAndGet, flags -> {
             List<String> words = new ArrayList<>(List.of(file.toString()));
             words.addAll(flags);
             return words;
@@ -185,6 +198,60 @@ class GpuCheckCommandTest {
         assertThat(status).isZero();
         assertThat(said).containsOnlyOnce("left out: Cannot run program").contains(none, "NVIDIA's toolkit");
         assertThat(folder.resolve("calls")).doesNotExist();
+    }
+
+    /** Two are started with one empty folder, run at once, and either may fail; the folder is not left. */
+    @Test
+    void twoProcessesShareADeviceAndACache() throws IOException {
+        String meets = """
+                for flag in "$@"; do
+                  case "$flag" in -Daegis.cache=*) cache="${flag#*=}" ;; esac
+                done
+                touch "$cache/$$"
+                for wait in $(seq 100); do
+                  [ "$(ls "$cache" | wc -l)" -ge 2 ] && break
+                  sleep 0.1
+                done
+                [ "$(ls "$cache" | wc -l)" -ge 2 ] || exit 5
+                echo '{"begins":"a product"}'
+                echo '{"name":"compared","note":"9 of 9 calls right","failed":false}'
+                """;
+        String[] arguments = {"--sections", "two_processes", "--out", folder.toString()};
+        assertThat(check(meets, arguments)).as(said).isZero();
+        assertThat(calls()).hasSize(2);
+        String first = calls().getFirst();
+        assertThat(calls().get(1)).isEqualTo(first);
+        assertThat(first)
+                .matches("-Daegis.cuda.timeout=none -Daegis.cache=(\\S+) -Daegis.emulator.cache=\\1"
+                        + " gpu-check --child --device cuda --sections TWO_PROCESSES --rounds 0");
+        assertThat(said).contains("process 1: compared", "process 2: compared");
+        try (Stream<Path> left = Files.list(folder)) {
+            assertThat(left.filter(Files::isDirectory))
+                    .as("the folder they filled")
+                    .isEmpty();
+        }
+
+        String oneFails = meets + "mkdir \"$cache/last\" 2>/dev/null || { echo lost >&2; exit 3; }\n";
+        assertThat(check(oneFails, arguments)).isEqualTo(1);
+        assertThat(failures()).singleElement().satisfies(l -> {
+            assertThat(l.path("name").asText()).matches("process [12]");
+            assertThat(l.path("note").asText()).isEqualTo("at a product: exit status 3: lost");
+        });
+    }
+
+    /** One line for all sections, and nothing is begun. */
+    @Test
+    void aDeviceThatCannotBeHadIsSaidOnce() throws IOException {
+        Path out = folder.resolve("out");
+        assertThat(check("exit 77", "--device", "cuda:9", "--out", out.toString()))
+                .isNotZero();
+        assertThat(folder.resolve("calls")).doesNotExist();
+        assertThat(out).doesNotExist();
+        assertThat(check("exit 0", "--sections", "memory", "--out", out.toString()))
+                .isZero();
+        assertThat(opened)
+                .as("devices that this process holds while sections run")
+                .hasValue(0);
     }
 
     /** What a child says of itself: each row before it is computed, and with --row that one alone. */

@@ -63,7 +63,10 @@ final class Cases {
             ReductionCases::greatestBackward,
             VisionMaskingCases::visionMasking,
             LayerCases::measuredConvolution,
-            LayerCases::multipliedNorms);
+            LayerCases::multipliedNorms,
+            NarrowCases::layerNorm,
+            NarrowCases::rmsNorm,
+            NarrowCases::crossEntropy);
 
     /** More tiles of 128 than a GPU has multiprocessors. */
     static final List<Function<Draw, Case>> LARGE = List.of(

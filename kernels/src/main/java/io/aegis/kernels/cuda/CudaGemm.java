@@ -33,7 +33,15 @@ final class CudaGemm {
         this.share = LibraryShare.of(cuda.route(), cuda.properties().description());
     }
 
-    private record Layout(DType type, boolean aAlongK, boolean bAlongK) {}
+    /** @param lowRank whether a second product is added, which is along K as the first is */
+    private record Layout(DType type, boolean aAlongK, boolean bAlongK, boolean lowRank) {}
+
+    /** A second product of the same c, whose sum goes on where the first one's ends; of readable operands. */
+    private record LowRank(Operand left, Operand right) {
+        int rank() {
+            return (int) left.along();
+        }
+    }
 
     /** Cuts a product; {@link Tiling#of}, or a test's own wish. */
     interface Chooser {
@@ -65,6 +73,11 @@ final class CudaGemm {
                     .with("BLOCKS", blocks);
         }
 
+        /** With a second product behind the first. */
+        Variant lowRank(DType type) {
+            return variant(type, true, true).with("LOW_RANK", 1);
+        }
+
         Tile tile(Entry kernel, int sharedBytes) {
             int resident = Math.min(blocks, (sharedBytes + RESERVED) / (shared() + RESERVED));
             return new Tile(kernel, m, n, warpsM * warpsN * 32, shared(), resident, rate);
@@ -80,6 +93,8 @@ final class CudaGemm {
     private static final List<Shape> SHAPES = List.of(LARGE, LARGE_SHALLOW, MEDIUM, SMALL);
     private static final String ENTRY = "matmul";
 
+    private static final List<DType> TYPES = List.of(DType.F16, DType.BF16);
+
     private static Variant float32(boolean aAlongK, boolean bAlongK) {
         return Variant.of("matmul_f32.cu").with("A_ALONG_K", aAlongK ? 1 : 0).with("B_ALONG_K", bAlongK ? 1 : 0);
     }
@@ -93,34 +108,37 @@ final class CudaGemm {
             boolean b = (layout & 2) != 0;
             all.add(float32(a, b));
             for (Shape shape : SHAPES) {
-                all.add(shape.variant(DType.F16, a, b));
-                all.add(shape.variant(DType.BF16, a, b));
+                TYPES.forEach(type -> all.add(shape.variant(type, a, b)));
             }
         }
+        SHAPES.forEach(shape -> TYPES.forEach(type -> all.add(shape.lowRank(type))));
         return all;
     }
 
     /** Dynamic shared memory of the variants. */
     static void shared(DynamicShared out) {
-        for (int layout = 0; layout < 4; layout++) {
-            for (Shape shape : SHAPES) {
-                for (DType type : List.of(DType.F16, DType.BF16)) {
+        for (Shape shape : SHAPES) {
+            for (DType type : TYPES) {
+                for (int layout = 0; layout < 4; layout++) {
                     out.of(shape.variant(type, (layout & 1) != 0, (layout & 2) != 0), ENTRY, shape.shared());
                 }
+                out.of(shape.lowRank(type), ENTRY, shape.shared());
             }
         }
     }
 
-    private List<Tile> tiles(DType type, boolean aAlongK, boolean bAlongK) {
-        if (type == DType.F32) {
-            Variant variant = float32(aAlongK, bAlongK);
+    private List<Tile> tiles(Layout l) {
+        if (l.type == DType.F32) {
+            Variant variant = float32(l.aAlongK, l.bAlongK);
             return List.of(
                     new Tile(new Entry(cuda, variant, "product_128x64"), 128, 64, 128, 0, 3, 100),
                     new Tile(new Entry(cuda, variant, "product_64x64"), 64, 64, 256, 0, 3, 70));
         }
         int shared = cuda.properties().sharedBytes();
         return Stream.of(LARGE.shared() <= shared ? LARGE : LARGE_SHALLOW, MEDIUM, SMALL)
-                .map(s -> s.tile(new Entry(cuda, s.variant(type, aAlongK, bAlongK), ENTRY), shared))
+                .map(s -> s.tile(
+                        new Entry(cuda, l.lowRank ? s.lowRank(l.type) : s.variant(l.type, l.aAlongK, l.bAlongK), ENTRY),
+                        shared))
                 .toList();
     }
 
@@ -152,34 +170,32 @@ final class CudaGemm {
                 hopper.multiply(p, a, b);
                 return;
             }
-            Layout layout = new Layout(type, a.isAlongK(), b.isAlongK());
-            Tiling tiling = chooser.choose(
-                    tiles.computeIfAbsent(layout, l -> tiles(l.type(), l.aAlongK(), l.bAlongK())),
-                    cuda.properties().multiprocessors(),
-                    p.m(),
-                    p.n(),
-                    p.k(),
-                    p.batches().count());
-            if (tiling.parts() == 1) {
-                launch(p, a, b, tiling, p, 0);
-                return;
-            }
-            long leading = p.partLeading();
-            long matrix = p.m() * leading;
-            long part = p.batches().count() * matrix;
-            long parts = scratch.take(DType.F32, tiling.parts() * part);
-            Operand c = new Operand(
-                    parts,
-                    DType.F32,
-                    p.m(),
-                    p.n(),
-                    leading,
-                    1,
-                    matrix,
-                    p.batches().inner() * matrix);
-            launch(p, a, b, tiling, p.into(c), part);
-            around.sumParts(p, parts, tiling.parts());
+            multiplyByTiles(p, a, b, null, scratch);
         }
+    }
+
+    /** @param low what else is summed, or null */
+    private void multiplyByTiles(Product p, Operand a, Operand b, LowRank low, Cuda.Scratch scratch) {
+        Layout layout = new Layout(a.dtype(), a.isAlongK(), b.isAlongK(), low != null);
+        Tiling tiling = chooser.choose(
+                tiles.computeIfAbsent(layout, this::tiles),
+                cuda.properties().multiprocessors(),
+                p.m(),
+                p.n(),
+                low == null ? p.k() : Tiling.whole(p.k()) + low.rank(),
+                p.batches().count());
+        if (tiling.parts() == 1) {
+            launch(p, a, b, low, tiling, p, 0);
+            return;
+        }
+        long leading = p.partLeading();
+        long matrix = p.m() * leading;
+        long part = p.batches().count() * matrix;
+        long parts = scratch.take(DType.F32, tiling.parts() * part);
+        Operand c = new Operand(
+                parts, DType.F32, p.m(), p.n(), leading, 1, matrix, p.batches().inner() * matrix);
+        launch(p, a, b, low, tiling, p.into(c), part);
+        around.sumParts(p, parts, tiling.parts());
     }
 
     /**
@@ -208,7 +224,8 @@ final class CudaGemm {
     }
 
     /**
-     * c = a b + left right in one launch, where a device has one for it.
+     * c = a b + left right in one launch, on the matrix units, unless {@link LibraryShare} leaves a b to the library: where there is a
+     * kernel of the device's own, that is the faster one. Matrices, all along K or of a layout that a device's own kernel takes.
      *
      * @param full a b
      * @param low left right, of the same c
@@ -216,7 +233,13 @@ final class CudaGemm {
      */
     boolean multiplyBoth(Product full, Product low) {
         DType type = type(full);
-        if (hopper == null || type == DType.F32 || type(low) != type || low.k() == 0 || !hopper.isLarge(full)) {
+        if (type == DType.F32 || type(low) != type || low.k() == 0) {
+            return false;
+        }
+        boolean own = hopper != null && hopper.isLarge(full);
+        boolean library = cuda.hasLibrary() && share.has(Behind.of(full, type), full);
+        boolean alongK = Stream.of(full.a(), full.b(), low.a(), low.b()).allMatch(Operand::isAlongK);
+        if (!own && (library || !alongK)) {
             return false;
         }
         try (Cuda.Scratch scratch = cuda.scratch()) {
@@ -224,11 +247,16 @@ final class CudaGemm {
             Operand b = readable(full, full.b(), type, scratch);
             Operand left = readable(low, low.a(), type, scratch);
             Operand right = readable(low, low.b(), type, scratch);
-            boolean taken = hopper.takesBoth(full, a, b, left, right);
+            boolean taken = own && hopper.takesBoth(full, a, b, left, right);
             if (taken) {
                 hopper.multiplyBoth(full, a, b, left, right);
+                return true;
             }
-            return taken;
+            if (library || !alongK) {
+                return false;
+            }
+            multiplyByTiles(full, a, b, new LowRank(left, right), scratch);
+            return true;
         }
     }
 
@@ -267,7 +295,7 @@ final class CudaGemm {
         return asItLies ? x : around.dense(p, scratch, x, type);
     }
 
-    private void launch(Product p, Operand a, Operand b, Tiling tiling, Product to, long part) {
+    private void launch(Product p, Operand a, Operand b, LowRank low, Tiling tiling, Product to, long part) {
         Tile tile = tiling.tile();
         p.batches().each(tiling.parts(), (i, o, inner, outer) -> {
             Arguments arguments = Arguments.begin()
@@ -291,6 +319,15 @@ final class CudaGemm {
                     .i32((int) inner)
                     .i32(Math.ceilDiv(p.m(), tile.m()))
                     .i32(Math.ceilDiv(p.n(), tile.n()));
+            if (low != null) {
+                arguments
+                        .pointer(low.left().address())
+                        .pointer(low.right().address())
+                        .i64(low.left().leading())
+                        .i64(low.right().leading())
+                        .i32((int) Tiling.whole(p.k()))
+                        .i32(low.rank());
+            }
             tile.kernel()
                     .launch(
                             new Engine.Grid(

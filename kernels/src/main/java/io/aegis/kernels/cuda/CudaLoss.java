@@ -3,12 +3,18 @@ package io.aegis.kernels.cuda;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Loss;
 import io.aegis.kernels.View;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
-/** loss.cu and angles.cu: float32 matrices of any strides; all else is the host's. A label that is none makes the loss NaN. */
+/**
+ * loss.cu: matrices of any strides, all of one type, F32, BF16 or F16; angles.cu. All else is the host's. A label that is none makes the
+ * loss NaN.
+ */
 final class CudaLoss implements Loss {
     private static final Variant FILE = Variant.of("loss.cu");
+    private static final List<DType> TYPES = List.of(DType.F32, DType.BF16, DType.F16);
     private static final int THREADS = 256;
     private static final int MOST_THREADS = 1024;
     private static final int WARP = 32;
@@ -19,26 +25,32 @@ final class CudaLoss implements Loss {
 
     private final Cuda cuda;
     private final Loss host;
-    private final Entry crossEntropy;
-    private final Entry mean;
-    private final Entry crossEntropyBackward;
-    private final Entry distance;
-    private final Entry distanceBackward;
+    private final Map<DType, Entries> entries = new EnumMap<>(DType.class);
     private final CudaAngles angles;
 
     CudaLoss(Cuda cuda, Loss host) {
         this.cuda = cuda;
         this.host = host;
-        crossEntropy = new Entry(cuda, FILE, "cross_entropy");
-        mean = new Entry(cuda, FILE, "mean");
-        crossEntropyBackward = new Entry(cuda, FILE, "cross_entropy_backward");
-        distance = new Entry(cuda, FILE, "distance");
-        distanceBackward = new Entry(cuda, FILE, "distance_backward");
+        TYPES.forEach(type -> entries.put(type, Entries.of(cuda, FILE.stored(type))));
         angles = new CudaAngles(cuda);
     }
 
+    /** Of one type. */
+    private record Entries(
+            Entry crossEntropy, Entry mean, Entry crossEntropyBackward, Entry distance, Entry distanceBackward) {
+        static Entries of(Cuda cuda, Variant variant) {
+            return new Entries(
+                    new Entry(cuda, variant, "cross_entropy"),
+                    new Entry(cuda, variant, "mean"),
+                    new Entry(cuda, variant, "cross_entropy_backward"),
+                    new Entry(cuda, variant, "distance"),
+                    new Entry(cuda, variant, "distance_backward"));
+        }
+    }
+
     static List<Variant> variants() {
-        return Stream.concat(Stream.of(FILE), CudaAngles.variants().stream()).toList();
+        return Stream.concat(TYPES.stream().map(FILE::stored), CudaAngles.variants().stream())
+                .toList();
     }
 
     static List<String> entries() {
@@ -49,7 +61,8 @@ final class CudaLoss implements Loss {
     public void crossEntropy(View logits, View target, View loss, View probabilities) {
         long rows = logits.size(0);
         long classes = logits.size(1);
-        if (!served(target, logits, loss, probabilities) || logits.elements() == 0) {
+        Entries of = serving(target, logits, loss, probabilities);
+        if (of == null || logits.elements() == 0) {
             host.crossEntropy(logits, target, loss, probabilities);
             return;
         }
@@ -67,10 +80,10 @@ final class CudaLoss implements Loss {
                     .i32((int) classes)
                     .i32(0);
             long threads = Math.ceilDiv(classes, (long) BATCH * WARP) * WARP;
-            crossEntropy.launch(Engine.Grid.of(rows, (int) Math.min(MOST_THREADS, threads)), a);
+            of.crossEntropy().launch(Engine.Grid.of(rows, (int) Math.min(MOST_THREADS, threads)), a);
             a = Arguments.begin().pointer(rowLoss).pointer(cuda.write(loss));
             a.i32((int) rows).i32(0);
-            mean.launch(Engine.Grid.of(1, THREADS), a);
+            of.mean().launch(Engine.Grid.of(1, THREADS), a);
         }
     }
 
@@ -80,7 +93,8 @@ final class CudaLoss implements Loss {
             return;
         }
         Space space = Space.ofRows(probabilities, dlogits);
-        if (!served(target, probabilities, dloss, dlogits) || !space.fits()) {
+        Entries of = serving(target, probabilities, dloss, dlogits);
+        if (of == null || !space.fits()) {
             host.crossEntropyBackward(probabilities, target, dloss, dlogits);
             return;
         }
@@ -98,7 +112,7 @@ final class CudaLoss implements Loss {
         space.packOperand(a, 1, to);
         a.pointer(t).i64(target.stride(0)).pointer(d);
         a.i32((int) (space.count() / rows)).i32((int) rows);
-        crossEntropyBackward.launch(Engine.Grid.of(Math.ceilDiv(space.count(), (long) THREADS), THREADS), a);
+        of.crossEntropyBackward().launch(Engine.Grid.of(Math.ceilDiv(space.count(), (long) THREADS), THREADS), a);
     }
 
     @Override
@@ -106,7 +120,8 @@ final class CudaLoss implements Loss {
         if (y.elements() == 0) {
             return;
         }
-        if (!served(null, x, p, y)) {
+        Entries of = serving(null, x, p, y);
+        if (of == null) {
             host.negativeDistance(x, p, y);
             return;
         }
@@ -119,7 +134,7 @@ final class CudaLoss implements Loss {
         matrix(a, null, 0);
         matrix(a, null, 0);
         a.i32((int) x.size(0)).i32((int) p.size(0)).i32((int) x.size(1)).i32(0);
-        distance.launch(Engine.Grid.of(Math.ceilDiv(y.elements(), (long) THREADS / WARP), THREADS), a);
+        of.distance().launch(Engine.Grid.of(Math.ceilDiv(y.elements(), (long) THREADS / WARP), THREADS), a);
     }
 
     @Override
@@ -127,7 +142,8 @@ final class CudaLoss implements Loss {
         if (dx.elements() == 0) {
             return;
         }
-        if (!served(null, x, p, y, dy, dx) || x.size(0) > MOST_ROWS) {
+        Entries of = serving(null, x, p, y, dy, dx);
+        if (of == null || x.size(0) > MOST_ROWS) {
             host.negativeDistanceBackward(x, p, y, dy, zeroAtZero, dx);
             return;
         }
@@ -143,7 +159,7 @@ final class CudaLoss implements Loss {
         matrix(a, dx, cuda.write(dx));
         a.i32((int) x.size(0)).i32((int) p.size(0)).i32((int) x.size(1)).i32(zeroAtZero ? 1 : 0);
         long blocks = Math.ceilDiv(x.size(1), (long) THREADS);
-        distanceBackward.launch(new Engine.Grid(blocks, x.size(0), 1, THREADS, 0), a);
+        of.distanceBackward().launch(new Engine.Grid(blocks, x.size(0), 1, THREADS, 0), a);
     }
 
     @Override
@@ -165,11 +181,19 @@ final class CudaLoss implements Loss {
         a.pointer(address).i64(v == null ? 0 : v.stride(0)).i64(v == null ? 0 : v.stride(1));
     }
 
-    private static boolean served(View numbers, View... floats) {
-        boolean yes = numbers == null || numbers.dtype() == DType.I64;
-        for (View v : floats) {
-            yes &= v == null || v.dtype() == DType.F32 && v.elements() < 1L << 31;
+    /**
+     * The kernels for views of one type.
+     *
+     * @param numbers I64, or null
+     * @param views any but the first may be null
+     * @return null where they are the host's
+     */
+    private Entries serving(View numbers, View... views) {
+        DType type = views[0].dtype();
+        boolean served = numbers == null || numbers.dtype() == DType.I64;
+        for (View v : views) {
+            served &= v == null || v.dtype() == type && v.elements() < 1L << 31;
         }
-        return yes;
+        return served ? entries.get(type) : null;
     }
 }

@@ -4,22 +4,20 @@ import io.aegis.kernels.Activation;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Normalization;
 import io.aegis.kernels.View;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * row_norm.cu and batch_norm.cu: float32 rows in any layout of up to two leading strides, dense vectors; all else is the host's.
- * Statistics and sums over rows are added in an order that depends on sizes and the device, never on timing.
+ * Layer norm and RMS norm by {@link RowNorms}; batch norm by batch_norm.cu, of float32 rows in any layout of up to two leading strides
+ * and dense vectors. All else is the host's. Statistics and sums over rows are added in an order that depends on sizes and the device, never on timing.
  */
 final class CudaNormalization implements Normalization {
-    private static final Variant ROWS = Variant.of("row_norm.cu");
     private static final Variant CHANNELS = Variant.of("batch_norm.cu");
     private static final int THREADS = 256;
-    private static final int WARPS = THREADS / 32;
     /** Rows of a block at once, for sums over rows. */
     private static final int LANES = 8;
-    /** Bytes of shared memory that a kernel declares itself, rounded up. */
-    private static final int FIXED = 1024;
     /** Blocks of a multiprocessor that registers leave room for. */
     private static final int RESIDENT = 4;
 
@@ -28,11 +26,7 @@ final class CudaNormalization implements Normalization {
     private final Cuda cuda;
     private final Normalization host;
     private final Tickets tickets;
-    private final Entry layerNorm;
-    private final Entry rmsNorm;
-    private final Entry layerNormBackward;
-    private final Entry rmsNormBackward;
-    private final Entry sumPartials;
+    private final Map<DType, RowNorms> rowNorms = new EnumMap<>(DType.class);
     private final Entry batchStatistics;
     private final Entry batchNorm;
     private final Entry batchNormSums;
@@ -43,11 +37,7 @@ final class CudaNormalization implements Normalization {
         this.cuda = cuda;
         this.host = host;
         this.tickets = new Tickets(cuda.memory());
-        this.layerNorm = new Entry(cuda, ROWS, "layer_norm");
-        this.rmsNorm = new Entry(cuda, Programmatic.of(cuda, ROWS), "rms_norm");
-        this.layerNormBackward = new Entry(cuda, ROWS, "layer_norm_backward");
-        this.rmsNormBackward = new Entry(cuda, ROWS, "rms_norm_backward");
-        this.sumPartials = new Entry(cuda, ROWS, "sum_partials");
+        RowNorms.TYPES.forEach(type -> rowNorms.put(type, new RowNorms(cuda, type)));
         this.batchStatistics = new Entry(cuda, CHANNELS, "batch_statistics");
         this.batchNorm = new Entry(cuda, CHANNELS, "batch_norm");
         this.batchNormSums = new Entry(cuda, CHANNELS, "batch_norm_sums");
@@ -56,120 +46,39 @@ final class CudaNormalization implements Normalization {
     }
 
     static List<Variant> variants() {
-        return Stream.concat(Programmatic.both(ROWS).stream(), Stream.of(CHANNELS))
-                .toList();
-    }
-
-    /** Rows of some width, as many at a time as the device has room for. */
-    static void shared(DynamicShared out) {
-        for (Variant rows : Programmatic.both(ROWS)) {
-            for (String entry : new String[] {"layer_norm", "rms_norm", "layer_norm_backward", "rms_norm_backward"}) {
-                out.of(rows, entry, DynamicShared.BY_LAUNCH);
-            }
-        }
+        return Stream.concat(RowNorms.variants().stream(), Stream.of(CHANNELS)).toList();
     }
 
     @Override
     public void layerNorm(View x, View gamma, View beta, double eps, View y, View mean, View rstd) {
-        if (!dense(gamma, beta, mean, rstd) || !rowNorm(layerNorm, x, gamma, beta, eps, y, mean, rstd)) {
+        RowNorms of = rowNorms.get(x.dtype());
+        if (of == null || !of.layerNorm(x, gamma, beta, eps, y, mean, rstd)) {
             host.layerNorm(x, gamma, beta, eps, y, mean, rstd);
         }
     }
 
     @Override
     public void rmsNorm(View x, View weight, double eps, View y, View rstd) {
-        if (!dense(weight, rstd) || !rowNorm(rmsNorm, x, weight, null, eps, y, null, rstd)) {
+        RowNorms of = rowNorms.get(x.dtype());
+        if (of == null || !of.rmsNorm(x, weight, eps, y, rstd)) {
             host.rmsNorm(x, weight, eps, y, rstd);
         }
     }
 
-    private boolean rowNorm(Entry entry, View x, View gamma, View beta, double eps, View y, View mean, View rstd) {
-        Rows from = Rows.of(x);
-        Rows to = Rows.of(y);
-        if (from == null || to == null) {
-            return false;
-        }
-        long width = x.size(-1);
-        Teams teams = Teams.of(cuda.properties(), rows(x), width, 1024, 1, 0);
-        if (width == 0 || teams == null) {
-            return false;
-        }
-        if (rows(x) == 0) {
-            return true;
-        }
-        long in = cuda.read(x);
-        long g = cuda.read(gamma);
-        long b = cuda.readOrNull(beta);
-        long out = cuda.write(y);
-        Arguments a = Arguments.begin();
-        from.pack(a, in);
-        to.pack(a, out);
-        a.pointer(g).pointer(b).pointer(cuda.writeOrNull(mean)).pointer(cuda.writeOrNull(rstd));
-        teams.pack(a, rows(x), width, from.isWide(in) && to.isWide(out) && (g | b) % 16 == 0)
-                .f32(eps);
-        entry.launch(teams.grid(), a);
-        return true;
-    }
-
     @Override
     public void layerNormBackward(View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta) {
-        if (!dense(gamma, mean, rstd, dgamma, dbeta)
-                || !rowNormBackward(layerNormBackward, x, gamma, mean, rstd, dy, dx, dgamma, dbeta)) {
+        RowNorms of = rowNorms.get(x.dtype());
+        if (of == null || !of.layerNormBackward(x, gamma, mean, rstd, dy, dx, dgamma, dbeta)) {
             host.layerNormBackward(x, gamma, mean, rstd, dy, dx, dgamma, dbeta);
         }
     }
 
     @Override
     public void rmsNormBackward(View x, View weight, View rstd, View dy, View dx, View dweight) {
-        if (!dense(weight, rstd, dweight)
-                || !rowNormBackward(rmsNormBackward, x, weight, null, rstd, dy, dx, dweight, null)) {
+        RowNorms of = rowNorms.get(x.dtype());
+        if (of == null || !of.rmsNormBackward(x, weight, rstd, dy, dx, dweight)) {
             host.rmsNormBackward(x, weight, rstd, dy, dx, dweight);
         }
-    }
-
-    private boolean rowNormBackward(
-            Entry entry, View x, View gamma, View mean, View rstd, View dy, View dx, View dgamma, View dbeta) {
-        Rows from = Rows.of(x);
-        Rows slope = Rows.of(dy);
-        Rows to = Rows.of(dx == null ? x : dx);
-        if (from == null || slope == null || to == null) {
-            return false;
-        }
-        boolean sums = dgamma != null || dbeta != null;
-        long rows = rows(x);
-        long width = x.size(-1);
-        Teams teams = Teams.of(cuda.properties(), rows, width, 426, 2, sums ? 2 : 0);
-        if (width == 0 || teams == null) {
-            return false;
-        }
-        if (dx == null && !sums) {
-            return true;
-        }
-        try (Cuda.Scratch scratch = cuda.scratch()) {
-            long in = cuda.read(x);
-            long dout = cuda.read(dy);
-            long g = cuda.read(gamma);
-            long partial = sums ? scratch.take(DType.F32, 2 * width * teams.blocks()) : 0;
-            Arguments a = Arguments.begin();
-            from.pack(a, in);
-            slope.pack(a, dout);
-            long m = cuda.readOrNull(mean);
-            long r = cuda.read(rstd);
-            long din = cuda.writeOrNull(dx);
-            to.pack(a, din).pointer(g).pointer(m).pointer(r).pointer(partial);
-            boolean wide = from.isWide(in) && slope.isWide(dout) && to.isWide(din) && g % 16 == 0;
-            entry.launch(teams.grid(), teams.pack(a, rows, width, wide).i32(0));
-            if (sums) {
-                Arguments s = Arguments.begin()
-                        .pointer(partial)
-                        .pointer(cuda.writeOrNull(dgamma))
-                        .pointer(cuda.writeOrNull(dbeta))
-                        .i32((int) teams.blocks())
-                        .i32((int) width);
-                sumPartials.launch(Engine.Grid.of(Math.ceilDiv(2 * width, 32), THREADS), s);
-            }
-        }
-        return true;
     }
 
     @Override
@@ -458,54 +367,6 @@ final class CudaNormalization implements Normalization {
             }
         }
         return true;
-    }
-
-    /**
-     * How rows are dealt out to teams of warps.
-     *
-     * @param warps of a team
-     * @param stages rows in shared memory at once
-     * @param shared bytes of a block
-     */
-    private record Teams(int warps, int stages, long blocks, int shared) {
-        /**
-         * @param comfortable how wide a row one warp takes when there are rows enough
-         * @param operands what is kept of a row, times its width
-         * @param sums what a team keeps throughout, times a row's width
-         * @return null when a row does not fit into shared memory
-         */
-        static Teams of(Engine.Properties device, long rows, long width, int comfortable, int operands, int sums) {
-            int warps = 1;
-            while (warps < WARPS
-                    && (width > (long) comfortable * warps
-                            || rows * warps / WARPS < device.multiprocessors() && width > 128L * warps)) {
-                warps *= 2;
-            }
-            int teams = WARPS / warps;
-            long room = Math.ceilDiv(width, 4) * 16 * teams;
-            long wanted = Math.max(1, Math.ceilDiv(rows, (long) teams));
-            long one = room * (operands + sums);
-            long two = room * (2 * operands + sums);
-            long most = device.sharedBytes() - FIXED;
-            if (one > most) {
-                return null;
-            }
-            boolean ahead = wanted > resident(device, one) && two <= most;
-            long shared = ahead ? two : one;
-            return new Teams(warps, ahead ? 2 : 1, Math.min(wanted, resident(device, shared)), (int) shared);
-        }
-
-        private static long resident(Engine.Properties device, long shared) {
-            return device.multiprocessors() * Math.clamp(device.sharedBytes() / (shared + FIXED), 1, RESIDENT);
-        }
-
-        Engine.Grid grid() {
-            return new Engine.Grid(blocks, 1, 1, THREADS, shared);
-        }
-
-        Arguments pack(Arguments a, long rows, long width, boolean wide) {
-            return a.i32((int) rows).i32((int) width).i32(warps).i32(stages).i32(wide ? 1 : 0);
-        }
     }
 
     /** Channels side by side: 32 words of 4 or of 1, times 8 rows a block; layers side by side, each of as many rows. */

@@ -39,7 +39,7 @@ public final class DynamicShared {
             HopperAttention.shared(all);
             HopperAttentionBackward.shared(all);
             ImplicitGemm.shared(all);
-            CudaNormalization.shared(all);
+            RowNorms.shared(all);
             QuantizedRows.shared(all);
             CudaVisionMasking.shared(all);
             return Map.copyOf(all.bytes);

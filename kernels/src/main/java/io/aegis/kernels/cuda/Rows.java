@@ -4,17 +4,24 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 
 /**
- * A float32 view [..., D] as a sequence of rows of D, the struct Rows of rows.cuh: row r begins at {@code (r /
+ * A view [..., D] as a sequence of rows of D, the struct RowsOf of rows.cuh: row r begins at {@code (r /
  * within) outer + (r % within) inner}, and its elements lie {@code step} apart, all in elements.
  */
 record Rows(View view, long outer, long inner, long within, long step) {
     /** What 32-bit row numbers reach, with room for a stride of the grid. */
     private static final long MOST = 1 << 30;
 
-    /** Null for another dtype, or when the leading dimensions are no such pattern. */
+    private static final int WORD = 16;
+
+    /** Of float32. */
     static Rows of(View v) {
+        return of(v, DType.F32);
+    }
+
+    /** Null for another dtype, or when the leading dimensions are no such pattern. */
+    static Rows of(View v, DType dtype) {
         int width = v.rank() - 1;
-        if (v.dtype() != DType.F32 || v.elements() >= MOST * Math.max(1, v.size(width)) || v.size(width) >= MOST) {
+        if (v.dtype() != dtype || v.elements() >= MOST * Math.max(1, v.size(width)) || v.size(width) >= MOST) {
             return null;
         }
         long[] size = {1, 1};
@@ -38,7 +45,9 @@ record Rows(View view, long outer, long inner, long within, long step) {
 
     /** Whether every row at this address consists of 16-byte words. */
     boolean isWide(long address) {
-        return step == 1 && view.size(-1) % 4 == 0 && address % 16 == 0 && outer % 4 == 0 && inner % 4 == 0;
+        int word = WORD / view.dtype().bytes();
+        boolean whole = view.size(-1) % word == 0 && outer % word == 0 && inner % word == 0;
+        return step == 1 && whole && address % WORD == 0;
     }
 
     Arguments pack(Arguments to, long address) {

@@ -37,19 +37,24 @@ record Tiling(Tile tile, int part, int parts) {
         }
     }
 
+    /** k rounded up to where a part may begin. */
+    static long whole(long k) {
+        return Math.ceilDiv(k, GRAIN) * (long) GRAIN;
+    }
+
     static Tiling of(List<Tile> tiles, int multiprocessors, long m, long n, long k, long batches) {
         Tiling best = null;
         double least = Double.POSITIVE_INFINITY;
         for (Tile tile : tiles) {
             for (int parts = 1; parts <= MOST_PARTS; parts++) {
-                long part = parts == 1 ? k : Math.ceilDiv(Math.ceilDiv(k, parts), GRAIN) * GRAIN;
+                long part = parts == 1 ? k : whole(Math.ceilDiv(k, parts));
                 if (parts > 1 && (part < LEAST_PART || Math.ceilDiv(k, part) != parts)) {
                     continue;
                 }
                 double time = time(tile, multiprocessors, m, n, part, parts, batches);
                 if (time < least) {
                     least = time;
-                    best = new Tiling(tile, (int) Math.ceilDiv(part, GRAIN) * GRAIN, parts);
+                    best = new Tiling(tile, (int) whole(part), parts);
                 }
             }
         }

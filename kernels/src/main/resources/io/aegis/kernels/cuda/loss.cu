@@ -1,8 +1,9 @@
-// loss.cu: softmax cross-entropy and negative Euclidean distances, float32; forward and backward.
+// loss.cu: softmax cross-entropy and negative Euclidean distances; forward and backward.
 //
 // Maths    loss = mean over b of log sum exp z[b] - z[b, t[b]]     P = softmax(z)     dz = dloss (P - onehot(t)) / B
 //          y[b, c] = -|x[b] - p[c]|                                dx[b] = sum over c of dy[b, c] (x[b] - p[c]) / y[b, c]
 // Shapes   z, P, dz, y, dy [B, C]  x, dx [B, D]  p [C, D]  t i64 [B]; any strides; a label outside 0..C-1 makes the loss NaN
+// Types    all but t of T: float, or in variants of their own bf16 or f16; arithmetic is of floats, results are rounded once
 // Threads  cross_entropy: a row a block of up to 1024, each thread with a running maximum and sum of its own, BATCH elements
 //          at a time, so that the row is read once for the loss and once for P; mean: one block, in double.
 //          distance: a warp a result. distance_backward: an element of dx a thread.
@@ -10,14 +11,19 @@
 // Barriers one a reduction over the block
 #include "common.cuh"
 
+#ifndef T
+#define T float
+#endif
 enum { THREADS = 256, WARPS = THREADS / WARP, MOST_THREADS = 1024, BATCH = 8 };
 
 // A matrix with distances in elements.
 struct Matrix {
-    float* data;
+    T* data;
     i64 row, column;
 };
-DEVICE float& at(const Matrix& m, i64 row, i64 column) { return m.data[row * m.row + column * m.column]; }
+DEVICE T* place(const Matrix& m, i64 row, i64 column) { return m.data + (row * m.row + column * m.column); }
+DEVICE float at(const Matrix& m, i64 row, i64 column) { return to_float(*place(m, row, column)); }
+DEVICE void put(const Matrix& m, i64 row, i64 column, float x) { from_float(x, *place(m, row, column)); }
 
 struct CrossEntropy {
     Matrix logits, probabilities; // the latter's data may be null
@@ -62,14 +68,14 @@ KERNEL(MOST_THREADS, 1, cross_entropy, CrossEntropy) {
 #pragma unroll
         for (int k = 0; k < BATCH; k++) {
             u32 c = first + k * blockDim.x;
-            if (c < a.classes) at(a.probabilities, b, c) = expf(z[k] - all) * share;
+            if (c < a.classes) put(a.probabilities, b, c, expf(z[k] - all) * share);
         }
     }
 }
 
 struct Mean {
     const float* x;
-    float* y;
+    T* y;
     u32 count, unused;
 };
 KERNEL(THREADS, 1, mean, Mean) {
@@ -77,7 +83,7 @@ KERNEL(THREADS, 1, mean, Mean) {
     double sum = 0;
     for (u32 i = threadIdx.x; i < a.count; i += THREADS) sum += a.x[i];
     sum = block_sum(sum, room);
-    if (threadIdx.x == 0) *a.y = (float)(sum / a.count);
+    if (threadIdx.x == 0) from_float((float)(sum / a.count), *a.y);
 }
 
 // Operands P, dz; the outermost dimension of the space is the row, of so many steps.
@@ -86,7 +92,7 @@ struct CrossEntropyBackward {
     Operand o[2];
     const i64* target;
     i64 target_step;
-    const float* dloss;
+    const T* dloss;
     u32 row_steps, rows;
 };
 template <int V> DEVICE void cross_entropy_step(const CrossEntropyBackward& a) {
@@ -95,14 +101,15 @@ template <int V> DEVICE void cross_entropy_step(const CrossEntropyBackward& a) {
     u64 at[2];
     u32 row = locate(a.space, a.o, n, at);
     i64 first = (i64)(n - row * a.row_steps) * V, target = a.target[row * a.target_step];
-    const float* p = (const float*)a.o[0].data + at[0];
-    float *dz = (float*)a.o[1].data + at[1], scale = *a.dloss / a.rows, x[V];
+    const T* p = (const T*)a.o[0].data + at[0];
+    T* dz = (T*)a.o[1].data + at[1];
+    float scale = to_float(*a.dloss) / a.rows, x[V];
     if constexpr (V == 4) load4(x, p);
-    else x[0] = *p;
+    else x[0] = to_float(*p);
 #pragma unroll
     for (int k = 0; k < V; k++) x[k] = (x[k] - (first + k == target ? 1.f : 0.f)) * scale;
     if constexpr (V == 4) store4(x, dz);
-    else *dz = x[0];
+    else from_float(x[0], *dz);
 }
 KERNEL(THREADS, 4, cross_entropy_backward, CrossEntropyBackward) {
     if (a.space.width == 4) cross_entropy_step<4>(a);
@@ -124,7 +131,7 @@ KERNEL(THREADS, 4, distance, Distance) {
         sum += e * e;
     }
     sum = warp_sum(sum);
-    if (lane() == 0) at(a.y, b, c) = -sqrtf(sum);
+    if (lane() == 0) put(a.y, b, c, -sqrtf(sum));
 }
 KERNEL(THREADS, 4, distance_backward, Distance) {
     u32 d = blockIdx.x * THREADS + threadIdx.x;
@@ -135,5 +142,5 @@ KERNEL(THREADS, 4, distance_backward, Distance) {
         float y = at(a.y, b, c);
         if (y != 0.f || !a.zero_at_zero) sum += at(a.dy, b, c) * (x - at(a.p, c, d)) / y;
     }
-    at(a.dx, b, d) = sum;
+    put(a.dx, b, d, sum);
 }

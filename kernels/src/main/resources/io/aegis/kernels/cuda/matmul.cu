@@ -2,6 +2,9 @@
 //
 // Shapes   a [batch, M, K], b [batch, K, N] of T (bf16 or f16), each contiguous along one of its two dimensions and with a
 //          leading stride that is a multiple of 8 elements, 16-byte aligned; c [batch, M, N] as Output says. Any M, N, K from 1 on.
+// Low rank LOW_RANK=1, all along K: c = act(a b + a2 b2 + bias) of matrices, a2 [M, K2] and b2 [K2, N] of T, with whatever K2 from 1 on.
+//          a2 b2 is more of the same sum, in the same registers: an adapter x A^T B^T, with x A^T as a2, so costs K2 / K of the
+//          product and no second way through c. Its K begins at `first`, which is K rounded up to a multiple of DEPTH.
 // Parts    K may be cut into parts, a block each; then c is float32 scratch, `c_part` elements a part, and sum_parts of
 //          matmul_around.cu adds the parts in their order.
 // Tiles    TILE_M x TILE_N of c a block, WARPS_M x WARPS_N warps, DEPTH of K at once, STAGES tiles of both operands in
@@ -18,6 +21,10 @@
 //          Behind the last tile the memory is the warps' own: 16 rows of c each, to be stored along rows.
 // Barriers one a tile: the stage that is read next has arrived, and the one that is filled next has been read by all.
 #include "product.cuh"
+
+#ifndef LOW_RANK
+#define LOW_RANK 0
+#endif
 
 enum {
     THREADS = WARPS_M * WARPS_N * WARP,
@@ -43,6 +50,12 @@ struct Args {
     i32 parts;
     i32 inner;  // size of the inner batch dimension
     i32 tiles_m, tiles_n;
+#if LOW_RANK
+    const T* a2;
+    const T* b2;
+    i64 a2_leading, b2_leading;
+    i32 first, k2;
+#endif
 };
 
 // The tiles of one operand. EXTENT: TILE_M or TILE_N. ALONG_K: contiguous along K.
@@ -185,18 +198,42 @@ DEVICE Place locate(const Args& a, u32 tile, u32 batch) {
     return {i % a.inner, i / a.inner, part, (first + t % rows) * TILE_M, t / rows * TILE_N};
 }
 
+#if LOW_RANK
+DEVICE int depth(const Args& a) { return a.first + a.k2; }
+DEVICE int first_end(const Args& a, int k_end) { return least(k_end, a.k); }
+// Tiles of a part that are of the second product, all of them behind those of the first.
+DEVICE int second_tiles(const Args& a, int k_end, int tiles) {
+    return k_end <= a.first ? 0 : least(tiles, (k_end - a.first + DEPTH - 1) / DEPTH);
+}
+DEVICE void begin_second(const Args& a, TilesA& tiles_a, TilesB& tiles_b) {
+    Place at = locate(a, again(blockIdx.x), again(blockIdx.z));
+    int k = at.part * a.part - a.first, k_end = least(a.k2, k + a.part);
+    k = k < 0 ? 0 : k;
+    tiles_a.begin(a.a2, a.a2_leading, at.m, a.m, k, k_end);
+    tiles_b.begin(a.b2, a.b2_leading, at.n, a.n, k, k_end);
+}
+#else
+DEVICE int depth(const Args& a) { return a.k; }
+DEVICE int first_end(const Args&, int k_end) { return k_end; }
+DEVICE int second_tiles(const Args&, int, int) { return 0; }
+DEVICE void begin_second(const Args&, TilesA&, TilesB&) {}
+#endif
+
 KERNEL(THREADS, BLOCKS, matmul, Args) {
     DYNAMIC_SHARED(shared);
     Place at = locate(a, blockIdx.x, blockIdx.z);
-    int k_begin = at.part * a.part, k_end = least(a.k, k_begin + a.part);
+    int k_begin = at.part * a.part, k_end = least(depth(a), k_begin + a.part);
     int tiles = (k_end - k_begin + DEPTH - 1) / DEPTH;
+    const int second = second_tiles(a, k_end, tiles);
     TilesA tiles_a;
     TilesB tiles_b;
+    k_end = first_end(a, k_end);
     tiles_a.begin(a.a + at.inner * a.a_inner + at.outer * a.a_outer, a.a_leading, at.m, a.m, k_begin, k_end);
     tiles_b.begin(a.b + at.inner * a.b_inner + at.outer * a.b_outer, a.b_leading, at.n, a.n, k_begin, k_end);
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++) {
         if (s < tiles) {
+            if (LOW_RANK && tiles - s == second) begin_second(a, tiles_a, tiles_b);
             tiles_a.copy(shared + s * STAGE_BYTES, 0, 1);
             tiles_b.copy(shared + s * STAGE_BYTES + TilesA::BYTES, 0, 1);
         }
@@ -231,6 +268,7 @@ KERNEL(THREADS, BLOCKS, matmul, Args) {
             // Behind the last tile this reads what nobody multiplies.
             fragments[(s + 1) % 2].load(shared + reading, a_place, b_place, (s + 1) % STEPS);
             if (s < STEPS - 1 && tiles >= STAGES) {
+                if (LOW_RANK && s == 0 && tiles - (STAGES - 1) == second) begin_second(a, tiles_a, tiles_b);
                 tiles_a.copy(shared + filling, s, STEPS - 1);
                 tiles_b.copy(shared + filling + TilesA::BYTES, s, STEPS - 1);
             }

@@ -4,19 +4,24 @@
 //   y = h gamma + beta     dx = rstd (g - mean(g) - h mean(g h))     dgamma = sum dy h     dbeta = sum dy
 // RMS norm has mean 0, beta 0 and no mean(g).
 //
-// Shapes   x, y, dy, dx  rows of `width` floats, anywhere (Rows); gamma, beta, dgamma, dbeta [width]; mean, rstd [rows]
-// Words    4 floats at a time where rows are dense, aligned and a multiple of 4 wide; else single floats
+// Shapes   x, y, dy, dx  rows of `width` numbers of T, anywhere (Rows); gamma, beta, dgamma, dbeta [width], float or, with `narrow`, T;
+//          mean, rstd [rows], float. T is float, or in variants of their own bf16 or f16: arithmetic is of floats, results are rounded once
+// Words    16 bytes of a row at a time where rows are dense, aligned and a multiple of that wide; else single numbers
 // Threads  256 are teams of 1, 2, 4 or 8 warps, a row a team. A team takes every (blocks x teams)-th row; the next row's copy to
 //          shared memory is under way while the present one is worked on. A thread reads back only what it copied itself, so
 //          rows need no barrier.
-// Shared   forward   stages x teams x width            backward  stages x teams x (x, dy) x width, then teams x (dgamma, dbeta) x width
+// Shared   forward   stages x teams x width of T       backward  stages x teams x (x, dy) x width of T, then teams x (dgamma, dbeta) x
+//          width floats
 // Barrier  1 + team  the team's warps, once a sum over the row (two rooms in turn, so that none is overwritten while read)
 //          0         backward, all: every team's dgamma and dbeta are complete
 // The blocks' sums of dgamma and dbeta go to scratch, and sum_partials adds them in the order of blocks: the same bits each time.
 #include "programmatic.cuh"
 #include "rows.cuh"
 
-enum { THREADS = 256, WARPS = THREADS / WARP };
+#ifndef T
+#define T float
+#endif
+enum { THREADS = 256, WARPS = THREADS / WARP, WORD = 16 / sizeof(T), NARROWER = sizeof(float) / sizeof(T) };
 
 // Where a thread stands in its team.
 struct Team {
@@ -59,10 +64,10 @@ DEVICE void team_sum(Team& t, float& x, float& y) {
 }
 
 // Begins to copy this thread's share of a row to shared memory.
-template <int N> DEVICE void fetch(float* to, const float* row, i64 step, int width, const Team& team) {
+template <int N> DEVICE void fetch(T* to, const T* row, i64 step, int width, const Team& team) {
     #pragma unroll 2
     for (int i = N * team.thread; i < width; i += N * team.threads) {
-        if constexpr (N == 4) {
+        if constexpr (N == WORD) {
             copy_async16(to + i, row + i, 16);
         } else {
             to[i] = row[i * step];
@@ -70,24 +75,31 @@ template <int N> DEVICE void fetch(float* to, const float* row, i64 step, int wi
     }
 }
 
+// Elements i on of gamma or beta.
+template <int N> DEVICE void read_vector(float (&v)[N], const u8* p, int i, i32 narrow) {
+    if (sizeof(T) < sizeof(float) && narrow) read(v, (const T*)p + i);
+    else read(v, (const float*)p + i);
+}
+
 struct RowNorm {
-    Rows x, y;
-    const float *gamma, *beta;
+    RowsOf<T> x, y;
+    const u8 *gamma, *beta;
     float *mean, *rstd; // null: not wanted
-    i32 rows, width, warps, stages, wide;
+    i32 rows, width, warps, stages, wide, narrow;
     float eps;
+    i32 unused;
 };
 
-template <bool CENTRED, int N> DEVICE void row_norm(const RowNorm& a, float* shared, float* room) {
+template <bool CENTRED, int N> DEVICE void row_norm(const RowNorm& a, T* shared, float* room) {
     Team team = team_of(a.warps, room);
-    const int width = a.width, pitch = (width + 3) / 4 * 4, every = (int)gridDim.x * team.count;
+    const int width = a.width, pitch = (width + WORD - 1) / WORD * WORD, every = (int)gridDim.x * team.count;
     const float share = 1.f / width;
     int row = (int)blockIdx.x * team.count + team.index, stage = 0;
-    float *first = shared + team.index * pitch, *second = first + team.count * pitch;
+    T *first = shared + team.index * pitch, *second = first + team.count * pitch;
     if (row < a.rows) fetch<N>(first, row_of(a.x, row), a.x.step, width, team);
     copies_commit();
     for (; row < a.rows; row += every) {
-        const float* x = stage ? second : first;
+        const T* x = stage ? second : first;
         if (a.stages == 2) {
             stage ^= 1;
             if (row + every < a.rows) fetch<N>(stage ? second : first, row_of(a.x, row + every), a.x.step, width, team);
@@ -120,15 +132,15 @@ template <bool CENTRED, int N> DEVICE void row_norm(const RowNorm& a, float* sha
         rest = CENTRED ? rest * share : 0.f;
         float variance = squares * share - rest * rest;
         float rstd = 1.f / sqrtf((variance < 0.f ? 0.f : variance) + a.eps);
-        float* y = row_of(a.y, row);
+        T* y = row_of(a.y, row);
         #pragma unroll 2
         for (int i = N * team.thread; i < width; i += N * team.threads) {
             float g[N], b[N];
             read(v, x + i);
-            read(g, a.gamma + i);
-            if (CENTRED) read(b, a.beta + i);
+            read_vector(g, a.gamma, i, a.narrow);
+            if (CENTRED) read_vector(b, a.beta, i, a.narrow);
             for (int k = 0; k < N; k++) v[k] = CENTRED ? fmaf((v[k] - mean - rest) * rstd, g[k], b[k]) : v[k] * rstd * g[k];
-            write(y + i * (N == 4 ? 1 : a.y.step), v);
+            write(y + i * (N == WORD ? 1 : a.y.step), v);
         }
         if (team.thread == 0) {
             if (CENTRED && a.mean) a.mean[row] = mean + rest;
@@ -145,31 +157,33 @@ KERNEL(THREADS, 3, layer_norm, RowNorm) {
     wait_for_previous();
     DYNAMIC_SHARED(shared);
     SHARED(float, room, 4 * WARPS);
-    if (a.wide) row_norm<true, 4>(a, (float*)shared, room);
-    else row_norm<true, 1>(a, (float*)shared, room);
+    if (a.wide) row_norm<true, WORD>(a, (T*)shared, room);
+    else row_norm<true, 1>(a, (T*)shared, room);
 }
 KERNEL(THREADS, 3, rms_norm, RowNorm) {
     wait_for_previous();
     DYNAMIC_SHARED(shared);
     SHARED(float, room, 4 * WARPS);
-    if (a.wide) row_norm<false, 4>(a, (float*)shared, room);
-    else row_norm<false, 1>(a, (float*)shared, room);
+    if (a.wide) row_norm<false, WORD>(a, (T*)shared, room);
+    else row_norm<false, 1>(a, (T*)shared, room);
 }
 
 struct RowNormBackward {
-    Rows x, dy, dx;                 // dx.data null: not wanted
-    const float *gamma, *mean, *rstd;
+    RowsOf<T> x, dy, dx;            // dx.data null: not wanted
+    const u8* gamma;
+    const float *mean, *rstd;
     float* partial;                 // [blocks][2][width]: sums of dy h and of dy; null: not wanted
-    i32 rows, width, warps, stages, wide, unused;
+    i32 rows, width, warps, stages, wide, narrow;
 };
 
-template <bool CENTRED, int N> DEVICE void row_norm_backward(const RowNormBackward& a, float* shared, float* room) {
+template <bool CENTRED, int N> DEVICE void row_norm_backward(const RowNormBackward& a, T* shared, float* room) {
     Team team = team_of(a.warps, room);
-    const int width = a.width, pitch = (width + 3) / 4 * 4, every = (int)gridDim.x * team.count;
+    const int width = a.width, pitch = (width + WORD - 1) / WORD * WORD, every = (int)gridDim.x * team.count;
     const float share = 1.f / width;
     int row = (int)blockIdx.x * team.count + team.index, stage = 0;
-    float *first = shared + 2 * team.index * pitch, *second = first + 2 * team.count * pitch;
-    float* sums = shared + 2 * (a.stages * team.count + team.index) * pitch;
+    T *first = shared + 2 * team.index * pitch, *second = first + 2 * team.count * pitch;
+    // Behind the rows of all teams, of which NARROWER numbers take a float's place.
+    float* sums = (float*)shared + 2 * (a.stages * team.count + NARROWER * team.index) * pitch / NARROWER;
     if (a.partial) {
         #pragma unroll 2
         for (int i = N * team.thread; i < width; i += N * team.threads) {
@@ -182,11 +196,11 @@ template <bool CENTRED, int N> DEVICE void row_norm_backward(const RowNormBackwa
     }
     copies_commit();
     for (; row < a.rows; row += every) {
-        const float *x = stage ? second : first, *dy = x + pitch;
+        const T *x = stage ? second : first, *dy = x + pitch;
         if (a.stages == 2) {
             stage ^= 1;
             if (row + every < a.rows) {
-                float* next = stage ? second : first;
+                T* next = stage ? second : first;
                 fetch<N>(next, row_of(a.x, row + every), a.x.step, width, team);
                 fetch<N>(next + pitch, row_of(a.dy, row + every), a.dy.step, width, team);
             }
@@ -201,7 +215,7 @@ template <bool CENTRED, int N> DEVICE void row_norm_backward(const RowNormBackwa
         for (int i = N * team.thread; i < width; i += N * team.threads) {
             read(v, x + i);
             read(d, dy + i);
-            read(g, a.gamma + i);
+            read_vector(g, a.gamma, i, a.narrow);
             for (int k = 0; k < N; k++) {
                 v[k] = (v[k] - mean) * rstd;
                 of_g = fmaf(d[k], g[k], of_g);
@@ -223,14 +237,14 @@ template <bool CENTRED, int N> DEVICE void row_norm_backward(const RowNormBackwa
             team_sum(team, of_g, of_gh);
             of_g = CENTRED ? of_g * share : 0.f;
             of_gh *= share;
-            float* dx = row_of(a.dx, row);
+            T* dx = row_of(a.dx, row);
             #pragma unroll 2
             for (int i = N * team.thread; i < width; i += N * team.threads) {
                 read(v, x + i);
                 read(d, dy + i);
-                read(g, a.gamma + i);
+                read_vector(g, a.gamma, i, a.narrow);
                 for (int k = 0; k < N; k++) v[k] = rstd * (d[k] * g[k] - of_g - (v[k] - mean) * rstd * of_gh);
-                write(dx + i * (N == 4 ? 1 : a.dx.step), v);
+                write(dx + i * (N == WORD ? 1 : a.dx.step), v);
             }
         }
         if (a.stages == 1) {
@@ -243,7 +257,7 @@ template <bool CENTRED, int N> DEVICE void row_norm_backward(const RowNormBackwa
     }
     if (a.partial) {
         barrier();
-        const float* teams = shared + 2 * a.stages * team.count * pitch;
+        const float* teams = (const float*)shared + 2 * a.stages * team.count / NARROWER * pitch;
         float* out = a.partial + 2 * (i64)blockIdx.x * width;
         for (int i = threadIdx.x; i < 2 * width; i += THREADS) {
             int at = i < width ? i : pitch + i - width;
@@ -258,22 +272,22 @@ KERNEL(THREADS, 3, layer_norm_backward, RowNormBackward) {
     wait_for_previous();
     DYNAMIC_SHARED(shared);
     SHARED(float, room, 4 * WARPS);
-    if (a.wide) row_norm_backward<true, 4>(a, (float*)shared, room);
-    else row_norm_backward<true, 1>(a, (float*)shared, room);
+    if (a.wide) row_norm_backward<true, WORD>(a, (T*)shared, room);
+    else row_norm_backward<true, 1>(a, (T*)shared, room);
 }
 KERNEL(THREADS, 3, rms_norm_backward, RowNormBackward) {
     wait_for_previous();
     DYNAMIC_SHARED(shared);
     SHARED(float, room, 4 * WARPS);
-    if (a.wide) row_norm_backward<false, 4>(a, (float*)shared, room);
-    else row_norm_backward<false, 1>(a, (float*)shared, room);
+    if (a.wide) row_norm_backward<false, WORD>(a, (T*)shared, room);
+    else row_norm_backward<false, 1>(a, (T*)shared, room);
 }
 
 // dgamma and dbeta, each unless null: partial [count][2][width] added up, 32 of the 2 width columns a block.
 struct Partials {
     const float* partial;
-    float *dgamma, *dbeta;
-    i32 count, width;
+    u8 *dgamma, *dbeta;
+    i32 count, width, narrow, unused;
 };
 KERNEL(THREADS, 4, sum_partials, Partials) {
     wait_for_previous();
@@ -287,7 +301,9 @@ KERNEL(THREADS, 4, sum_partials, Partials) {
     barrier();
     if (warp() == 0 && column < 2 * a.width) {
         for (int w = 1; w < WARPS; w++) sum += room[w * WARP + lane()];
-        float* to = column < a.width ? a.dgamma : a.dbeta;
-        if (to) to[column < a.width ? column : column - a.width] = sum;
+        u8* to = column < a.width ? a.dgamma : a.dbeta;
+        const int at = column < a.width ? column : column - a.width;
+        if (to && sizeof(T) < sizeof(float) && a.narrow) from_float(sum, ((T*)to)[at]);
+        else if (to) ((float*)to)[at] = sum;
     }
 }

@@ -36,6 +36,49 @@ class CudaLossTest {
         compare("slope into gaps", to(gaps), (k, d) -> k.loss().crossEntropyBackward(p, target, dloss, d[0]));
     }
 
+    /** Loss and slopes are rounded once. */
+    @ParameterizedTest
+    @CsvSource({"1, 1", "1, 13", "13, 64", "65, 129", "3, 2000", "2, 9001"})
+    void crossEntropyOf16Bits(int rows, int classes) {
+        View target = TestViews.indices(
+                LongStream.range(0, rows).map(i -> i * 31 % classes).toArray());
+        for (DType type : CudaTwin.NARROW) {
+            double most = CudaTwin.rounding(type);
+            View one = TestViews.garbage(type, 1);
+            for (View z : to(TestViews.random(1, type, rows, classes), TestViews.strided(3, type, rows, classes))) {
+                Backends.scalar().elementwise().affine(z, 2, 4, z);
+                View p = TestViews.garbage(type, rows, classes);
+                compare(type + " loss", Precision.F32, most, to(one, p), (k, d) -> k.loss()
+                        .crossEntropy(z, target, d[0], d[1]));
+                compare(type + " loss alone", Precision.F32, most, to(one), (k, d) -> k.loss()
+                        .crossEntropy(z, target, d[0], null));
+                Backends.scalar().loss().crossEntropy(z, target, TestViews.garbage(type, 1), p);
+                View dloss = TestViews.random(2, type, 1);
+                compare(type + " slope", Precision.F32, most, to(z), (k, d) -> k.loss()
+                        .crossEntropyBackward(p, target, dloss, d[0]));
+                compare(type + " slope in place", Precision.F32, most, to(p), (k, d) -> k.loss()
+                        .crossEntropyBackward(d[0], target, dloss, d[0]));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1", "16, 2, 768", "5, 13, 33"})
+    void distancesOf16Bits(int rows, int centres, int width) {
+        for (DType type : CudaTwin.NARROW) {
+            double most = CudaTwin.rounding(type);
+            View x = TestViews.random(1, type, rows, width);
+            View p = TestViews.random(2, type, centres, width);
+            View y = TestViews.garbage(type, rows, centres);
+            compare(type + " distance", Precision.F32, most, to(y), (k, d) -> k.loss()
+                    .negativeDistance(x, p, d[0]));
+            Backends.scalar().loss().negativeDistance(x, p, y);
+            View dy = TestViews.random(3, type, rows, centres);
+            compare(type + " slope", Precision.F32, most, to(x), (k, d) -> k.loss()
+                    .negativeDistanceBackward(x, p, y, dy, false, d[0]));
+        }
+    }
+
     @Test
     void logitsThatAreNotFinite() {
         double inf = Double.POSITIVE_INFINITY;

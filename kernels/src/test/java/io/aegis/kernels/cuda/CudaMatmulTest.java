@@ -11,7 +11,6 @@ import io.aegis.kernels.Activation;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.Device;
-import io.aegis.kernels.Kernels;
 import io.aegis.kernels.Matmul;
 import io.aegis.kernels.Matmul.Epilogue;
 import io.aegis.kernels.Matmul.Merge;
@@ -66,12 +65,8 @@ class CudaMatmulTest {
     @CsvSource({"F32, 0", "F32, 1", "BF16, 0", "BF16, 1", "BF16, 2"})
     void everyTile(Precision precision, int tile) {
         for (int parts : new int[] {1, 3}) {
-            Kernels gpu = CudaTwin.kernels(precision);
-            Matmul forced = new CudaMatmul(
-                    ((CudaKernels) gpu).cuda(), Backends.scalar().matmul(), (tiles, sms, m, n, k, batches) -> {
-                        int part = (int) (k / parts + 63) / 64 * 64;
-                        return new Tiling(tiles.get(tile), part, (int) ((k + part - 1) / part));
-                    });
+            CudaKernels gpu = CudaTwin.kernels(precision);
+            Matmul forced = forced(gpu, tile, parts);
             int m = 131;
             int n = 259;
             int k = 150;
@@ -96,6 +91,76 @@ class CudaMatmulTest {
                 }
             }
         }
+    }
+
+    /**
+     * A low-rank product beside a full one, on each tile: of more and of fewer steps of K than stages, and in parts that end before the
+     * first product does, at its end, and in the second one.
+     */
+    @ParameterizedTest
+    @CsvSource({"131, 259, 150, 8", "131, 259, 150, 136", "9, 1, 3, 1025", "65, 72, 64, 16", "70, 300, 393, 130"})
+    void lowRankBeside(int m, int n, int k, int rank) {
+        View a = rounded(Precision.BF16, random(1, m, k));
+        View b = typed(DType.BF16, random(2, n, k)).transpose(0, 1);
+        View left = rounded(Precision.BF16, random(3, m, rank + 3)).slice(1, 1, 1 + rank);
+        View right = rounded(Precision.BF16, random(4, n, rank)).transpose(0, 1);
+        CudaKernels gpu = CudaTwin.kernels(Precision.BF16);
+        for (int tile = 0; tile < 3; tile++) {
+            for (int parts : new int[] {1, 2, 3}) {
+                Matmul forced = forced(gpu, tile, parts);
+                CudaTwin.compare(
+                        "tile " + tile + " in " + parts,
+                        Precision.BF16,
+                        EXACT,
+                        to(garbage(m, n + 7).slice(1, 3, 3 + n)),
+                        (kernels, d) -> {
+                            Matmul matmul = kernels == gpu ? forced : kernels.matmul();
+                            matmul.multiplyBoth(
+                                    a, b, left, right, garbage(m, n + 7).slice(1, 3, 3 + n), d[0]);
+                        });
+            }
+        }
+    }
+
+    /** One launch for both where all lie along K, as a linear and its adapter do; two where they do not, in float32, and for few rows. */
+    @ParameterizedTest
+    @EnumSource
+    void lowRankBesideInOneLaunch(Precision precision) {
+        DType type = precision.dtype();
+        View a = rounded(precision, random(1, 41, 40));
+        View b = typed(type, random(2, 37, 40)).transpose(0, 1);
+        View across = typed(type, random(2, 40, 40)).slice(1, 0, 37);
+        View left = rounded(precision, random(3, 41, 4));
+        View right = rounded(precision, random(4, 37, 4)).transpose(0, 1);
+        CudaKernels kernels = CudaTwin.kernels(precision);
+        for (View w : new View[] {b, across}) {
+            for (int rows : new int[] {41, 3}) {
+                View x = a.slice(0, 0, rows);
+                View u = left.slice(0, 0, rows);
+                BiConsumer<Matmul, View> both =
+                        (matmul, c) -> matmul.multiplyBoth(x, w, u, right, garbage(rows, 37), c);
+                compare(precision + " both of " + rows, precision, EXACT, garbage(rows, 37), both);
+                int products = CudaBackend.launches(kernels, () -> both.accept(kernels.matmul(), garbage(rows, 37)))
+                        .getOrDefault("matmul", 0);
+                int onMatrixUnits = precision == Precision.F32 || rows == 3 ? 0 : w == b ? 1 : 2;
+                assertThat(products).as("%s, %d rows of %s", precision, rows, w).isEqualTo(onMatrixUnits);
+            }
+        }
+    }
+
+    /** A matrix of a type, of the values that its rounding leaves. */
+    private static View typed(DType type, View x) {
+        View y = TestViews.zeros(type, x.shape());
+        Backends.scalar().elementwise().copy(x, y);
+        return y;
+    }
+
+    /** Products on one tile, K in so many parts. */
+    private static Matmul forced(CudaKernels gpu, int tile, int parts) {
+        return new CudaMatmul(gpu.cuda(), Backends.scalar().matmul(), (tiles, sms, m, n, k, batches) -> {
+            int part = (int) (k / parts + 63) / 64 * 64;
+            return new Tiling(tiles.get(tile), part, (int) ((k + part - 1) / part));
+        });
     }
 
     /** A float32 x that several matrices take is rounded once; the bits are those of one product after the other. */
@@ -452,7 +517,7 @@ class CudaMatmulTest {
     @Test
     void everyVariantIsListedOnce() {
         List<Variant> variants = CudaMatmul.variants();
-        assertThat(variants).doesNotHaveDuplicates().hasSize(1 + 4 + 2 * 4 * 4 + 3 * 3 + 2 * 3 + 2 * 5);
+        assertThat(variants).doesNotHaveDuplicates().hasSize(1 + 4 + 2 * 4 * 4 + 2 * 4 + 3 * 3 + 2 * 3 + 2 * 5);
     }
 
     private static void both(Precision precision, String what, View a, View b, View c, Epilogue e) {

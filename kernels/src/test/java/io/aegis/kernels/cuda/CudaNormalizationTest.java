@@ -3,12 +3,18 @@ package io.aegis.kernels.cuda;
 import static io.aegis.kernels.cuda.CudaTwin.garbage;
 import static io.aegis.kernels.cuda.CudaTwin.random;
 import static io.aegis.kernels.cuda.CudaTwin.to;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aegis.kernels.Activation;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Device;
+import io.aegis.kernels.Normalization;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -89,6 +95,111 @@ class CudaNormalizationTest {
                 .rmsNormBackward(x, weight, rstd, dy, d[0], null));
         CudaTwin.compare("dweight alone", to(garbage(width)), (k, d) -> k.normalization()
                 .rmsNormBackward(x, weight, rstd, dy, null, d[0]));
+    }
+
+    /** With vectors of float32 and of the rows' own type; widths of whole words of 8 and not. */
+    @ParameterizedTest
+    @CsvSource({
+        "1, 1",
+        "1, 72",
+        "13, 63",
+        "65, 64",
+        "197, 68",
+        "9, 129",
+        "129, 576",
+        "0, 5",
+        "700, 48",
+        "3, 4104",
+        "2, 8192"
+    })
+    void rowsOf16Bits(int rows, int width) {
+        for (DType type : CudaTwin.NARROW) {
+            for (DType vectors : List.of(DType.F32, type)) {
+                String what = type + " by " + vectors + " ";
+                View x = TestViews.random(1, type, rows, width);
+                View dy = TestViews.random(2, type, rows, width);
+                View y = TestViews.garbage(type, rows, width);
+                View gamma = TestViews.random(3, vectors, width);
+                View beta = TestViews.random(4, vectors, width);
+                View sum = TestViews.garbage(vectors, width);
+                View mean = garbage(rows);
+                View rstd = garbage(rows);
+                narrow(what + "layer norm", to(y), (k, d) -> k.layerNorm(x, gamma, beta, 0.5, d[0], null, null));
+                narrow(
+                        what + "its statistics",
+                        to(mean, rstd),
+                        (k, d) -> k.layerNorm(x, gamma, beta, 0.5, TestViews.garbage(type, rows, width), d[0], d[1]));
+                Backends.scalar()
+                        .normalization()
+                        .layerNorm(x, gamma, beta, 0.5, TestViews.copies(to(y))[0], mean, rstd);
+                narrow(
+                        what + "layer norm back",
+                        to(y),
+                        (k, d) -> k.layerNormBackward(x, gamma, mean, rstd, dy, d[0], null, null));
+                narrow(
+                        what + "its sums",
+                        to(sum, sum),
+                        (k, d) -> k.layerNormBackward(x, gamma, mean, rstd, dy, null, d[0], d[1]));
+                narrow(
+                        what + "all of it",
+                        to(y, sum, sum),
+                        (k, d) -> k.layerNormBackward(x, gamma, mean, rstd, dy, d[0], d[1], d[2]));
+                narrow(what + "RMS norm", to(y), (k, d) -> k.rmsNorm(x, gamma, 0.5, d[0], null));
+                narrow(what + "in place", to(x), (k, d) -> k.rmsNorm(d[0], gamma, 0.5, d[0], null));
+                narrow(
+                        what + "its reciprocals",
+                        to(rstd),
+                        (k, d) -> k.rmsNorm(x, gamma, 0.5, TestViews.garbage(type, rows, width), d[0]));
+                Backends.scalar().normalization().rmsNorm(x, gamma, 0.5, TestViews.copies(to(y))[0], rstd);
+                narrow(what + "RMS norm back", to(y, sum), (k, d) -> k.rmsNormBackward(x, gamma, rstd, dy, d[0], d[1]));
+            }
+        }
+    }
+
+    /** The last bits of what has the coarsest type are what may differ. */
+    private static void narrow(String what, View[] destinations, BiConsumer<Normalization, View[]> call) {
+        double most = Arrays.stream(destinations)
+                .mapToDouble(d -> CudaTwin.rounding(d.dtype()))
+                .max()
+                .orElseThrow();
+        CudaTwin.compare(what, Precision.F32, most, destinations, (k, d) -> call.accept(k.normalization(), d));
+    }
+
+    /** Words of 8 where rows begin at a multiple of 16 bytes, single numbers where they do not, and gaps. */
+    @Test
+    void rowsOf16BitsAnywhere() {
+        for (DType type : CudaTwin.NARROW) {
+            View gamma = random(2, 72);
+            View beta = random(3, 72);
+            View tokens = TestViews.random(1, type, 4, 11, 88);
+            View grid = tokens.slice(1, 1, 11).slice(2, 8, 80);
+            View odd = tokens.slice(1, 1, 11).slice(2, 4, 76);
+            View apart = TestViews.strided(5, type, 6, 7, 72);
+            for (View x : new View[] {grid, odd, apart}) {
+                View y = TestViews.strided(6, type, x.shape());
+                View rstd = garbage(x.elements() / 72);
+                View dy = TestViews.strided(7, type, x.shape());
+                narrow("forward of " + x, to(y), (k, d) -> k.layerNorm(x, gamma, beta, EPS, d[0], null, null));
+                Backends.scalar().normalization().rmsNorm(x, gamma, EPS, TestViews.copies(to(y))[0], rstd);
+                narrow("backward of " + x, to(y), (k, d) -> k.rmsNormBackward(x, gamma, rstd, dy, d[0], null));
+            }
+        }
+    }
+
+    /** Rows of one type and results of another, and vectors of the other 16 bits, are the host's: right, and not on the device. */
+    @Test
+    void mixedTypesAreComputedOnTheHost() {
+        View x = TestViews.random(1, DType.BF16, 5, 16);
+        for (DType vectors : List.of(DType.F32, DType.F16)) {
+            View gamma = TestViews.random(2, vectors, 16);
+            DType results = vectors == DType.F32 ? DType.F32 : DType.BF16;
+            View expected = TestViews.garbage(results, 5, 16);
+            View got = TestViews.garbage(results, 5, 16);
+            Backends.scalar().normalization().rmsNorm(x, gamma, EPS, expected, null);
+            CudaTwin.kernels(Precision.F32).normalization().rmsNorm(x, gamma, EPS, got, null);
+            assertThat(got.toDoubles()).isEqualTo(expected.toDoubles());
+            assertThat(got.buffer().device().kind()).isNotEqualTo(Device.Kind.CUDA);
+        }
     }
 
     @Test

@@ -10,6 +10,7 @@ import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Assumptions;
@@ -21,6 +22,9 @@ import org.junit.jupiter.api.Assumptions;
 final class CudaTwin {
     /** Of the largest value of a destination: what float32 sums of the sizes here lose. */
     static final double EXACT = 1e-5;
+
+    /** Types of 16 bits that are stored. */
+    static final List<DType> NARROW = List.of(DType.BF16, DType.F16);
 
     private CudaTwin() {}
 
@@ -126,6 +130,18 @@ final class CudaTwin {
                     .as("%s: place %d beside the elements of %s was overwritten", what, i, expected)
                     .isTrue();
         }
+    }
+
+    /**
+     * What a result of a type may differ by, of the largest value: it is rounded once, and two sums that differ in the last bits may round to
+     * neighbours.
+     */
+    static double rounding(DType type) {
+        return switch (type) {
+            case BF16 -> 0x1p-7;
+            case F16 -> 0x1p-10;
+            default -> EXACT;
+        };
     }
 
     static View garbage(long... shape) {

@@ -78,8 +78,17 @@ final class FaceShieldStep implements AutoCloseable {
      * @param update its number, a counter of randomness
      * @param learningRate of each parameter
      * @throws ArithmeticException when a loss or the gradient is not finite; nothing has been updated then
+     * @throws OutOfMemoryError when the device has no memory left; it has back what the update took, and nothing has been updated
      */
     Report run(List<Lesson> lessons, long update, ToDoubleFunction<Parameter> learningRate) {
+        try {
+            return learn(lessons, update, learningRate);
+        } finally {
+            sums.forEach(GradientSums::clear); // of an update that failed there may be parts
+        }
+    }
+
+    private Report learn(List<Lesson> lessons, long update, ToDoubleFunction<Parameter> learningRate) {
         double[] weights = weights(lessons);
         while (true) {
             double[] losses = differentiate(lessons, update, weights);
@@ -97,11 +106,10 @@ final class FaceShieldStep implements AutoCloseable {
                 GradientSums all = sums.getFirst();
                 sums.stream().skip(1).forEach(all::take);
                 boolean usable = scale.isEmpty() || unscale(all, update, scale.get());
-                double norm = usable ? optimizer.update(all.sums(), learningRate) : Double.NaN;
-                all.clear();
                 if (usable) {
-                    return new Report(loss, tokens, norm);
+                    return new Report(loss, tokens, optimizer.update(all.sums(), learningRate));
                 }
+                all.clear();
             }
         }
     }
