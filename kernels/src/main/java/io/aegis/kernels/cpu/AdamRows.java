@@ -48,7 +48,16 @@ final class AdamRows {
     }
 
     /** A row of n: parameter, gradient and both moments, each from an element on. */
-    void step(MemorySegment p, long ip, MemorySegment g, long ig, MemorySegment m, long im, MemorySegment v, long iv, int n) {
+    void step(
+            MemorySegment p,
+            long ip,
+            MemorySegment g,
+            long ig,
+            MemorySegment m,
+            long im,
+            MemorySegment v,
+            long iv,
+            int n) {
         if (MachineCode.available()) {
             machine(p, ip, g, ig, m, im, v, iv, n);
         } else {
@@ -57,7 +66,15 @@ final class AdamRows {
     }
 
     private void machine(
-            MemorySegment p, long ip, MemorySegment g, long ig, MemorySegment m, long im, MemorySegment v, long iv, int n) {
+            MemorySegment p,
+            long ip,
+            MemorySegment g,
+            long ig,
+            MemorySegment m,
+            long im,
+            MemorySegment v,
+            long iv,
+            int n) {
         int rest = n % AdamRow.LANES;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment constants = arena.allocateFrom(
@@ -80,7 +97,16 @@ final class AdamRows {
     }
 
     /** The loop of vectors; what does not fill one, one by one. */
-    void vectors(MemorySegment p, long ip, MemorySegment g, long ig, MemorySegment m, long im, MemorySegment v, long iv, int n) {
+    void vectors(
+            MemorySegment p,
+            long ip,
+            MemorySegment g,
+            long ig,
+            MemorySegment m,
+            long im,
+            MemorySegment v,
+            long iv,
+            int n) {
         int i = 0;
         for (; i < Lanes.bound(n); i += Lanes.N) {
             FloatVector w = load(p, ip + i);

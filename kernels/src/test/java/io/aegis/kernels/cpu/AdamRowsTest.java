@@ -43,7 +43,9 @@ class AdamRowsTest {
                 rows.vectors(vectors[0], 1, vectors[1], 1, vectors[2], 1, vectors[3], 1, n);
                 for (int i = 0; i < 4; i++) {
                     float[] got = machine[i].toArray(ValueLayout.JAVA_FLOAT);
-                    assertThat(got).as("operand %d of %d floats", i, n).containsExactly(vectors[i].toArray(ValueLayout.JAVA_FLOAT));
+                    assertThat(got)
+                            .as("operand %d of %d floats", i, n)
+                            .containsExactly(vectors[i].toArray(ValueLayout.JAVA_FLOAT));
                     assertThat(got[0]).isEqualTo(GUARD);
                     assertThat(got[n + 1]).isEqualTo(GUARD);
                 }
