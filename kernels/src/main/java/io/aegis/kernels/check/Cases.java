@@ -72,11 +72,16 @@ final class Cases {
             Cases::softmax,
             Cases::normalizeRows,
             Cases::crossEntropy,
+            Cases::crossEntropyOfSome,
             Cases::negativeDistance,
+            Cases::prototypes,
+            Cases::means,
             Cases::mutualInformation,
             Cases::angles,
             Cases::adam,
             Cases::adamOfSeveral,
+            Cases::idleAdam,
+            Cases::guard,
             Cases::regrad,
             Cases::lookup,
             Cases::quantizedLookup,
@@ -657,6 +662,49 @@ final class Cases {
                 });
     }
 
+    /** The first row takes no part, and every fourth or so. */
+    private static Case crossEntropyOfSome(Draw d) {
+        View logits = d.normal(d.size(70), d.of(2, 2, 500));
+        View target = d.indices(logits.size(1), logits.size(0));
+        for (long i = 0; i < target.size(0); i++) {
+            if (i == 0 || d.below(4) == 0) {
+                target.setLongAt(target.index(i), Loss.NO_PART);
+            }
+        }
+        View dloss = d.normal(1);
+        return of(
+                "cross-entropy of some " + sizes(logits),
+                to(d.destination(1), d.destination(logits.shape()), d.destination(logits.shape())),
+                (kernels, out) -> {
+                    kernels.loss().crossEntropyOfSome(logits, target, 7, out[0], out[1]);
+                    kernels.loss().crossEntropyOfSomeBackward(out[1], target, 7, dloss, out[2]);
+                });
+    }
+
+    /** Of the last class there are no rows. */
+    private static Case prototypes(Draw d) {
+        long b = d.size(40);
+        long width = d.size(800);
+        long classes = 1 + d.of(1, 2, 5);
+        List<View> features = List.of(d.normal(b, width), d.normal(b, width), d.normal(b, width));
+        View momentum = d.indices(2, 1);
+        Loss.PrototypesOf of = new Loss.PrototypesOf(features, d.indices(classes - 1, b), momentum, d.coin(), d.coin());
+        return of("prototypes " + sizes(features.getFirst()), to(d.changed(3, classes, width)), (kernels, out) -> {
+            View state = View.allocate(Arena.ofAuto(), DType.F64, 3, classes, width);
+            kernels.elementwise().copy(out[0], state);
+            kernels.loss().prototypes(of, state, out[0]);
+        });
+    }
+
+    private static Case means(Draw d) {
+        List<View> tokens = List.of(
+                d.normal(d.size(30), 1, d.size(800)), d.normal(d.size(30), 1, d.size(800)), d.normal(1, d.size(30)));
+        return of(
+                "means " + sizes(tokens.getFirst()),
+                to(d.destination(DType.F64, 3)),
+                (kernels, out) -> kernels.mutualInformation().means(tokens, out[0]));
+    }
+
     private static Case negativeDistance(Draw d) {
         View x = d.normal(d.size(30), d.size(800));
         View p = d.normal(d.of(1, 2, 5), x.size(1));
@@ -765,6 +813,33 @@ final class Cases {
             }
             kernels.optimizer().adam(all);
         });
+    }
+
+    /** Of a step that does not apply. */
+    private static Case idleAdam(Draw d) {
+        View g = d.normal(d.size(100), d.size(300));
+        Optimizer.Adam c = new Optimizer.Adam(0.9, 0.99, 1e-8, 0.1, d.coin());
+        View step = AdamStep.of(c, 1e-2, 3).idle().in(Arena.ofAuto());
+        return of(
+                "idle Adam " + sizes(g),
+                to(d.changed(g.shape()), d.changed(g.shape()), d.changedPositive(g.shape())),
+                (kernels, out) -> kernels.optimizer().adam(out[0], g, out[1], out[2], c, step));
+    }
+
+    private static Case guard(Draw d) {
+        View values = d.normal(1 + d.below(5));
+        if (d.coin()) {
+            values.setAt(values.index(0), d.of(0, 1) == 0 ? Double.NaN : Double.NEGATIVE_INFINITY);
+        }
+        View steps = View.allocate(Arena.ofAuto(), DType.F64, d.size(400), AdamStep.SIZE);
+        for (long i = 0; i < steps.size(0); i++) {
+            steps.set(i + 0.5, i, 0);
+            steps.set(d.below(2), i, AdamStep.APPLIES);
+        }
+        return of(
+                "guard " + sizes(steps),
+                to(d.destination(DType.F64, steps.shape())),
+                (kernels, out) -> kernels.optimizer().guard(values, steps, out[0]));
     }
 
     private static Case regrad(Draw d) {

@@ -33,11 +33,14 @@ final class CpuOptimizer implements Optimizer {
             plain.adam(parameter, gradient, first, second, k, step);
             return;
         }
+        AdamStep now = AdamStep.read(step);
+        if (!now.applies()) {
+            return;
+        }
         MemorySegment p = parameter.buffer().memory();
         MemorySegment g = gradient.buffer().memory();
         MemorySegment m = first.buffer().memory();
         MemorySegment v = second.buffer().memory();
-        AdamStep now = AdamStep.read(step);
         long n = parameter.elements();
         Workers.grains(n, CHUNK, CHUNK, (from, to) -> {
             for (long at = from; at < to; at += CHUNK) {
@@ -100,6 +103,11 @@ final class CpuOptimizer implements Optimizer {
             set(m, im + i, m1);
             set(v, iv + i, v1);
         }
+    }
+
+    @Override
+    public void guard(View values, View steps, View guarded) {
+        plain.guard(values, steps, guarded);
     }
 
     @Override

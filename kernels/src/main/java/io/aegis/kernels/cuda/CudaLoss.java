@@ -6,7 +6,7 @@ import io.aegis.kernels.View;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** loss.cu and angles.cu: float32 matrices of any strides; all else is the host's. A label that is none makes the loss NaN. */
+/** loss.cu, angles.cu and means.cu: float32 matrices of any strides; all else is the host's. A label that is none makes the loss NaN. */
 final class CudaLoss implements Loss {
     private static final Variant FILE = Variant.of("loss.cu");
     private static final int THREADS = 256;
@@ -25,6 +25,7 @@ final class CudaLoss implements Loss {
     private final Entry distance;
     private final Entry distanceBackward;
     private final CudaAngles angles;
+    private final CudaMeans means;
 
     CudaLoss(Cuda cuda, Loss host) {
         this.cuda = cuda;
@@ -35,10 +36,12 @@ final class CudaLoss implements Loss {
         distance = new Entry(cuda, FILE, "distance");
         distanceBackward = new Entry(cuda, FILE, "distance_backward");
         angles = new CudaAngles(cuda);
+        means = new CudaMeans(cuda);
     }
 
     static List<Variant> variants() {
-        return Stream.concat(Stream.of(FILE), CudaAngles.variants().stream()).toList();
+        return Stream.concat(Stream.of(FILE, CudaMeans.FILE), CudaAngles.variants().stream())
+                .toList();
     }
 
     static List<String> entries() {
@@ -47,11 +50,28 @@ final class CudaLoss implements Loss {
 
     @Override
     public void crossEntropy(View logits, View target, View loss, View probabilities) {
+        if (!crossEntropy(logits, target, false, logits.size(0), loss, probabilities)) {
+            host.crossEntropy(logits, target, loss, probabilities);
+        }
+    }
+
+    @Override
+    public void crossEntropyOfSome(View logits, View target, long over, View loss, View probabilities) {
+        if (!crossEntropy(logits, target, true, over, loss, probabilities)) {
+            host.crossEntropyOfSome(logits, target, over, loss, probabilities);
+        }
+    }
+
+    /**
+     * Of some rows, or of all.
+     *
+     * @return false where it is not for these kernels; nothing has happened then
+     */
+    private boolean crossEntropy(View logits, View target, boolean some, long over, View loss, View probabilities) {
         long rows = logits.size(0);
         long classes = logits.size(1);
-        if (!served(target, logits, loss, probabilities) || logits.elements() == 0) {
-            host.crossEntropy(logits, target, loss, probabilities);
-            return;
+        if (!served(target, logits, loss, probabilities) || logits.elements() == 0 || over >= 1L << 31) {
+            return false;
         }
         long z = cuda.read(logits);
         long t = cuda.read(target);
@@ -65,24 +85,38 @@ final class CudaLoss implements Loss {
                     .i64(target.stride(0))
                     .pointer(rowLoss)
                     .i32((int) classes)
-                    .i32(0);
+                    .i32(some ? 1 : 0);
             long threads = Math.ceilDiv(classes, (long) BATCH * WARP) * WARP;
             crossEntropy.launch(Engine.Grid.of(rows, (int) Math.min(MOST_THREADS, threads)), a);
             a = Arguments.begin().pointer(rowLoss).pointer(cuda.write(loss));
-            a.i32((int) rows).i32(0);
+            a.i32((int) rows).i32((int) over);
             mean.launch(Engine.Grid.of(1, THREADS), a);
         }
+        return true;
     }
 
     @Override
     public void crossEntropyBackward(View probabilities, View target, View dloss, View dlogits) {
+        if (!crossEntropyBackward(probabilities, target, probabilities.size(0), dloss, dlogits)) {
+            host.crossEntropyBackward(probabilities, target, dloss, dlogits);
+        }
+    }
+
+    @Override
+    public void crossEntropyOfSomeBackward(View probabilities, View target, long over, View dloss, View dlogits) {
+        if (!crossEntropyBackward(probabilities, target, over, dloss, dlogits)) {
+            host.crossEntropyOfSomeBackward(probabilities, target, over, dloss, dlogits);
+        }
+    }
+
+    /** @return false where it is not for these kernels; nothing has happened then */
+    private boolean crossEntropyBackward(View probabilities, View target, long over, View dloss, View dlogits) {
         if (dlogits.elements() == 0) {
-            return;
+            return true;
         }
         Space space = Space.ofRows(probabilities, dlogits);
-        if (!served(target, probabilities, dloss, dlogits) || !space.fits()) {
-            host.crossEntropyBackward(probabilities, target, dloss, dlogits);
-            return;
+        if (!served(target, probabilities, dloss, dlogits) || !space.fits() || over >= 1L << 31) {
+            return false;
         }
         long p = cuda.read(probabilities);
         long t = cuda.read(target);
@@ -97,8 +131,9 @@ final class CudaLoss implements Loss {
         space.packOperand(a, 0, p);
         space.packOperand(a, 1, to);
         a.pointer(t).i64(target.stride(0)).pointer(d);
-        a.i32((int) (space.count() / rows)).i32((int) rows);
+        a.i32((int) (space.count() / rows)).i32((int) over);
         crossEntropyBackward.launch(Engine.Grid.of(Math.ceilDiv(space.count(), (long) THREADS), THREADS), a);
+        return true;
     }
 
     @Override
@@ -144,6 +179,13 @@ final class CudaLoss implements Loss {
         a.i32((int) x.size(0)).i32((int) p.size(0)).i32((int) x.size(1)).i32(zeroAtZero ? 1 : 0);
         long blocks = Math.ceilDiv(x.size(1), (long) THREADS);
         distanceBackward.launch(new Engine.Grid(blocks, x.size(0), 1, THREADS, 0), a);
+    }
+
+    @Override
+    public void prototypes(PrototypesOf of, View state, View to) {
+        if (!means.prototypes(of, state, to)) {
+            host.prototypes(of, state, to);
+        }
     }
 
     @Override
