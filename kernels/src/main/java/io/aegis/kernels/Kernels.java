@@ -88,23 +88,14 @@ public interface Kernels {
     /**
      * Records what some work queues on this thread, and runs none of it. Sizes, addresses and all numbers that the host hands
      * to kernels are those of now whenever it is launched; only what lies in memory of the device may be another each time. The
-     * same work should have run once before, so that nothing is made or loaded while it is recorded.
+     * same work should have run once before, so that nothing is made or loaded while it is recorded. Memory that the work takes
+     * is the recording's until it is closed.
      *
      * @throws UnsupportedOperationException unless {@link #canRecord}
      * @throws RuntimeException when the work needs the host: a result of its own, or an operation that the device has not. It
      *     has not run then; what it writes is to be taken as garbage
      */
     default Recording record(Runnable work) {
-        return recordInTurn(List.of(work)).getFirst();
-    }
-
-    /**
-     * As {@link #record}, several pieces of work that come one after the other whenever they are launched: what memory one has given
-     * back the next ones take again. It is everybody's when all of them are closed.
-     *
-     * @return one a piece, or none where it throws
-     */
-    default List<Recording> recordInTurn(List<Runnable> works) {
         throw new UnsupportedOperationException(name() + " records nothing");
     }
 

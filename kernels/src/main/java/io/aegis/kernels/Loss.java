@@ -17,6 +17,23 @@ public interface Loss {
     /** dlogits = dloss (probabilities - onehot) / B. */
     void crossEntropyBackward(View probabilities, View target, View dloss, View dlogits);
 
+    /** Target of a row that takes no part in {@link #crossEntropyOfSome}, whatever it holds. */
+    long NO_PART = -1;
+
+    /**
+     * Softmax cross-entropy, summed over the rows that take part and divided by {@code over}. Which rows these are is decided where
+     * kernels run.
+     *
+     * @param logits [B, C]
+     * @param target I64 [B], each in 0..C-1, or {@value #NO_PART}
+     * @param loss one element
+     * @param probabilities [B, C] of all rows, kept for the backward pass, or null
+     */
+    void crossEntropyOfSome(View logits, View target, long over, View loss, View probabilities);
+
+    /** dlogits = dloss (probabilities - onehot) / over, and 0 in rows that take no part. */
+    void crossEntropyOfSomeBackward(View probabilities, View target, long over, View dloss, View dlogits);
+
     /** y[i, c] = -||x[i] - p[c]||, Euclidean; x [B, D], p [C, D], y [B, C]. */
     void negativeDistance(View x, View p, View y);
 
@@ -26,6 +43,31 @@ public interface Loss {
      * @param zeroAtZero gradient 0 where a distance is exactly 0; otherwise NaN there, as PyTorch's square root gives
      */
     void negativeDistanceBackward(View x, View p, View y, View dy, boolean zeroAtZero, View dx);
+
+    /**
+     * What DADM's {@link #prototypes} are computed from.
+     *
+     * @param features M of one shape and dtype, [B, D], of any length
+     * @param classes I64 [B]; a row whose class is none of {@code state} takes no part
+     * @param momentum I64 [1], 0 where what was before does not count; read where kernels run
+     * @param swap whether modality k from the second on is mixed with what modality M - k was, as published
+     * @param keepAbsent whether a class without a row stays what it was, rather than being mixed with 0
+     */
+    record PrototypesOf(List<View> features, View classes, View momentum, boolean swap, boolean keepAbsent) {
+        /** Share of this batch. */
+        public static final double FRESH = 0.8;
+        /** Share of what was before. */
+        public static final double BEFORE = 1 - FRESH;
+    }
+
+    /**
+     * Mean feature of each class in each modality (arXiv 2503.00429, section 3.4), 0 for a class without a row, and with momentum
+     * {@value PrototypesOf#FRESH} of it and the rest of what was before. Sums in double, row by row.
+     *
+     * @param state F64 [M, classes, D], dense, updated in place
+     * @param to [M, classes, D], dense, of the features' dtype: the new state, rounded
+     */
+    void prototypes(PrototypesOf of, View state, View to);
 
     /**
      * What {@link #angles} are of. A row takes part if its domain is one of the first {@code domains}, a domain that has rows is present.

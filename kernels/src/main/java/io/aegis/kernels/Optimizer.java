@@ -16,7 +16,7 @@ public interface Optimizer {
     record Adam(double beta1, double beta2, double eps, double weightDecay, boolean decoupled) {}
 
     /**
-     * One Adam step: updates parameter, first and second moment in place.
+     * One Adam step: updates parameter, first and second moment in place; nothing where the step does not apply.
      *
      * @param step an {@link AdamStep} as it lies in memory, dense
      */
@@ -35,6 +35,16 @@ public interface Optimizer {
             adam(u.parameter, u.gradient, u.first, u.second, u.constants, u.step);
         }
     }
+
+    /**
+     * Lets updates take place only where losses are numbers, without the host: steps as they are, but that none of them {@link
+     * AdamStep#applies} where a value is not finite.
+     *
+     * @param values dense
+     * @param steps F64 [n, {@value AdamStep#SIZE}], {@link AdamStep}s one behind the other, dense
+     * @param guarded as {@code steps}, overwritten; where updates read their steps
+     */
+    void guard(View values, View steps, View guarded);
 
     /** The sum of squares, in double: gradients are clipped by the root of their common sum. */
     double squares(View x);

@@ -32,6 +32,27 @@ sealed interface LossOp extends Op {
         }
     }
 
+    /** Softmax cross-entropy of the rows that take part, over a given number: logits [B, C], target I64 [B], which the host does not read. */
+    record CrossEntropyOfSome(long over) implements LossOp {
+        @Override
+        public void forward(Forward f) {
+            View logits = f.in(0);
+            View target = f.in(1);
+            f.require(logits.rank() == 2 && target.dtype() == DType.I64, "logits [B, C] and an I64 target [B]");
+            f.require(target.elements() == logits.size(0) && logits.size(0) > 0, "one target a row");
+            f.require(over > 0, "a sum over " + over);
+            View p = f.temporary(logits.dtype(), logits.shape());
+            f.k().loss().crossEntropyOfSome(logits, target, over, f.out(1), p);
+            f.keep(p);
+            f.keepInput(1);
+        }
+
+        @Override
+        public void backward(Backward b) {
+            b.k().loss().crossEntropyOfSomeBackward(b.kept(0), b.kept(1), over, b.dy(), b.into(0));
+        }
+    }
+
     /** -||x[i] - p[c]||: x [B, D], p [C, D] (a constant), y [B, C]. */
     record NegativeDistance(boolean zeroAtZero) implements LossOp {
         @Override

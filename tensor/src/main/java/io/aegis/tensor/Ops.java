@@ -472,6 +472,16 @@ public final class Ops {
         return apply(new LossOp.CrossEntropy(), logits, target)[0];
     }
 
+    /**
+     * Softmax cross-entropy of logits [B, C] summed over the rows that take part, divided by {@code over}; shape [1]. Which rows these are may
+     * be another matter each time that recorded work is launched, so nobody looks at targets here: whoever writes them checks them.
+     *
+     * @param target I64 [B], classes, or {@link io.aegis.kernels.Loss#NO_PART}
+     */
+    public static Tensor crossEntropyOfSome(Tensor logits, Tensor target, long over) {
+        return apply(new LossOp.CrossEntropyOfSome(over), logits, target)[0];
+    }
+
     /** Negative Euclidean distances of rows x [B, D] to constants p [C, D]: [B, C]. */
     public static Tensor negativeDistance(Tensor x, Tensor p, boolean zeroAtZero) {
         return apply(new LossOp.NegativeDistance(zeroAtZero), x, p)[0];

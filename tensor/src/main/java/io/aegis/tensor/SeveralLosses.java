@@ -19,62 +19,30 @@ final class SeveralLosses {
     /** The last entry on the way to each loss; -1 where there is none. */
     private final int[] until;
 
-    private final Set<Tensor> outputs;
+    private final List<Tensor> losses;
 
-    /**
-     * Ready to go.
-     *
-     * @param starts their gradients stay the caller's
-     */
-    SeveralLosses(Tape tape, List<Tape.Start> starts, List<? extends Collection<Tensor>> leaves) {
-        starts.forEach(start -> requireFitting(start, leaves.size()));
+    /** Ready to go: scalars, and leaves of each. */
+    SeveralLosses(Tape tape, List<Tensor> losses, List<? extends Collection<Tensor>> leaves) {
         this.tape = tape;
+        this.losses = losses;
         wanting = leaves.stream().map(Tape::identitySet).toList();
         until = new int[leaves.size()];
-        outputs = Tape.identitySet(starts.stream().map(Tape.Start::output).toList());
         for (int k = 0; k < until.length; k++) {
-            int loss = k;
-            List<Tape.Start> own =
-                    starts.stream().filter(s -> s.gradients()[loss] != null).toList();
             Set<Tensor> wanted = Tape.identitySet(leaves.get(k)); // what depends on them is added to it
-            until[k] = tape.markDependents(
-                    wanted,
-                    Tape.identitySet(own.stream().map(Tape.Start::output).toList()));
-            GradientTable table = new GradientTable(wanted);
-            tables.add(table);
-            try {
-                own.forEach(start -> begin(table, start, start.gradients()[loss]));
-            } catch (RuntimeException | Error e) {
-                tables.forEach(GradientTable::releaseAll);
-                throw e;
-            }
-        }
-    }
-
-    private static void begin(GradientTable table, Tape.Start start, Tensor gradient) {
-        if (table.wants(start.output())) { // else no leaf leads to it
-            gradient.storage().retain();
-            table.add(start.output(), new Adjoint(gradient.view(), gradient.storage()));
-        }
-    }
-
-    private static void requireFitting(Tape.Start start, int losses) {
-        if (start.gradients().length != losses) {
-            throw new IllegalArgumentException(
-                    start.gradients().length + " losses, and leaves of " + losses + "; expected as many");
-        }
-        for (Tensor gradient : start.gradients()) {
-            if (gradient != null
-                    && (!gradient.view().sameShape(start.output().shapeView())
-                            || gradient.dtype() != start.output().dtype())) {
-                throw new IllegalArgumentException("the gradient of " + start.output() + " cannot be " + gradient);
-            }
+            until[k] = tape.markDependents(wanted, Set.of(losses.get(k)));
+            tables.add(new GradientTable(wanted));
         }
     }
 
     /** Once. */
     void goBack(GradientSink.OfSeveral sink) {
         try {
+            for (int k = 0; k < until.length; k++) {
+                Tensor loss = losses.get(k);
+                if (tables.get(k).wants(loss)) { // else no leaf leads to it
+                    tables.get(k).add(loss, Tape.one(loss.dtype(), loss.shape()));
+                }
+            }
             int last = Arrays.stream(until).max().orElse(-1);
             Map<Integer, List<Tensor>> completeAfter = new HashMap<>();
             firstReached(last).forEach((leaf, i) -> completeAfter
@@ -122,7 +90,7 @@ final class SeveralLosses {
      * to some loss.
      */
     private Map<Tensor, Integer> firstReached(int last) {
-        Set<Tensor> reached = Tape.identitySet(outputs);
+        Set<Tensor> reached = Tape.identitySet(losses);
         Map<Tensor, Integer> first = new IdentityHashMap<>();
         for (int i = last; i >= 0; i--) {
             Tape.Entry e = tape.entries().get(i);

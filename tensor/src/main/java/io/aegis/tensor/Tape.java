@@ -29,21 +29,12 @@ public final class Tape implements AutoCloseable {
     private final Tape outer;
     private final List<Entry> entries = new ArrayList<>();
     private boolean paused;
-    private boolean stopped;
 
     private Tape(Tape outer) {
         this.outer = outer;
     }
 
     record Entry(Op op, Tensor[] inputs, Tensor[] outputs, List<Kept> kept) {}
-
-    /**
-     * Where a pass that carries several losses begins, when those were computed outside of this tape.
-     *
-     * @param output of an operation that this tape recorded
-     * @param gradients of the losses with respect to it, in their order, each as the output is; null where a loss does not reach it
-     */
-    public record Start(Tensor output, Tensor[] gradients) {}
 
     /** Starts recording on this thread. */
     public static Tape record() {
@@ -72,24 +63,6 @@ public final class Tape implements AutoCloseable {
                 tape.paused = before;
             }
         }
-    }
-
-    /**
-     * Records no more: whatever this thread computes from here on is the tape's around this one. Going back over it, and closing it,
-     * are possible from then on wherever and whenever it suits.
-     *
-     * @throws IllegalStateException unless it is what records on this thread
-     */
-    public void stop() {
-        if (CURRENT.get() != this) {
-            throw new IllegalStateException("tapes close in the opposite order of opening, on their own thread");
-        }
-        if (outer == null) {
-            CURRENT.remove();
-        } else {
-            CURRENT.set(outer);
-        }
-        stopped = true;
     }
 
     void add(Entry entry) {
@@ -190,37 +163,16 @@ public final class Tape implements AutoCloseable {
      * @param sink gets every leaf of some loss that any of the losses reaches, once, when its gradients are complete
      */
     public void backward(List<Tensor> losses, List<? extends Collection<Tensor>> leaves, GradientSink.OfSeveral sink) {
-        List<Start> starts = new ArrayList<>();
-        List<Adjoint> ones = new ArrayList<>();
-        SeveralLosses pass;
-        try {
-            for (int k = 0; k < losses.size(); k++) {
-                Tensor loss = losses.get(k);
-                if (loss.elements() != 1) {
-                    throw new IllegalArgumentException("backward starts from scalars, not from " + loss);
-                }
-                Adjoint one = one(loss.dtype(), loss.shape());
-                ones.add(one);
-                Tensor[] gradients = new Tensor[losses.size()];
-                gradients[k] = Tensor.detached(one.storage(), one.view());
-                starts.add(new Start(loss, gradients));
+        for (Tensor loss : losses) {
+            if (loss.elements() != 1) {
+                throw new IllegalArgumentException("backward starts from scalars, not from " + loss);
             }
-            pass = new SeveralLosses(this, starts, leaves);
-        } finally {
-            ones.forEach(Adjoint::release); // what is nobody else's may be written into
         }
-        pass.goBack(sink);
-    }
-
-    /**
-     * As {@link #backward(List, List, GradientSink.OfSeveral)}, for losses whose gradients with respect to outputs of this tape are given.
-     *
-     * @param starts their gradients stay the caller's
-     * @param leaves of each loss, in their order
-     */
-    public void backwardFrom(
-            List<Start> starts, List<? extends Collection<Tensor>> leaves, GradientSink.OfSeveral sink) {
-        new SeveralLosses(this, starts, leaves).goBack(sink);
+        if (leaves.size() != losses.size()) {
+            throw new IllegalArgumentException(
+                    losses.size() + " losses, and leaves of " + leaves.size() + "; expected as many");
+        }
+        new SeveralLosses(this, losses, leaves).goBack(sink);
     }
 
     List<Entry> entries() {
@@ -368,17 +320,22 @@ public final class Tape implements AutoCloseable {
         }
     }
 
-    private static Adjoint one(DType dtype, long[] shape) {
+    static Adjoint one(DType dtype, long[] shape) {
         Storage s = Storage.allocate(dtype.bytes());
         View v = View.of(s.buffer(), dtype, shape);
-        v.setAt(0, 1);
+        Scope.current().kernels().elementwise().fill(v, 1); // not by the host, so that it may be recorded
         return new Adjoint(v, s);
     }
 
     @Override
     public void close() {
-        if (!stopped) {
-            stop();
+        if (CURRENT.get() != this) {
+            throw new IllegalStateException("tapes close in the opposite order of opening, on their own thread");
+        }
+        if (outer == null) {
+            CURRENT.remove();
+        } else {
+            CURRENT.set(outer);
         }
         entries.forEach(e -> e.kept.forEach(Kept::release));
         entries.clear();

@@ -8,7 +8,6 @@ import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -82,54 +81,6 @@ class TapeTest {
             assertThat(seen).containsExactlyInAnyOrder(a, b, c);
             tape.gradients(third, List.of(a)).close();
         }
-    }
-
-    /** Losses on a tape of their own behind one that has stopped: the same bits as on one tape. */
-    @Test
-    void aPassMayBeginBehindTheTape() {
-        try (Arena arena = Arena.ofConfined();
-                Scope scope = Scope.open(Backends.scalar())) {
-            Tensor a = leaf(arena, 2, 3);
-            Tensor b = leaf(arena, 5, 7);
-            List<double[]> whole = new ArrayList<>();
-            List<double[]> behind = new ArrayList<>();
-            List<List<Tensor>> leaves = List.of(List.of(a, b), List.of(a, b));
-            try (Tape tape = Tape.record()) {
-                Tensor product = Ops.multiply(a, b);
-                Tensor sum = Ops.add(product, a);
-                List<Tensor> losses = List.of(Ops.total(Ops.multiply(product, sum)), Ops.total(sum));
-                tape.backward(losses, leaves, (leaf, g) -> whole.addAll(values(g)));
-            }
-            Tape tape = Tape.record();
-            Tensor product;
-            Tensor sum;
-            try (Scope inner = Scope.open()) {
-                product = Ops.multiply(a, b);
-                sum = Ops.add(product, a);
-                tape.stop();
-                assertThat(Ops.total(sum)).isNotNull();
-                assertThat(tape.size()).as("stopped").isEqualTo(2);
-            }
-            Tensor first = leaf(arena, 2 * 5 + 2, 3 * 7 + 3); // of the first loss by the product: the sum
-            Tensor other = leaf(arena, 2 * 5, 3 * 7);
-            Tensor ones = leaf(arena, 1, 1);
-            List<Tape.Start> starts = List.of(
-                    new Tape.Start(sum, new Tensor[] {other, ones}),
-                    new Tape.Start(product, new Tensor[] {first, null}));
-            tape.backwardFrom(starts, leaves, (leaf, g) -> behind.addAll(values(g)));
-            assertThat(behind).usingRecursiveComparison().isEqualTo(whole);
-            assertThat(other.toDoubles()).as("the caller's").containsExactly(10, 21);
-            assertThatThrownBy(() -> tape.backwardFrom(
-                            List.of(new Tape.Start(sum, new Tensor[] {leaf(arena, 1)})), List.of(List.of(a)), null))
-                    .hasMessageContaining("cannot be");
-            assertThatThrownBy(tape::stop).hasMessageContaining("opposite order");
-            tape.close();
-            assertThat(tape.size()).isZero();
-        }
-    }
-
-    private static List<double[]> values(Tensor[] gradients) {
-        return Arrays.stream(gradients).map(Tensor::toDoubles).toList();
     }
 
     @Test

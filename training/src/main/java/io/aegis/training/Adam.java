@@ -83,17 +83,19 @@ public final class Adam implements AutoCloseable {
         final View second;
         /** Number of updates so far, one element. */
         final View steps;
-        /** An {@link AdamStep}, where kernels read it. */
-        final View now;
+        /** Which {@link AdamStep} of a table is its own. */
+        final long row;
 
         Turn turn = Turn.OPEN;
+        /** Whether this step leaves it alone, whatever is launched. */
+        boolean idle;
 
-        State(Parameter parameter, View first, View second, View steps, View now) {
+        State(Parameter parameter, View first, View second, View steps, long row) {
             this.parameter = parameter;
             this.first = first;
             this.second = second;
             this.steps = steps;
-            this.now = now;
+            this.row = row;
         }
 
         void count(Turn how) {
@@ -118,14 +120,19 @@ public final class Adam implements AutoCloseable {
         table = View.allocate(arena, DType.F64, parameters.size(), AdamStep.SIZE);
         for (Parameter p : parameters) {
             View v = p.view();
-            View now = table.select(0, states.size());
-            states.put(p.name(), new State(p, like(v), like(v), View.allocate(arena, DType.I64, 1), now));
+            View steps = View.allocate(arena, DType.I64, 1);
+            states.put(p.name(), new State(p, like(v), like(v), steps, states.size()));
         }
     }
 
     /** Begins a step in which all parameters learn at one rate; as {@link #begin(ToDoubleFunction, Collection)}. */
     public void begin(double learningRate) {
         begin(p -> learningRate, List.of());
+    }
+
+    /** As {@link #begin(ToDoubleFunction, Collection, Collection)}, for a step that leaves nothing alone. */
+    public void begin(ToDoubleFunction<Parameter> learningRate, Collection<Parameter> foretold) {
+        begin(learningRate, foretold, List.of());
     }
 
     /** As {@link #begin(ToDoubleFunction, Collection)}, for updates that are launched one by one. */
@@ -140,23 +147,30 @@ public final class Adam implements AutoCloseable {
      * @param learningRate of each parameter
      * @param foretold what the launch of a recording is going to update, as {@link #updated} told of the step before: it is counted
      *     and marked as changed here. Updates of these may be launched or recorded in this step as well, which counts no more
+     * @param idle what this step leaves alone, foretold or not: updates of these may be launched, and neither change nor count anything
      */
-    public void begin(ToDoubleFunction<Parameter> learningRate, Collection<Parameter> foretold) {
+    public void begin(
+            ToDoubleFunction<Parameter> learningRate, Collection<Parameter> foretold, Collection<Parameter> idle) {
         MemorySegment memory = table.buffer().memory();
         AdamStep last = null;
         long lastCount = 0;
-        long row = 0;
         for (State s : states.values()) {
             s.turn = Turn.OPEN;
+            s.idle = false;
             long count = s.steps.getLongAt(0) + 1;
             double rate = learningRate.applyAsDouble(s.parameter);
             if (last == null || count != lastCount || rate != last.learningRate()) { // powers are worth keeping
                 last = AdamStep.of(decaying, rate, count);
                 lastCount = count;
             }
-            last.write(memory, row++);
+            last.write(memory, s.row);
         }
-        foretold.forEach(p -> {
+        for (Parameter p : idle) {
+            State s = state(p);
+            s.idle = true;
+            AdamStep.read(table.select(0, s.row)).idle().write(memory, s.row);
+        }
+        foretold.stream().filter(p -> !state(p).idle).forEach(p -> {
             state(p).count(Turn.FORETOLD);
             p.changed();
         });
@@ -171,6 +185,22 @@ public final class Adam implements AutoCloseable {
                 s.turn = Turn.OPEN;
             }
         }
+    }
+
+    /** [parameters, {@value AdamStep#SIZE}]: of what {@link #guard} needs room for, F64. */
+    public long[] steps() {
+        return table.shape();
+    }
+
+    /**
+     * Launches what makes updates of this step, by {@link #update(Map, View)}, depend on losses: where one is no number, nothing is changed. The
+     * host counts as if all were well; it hears of it later, and {@link #abandon}s.
+     *
+     * @param losses dense
+     * @param guarded F64 of {@link #steps}, dense, overwritten
+     */
+    public void guard(View losses, View guarded) {
+        Scope.current().kernels().optimizer().guard(losses, table, guarded);
     }
 
     /** What has been updated since the step began, in the order of the parameters. */
@@ -211,16 +241,33 @@ public final class Adam implements AutoCloseable {
      * @param decays which parameters have the weight decay of the constants; the others have none
      */
     public void update(Map<Parameter, Tensor> gradients, Predicate<Parameter> decays) {
+        update(gradients, decays, table);
+    }
+
+    /**
+     * As {@link #update(Map)}, as far as steps are applied.
+     *
+     * @param guarded what {@link #guard} wrote
+     */
+    public void update(Map<Parameter, Tensor> gradients, View guarded) {
+        update(gradients, p -> true, guarded);
+    }
+
+    private void update(Map<Parameter, Tensor> gradients, Predicate<Parameter> decays, View steps) {
         List<Optimizer.Update> all = new ArrayList<>();
         gradients.forEach((p, gradient) -> {
             State s = open(p);
             Optimizer.Adam c = decays.test(p) ? decaying : keeping;
-            all.add(new Optimizer.Update(p.view(), gradient.view(), s.first, s.second, c, s.now));
+            View now = steps.select(0, s.row);
+            all.add(new Optimizer.Update(p.view(), gradient.view(), s.first, s.second, c, now));
         });
         Scope.current().kernels().optimizer().adam(all);
         for (Parameter p : gradients.keySet()) {
-            p.changed();
             State s = state(p);
+            if (s.idle) {
+                continue;
+            }
+            p.changed();
             if (s.turn == Turn.OPEN) {
                 s.count(Turn.UPDATED);
             }

@@ -126,6 +126,31 @@ class AdamTest {
         }
     }
 
+    /** What a step leaves alone is neither changed nor counted, foretold or not, and goes on later as if nothing had been. */
+    @Test
+    void whatIsIdleStandsStill() {
+        try (Student s = new Student(Backends.scalar(), Adam.Constants.DADM);
+                Student without = new Student(Backends.scalar(), Adam.Constants.DADM)) {
+            for (int step = 0; step < 3; step++) {
+                for (Student each : List.of(s, without)) {
+                    each.gradient(step);
+                }
+                boolean idle = step == 1;
+                List<Parameter> left = idle ? List.of(s.all.get(1), s.all.get(2)) : List.of();
+                s.adam.begin(p -> 1e-2, List.of(s.all.get(2)), left);
+                s.update(0, 1, 2);
+                without.adam.begin(1e-2);
+                if (idle) {
+                    without.update(0);
+                    assertThat(s.adam.updated()).containsExactly(s.all.get(0));
+                } else {
+                    without.update(0, 1, 2);
+                }
+            }
+            assertThat(s.state()).usingRecursiveComparison().isEqualTo(without.state());
+        }
+    }
+
     @Test
     void aParameterHasOneUpdateAStep() {
         try (Student s = new Student(Backends.scalar(), Adam.Constants.DADM)) {

@@ -4,7 +4,7 @@ import io.aegis.layers.Parameter;
 import io.aegis.layers.Pass;
 import io.aegis.layers.Probe;
 import io.aegis.models.dadm.DadmNetwork;
-import io.aegis.models.dadm.Losses;
+import io.aegis.models.dadm.LiteralLosses;
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Scope;
 import io.aegis.tensor.Tape;
@@ -45,8 +45,9 @@ final class DadmPass {
                 }
             };
             DadmNetwork.Output out = model.network.forward(reference.pictures(), pass, reference.permutations(), probe);
-            Losses losses = Losses.literal(model.network, out, reference.labels(), reference.prototypes(), false);
-            outputs("outputs-" + mode, out, losses);
+            LiteralLosses literal =
+                    LiteralLosses.of(model.network, out, reference.labels(), reference.prototypes(), false);
+            outputs("outputs-" + mode, out, literal);
             if (train && golden.has("bn-after-train")) {
                 for (String key : golden.keys("bn-after-train")) {
                     Parameter p = model.parameters.get(key);
@@ -55,7 +56,7 @@ final class DadmPass {
                     }
                 }
             }
-            new DadmGradients(reference, mode).run(model, tape, out, losses);
+            new DadmGradients(reference, mode).run(model, tape, out, literal.losses());
         }
         shortPass(mode);
     }
@@ -84,22 +85,22 @@ final class DadmPass {
         }
     }
 
-    private void outputs(String file, DadmNetwork.Output out, Losses losses) {
+    private void outputs(String file, DadmNetwork.Output out, LiteralLosses literal) {
         if (!golden.has(file)) {
             return;
         }
         Map<String, Tensor> ours = new LinkedHashMap<>();
         ours.put("out_all", out.logits());
-        ours.put("loss/total", losses.total());
-        ours.put("loss/angle", losses.angle());
+        ours.put("loss/total", literal.losses().total());
+        ours.put("loss/angle", literal.angle());
         for (int k = 1; k <= 3; k++) {
             ours.put("feat_" + k, out.features()[k - 1]);
             ours.put("mi_" + k, out.information()[k - 1]);
             ours.put("mi_loss" + k, out.mutualInformation()[k - 1]);
-            ours.put("out_d" + k, losses.domainLogits()[k - 1]);
-            ours.put("loss/m" + k, losses.modal()[k - 1]);
-            ours.put("loss/ce_d" + k, losses.domain()[k - 1]);
-            ours.put("loss/ssp_" + k, losses.singleSide()[k - 1]);
+            ours.put("out_d" + k, literal.domainLogits()[k - 1]);
+            ours.put("loss/m" + k, literal.losses().modal()[k - 1]);
+            ours.put("loss/ce_d" + k, literal.domain()[k - 1]);
+            ours.put("loss/ssp_" + k, literal.singleSide()[k - 1]);
             ours.put(
                     "scalar/mi_" + k,
                     Ops.total(Ops.affine(out.information()[k - 1], 1.0 / out.information()[k - 1].elements(), 0)));

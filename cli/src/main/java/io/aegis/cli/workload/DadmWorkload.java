@@ -9,6 +9,7 @@ import io.aegis.layers.Pass;
 import io.aegis.layers.Probe;
 import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.DadmNetwork;
+import io.aegis.models.dadm.LabelTensors;
 import io.aegis.models.dadm.Labels;
 import io.aegis.models.dadm.Losses;
 import io.aegis.models.dadm.Permutations;
@@ -55,8 +56,11 @@ public record DadmWorkload(DadmNetwork network, Parameters parameters, DadmConfi
             Pass pass = Pass.training(1, 1, batch.samples());
             DadmNetwork.Output out = network.forward(batch.pictures(), pass, Permutations.random(pass), Probe.NONE);
             double[][] zero = new double[3][config.classes() * config.width()];
-            Prototypes p = Prototypes.of(zero, config.classes(), config.width());
-            Losses losses = Losses.of(network, out, batch.labels(), p, true);
+            Tensor[] p = Prototypes.of(zero, config.classes(), config.width()).tensors(DType.F32);
+            Tensor labels =
+                    Tensor.empty(DType.I64, LabelTensors.shape(batch.labels().live().length));
+            LabelTensors.write(batch.labels(), labels.view());
+            Losses losses = Losses.of(network, out, LabelTensors.in(labels.view()), p, true);
             List<Tensor> all = new ArrayList<>(List.of(losses.modal()).subList(0, backwards - 1));
             all.add(losses.total());
             tape.backward(all, Collections.nCopies(backwards, leaves.keySet()), (leaf, g) -> {

@@ -148,6 +148,11 @@ enum Defect {
         }
 
         @Override
+        public void guard(View values, View steps, View guarded) {
+            inner.guard(values, steps, guarded);
+        }
+
+        @Override
         public double squares(View x) {
             return inner.squares(x);
         }

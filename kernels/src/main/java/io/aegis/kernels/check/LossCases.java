@@ -28,6 +28,49 @@ final class LossCases {
                 });
     }
 
+    /** The first row takes no part, and every fourth or so. */
+    static Case crossEntropyOfSome(Draw d) {
+        View logits = d.normal(d.size(70), d.of(2, 2, 500));
+        View target = d.indices(logits.size(1), logits.size(0));
+        for (long i = 0; i < target.size(0); i++) {
+            if (i == 0 || d.below(4) == 0) {
+                target.setLongAt(target.index(i), Loss.NO_PART);
+            }
+        }
+        View dloss = d.normal(1);
+        return of(
+                "cross-entropy of some " + sizes(logits),
+                to(d.destination(1), d.destination(logits.shape()), d.destination(logits.shape())),
+                (kernels, out) -> {
+                    kernels.loss().crossEntropyOfSome(logits, target, 7, out[0], out[1]);
+                    kernels.loss().crossEntropyOfSomeBackward(out[1], target, 7, dloss, out[2]);
+                });
+    }
+
+    /** Of the last class there are no rows. */
+    static Case prototypes(Draw d) {
+        long b = d.size(40);
+        long width = d.size(800);
+        long classes = 1 + d.of(1, 2, 5);
+        List<View> features = List.of(d.normal(b, width), d.normal(b, width), d.normal(b, width));
+        View momentum = d.indices(2, 1);
+        Loss.PrototypesOf of = new Loss.PrototypesOf(features, d.indices(classes - 1, b), momentum, d.coin(), d.coin());
+        return of("prototypes " + sizes(features.getFirst()), to(d.changed(3, classes, width)), (kernels, out) -> {
+            View state = View.allocate(Arena.ofAuto(), DType.F64, 3, classes, width);
+            kernels.elementwise().copy(out[0], state);
+            kernels.loss().prototypes(of, state, out[0]);
+        });
+    }
+
+    static Case means(Draw d) {
+        List<View> tokens = List.of(
+                d.normal(d.size(30), 1, d.size(800)), d.normal(d.size(30), 1, d.size(800)), d.normal(1, d.size(30)));
+        return of(
+                "means " + sizes(tokens.getFirst()),
+                to(d.destination(DType.F64, 3)),
+                (kernels, out) -> kernels.mutualInformation().means(tokens, out[0]));
+    }
+
     static Case negativeDistance(Draw d) {
         View x = d.normal(d.size(30), d.size(800));
         View p = d.normal(d.of(1, 2, 5), x.size(1));

@@ -49,6 +49,33 @@ final class OptimizerCases {
         });
     }
 
+    /** Of a step that does not apply. */
+    static Case idleAdam(Draw d) {
+        View g = d.normal(d.size(100), d.size(300));
+        Optimizer.Adam c = new Optimizer.Adam(0.9, 0.99, 1e-8, 0.1, d.coin());
+        View step = AdamStep.of(c, 1e-2, 3).idle().in(Arena.ofAuto());
+        return of(
+                "idle Adam " + sizes(g),
+                to(d.changed(g.shape()), d.changed(g.shape()), d.changedPositive(g.shape())),
+                (kernels, out) -> kernels.optimizer().adam(out[0], g, out[1], out[2], c, step));
+    }
+
+    static Case guard(Draw d) {
+        View values = d.normal(1 + d.below(5));
+        if (d.coin()) {
+            values.setAt(values.index(0), d.of(0, 1) == 0 ? Double.NaN : Double.NEGATIVE_INFINITY);
+        }
+        View steps = View.allocate(Arena.ofAuto(), DType.F64, d.size(400), AdamStep.SIZE);
+        for (long i = 0; i < steps.size(0); i++) {
+            steps.set(i + 0.5, i, 0);
+            steps.set(d.below(2), i, AdamStep.APPLIES);
+        }
+        return of(
+                "guard " + sizes(steps),
+                to(d.destination(DType.F64, steps.shape())),
+                (kernels, out) -> kernels.optimizer().guard(values, steps, out[0]));
+    }
+
     static Case regrad(Draw d) {
         int count = d.of(1, 5, 70);
         View[] totals = new View[count];

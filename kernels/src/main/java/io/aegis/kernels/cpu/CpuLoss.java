@@ -24,17 +24,35 @@ final class CpuLoss implements Loss {
 
     @Override
     public void crossEntropy(View logits, View target, View loss, View probabilities) {
-        if (!dense(logits) || probabilities != null && !dense(probabilities)) {
+        if (isServed(logits, probabilities)) {
+            crossEntropy(logits, target, false, logits.size(0), loss, probabilities);
+        } else {
             plain.crossEntropy(logits, target, loss, probabilities);
-            return;
         }
+    }
+
+    @Override
+    public void crossEntropyOfSome(View logits, View target, long over, View loss, View probabilities) {
+        if (isServed(logits, probabilities)) {
+            crossEntropy(logits, target, true, over, loss, probabilities);
+        } else {
+            plain.crossEntropyOfSome(logits, target, over, loss, probabilities);
+        }
+    }
+
+    private static boolean isServed(View logits, View probabilities) {
+        return dense(logits) && (probabilities == null || dense(probabilities));
+    }
+
+    /** @param some whether rows may take no part */
+    private static void crossEntropy(View logits, View target, boolean some, long over, View loss, View probabilities) {
         int rows = (int) logits.size(0);
         int n = (int) logits.size(1);
         MemorySegment z = logits.buffer().memory();
         double[] losses = new double[rows];
         Workers.run(rows, r -> {
             long iz = logits.index(r);
-            long label = Objects.checkIndex(target.getLong(r), n);
+            long label = label(target, r, some, n);
             float max = SoftmaxRows.max(z, iz, n);
             double sum = probabilities == null
                     ? sum(z, iz, max, n)
@@ -42,9 +60,14 @@ final class CpuLoss implements Loss {
             if (probabilities != null) {
                 SoftmaxRows.scale(probabilities.buffer().memory(), probabilities.index(r), (float) (1 / sum), n);
             }
-            losses[r] = max + Math.log(sum) - Lanes.get(z, iz + label);
+            losses[r] = label == NO_PART ? 0 : max + Math.log(sum) - Lanes.get(z, iz + label);
         });
-        loss.setAt(loss.offset(), Arrays.stream(losses).sum() / rows);
+        loss.setAt(loss.offset(), Arrays.stream(losses).sum() / over);
+    }
+
+    private static long label(View target, long row, boolean some, int classes) {
+        long label = target.getLong(row);
+        return some && label == NO_PART ? label : Objects.checkIndex(label, classes);
     }
 
     /** p = exp(z - max), and the sum of those. */
@@ -68,19 +91,37 @@ final class CpuLoss implements Loss {
 
     @Override
     public void crossEntropyBackward(View probabilities, View target, View dloss, View dlogits) {
-        if (!dense(probabilities) || !dense(dlogits)) {
+        if (isServed(probabilities, dlogits)) {
+            crossEntropyBackward(probabilities, target, false, probabilities.size(0), dloss, dlogits);
+        } else {
             plain.crossEntropyBackward(probabilities, target, dloss, dlogits);
-            return;
         }
+    }
+
+    @Override
+    public void crossEntropyOfSomeBackward(View probabilities, View target, long over, View dloss, View dlogits) {
+        if (isServed(probabilities, dlogits)) {
+            crossEntropyBackward(probabilities, target, true, over, dloss, dlogits);
+        } else {
+            plain.crossEntropyOfSomeBackward(probabilities, target, over, dloss, dlogits);
+        }
+    }
+
+    private static void crossEntropyBackward(
+            View probabilities, View target, boolean some, long over, View dloss, View dlogits) {
         int rows = (int) probabilities.size(0);
         int n = (int) probabilities.size(1);
-        float scale = (float) (dloss.getAt(dloss.offset()) / rows);
+        float scale = (float) (dloss.getAt(dloss.offset()) / over);
         MemorySegment p = probabilities.buffer().memory();
         MemorySegment dz = dlogits.buffer().memory();
         Workers.run(rows, r -> {
             long ip = probabilities.index(r);
             long idz = dlogits.index(r);
-            long label = Objects.checkIndex(target.getLong(r), n);
+            long label = label(target, r, some, n);
+            if (label == NO_PART) {
+                dz.asSlice(idz << 2, (long) n << 2).fill((byte) 0);
+                return;
+            }
             scaled(p, ip, scale, dz, idz, n);
             Lanes.set(dz, idz + label, (Lanes.get(p, ip + label) - 1) * scale);
         });
@@ -105,6 +146,11 @@ final class CpuLoss implements Loss {
     @Override
     public void negativeDistanceBackward(View x, View p, View y, View dy, boolean zeroAtZero, View dx) {
         plain.negativeDistanceBackward(x, p, y, dy, zeroAtZero, dx);
+    }
+
+    @Override
+    public void prototypes(PrototypesOf of, View state, View to) {
+        plain.prototypes(of, state, to);
     }
 
     @Override

@@ -26,11 +26,15 @@ final class CpuOptimizer implements Optimizer {
             plain.adam(parameter, gradient, first, second, k, step);
             return;
         }
+        AdamStep now = AdamStep.read(step);
+        if (!now.applies()) {
+            return;
+        }
         MemorySegment p = parameter.buffer().memory();
         MemorySegment g = gradient.buffer().memory();
         MemorySegment m = first.buffer().memory();
         MemorySegment v = second.buffer().memory();
-        AdamRows rows = new AdamRows(k, AdamStep.read(step));
+        AdamRows rows = new AdamRows(k, now);
         long n = parameter.elements();
         Workers.grains(n, CHUNK, CHUNK, (from, to) -> {
             for (long at = from; at < to; at += CHUNK) {
@@ -46,6 +50,11 @@ final class CpuOptimizer implements Optimizer {
                         (int) Math.min(CHUNK, to - at));
             }
         });
+    }
+
+    @Override
+    public void guard(View values, View steps, View guarded) {
+        plain.guard(values, steps, guarded);
     }
 
     @Override

@@ -175,12 +175,9 @@ final class Cuda {
         return names;
     }
 
-    /** Records graphs; what they queue is launched by them alone, and their kernels are not noted any more. */
-    List<Recording> record(List<Runnable> works) {
-        return memory.record(works).stream().map(this::noted).toList();
-    }
-
-    private Recording noted(Engine.Graph graph) {
+    /** Records a graph; what it queues is launched by it alone, and its kernels are not noted any more. */
+    Recording record(Runnable work) {
+        Engine.Graph graph = memory.record(work);
         return new Recording() {
             @Override
             public void launch() {

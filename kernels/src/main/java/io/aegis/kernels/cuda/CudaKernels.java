@@ -111,8 +111,8 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     @Override
-    public List<Recording> recordInTurn(List<Runnable> works) {
-        return cuda.record(works);
+    public Recording record(Runnable work) {
+        return cuda.record(work);
     }
 
     /** For tests of one family. */

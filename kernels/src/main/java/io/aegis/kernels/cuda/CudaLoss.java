@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * loss.cu: matrices of any strides, all of one type, F32, BF16 or F16; angles.cu. All else is the host's. A label that is none makes the
+ * loss.cu: matrices of any strides, all of one type, F32, BF16 or F16; angles.cu and means.cu. All else is the host's. A label that is none makes the
  * loss NaN.
  */
 final class CudaLoss implements Loss {
@@ -27,12 +27,14 @@ final class CudaLoss implements Loss {
     private final Loss host;
     private final Map<DType, Entries> entries = new EnumMap<>(DType.class);
     private final CudaAngles angles;
+    private final CudaMeans means;
 
     CudaLoss(Cuda cuda, Loss host) {
         this.cuda = cuda;
         this.host = host;
         TYPES.forEach(type -> entries.put(type, Entries.of(cuda, FILE.stored(type))));
         angles = new CudaAngles(cuda);
+        means = new CudaMeans(cuda);
     }
 
     /** Of one type. */
@@ -49,7 +51,9 @@ final class CudaLoss implements Loss {
     }
 
     static List<Variant> variants() {
-        return Stream.concat(TYPES.stream().map(FILE::stored), CudaAngles.variants().stream())
+        return Stream.concat(
+                        TYPES.stream().map(FILE::stored),
+                        Stream.concat(Stream.of(CudaMeans.FILE), CudaAngles.variants().stream()))
                 .toList();
     }
 
@@ -59,12 +63,29 @@ final class CudaLoss implements Loss {
 
     @Override
     public void crossEntropy(View logits, View target, View loss, View probabilities) {
+        if (!crossEntropy(logits, target, false, logits.size(0), loss, probabilities)) {
+            host.crossEntropy(logits, target, loss, probabilities);
+        }
+    }
+
+    @Override
+    public void crossEntropyOfSome(View logits, View target, long over, View loss, View probabilities) {
+        if (!crossEntropy(logits, target, true, over, loss, probabilities)) {
+            host.crossEntropyOfSome(logits, target, over, loss, probabilities);
+        }
+    }
+
+    /**
+     * Of some rows, or of all.
+     *
+     * @return false where it is not for these kernels; nothing has happened then
+     */
+    private boolean crossEntropy(View logits, View target, boolean some, long over, View loss, View probabilities) {
         long rows = logits.size(0);
         long classes = logits.size(1);
         Entries of = serving(target, logits, loss, probabilities);
-        if (of == null || logits.elements() == 0) {
-            host.crossEntropy(logits, target, loss, probabilities);
-            return;
+        if (of == null || logits.elements() == 0 || over >= 1L << 31) {
+            return false;
         }
         long z = cuda.read(logits);
         long t = cuda.read(target);
@@ -78,25 +99,39 @@ final class CudaLoss implements Loss {
                     .i64(target.stride(0))
                     .pointer(rowLoss)
                     .i32((int) classes)
-                    .i32(0);
+                    .i32(some ? 1 : 0);
             long threads = Math.ceilDiv(classes, (long) BATCH * WARP) * WARP;
             of.crossEntropy().launch(Engine.Grid.of(rows, (int) Math.min(MOST_THREADS, threads)), a);
             a = Arguments.begin().pointer(rowLoss).pointer(cuda.write(loss));
-            a.i32((int) rows).i32(0);
+            a.i32((int) rows).i32((int) over);
             of.mean().launch(Engine.Grid.of(1, THREADS), a);
         }
+        return true;
     }
 
     @Override
     public void crossEntropyBackward(View probabilities, View target, View dloss, View dlogits) {
+        if (!crossEntropyBackward(probabilities, target, probabilities.size(0), dloss, dlogits)) {
+            host.crossEntropyBackward(probabilities, target, dloss, dlogits);
+        }
+    }
+
+    @Override
+    public void crossEntropyOfSomeBackward(View probabilities, View target, long over, View dloss, View dlogits) {
+        if (!crossEntropyBackward(probabilities, target, over, dloss, dlogits)) {
+            host.crossEntropyOfSomeBackward(probabilities, target, over, dloss, dlogits);
+        }
+    }
+
+    /** @return false where it is not for these kernels; nothing has happened then */
+    private boolean crossEntropyBackward(View probabilities, View target, long over, View dloss, View dlogits) {
         if (dlogits.elements() == 0) {
-            return;
+            return true;
         }
         Space space = Space.ofRows(probabilities, dlogits);
         Entries of = serving(target, probabilities, dloss, dlogits);
-        if (of == null || !space.fits()) {
-            host.crossEntropyBackward(probabilities, target, dloss, dlogits);
-            return;
+        if (of == null || !space.fits() || over >= 1L << 31) {
+            return false;
         }
         long p = cuda.read(probabilities);
         long t = cuda.read(target);
@@ -111,8 +146,9 @@ final class CudaLoss implements Loss {
         space.packOperand(a, 0, p);
         space.packOperand(a, 1, to);
         a.pointer(t).i64(target.stride(0)).pointer(d);
-        a.i32((int) (space.count() / rows)).i32((int) rows);
+        a.i32((int) (space.count() / rows)).i32((int) over);
         of.crossEntropyBackward().launch(Engine.Grid.of(Math.ceilDiv(space.count(), (long) THREADS), THREADS), a);
+        return true;
     }
 
     @Override
@@ -160,6 +196,13 @@ final class CudaLoss implements Loss {
         a.i32((int) x.size(0)).i32((int) p.size(0)).i32((int) x.size(1)).i32(zeroAtZero ? 1 : 0);
         long blocks = Math.ceilDiv(x.size(1), (long) THREADS);
         of.distanceBackward().launch(new Engine.Grid(blocks, x.size(0), 1, THREADS, 0), a);
+    }
+
+    @Override
+    public void prototypes(PrototypesOf of, View state, View to) {
+        if (!means.prototypes(of, state, to)) {
+            host.prototypes(of, state, to);
+        }
     }
 
     @Override

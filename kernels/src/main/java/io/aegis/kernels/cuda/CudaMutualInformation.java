@@ -5,7 +5,7 @@ import io.aegis.kernels.MutualInformation;
 import io.aegis.kernels.View;
 import java.util.List;
 
-/** mutual_information.cu: float32 tokens of any strides; all else is the host's. */
+/** mutual_information.cu and means.cu: float32 tokens of any strides; all else is the host's. */
 final class CudaMutualInformation implements MutualInformation {
     private static final Variant FILE = Variant.of("mutual_information.cu");
     private static final int THREADS = 256;
@@ -22,6 +22,7 @@ final class CudaMutualInformation implements MutualInformation {
     private final Entry sums;
     private final Entry loss;
     private final Entry backward;
+    private final CudaMeans means;
 
     CudaMutualInformation(Cuda cuda, MutualInformation host) {
         this.cuda = cuda;
@@ -29,10 +30,11 @@ final class CudaMutualInformation implements MutualInformation {
         sums = new Entry(cuda, FILE, "information_sums");
         loss = new Entry(cuda, FILE, "information_loss");
         backward = new Entry(cuda, FILE, "information_backward");
+        means = new CudaMeans(cuda);
     }
 
     static List<Variant> variants() {
-        return List.of(FILE);
+        return List.of(FILE, CudaMeans.FILE);
     }
 
     static List<String> entries() {
@@ -74,6 +76,13 @@ final class CudaMutualInformation implements MutualInformation {
             sums(a, args);
             long columns = Math.ceilDiv(a.size(1), (long) THREADS);
             backward.launch(new Engine.Grid(columns, a.size(0), 2, THREADS, 0), args);
+        }
+    }
+
+    @Override
+    public void means(List<View> tokens, View to) {
+        if (!means.means(tokens, to)) {
+            host.means(tokens, to);
         }
     }
 

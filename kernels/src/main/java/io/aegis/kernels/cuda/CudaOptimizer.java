@@ -29,6 +29,7 @@ final class CudaOptimizer implements Optimizer {
     private final Entry squares;
     private final Entry adamSeveral;
     private final Entry total;
+    private final Entry guard;
     private final CudaReGrad reGrad;
 
     CudaOptimizer(Cuda cuda, Optimizer host, Elementwise elementwise) {
@@ -38,6 +39,7 @@ final class CudaOptimizer implements Optimizer {
         squares = new Entry(cuda, FILE, "squares");
         adamSeveral = new Entry(cuda, FILE, "adam_several");
         total = new Entry(cuda, FILE, "total");
+        guard = new Entry(cuda, FILE, "guard");
         reGrad = new CudaReGrad(cuda, host, elementwise);
     }
 
@@ -46,7 +48,7 @@ final class CudaOptimizer implements Optimizer {
     }
 
     static List<String> entries() {
-        return List.of("adam", "adam_several", "squares", "total", "regrad_sums", "regrad");
+        return List.of("adam", "adam_several", "guard", "squares", "total", "regrad_sums", "regrad");
     }
 
     @Override
@@ -69,6 +71,19 @@ final class CudaOptimizer implements Optimizer {
         a.pointer(now).f64(c.weightDecay());
         pack(a, c);
         adam.launch(each(space), a);
+    }
+
+    @Override
+    public void guard(View values, View steps, View guarded) {
+        if (values.dtype() != DType.F32 || steps.elements() == 0 || steps.elements() >= 1L << 31) {
+            host.guard(values, steps, guarded);
+            return;
+        }
+        long from = cuda.read(values);
+        long table = cuda.read(steps);
+        Arguments a = Arguments.begin().pointer(from).pointer(table).pointer(cuda.write(guarded));
+        a.i32((int) values.elements()).i32((int) steps.elements());
+        guard.launch(Engine.Grid.of(Math.ceilDiv(steps.elements(), (long) THREADS), THREADS), a);
     }
 
     @Override

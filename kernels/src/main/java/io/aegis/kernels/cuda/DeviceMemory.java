@@ -9,12 +9,9 @@ import java.lang.ref.PhantomReference;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The caching allocator of one engine. Since all work runs on one stream, a block that was released may be handed out at
@@ -118,40 +115,27 @@ final class DeviceMemory implements Memory {
     }
 
     /**
-     * Records graphs, which are launched in turn. Memory that the works take belongs to the graphs until all are closed, so that
-     * nothing else is there when they run; what one gives back it takes again itself, and so do those behind it. Kernels, weights and
-     * counters that are not there yet should be: run the works once before.
+     * Records a graph. Memory that the work takes belongs to the graph until it is closed, so that nothing else is there when it runs;
+     * what the work gives back it takes again itself. Kernels, weights and counters that are not there yet should be: run the work
+     * once before.
      *
      * @see Engine#record
      */
-    List<Engine.Graph> record(List<Runnable> works) {
+    Engine.Graph record(Runnable work) {
         FreeBlocks own = new FreeBlocks();
-        AtomicInteger open = new AtomicInteger(works.size());
-        List<Engine.Graph> graphs = new ArrayList<>();
-        try {
-            for (Runnable work : works) {
-                graphs.add(record(work, new Capture(own), () -> {
-                    if (open.decrementAndGet() == 0) {
-                        dissolve(own);
-                    }
-                }));
-            }
-            return List.copyOf(graphs);
-        } finally {
-            if (graphs.size() < works.size()) {
-                graphs.forEach(Engine.Graph::close);
-                dissolve(own);
-            }
-        }
-    }
-
-    private Engine.Graph record(Runnable work, Capture capture, Runnable closed) {
+        Capture capture = new Capture(own);
         Capture outer = recording.get();
         recording.set(capture);
+        boolean recorded = false;
         try {
-            return capture.of(engine.record(work), closed);
+            Engine.Graph graph = capture.of(engine.record(work), () -> dissolve(own));
+            recorded = true;
+            return graph;
         } finally {
             recording.set(outer);
+            if (!recorded) {
+                dissolve(own);
+            }
         }
     }
 
@@ -160,7 +144,7 @@ final class DeviceMemory implements Memory {
         return recording.get();
     }
 
-    /** Blocks of graphs are as all others again. */
+    /** Blocks of a graph are as all others again. */
     private synchronized void dissolve(FreeBlocks own) {
         reserved.values().removeIf(o -> o == own);
         keptBytes -= own.bytes();

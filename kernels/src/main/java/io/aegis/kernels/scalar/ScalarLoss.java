@@ -2,6 +2,7 @@ package io.aegis.kernels.scalar;
 
 import io.aegis.kernels.Loss;
 import io.aegis.kernels.View;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -12,6 +13,26 @@ import java.util.Objects;
 final class ScalarLoss implements Loss {
     @Override
     public void crossEntropy(View logits, View target, View loss, View probabilities) {
+        crossEntropy(logits, target, false, logits.size(0), loss, probabilities);
+    }
+
+    @Override
+    public void crossEntropyBackward(View probabilities, View target, View dloss, View dlogits) {
+        crossEntropyBackward(probabilities, target, false, probabilities.size(0), dloss, dlogits);
+    }
+
+    @Override
+    public void crossEntropyOfSome(View logits, View target, long over, View loss, View probabilities) {
+        crossEntropy(logits, target, true, over, loss, probabilities);
+    }
+
+    @Override
+    public void crossEntropyOfSomeBackward(View probabilities, View target, long over, View dloss, View dlogits) {
+        crossEntropyBackward(probabilities, target, true, over, dloss, dlogits);
+    }
+
+    /** @param some whether rows may take no part */
+    private static void crossEntropy(View logits, View target, boolean some, long over, View loss, View probabilities) {
         double total = 0;
         for (long i = 0; i < logits.size(0); i++) {
             double[] z = Doubles.readRow(logits, logits.index(i));
@@ -24,7 +45,9 @@ final class ScalarLoss implements Loss {
                 sum += Math.exp(value - max);
             }
             double lse = max + Math.log(sum);
-            total += lse - z[label(target, i, logits)];
+            if (!some || target.getLong(i) != NO_PART) {
+                total += lse - z[label(target, i, logits)];
+            }
             if (probabilities != null) {
                 for (int c = 0; c < z.length; c++) {
                     z[c] = Math.exp(z[c] - max) / sum;
@@ -32,17 +55,21 @@ final class ScalarLoss implements Loss {
                 Doubles.writeRow(z, probabilities, probabilities.index(i));
             }
         }
-        loss.setAt(loss.offset(), total / logits.size(0));
+        loss.setAt(loss.offset(), total / over);
     }
 
-    @Override
-    public void crossEntropyBackward(View probabilities, View target, View dloss, View dlogits) {
-        double scale = dloss.getAt(dloss.offset()) / probabilities.size(0);
+    private static void crossEntropyBackward(
+            View probabilities, View target, boolean some, long over, View dloss, View dlogits) {
+        double scale = dloss.getAt(dloss.offset()) / over;
         for (long i = 0; i < probabilities.size(0); i++) {
             double[] p = Doubles.readRow(probabilities, probabilities.index(i));
-            p[label(target, i, probabilities)] -= 1;
-            for (int c = 0; c < p.length; c++) {
-                p[c] *= scale;
+            if (some && target.getLong(i) == NO_PART) {
+                Arrays.fill(p, 0);
+            } else {
+                p[label(target, i, probabilities)] -= 1;
+                for (int c = 0; c < p.length; c++) {
+                    p[c] *= scale;
+                }
             }
             Doubles.writeRow(p, dlogits, dlogits.index(i));
         }
@@ -80,6 +107,11 @@ final class ScalarLoss implements Loss {
             }
             Doubles.writeRow(gradient, dx, dx.index(i));
         }
+    }
+
+    @Override
+    public void prototypes(PrototypesOf of, View state, View to) {
+        ScalarPrototypes.compute(of, state, to);
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.aegis.kernels.scalar;
 
 import io.aegis.kernels.MutualInformation;
 import io.aegis.kernels.View;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -50,6 +51,18 @@ final class ScalarMutualInformation implements MutualInformation {
         }
         writeUnlessNull(toA, da);
         writeUnlessNull(toB, db);
+    }
+
+    @Override
+    public void means(List<View> tokens, View means) {
+        for (int k = 0; k < tokens.size(); k++) {
+            double[] x = Doubles.read(tokens.get(k));
+            double sum = 0;
+            for (double value : x) {
+                sum += value;
+            }
+            means.setAt(means.offset() + k, sum / x.length);
+        }
     }
 
     private static double[] critic(View a, View b, View permuteA, View permuteB, long i) {

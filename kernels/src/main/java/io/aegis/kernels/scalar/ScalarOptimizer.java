@@ -19,6 +19,9 @@ final class ScalarOptimizer implements Optimizer {
     @Override
     public void adam(View parameter, View gradient, View first, View second, Adam k, View step) {
         AdamStep now = AdamStep.read(step);
+        if (!now.applies()) {
+            return;
+        }
         for (Walk w = new Walk(parameter, gradient, first, second); w.more(); w.next()) {
             double p = parameter.getAt(w.at(0));
             double g = gradient.getAt(w.at(1));
@@ -33,6 +36,16 @@ final class ScalarOptimizer implements Optimizer {
             parameter.setAt(w.at(0), p);
             first.setAt(w.at(2), m);
             second.setAt(w.at(3), v);
+        }
+    }
+
+    @Override
+    public void guard(View values, View steps, View guarded) {
+        boolean finite = Arrays.stream(values.toDoubles()).allMatch(Double::isFinite);
+        double[] all = steps.toDoubles();
+        for (int i = 0; i < all.length; i++) {
+            boolean says = i % AdamStep.SIZE == AdamStep.APPLIES;
+            guarded.setAt(guarded.offset() + i, says && !finite ? 0 : all[i]);
         }
     }
 

@@ -1,6 +1,7 @@
 // loss.cu: softmax cross-entropy and negative Euclidean distances; forward and backward.
 //
 // Maths    loss = mean over b of log sum exp z[b] - z[b, t[b]]     P = softmax(z)     dz = dloss (P - onehot(t)) / B
+//          of some rows: those of target -1 count as 0, and the sum is divided by another number than B
 //          y[b, c] = -|x[b] - p[c]|                                dx[b] = sum over c of dy[b, c] (x[b] - p[c]) / y[b, c]
 // Shapes   z, P, dz, y, dy [B, C]  x, dx [B, D]  p [C, D]  t i64 [B]; any strides; a label outside 0..C-1 makes the loss NaN
 // Types    all but t of T: float, or in variants of their own bf16 or f16; arithmetic is of floats, results are rounded once
@@ -30,7 +31,8 @@ struct CrossEntropy {
     const i64* target;
     i64 target_step;
     float* row_loss; // [B]
-    u32 classes, unused;
+    u32 classes;
+    i32 some; // whether a target of -1 is that of a row that takes no part
 };
 // BATCH elements of a row, blockDim apart; what lies beyond the row is -infinity.
 DEVICE void load(float (&z)[BATCH], const CrossEntropy& a, i64 b, u32 first) {
@@ -59,7 +61,7 @@ KERNEL(MOST_THREADS, 1, cross_entropy, CrossEntropy) {
     if (threadIdx.x == 0) {
         i64 t = a.target[b * a.target_step];
         bool exists = (u64)t < (u64)a.classes;
-        a.row_loss[b] = exists ? all - at(a.logits, b, t) + logf(sum) : as_float(0x7fc00000u);
+        a.row_loss[b] = a.some && t == -1 ? 0.f : exists ? all - at(a.logits, b, t) + logf(sum) : as_float(0x7fc00000u);
     }
     if (a.probabilities.data == nullptr) return;
     float share = 1.f / sum;
@@ -76,14 +78,14 @@ KERNEL(MOST_THREADS, 1, cross_entropy, CrossEntropy) {
 struct Mean {
     const float* x;
     T* y;
-    u32 count, unused;
+    u32 count, over;
 };
 KERNEL(THREADS, 1, mean, Mean) {
     SHARED(double, room, WARP);
     double sum = 0;
     for (u32 i = threadIdx.x; i < a.count; i += THREADS) sum += a.x[i];
     sum = block_sum(sum, room);
-    if (threadIdx.x == 0) from_float((float)(sum / a.count), *a.y);
+    if (threadIdx.x == 0) from_float((float)(sum / a.over), *a.y);
 }
 
 // Operands P, dz; the outermost dimension of the space is the row, of so many steps.
@@ -93,7 +95,7 @@ struct CrossEntropyBackward {
     const i64* target;
     i64 target_step;
     const T* dloss;
-    u32 row_steps, rows;
+    u32 row_steps, over;
 };
 template <int V> DEVICE void cross_entropy_step(const CrossEntropyBackward& a) {
     u32 n = blockIdx.x * THREADS + threadIdx.x;
@@ -103,11 +105,11 @@ template <int V> DEVICE void cross_entropy_step(const CrossEntropyBackward& a) {
     i64 first = (i64)(n - row * a.row_steps) * V, target = a.target[row * a.target_step];
     const T* p = (const T*)a.o[0].data + at[0];
     T* dz = (T*)a.o[1].data + at[1];
-    float scale = to_float(*a.dloss) / a.rows, x[V];
+    float scale = to_float(*a.dloss) / a.over, x[V];
     if constexpr (V == 4) load4(x, p);
     else x[0] = to_float(*p);
 #pragma unroll
-    for (int k = 0; k < V; k++) x[k] = (x[k] - (first + k == target ? 1.f : 0.f)) * scale;
+    for (int k = 0; k < V; k++) x[k] = target == -1 ? 0.f : (x[k] - (first + k == target ? 1.f : 0.f)) * scale;
     if constexpr (V == 4) store4(x, dz);
     else from_float(x[0], *dz);
 }

@@ -2,6 +2,8 @@
 //
 // Maths    g' = g + lambda p (L2) | g, p = p - alpha lambda p (decoupled)
 //          m = beta1 m + (1 - beta1) g'     v = beta2 v + (1 - beta2) g'^2     p = p - alpha (m / c1) / (sqrt(v / c2) + eps)
+//          nothing of it where the step does not apply, which is decided here: guard has the steps of a table not apply where a
+//          loss is no number
 //          squares: sum of x^2, in double
 // Shapes   any; operands of one layout come down to one run (Space.java), taken four at a time; adam_several: runs.cuh
 // Threads  256 a block, a step a thread; sums: up to BLOCKS blocks stride over the space, PER steps of a thread at once
@@ -40,9 +42,10 @@ struct Constants {
 };
 // What changes from step to step, and from parameter to parameter.
 struct Now {
-    const double* step; // AdamStep.java: alpha, c1, c2, alpha / c1, 1 / c2
+    const double* step; // AdamStep.java: alpha, c1, c2, alpha / c1, 1 / c2, and whether it applies
     double lambda;
 };
+DEVICE bool applies(const Now& now) { return now.step[5] != 0; }
 template <int V> DEVICE void adam_of(const Constants& c, const Now& now, float (&p)[V], const float (&gradient)[V], float (&m)[V], float (&v)[V]) {
     float rate = (float)now.step[3], by_correction2 = (float)now.step[4];
     float decay = (float)(c.decoupled ? now.step[0] * now.lambda : now.lambda);
@@ -66,7 +69,7 @@ struct Adam {
 };
 template <int V> DEVICE void adam_step(const Adam& a) {
     u32 n = blockIdx.x * THREADS + threadIdx.x;
-    if (n >= a.space.count) return;
+    if (n >= a.space.count || !applies(a.now)) return;
     float g[V], p[V], m[V], v[V];
     u64 at[4];
     locate(a.space, a.o, n, at);
@@ -100,7 +103,7 @@ struct Updates {
 KERNEL(THREADS, 4, adam_several, Updates) {
     Update u = a.run[run_of(a.run, a.n, blockIdx.x)];
     u32 at = (blockIdx.x - u.begin) * STRIDE + 4 * threadIdx.x;
-    if (at >= u.count) return;
+    if (at >= u.count || !applies(u.now)) return;
     bool wide = is_wide(u.parameter) && is_wide(u.gradient) && is_wide(u.first) && is_wide(u.second);
     float p[4], g[4], m[4], v[4];
     load_below(g, u.gradient, at, u.count, wide);
@@ -111,6 +114,22 @@ KERNEL(THREADS, 4, adam_several, Updates) {
     store_below(p, u.parameter, at, u.count, wide);
     store_below(m, u.first, at, u.count, wide);
     store_below(v, u.second, at, u.count, wide);
+}
+
+// A table of steps, each of STEP numbers, of which the last says whether it applies.
+enum { STEP = 6 };
+struct Guard {
+    const float* values;
+    const double* steps;
+    double* guarded;
+    u32 values_count, numbers;
+};
+KERNEL(THREADS, 4, guard, Guard) {
+    u32 n = blockIdx.x * THREADS + threadIdx.x;
+    if (n >= a.numbers) return;
+    bool finite = true;
+    for (u32 i = 0; i < a.values_count; i++) finite &= fabsf(a.values[i]) <= as_float(0x7f7fffffu);
+    a.guarded[n] = n % STEP == STEP - 1 && !finite ? 0.0 : a.steps[n];
 }
 
 // A sum of squares a block.

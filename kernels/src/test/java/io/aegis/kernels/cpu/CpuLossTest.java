@@ -6,6 +6,7 @@ import static io.aegis.kernels.cpu.Twin.to;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Loss;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.util.stream.LongStream;
@@ -33,6 +34,22 @@ class CpuLossTest {
         Twin.compare("gaps", to(garbage(1), p), (k, d) -> k.loss().crossEntropy(gaps, target, d[0], d[1]));
         View wide = random(4, rows, classes + 3).slice(1, 2, 2 + classes);
         Twin.compare("rows apart", to(garbage(1), p), (k, d) -> k.loss().crossEntropy(wide, target, d[0], d[1]));
+    }
+
+    /** Every third row takes no part. */
+    @ParameterizedTest
+    @CsvSource({"1, 1", "48, 2", "13, 64", "5, 1031"})
+    void crossEntropyOfSome(int rows, int classes) {
+        View logits = random(1, rows, classes);
+        View target = TestViews.indices(LongStream.range(0, rows)
+                .map(i -> i % 3 == 1 ? Loss.NO_PART : i * 31 % classes)
+                .toArray());
+        View p = garbage(rows, classes);
+        Twin.compare("loss", to(garbage(1), p), (k, d) -> k.loss().crossEntropyOfSome(logits, target, 7, d[0], d[1]));
+        Twin.fast().loss().crossEntropyOfSome(logits, target, 7, garbage(1), p);
+        View dloss = random(2, 1);
+        Twin.compare("slope", to(garbage(rows, classes)), (k, d) -> k.loss()
+                .crossEntropyOfSomeBackward(p, target, 7, dloss, d[0]));
     }
 
     @Test

@@ -16,6 +16,7 @@ import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.lang.foreign.Arena;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -33,6 +34,18 @@ class CpuOptimizerTest {
                 Twin.compare("adam", to(random(1, n), random(3, n), second), (k, d) -> k.optimizer()
                         .adam(d[0], g, d[1], d[2], c, now));
             }
+        }
+    }
+
+    @Test
+    void aStepThatDoesNotApplyChangesNothing() {
+        Optimizer.Adam c = new Optimizer.Adam(0.9, 0.999, 1e-8, 5e-2, false);
+        View idle = AdamStep.of(c, 1e-3, 2).idle().in(Arena.ofAuto());
+        View[] state = to(random(1, 65), random(2, 65), random(3, 65));
+        View[] got = TestViews.copies(state);
+        Twin.fast().optimizer().adam(got[0], garbage(65), got[1], got[2], c, idle);
+        for (int i = 0; i < got.length; i++) {
+            assertThat(got[i].toDoubles()).isEqualTo(state[i].toDoubles());
         }
     }
 

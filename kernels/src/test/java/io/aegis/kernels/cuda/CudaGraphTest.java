@@ -175,47 +175,6 @@ class CudaGraphTest {
         assertThat(kernels.memory().liveBytes()).isEqualTo(all);
     }
 
-    /** y = 2 x by way of scratch, then y = y + 1 by way of the same scratch, then what was between is read again. */
-    @Test
-    void recordingsInTurnShareWhatTheyGiveBack() {
-        long[] taken = new long[3];
-        View kept = View.of(between, DType.F32, 2);
-        Runnable first = () -> {
-            try (Cuda.Scratch scratch = kernels.cuda().scratch()) {
-                taken[0] = scratch.take(1 << 16);
-                kernels.elementwise().affine(x, 2, 0, kept);
-            }
-        };
-        Runnable second = () -> {
-            try (Cuda.Scratch scratch = kernels.cuda().scratch()) {
-                taken[1] = scratch.take(1 << 16);
-                kernels.elementwise().affine(kept, 1, 1, y);
-            }
-        };
-        first.run();
-        second.run();
-        List<Recording> both = kernels.recordInTurn(List.of(first, second));
-        assertThat(taken[1]).isEqualTo(taken[0]);
-        x.set(5, 0);
-        both.forEach(Recording::launch);
-        assertThat(y.toDoubles()).containsExactly(11, 5);
-        both.getFirst().close();
-        both.getFirst().close();
-        try (Cuda.Scratch scratch = kernels.cuda().scratch()) {
-            assertThat(scratch.take(1 << 16)).as("the other may still run").isNotEqualTo(taken[0]);
-        }
-        both.getLast().close();
-        try (Cuda.Scratch scratch = kernels.cuda().scratch()) {
-            taken[2] = scratch.take(1 << 16);
-            long other = scratch.take(1 << 16);
-            assertThat(List.of(taken[2], other)).as("all are closed").contains(taken[0]);
-        }
-        assertThatThrownBy(() -> kernels.recordInTurn(List.of(first, () -> {
-                    throw new IllegalStateException("of the second");
-                })))
-                .hasMessage("of the second");
-    }
-
     /** The error of a kernel comes up when the graph runs, and names it. */
     @Test
     void aFaultNamesTheKernel() {

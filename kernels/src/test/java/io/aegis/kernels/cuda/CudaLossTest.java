@@ -8,6 +8,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Kernels;
+import io.aegis.kernels.Loss;
+import io.aegis.kernels.Recording;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.util.stream.LongStream;
@@ -77,6 +80,57 @@ class CudaLossTest {
             compare(type + " slope", Precision.F32, most, to(x), (k, d) -> k.loss()
                     .negativeDistanceBackward(x, p, y, dy, false, d[0]));
         }
+    }
+
+    /** Every third row takes no part, whatever it holds. */
+    @ParameterizedTest
+    @CsvSource({"1, 1", "48, 2", "13, 64", "65, 129", "4, 2000"})
+    void crossEntropyOfSome(int rows, int classes) {
+        View logits = random(1, rows, classes);
+        View target = TestViews.indices(LongStream.range(0, rows)
+                .map(i -> i % 3 == 1 ? Loss.NO_PART : i * 31 % classes)
+                .toArray());
+        for (int i = 1; i < rows; i += 3) {
+            logits.set(Double.NaN, i, 0);
+        }
+        View p = garbage(rows, classes);
+        compare("loss", to(garbage(1)), (k, d) -> k.loss().crossEntropyOfSome(logits, target, 7, d[0], null));
+        Backends.scalar().loss().crossEntropyOfSome(logits, target, 7, garbage(1), p);
+        View dloss = random(2, 1);
+        compare("slope", to(p), (k, d) -> k.loss().crossEntropyOfSomeBackward(p, target, 7, dloss, d[0]));
+        View gaps = TestViews.strided(3, DType.F32, rows, classes);
+        compare("slope into gaps", to(gaps), (k, d) -> k.loss().crossEntropyOfSomeBackward(p, target, 7, dloss, d[0]));
+    }
+
+    /** Only -1 takes no part, and only where rows may. */
+    @Test
+    void aLabelThatIsNoneIsNotANumberAmongSome() {
+        View loss = random(1, 1);
+        Loss k = CudaTwin.kernels(Precision.F32).loss();
+        k.crossEntropyOfSome(random(2, 2, 3), TestViews.indices(0, -2), 1, loss, null);
+        assertThat(loss.getAt(0)).isNaN();
+        k.crossEntropy(random(2, 2, 3), TestViews.indices(0, -1), loss, null);
+        assertThat(loss.getAt(0)).isNaN();
+    }
+
+    /** Which rows take part is what memory says when a recording is launched. */
+    @Test
+    void whoTakesPartIsDecidedOnTheDevice() {
+        Kernels k = CudaTwin.kernels(Precision.F32);
+        View logits = random(1, 6, 2);
+        View target = TestViews.indices(0, 1, Loss.NO_PART, 1, 0, Loss.NO_PART);
+        View loss = garbage(1);
+        Runnable work = () -> k.loss().crossEntropyOfSome(logits, target, 6, loss, null);
+        work.run();
+        double before = loss.getAt(0);
+        Recording recording = k.record(work);
+        target.setLongAt(1, Loss.NO_PART);
+        target.setLongAt(2, 1);
+        recording.launch();
+        double launched = loss.getAt(0);
+        recording.close();
+        work.run();
+        assertThat(launched).isEqualTo(loss.getAt(0)).isNotEqualTo(before);
     }
 
     @Test

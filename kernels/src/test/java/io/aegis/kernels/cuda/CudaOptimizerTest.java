@@ -143,6 +143,50 @@ class CudaOptimizerTest {
         }
     }
 
+    /** A step that does not apply changes nothing, in both kernels and at any content of the gradient. */
+    @Test
+    void aStepThatDoesNotApply() {
+        Kernels k = CudaTwin.kernels(Precision.F32);
+        Optimizer.Adam c = new Optimizer.Adam(0.9, 0.999, 1e-8, 5e-2, false);
+        View idle = AdamStep.of(c, 1e-3, 2).idle().in(Arena.ofAuto());
+        View[] state = to(random(1, 65), random(2, 65), squared(random(3, 65)));
+        compare("idle", state, (kernels, d) -> kernels.optimizer().adam(d[0], garbage(65), d[1], d[2], c, idle));
+        View[] got = TestViews.copies(state);
+        k.optimizer().adam(List.of(new Optimizer.Update(got[0], garbage(65), got[1], got[2], c, idle)));
+        for (int i = 0; i < 3; i++) {
+            assertThat(got[i].toDoubles()).isEqualTo(state[i].toDoubles());
+        }
+    }
+
+    /** What is guarded by losses is decided where they are. */
+    @Test
+    void guard() {
+        Kernels k = CudaTwin.kernels(Precision.F32);
+        View steps = TestViews.random(1, DType.F64, 70, AdamStep.SIZE);
+        View values = TestViews.of(DType.F32, new long[] {4}, 1, -3e38, 0, 2);
+        View guarded = TestViews.garbage(DType.F64, 70, AdamStep.SIZE);
+        Runnable work = () -> k.optimizer().guard(values, steps, guarded);
+        work.run();
+        assertThat(guarded.toDoubles()).isEqualTo(steps.toDoubles());
+        Recording recording = k.record(work);
+        for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
+            values.set(bad, 3);
+            recording.launch();
+            for (int i = 0; i < 70; i++) {
+                for (int j = 0; j < AdamStep.SIZE; j++) {
+                    double expected = j == AdamStep.APPLIES ? 0 : steps.get(i, j);
+                    assertThat(guarded.get(i, j)).isEqualTo(expected);
+                }
+            }
+            compare("guard", Precision.F32, 0, to(guarded), (kernels, d) -> kernels.optimizer()
+                    .guard(values, steps, d[0]));
+        }
+        values.set(0, 3);
+        recording.launch();
+        assertThat(guarded.toDoubles()).isEqualTo(steps.toDoubles());
+        recording.close();
+    }
+
     private static final View SLOW = TestViews.of(DType.F64, new long[] {3}, 0.6, 0.3, 0.2);
     private static final View FAST = TestViews.of(DType.F64, new long[] {3}, 0.3, 0.2, 0.6);
 

@@ -460,7 +460,7 @@ class DriverEngineTest {
                 memory.give(scratch, 4);
             }
         };
-        Engine.Graph graph = memory.record(List.of(work)).getFirst();
+        Engine.Graph graph = memory.record(work);
         assertThat(taken.get(1)).as("taken again in the same graph").isEqualTo(taken.get(0));
         memory.trim();
         long other = memory.take(4);
@@ -476,7 +476,7 @@ class DriverEngineTest {
             memory.give(memory.take(1 << 20), 1 << 20);
             throw new IllegalStateException("of the work itself");
         };
-        assertThatThrownBy(() -> memory.record(List.of(failing))).hasMessage("of the work itself");
+        assertThatThrownBy(() -> memory.record(failing)).hasMessage("of the work itself");
         long blocks = fake.calls("cuMemAlloc");
         memory.take(1 << 20);
         assertThat(fake.calls("cuMemAlloc")).as("the failed recording's block").isEqualTo(blocks);

@@ -49,6 +49,28 @@ class ScalarOptimizerTest {
     }
 
     @Test
+    void aStepThatDoesNotApplyChangesNothing() {
+        View[] state = state(2, Double.NaN);
+        Adam c = new Adam(0.9, 0.99, EPS, 0.25, false);
+        View idle = AdamStep.of(c, 0.1, 1).idle().in(Arena.ofAuto());
+        optimizer.adam(state[0], state[1], state[2], state[3], c, idle);
+        assertThat(state[0].get(0)).isEqualTo(2);
+        assertThat(state[2].get(0)).isZero();
+        assertThat(state[3].get(0)).isZero();
+        assertThat(AdamStep.read(idle)).isEqualTo(AdamStep.of(c, 0.1, 1).idle());
+    }
+
+    @Test
+    void guardedStepsApplyWhereAllIsFinite() {
+        View steps = TestViews.of(DType.F64, new long[] {1, AdamStep.SIZE}, 1, 2, 3, 4, 5, 1);
+        View guarded = TestViews.garbage(DType.F64, 1, AdamStep.SIZE);
+        optimizer.guard(TestViews.of(DType.F32, new long[] {2}, 1, 2), steps, guarded);
+        assertThat(guarded.toDoubles()).containsExactly(1, 2, 3, 4, 5, 1);
+        optimizer.guard(TestViews.of(DType.F32, new long[] {2}, 1, Double.NaN), steps, guarded);
+        assertThat(guarded.toDoubles()).containsExactly(1, 2, 3, 4, 5, 0);
+    }
+
+    @Test
     void squaresAreSummed() {
         assertThat(optimizer.squares(TestViews.of(DType.F32, new long[] {2, 2}, 1, -2, 3, 0.5)))
                 .isEqualTo(14.25);

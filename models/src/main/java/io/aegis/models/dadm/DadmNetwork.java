@@ -144,6 +144,13 @@ public final class DadmNetwork {
         return domainHeads[domain].of(Ops.gather(concat(1, features), rows));
     }
 
+    /** Logits of all domains' heads for all rows, of row i and domain j in row i * 3 + j: features [B, D] a modality, to [3B, 2]. */
+    public Tensor domainLogits(Tensor[] features) {
+        Tensor[] weights = new Tensor[domainHeads.length];
+        Arrays.setAll(weights, j -> domainHead(j).tensor());
+        return Ops.linear(concat(1, features), concat(0, weights), null).reshape(-1, 2);
+    }
+
     /**
      * Runs the graph. A probe sees {@code conv_proj{k}}, {@code layer{l}/ln_1/m{k}}, {@code self_attention}, {@code
      * ln_2} and {@code mlp} likewise, {@code layer{l}/mim_{ab}/{0..3}}, {@code layer{l}/adapter_{k}} and {@code

@@ -17,6 +17,37 @@ public record Labels(long[] live, long[] prototype, long[] domain) {
         }
     }
 
+    /**
+     * Refuses what no loss could be computed of; kernels do not look.
+     *
+     * @param classes how many prototype classes there are
+     * @throws IllegalArgumentException naming the first row that is none
+     */
+    public void require(int classes) {
+        boolean any = false;
+        for (int i = 0; i < live.length; i++) {
+            if (prototype[i] < 0 || prototype[i] >= classes) {
+                throw new IllegalArgumentException(
+                        "prototype class " + prototype[i] + " of row " + i + ", expected 0 to " + (classes - 1));
+            }
+            if (domain[i] >= 0 && domain[i] < DadmConfig.DOMAINS) {
+                any = true;
+                if (live[i] != 0 && live[i] != 1) {
+                    throw new IllegalArgumentException(
+                            "label " + live[i] + " of row " + i + ", expected 1 for bona fide or 0 for an attack");
+                }
+            }
+        }
+        if (!any) {
+            throw new IllegalArgumentException("no row of the batch belongs to one of the domains 0 to 2");
+        }
+    }
+
+    /** Whether some row belongs to a domain. */
+    public boolean has(int domain) {
+        return rowsOf(domain).length > 0;
+    }
+
     /** Rows of one domain. */
     long[] rowsOf(int domain) {
         return rows(i -> this.domain[i] == domain);

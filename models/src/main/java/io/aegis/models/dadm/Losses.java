@@ -2,94 +2,49 @@ package io.aegis.models.dadm;
 
 import io.aegis.tensor.Ops;
 import io.aegis.tensor.Tensor;
-import java.util.Arrays;
-import java.util.Objects;
 
 /**
  * The four losses of a training step (DADM, sections 3.3 and 3.4), which are never summed: {@link ReGrad} combines their
- * gradients.
+ * gradients. What is launched depends on nothing but the batch's size: who is live and of which domain is read by kernels. {@link
+ * LiteralLosses} are the same as they are published.
  *
  * @param total classification by each domain's head, weighed by the domain's share of the batch, and 0.2 of the angles
  * @param modal one a modality: 0.3 (single-side loss + 0.5 mutual information of one pair)
- * @param singleSide the cross-entropies within {@code modal}
- * @param domain cross-entropy of each domain's head; null where the batch has no row of it
- * @param domainLogits logits of each domain's rows; null likewise
- * @param angle the angle loss; null where it is a plain zero and is computed literally
  */
-public record Losses(
-        Tensor total, Tensor[] modal, Tensor[] singleSide, Tensor[] domain, Tensor[] domainLogits, Tensor angle) {
-    private static final double ANGLE_SHARE = 0.2;
+public record Losses(Tensor total, Tensor[] modal) {
+    static final double ANGLE_SHARE = 0.2;
     private static final double SINGLE_SIDE_SHARE = 0.3;
     private static final double MUTUAL_INFORMATION_SHARE = 0.5;
 
-    /** Computes all of them from one forward pass; its output must hold the mutual-information losses. */
+    /**
+     * Computes all of them from one forward pass. A head whose domain the batch lacks has a gradient of zeros.
+     *
+     * @param out must hold the mutual-information losses
+     * @param prototypes [classes, D], one a modality
+     */
     public static Losses of(
             DadmNetwork network,
             DadmNetwork.Output out,
-            Labels labels,
-            Prototypes prototypes,
+            LabelTensors labels,
+            Tensor[] prototypes,
             boolean zeroGradientAtPrototype) {
-        int b = labels.live().length;
-        Tensor angle = AngleLoss.of(out.features(), Tensor.of(labels.live(), b), Tensor.of(labels.domain(), b));
-        return of(network, out, labels, prototypes, zeroGradientAtPrototype, angle);
-    }
-
-    /** The same with angles operation by operation, as they are published. */
-    public static Losses literal(
-            DadmNetwork network,
-            DadmNetwork.Output out,
-            Labels labels,
-            Prototypes prototypes,
-            boolean zeroGradientAtPrototype) {
-        Tensor angle = AngleLoss.literal(out.features(), labels);
-        return of(network, out, labels, prototypes, zeroGradientAtPrototype, angle);
-    }
-
-    private static Losses of(
-            DadmNetwork network,
-            DadmNetwork.Output out,
-            Labels labels,
-            Prototypes prototypes,
-            boolean zeroGradientAtPrototype,
-            Tensor angle) {
         Tensor[] features = out.features();
-        int b = labels.live().length;
-        Tensor[] domain = new Tensor[DadmConfig.DOMAINS];
-        Tensor[] logits = new Tensor[DadmConfig.DOMAINS];
-        Tensor total = angle == null ? null : angle.times(ANGLE_SHARE);
-        for (int j = 0; j < domain.length; j++) {
-            long[] rows = labels.rowsOf(j);
-            if (rows.length == 0) {
-                continue;
-            }
-            logits[j] = network.domainLogits(j, features, Tensor.of(rows, rows.length));
-            domain[j] = Ops.crossEntropy(logits[j], pick(labels.live(), rows));
-            Tensor share = domain[j].times((double) rows.length / b);
-            total = total == null ? share : total.plus(share);
-        }
-        if (Arrays.stream(domain).allMatch(Objects::isNull)) {
-            throw new IllegalArgumentException("no row of the batch belongs to one of the domains 0 to 2");
-        }
-        Tensor[] singleSide = new Tensor[Modality.COUNT];
+        long b = features[0].size(0);
+        // Of a domain with n rows the mean over them, times n / B: the sum over them by B.
+        Tensor classified = Ops.crossEntropyOfSome(network.domainLogits(features), labels.heads(), b);
+        Tensor angle = AngleLoss.of(features, labels.live(), labels.domain());
         Tensor[] modal = new Tensor[Modality.COUNT];
-        Tensor classes = Tensor.of(labels.prototype(), b);
         for (int k = 0; k < modal.length; k++) {
-            Tensor distances = Ops.negativeDistance(
-                    features[k], prototypes.tensor(k, features[k].dtype()), zeroGradientAtPrototype);
-            singleSide[k] = Ops.crossEntropy(distances, classes);
-            // As published, modality k is paired with pair k: RGB with (1,2), depth with (1,3), infrared with (2,3).
-            modal[k] = singleSide[k]
-                    .plus(out.mutualInformation()[k].times(MUTUAL_INFORMATION_SHARE))
-                    .times(SINGLE_SIDE_SHARE);
+            Tensor distances = Ops.negativeDistance(features[k], prototypes[k], zeroGradientAtPrototype);
+            modal[k] = modal(Ops.crossEntropyOfSome(distances, labels.prototype(), b), out.mutualInformation()[k]);
         }
-        return new Losses(total, modal, singleSide, domain, logits, angle);
+        return new Losses(angle.times(ANGLE_SHARE).plus(classified), modal);
     }
 
-    private static Tensor pick(long[] values, long[] rows) {
-        long[] out = new long[rows.length];
-        for (int i = 0; i < out.length; i++) {
-            out[i] = values[(int) rows[i]];
-        }
-        return Tensor.of(out, out.length);
+    /** As published, modality k is paired with pair k: RGB with (1,2), depth with (1,3), infrared with (2,3). */
+    static Tensor modal(Tensor singleSide, Tensor mutualInformation) {
+        return singleSide
+                .plus(mutualInformation.times(MUTUAL_INFORMATION_SHARE))
+                .times(SINGLE_SIDE_SHARE);
     }
 }

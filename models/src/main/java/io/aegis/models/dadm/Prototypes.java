@@ -1,6 +1,7 @@
 package io.aegis.models.dadm;
 
 import io.aegis.kernels.DType;
+import io.aegis.kernels.Loss;
 import io.aegis.tensor.Tensor;
 import java.util.Arrays;
 
@@ -9,7 +10,7 @@ import java.util.Arrays;
  * tape. Immutable.
  */
 public final class Prototypes {
-    private static final double FRESH = 0.8;
+    private static final double FRESH = Loss.PrototypesOf.FRESH;
 
     private final double[][] values;
     private final boolean[] present;
@@ -72,17 +73,20 @@ public final class Prototypes {
             for (int i = 0; i < mixed[k].length; i++) {
                 int c = i / width;
                 boolean keep = !present[c] && recipe.keepAbsentPrototypes();
-                mixed[k][i] =
-                        keep ? previous.values[k][i] : FRESH * values[k][i] + (1 - FRESH) * previous.values[from][i];
+                mixed[k][i] = keep
+                        ? previous.values[k][i]
+                        : FRESH * values[k][i] + Loss.PrototypesOf.BEFORE * previous.values[from][i];
                 known[c] = present[c] || previous.present[c];
             }
         }
         return new Prototypes(mixed, known, classes, width);
     }
 
-    /** One modality's, as [classes, D] in the current scope. */
-    public Tensor tensor(int modality, DType dtype) {
-        return Tensor.of(dtype, values[modality], classes, width);
+    /** One [classes, D] a modality, in the current scope. */
+    public Tensor[] tensors(DType dtype) {
+        return Arrays.stream(values)
+                .map(own -> Tensor.of(dtype, own, classes, width))
+                .toArray(Tensor[]::new);
     }
 
     /** Which classes have been seen so far, [classes]. */

@@ -1,7 +1,9 @@
 package io.aegis.models.dadm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
@@ -50,6 +52,62 @@ class LearningPassTest {
             state.forEach((name, values) ->
                     assertThat(values).as(name).containsExactly(literalState.get(name), within(1e-12)));
         }
+    }
+
+    /** Of domains that a batch lacks, and rows of a domain that has no head: the same losses and gradients, and none of a head without rows. */
+    @Test
+    void lossesOfAnyMixtureOfDomainsAreThosePublished() {
+        long[] live = {1, 1, 1, 0, 0, 0};
+        long[] classes = {1, 1, 1, 0, 2, 3};
+        long[][] domains = {{0, 1, 2, 0, 1, 2}, {0, 0, 2, 0, 2, 2}, {1, 1, 1, 1, 1, 1}, {3, 1, 0, 0, 3, 1}};
+        for (long[] domain : domains) {
+            Labels labels = new Labels(live, classes, domain);
+            Map<String, double[]> literalState = new TreeMap<>();
+            Map<String, double[]> state = new TreeMap<>();
+            Map<String, double[][]> literal = gradients(
+                    Backends.scalar(), DType.F64, true, LITERAL, LearningPassTest::replays, literalState, labels);
+            Map<String, double[][]> ours =
+                    gradients(Backends.scalar(), DType.F64, true, Probe.NONE, LearningPassTest::replays, state, labels);
+            compare(literal, ours, 1e-9);
+            compare(ours, literal, 1e-9);
+            state.forEach((name, values) ->
+                    assertThat(values).as(name).containsExactly(literalState.get(name), within(1e-12)));
+            for (int j = 0; j < DadmConfig.DOMAINS; j++) {
+                if (!labels.has(j)) {
+                    assertThat(ours.get("fc_d" + (j + 1) + ".weight")[3]).containsOnly(0);
+                }
+            }
+        }
+    }
+
+    /** In float32 the sums' order is another: what it changes are last bits. */
+    @Test
+    void lossesInFloat32AreThosePublishedButForRounding() {
+        Map<String, double[]> literal = new TreeMap<>();
+        Map<String, double[]> ours = new TreeMap<>();
+        gradients(Backends.best(), DType.F32, false, LITERAL, LearningPassTest::replays, literal);
+        gradients(Backends.best(), DType.F32, false, Probe.NONE, LearningPassTest::replays, ours);
+        assertThat(ours.get("total")[0]).isCloseTo(literal.get("total")[0], withinPercentage(1e-4));
+        for (int k = 0; k < 3; k++) {
+            assertThat(ours.get("loss " + k)[0]).isCloseTo(literal.get("loss " + k)[0], withinPercentage(1e-4));
+        }
+    }
+
+    @Test
+    void labelsThatAreNoneAreRefused() {
+        long[] one = {1};
+        long[] two = {2};
+        assertThatThrownBy(() -> new Labels(two, one, one).require(4))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("label 2 of row 0, expected 1 for bona fide or 0 for an attack");
+        assertThatThrownBy(() -> new Labels(one, two, one).require(2))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("prototype class 2 of row 0, expected 0 to 1");
+        assertThatThrownBy(() -> new Labels(one, one, new long[] {3}).require(2))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("no row of the batch belongs to one of the domains 0 to 2");
+        new Labels(new long[] {1, 2}, new long[] {1, 0}, new long[] {1, 3})
+                .require(2); // nobody asks who is live of another domain
     }
 
     @Test
@@ -105,8 +163,25 @@ class LearningPassTest {
         });
     }
 
+    private static LabelTensors tensors(Labels labels) {
+        Tensor all = Tensor.empty(DType.I64, LabelTensors.shape(BATCH));
+        LabelTensors.write(labels, all.view());
+        return LabelTensors.in(all.view());
+    }
+
     private static Map<String, double[][]> gradients(
             Kernels kernels, DType dtype, boolean training, Probe probe, Way way, Map<String, double[]> state) {
+        return gradients(kernels, dtype, training, probe, way, state, LABELS);
+    }
+
+    private static Map<String, double[][]> gradients(
+            Kernels kernels,
+            DType dtype,
+            boolean training,
+            Probe probe,
+            Way way,
+            Map<String, double[]> state,
+            Labels labels) {
         try (Parameters p = new Parameters();
                 Scope scope = Scope.open(kernels);
                 Tape tape = Tape.record()) {
@@ -122,8 +197,8 @@ class LearningPassTest {
             }
             Prototypes prototypes = Prototypes.of(values, SmallDadm.CONFIG.classes(), width);
             Losses losses = probe == LITERAL
-                    ? Losses.literal(network, out, LABELS, prototypes, true)
-                    : Losses.of(network, out, LABELS, prototypes, true);
+                    ? LiteralLosses.of(network, out, labels, prototypes, true).losses()
+                    : Losses.of(network, out, tensors(labels), prototypes.tensors(dtype), true);
             List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
             all.add(losses.total());
             for (int k = 0; k < 3; k++) {

@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What training a DADM holds, from shapes alone: a step is rehearsed with kernels that compute nothing. All of a batch goes
@@ -73,7 +74,7 @@ public final class DadmMemory {
                     .toList();
             parts.add(new Part(STEP, "activations, and gradients of four losses on their way", step.peak(), of));
             if (device.records() && !scaled && options.fit().accumulation() == 1) {
-                parts.add(new Part(PLACES, "pictures and features of a recorded step", places(options, device)));
+                parts.add(new Part(PLACES, "pictures and numbers of a recorded step", places(options, device)));
             }
             parts.add(device.beside());
             return new MemoryPlan(
@@ -118,11 +119,15 @@ public final class DadmMemory {
     /** What a recorded step is handed and hands on, beside the batch itself. */
     static long places(DadmTrainingOptions options, Workspace device) {
         boolean composite = Recipe.named(options.recipe()).compositeInfrared();
-        return new Rehearsal(device).peak(() -> {
-            try (FixedTensors fixed = new FixedTensors(Scope.current().kernels())) {
-                return StepPlaces.of(options.config(), options.fit().batchSize(), composite, fixed);
-            }
-        });
+        try (Parameters parameters = new Parameters()) {
+            network(parameters, options);
+            int learned = parameters.trainable().size();
+            return new Rehearsal(device).peak(() -> {
+                try (FixedTensors fixed = new FixedTensors(Scope.current().kernels())) {
+                    return StepPlaces.of(options.config(), options.fit().batchSize(), composite, learned, fixed);
+                }
+            });
+        }
     }
 
     private static DadmNetwork network(Parameters parameters, DadmTrainingOptions options) {
@@ -143,9 +148,10 @@ public final class DadmMemory {
     private static StepMemory step(
             DadmNetwork network, Parameters parameters, DadmTrainingOptions options, Workspace device) {
         Recipe recipe = Recipe.named(options.recipe());
-        DadmStep step =
-                new DadmStep(network, parameters, recipe, null, options.seed(), LossScale.of(device.precision()), null);
-        return new Rehearsal(device).update(() -> step.rehearse(batch(options)));
+        Optional<LossScale> scale = LossScale.of(device.precision());
+        try (DadmStep step = new DadmStep(network, parameters, recipe, null, options.seed(), scale, null)) {
+            return new Rehearsal(device).update(() -> step.rehearse(batch(options)));
+        }
     }
 
     /** Bona fide and attacks of all domains, in turn. */

@@ -5,8 +5,11 @@ import io.aegis.layers.BatchCounts;
 import io.aegis.layers.Parameter;
 import io.aegis.layers.Parameters;
 import io.aegis.layers.Pass;
+import io.aegis.layers.Probe;
+import io.aegis.models.dadm.DadmConfig;
 import io.aegis.models.dadm.DadmNetwork;
 import io.aegis.models.dadm.Hyperplanes;
+import io.aegis.models.dadm.LabelTensors;
 import io.aegis.models.dadm.Losses;
 import io.aegis.models.dadm.Permutations;
 import io.aegis.models.dadm.Prototypes;
@@ -21,20 +24,23 @@ import io.aegis.training.LossScale;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
  * One training step of DADM: prototypes, forward, four losses, one backward pass that carries all of them, gradient
  * modulation, Adam, alignment of the hyperplanes. Each parameter is updated soon after its four gradients are complete, so
  * that those of all parameters never exist at once: {@link HeldGradients}.
  *
- * <p>A device that can record launches all but the losses as three graphs, from the second step of a kind on ({@link RecordedStep},
- * {@link StepRecordings}): no bit depends on it. Steps with scaled losses, and micro-batches, go kernel by kernel.
+ * <p>A device that can record launches all of it but the alignment as one graph, from the second step of a kind on ({@link
+ * RecordedStep}, {@link StepRecordings}): no bit depends on it. Steps with scaled losses, and micro-batches, go kernel by kernel.
  */
 public final class DadmStep implements AutoCloseable {
     private final DadmNetwork network;
@@ -50,7 +56,7 @@ public final class DadmStep implements AutoCloseable {
     private final List<Set<Tensor>> wanted;
 
     private final StepRecordings recordings;
-    private Prototypes prototypes;
+    private final HeldPrototypes prototypes;
 
     /**
      * What a step tells.
@@ -111,17 +117,19 @@ public final class DadmStep implements AutoCloseable {
         List<Parameter> all = parameters.trainable();
         all.forEach(p -> trainable.put(p.tensor(), p));
         ReGrad.modulated(all, recipe.regrad()).forEach(p -> modulated.put(p.tensor(), p));
+        prototypes =
+                new HeldPrototypes(network.config().classes(), network.config().width());
         wanted = List.of(modulated.keySet(), modulated.keySet(), modulated.keySet(), trainable.keySet());
     }
 
     /** Prototypes after the last step; null before the first. */
     public Prototypes prototypes() {
-        return prototypes;
+        return prototypes.get();
     }
 
     /** Continues from stored prototypes. */
     public void restore(Prototypes stored) {
-        prototypes = stored;
+        prototypes.restore(stored);
     }
 
     /**
@@ -130,8 +138,9 @@ public final class DadmStep implements AutoCloseable {
      * @param epoch from 0; prototypes have momentum from epoch 1 on
      * @param step global number of this step, the counter of its randomness
      * @throws ArithmeticException when a loss is not finite; nothing has been updated then
-     * @throws OutOfMemoryError when the device has no memory left; it has back what the step took, but running statistics and the heads
-     *     that only losses read may have changed, so that whoever wants the same step again starts from a stored state
+     * @throws IllegalArgumentException when labels are none, before anything else
+     * @throws OutOfMemoryError when the device has no memory left; it has back what the step took, but running statistics, prototypes
+     *     and whatever was updated by then may have changed, so that whoever wants the same step again starts from a stored state
      */
     public Report run(Batch batch, long epoch, long step, double learningRate) {
         return run(batch, epoch, step, learningRate, null);
@@ -139,6 +148,7 @@ public final class DadmStep implements AutoCloseable {
 
     /** As above, with given permutations rather than random ones. */
     public Report run(Batch batch, long epoch, long step, double learningRate, Permutations given) {
+        batch.labels().require(network.config().classes());
         begin(batch, scale.isEmpty(), learningRate);
         if (scale.isEmpty()) {
             return differentiate(batch, epoch, step, given, adam::update, () -> true);
@@ -161,23 +171,20 @@ public final class DadmStep implements AutoCloseable {
      *     be learned from again, one after the other, with the scale that the losses have now
      */
     public Report runAccumulated(Batch batch, long epoch, long step, double learningRate, GradientSums sums) {
-        begin(batch, scale.isEmpty() && sums.isEmpty(), learningRate);
+        batch.labels().require(network.config().classes());
+        boolean alone = scale.isEmpty() && sums.isEmpty();
+        begin(batch, alone, learningRate);
         if (scale.isPresent()) {
             return scaled(batch, epoch, step, null, sums);
         }
-        return differentiate(
-                batch,
-                epoch,
-                step,
-                null,
-                gradients -> {
-                    gradients.forEach(sums::complete);
-                    adam.update(gradients);
-                },
-                () -> {
-                    sums.drain(adam::update);
-                    return true;
-                });
+        HeldGradients.Sink sink = gradients -> {
+            gradients.forEach(sums::complete);
+            adam.update(gradients);
+        };
+        return differentiate(batch, epoch, step, null, alone ? sink : ofOwnDomains(batch, sink), () -> {
+            sums.drain(adam::update);
+            return true;
+        });
     }
 
     /**
@@ -189,9 +196,10 @@ public final class DadmStep implements AutoCloseable {
      * @throws ArithmeticException when a loss is not finite
      */
     public Report accumulate(Batch batch, long epoch, long step, GradientSums sums) {
+        batch.labels().require(network.config().classes());
         begin(sums);
         recordings.begin(null);
-        Report report = differentiate(batch, epoch, step, null, each(sums), null);
+        Report report = differentiate(batch, epoch, step, null, each(batch, sums), null);
         sums.endBatch();
         return report;
     }
@@ -199,11 +207,11 @@ public final class DadmStep implements AutoCloseable {
     /** The last micro-batch of an update, with scaled losses; null when any of them gave gradients that overflowed. */
     private Report scaled(Batch batch, long epoch, long step, Permutations given, GradientSums sums) {
         begin(sums);
-        return differentiate(batch, epoch, step, given, each(sums), () -> {
+        return differentiate(batch, epoch, step, given, each(batch, sums), () -> {
             Optional<Parameter> overflowed = LossScale.overflowed(sums.sums());
             if (overflowed.isPresent()) {
                 sums.clear();
-                prototypes = retry.restore();
+                prototypes.restore(retry.restore());
                 scale.get().halve(step, overflowed.get());
                 return false;
             }
@@ -222,7 +230,7 @@ public final class DadmStep implements AutoCloseable {
         try (Scope scope = Scope.open()) {
             boolean composite = prototypePictures(batch)[2] != batch.pictures()[2];
             List<Parameter> launched = recordings.begin(alone ? RecordedStep.Shape.of(batch, composite) : null);
-            adam.begin(p -> learningRate, launched);
+            adam.begin(p -> learningRate, launched, alone ? idle(batch) : List.of());
         }
     }
 
@@ -231,23 +239,41 @@ public final class DadmStep implements AutoCloseable {
         recordings.close();
     }
 
-    /** As {@link #rest}. */
     @Override
     public void close() {
         rest();
+        prototypes.close();
     }
 
     /** Before the first micro-batch of an update whose losses are scaled. */
     private void begin(GradientSums sums) {
         if (scale.isPresent() && sums.isEmpty()) {
             try (Scope scope = Scope.open()) {
-                retry.save(prototypes);
+                retry.save(prototypes.get());
             }
         }
     }
 
-    private static HeldGradients.Sink each(GradientSums sums) {
-        return gradients -> gradients.forEach(sums::add);
+    /** The heads of domains that a batch lacks: as published these have no update, nor does Adam count one. */
+    private List<Parameter> idle(Batch batch) {
+        return IntStream.range(0, DadmConfig.DOMAINS)
+                .filter(j -> !batch.labels().has(j))
+                .mapToObj(network::domainHead)
+                .toList();
+    }
+
+    private HeldGradients.Sink each(Batch batch, GradientSums sums) {
+        return ofOwnDomains(batch, gradients -> gradients.forEach(sums::add));
+    }
+
+    /** Where gradients are summed over batches, those of zeros of idle heads stay out: another batch may lack the domain as well. */
+    private HeldGradients.Sink ofOwnDomains(Batch batch, HeldGradients.Sink sink) {
+        Set<Parameter> idle = Set.copyOf(idle(batch));
+        return gradients -> {
+            Map<Parameter, Tensor> own = new LinkedHashMap<>(gradients);
+            own.keySet().removeAll(idle);
+            sink.accept(own);
+        };
     }
 
     /** All of a step but the update, for kernels that count what it holds. */
@@ -271,9 +297,10 @@ public final class DadmStep implements AutoCloseable {
                     : new Pass(false, false, false, seed, step, batch.samples());
             Permutations permutations = given != null ? given : Permutations.random(pass);
             RecordedStep again = recordings.recording(this::record);
+            boolean momentum = prototypes.hasMomentum(epoch);
             Report losses = again == null
-                    ? kernelByKernel(batch, epoch, pass, permutations, sink)
-                    : launched(again, batch, epoch, step, permutations, sink);
+                    ? kernelByKernel(batch, momentum, pass, permutations, sink)
+                    : launched(again, batch, momentum, step, permutations);
             if (end == null) {
                 return losses;
             }
@@ -284,57 +311,57 @@ public final class DadmStep implements AutoCloseable {
     }
 
     private Report kernelByKernel(
-            Batch batch, long epoch, Pass pass, Permutations permutations, HeldGradients.Sink sink) {
-        prototypes = nextPrototypes(batch, epoch, Learned.evaluated(network, prototypePictures(batch)));
+            Batch batch, boolean momentum, Pass pass, Permutations permutations, HeldGradients.Sink sink) {
+        Tensor labels =
+                Tensor.empty(DType.I64, LabelTensors.shape(batch.labels().live().length));
+        LabelTensors.write(batch.labels(), labels.view());
+        StepInputs inputs = new StepInputs(
+                batch.pictures(),
+                prototypePictures(batch),
+                pass,
+                permutations,
+                LabelTensors.in(labels.view()),
+                Tensor.of(new long[] {momentum ? 1 : 0}, 1));
         List<Parameter> updated = new ArrayList<>();
-        try (Learned learned = Learned.by(network, batch.pictures(), pass, permutations)) {
-            DadmNetwork.Output output = Learned.leaves(learned.output());
-            Cotangents cotangents = Cotangents.of(output, Tensor::empty);
-            Report losses = losses(output, batch, pass.step(), cotangents, sink);
-            goBack(learned, cotangents, mu(losses.information), gradients -> {
-                sink.accept(gradients);
-                updated.addAll(gradients.keySet());
-            });
-            recordings.went(updated);
-            return losses;
-        }
+        List<Report> told = new ArrayList<>();
+        Consumer<StepResults> seen = results -> {
+            prototypes.saw(batch.labels(), momentum);
+            told.add(results.report(pass.step()));
+        };
+        compute(inputs, seen, gradients -> {
+            sink.accept(gradients);
+            updated.addAll(gradients.keySet());
+        });
+        recordings.went(updated);
+        return told.getFirst();
     }
 
     /** The same by a recording. */
-    private Report launched(
-            RecordedStep again,
-            Batch batch,
-            long epoch,
-            long step,
-            Permutations permutations,
-            HeldGradients.Sink sink) {
-        Report losses;
+    private Report launched(RecordedStep again, Batch batch, boolean momentum, long step, Permutations permutations) {
         try {
-            again.write(batch.pictures(), prototypePictures(batch)[2], batch.samples(), step, permutations);
-            again.goForward();
-            prototypes = nextPrototypes(batch, epoch, again.evaluated());
-            losses = losses(again.output(), batch, step, again.cotangents(), sink);
-        } catch (RuntimeException | Error e) { // a loss that is none, or no memory for the losses
+            again.write(batch, prototypePictures(batch)[2], momentum, step, permutations);
+            again.launch();
+            prototypes.saw(batch.labels(), momentum);
+            return again.results().report(step);
+        } catch (RuntimeException | Error e) { // a loss that is none, for which nothing was updated
             adam.abandon();
             throw e;
         }
-        again.goBack(losses.information);
-        return losses;
     }
 
     private RecordedStep record(RecordedStep.Shape shape) {
-        BatchCounts counts = new BatchCounts(parameters.all());
+        RecordedStep.Of of = new RecordedStep.Of(network.config(), trainable.size(), recipe.trainingMode(), seed);
         return new RecordedStep(
-                network,
+                of,
                 shape,
-                recipe.trainingMode(),
-                seed,
-                counts,
-                (learned, cotangents, information) -> goBack(learned, cotangents, information, adam::update));
-    }
-
-    private static Tensor mu(double[] information) {
-        return Tensor.of(DType.F64, information, information.length);
+                new BatchCounts(parameters.all()),
+                (inputs, to, guarded) -> compute(
+                        inputs,
+                        results -> {
+                            results.copyTo(to);
+                            adam.guard(results.losses().view(), guarded);
+                        },
+                        gradients -> adam.update(gradients, guarded)));
     }
 
     private Tensor[] prototypePictures(Batch batch) {
@@ -345,52 +372,36 @@ public final class DadmStep implements AutoCloseable {
         return pictures;
     }
 
-    private Prototypes nextPrototypes(Batch batch, long epoch, Tensor[] features) {
-        Prototypes fresh = Prototypes.ofBatch(
-                features, batch.labels().prototype(), network.config().classes());
-        return epoch == 0 || prototypes == null ? fresh : fresh.withMomentum(prototypes, recipe);
-    }
-
     /**
-     * The losses, and their gradients with respect to what the network gave.
+     * A step as kernels see it.
      *
-     * @param output the network's, its features and mutual-information losses as leaves
-     * @param cotangents takes those gradients
-     * @param sink takes the gradients of what only the losses read, the domains' heads
+     * @param told sees losses and mu before anything is updated
+     * @param sink takes parameters' gradients soon after they are complete
      */
-    private Report losses(
-            DadmNetwork.Output output, Batch batch, long step, Cotangents cotangents, HeldGradients.Sink sink) {
-        try (Scope scope = Scope.open();
-                Tape tape = Tape.record()) {
-            Losses losses = Losses.of(network, output, batch.labels(), prototypes, recipe.zeroGradientAtPrototype());
-            double[] information = new double[3];
-            double[] modal = new double[3];
-            for (int k = 0; k < 3; k++) {
-                information[k] = Arrays.stream(output.information()[k].toDoubles())
-                        .average()
-                        .orElseThrow();
-                modal[k] = finite(losses.modal()[k], "loss of modality " + (k + 1), step);
-            }
-            double total = finite(losses.total(), "total loss", step);
+    private void compute(StepInputs in, Consumer<StepResults> told, HeldGradients.Sink sink) {
+        Tensor[] features = evaluated(in.prototypePictures());
+        Tensor[] centres = prototypes.update(features, in.labels().prototype(), in.momentum(), recipe);
+        try (Tape tape = Tape.record()) {
+            DadmNetwork.Output output = network.forward(in.pictures(), in.pass(), in.permutations(), Probe.NONE);
+            Losses losses = Losses.of(network, output, in.labels(), centres, recipe.zeroGradientAtPrototype());
+            StepResults results = StepResults.of(losses, output.information());
+            told.accept(results);
             List<Tensor> all = new ArrayList<>(List.of(losses.modal()));
             all.add(losses.total());
             scale.ifPresent(s -> all.replaceAll(loss -> loss.times(s.factor())));
-            HeldGradients heads = new HeldGradients(mu(information), sink);
-            tape.backward(all, Cotangents.wanted(output, wanted), (leaf, gradients) -> {
-                if (!cotangents.take(output, leaf, gradients)) {
-                    hold(heads, leaf, gradients);
-                }
-            });
-            heads.flush();
-            return new Report(total, modal, information, Double.NaN);
+            HeldGradients held = new HeldGradients(results.information(), sink);
+            tape.backward(all, wanted, (leaf, gradients) -> hold(held, leaf, gradients));
+            held.flush();
         }
     }
 
-    /** @param information mu, F64 [3] */
-    private void goBack(Learned learned, Cotangents cotangents, Tensor information, HeldGradients.Sink sink) {
-        HeldGradients held = new HeldGradients(information, sink);
-        learned.goBack(cotangents, wanted, (leaf, gradients) -> hold(held, leaf, gradients));
-        held.flush();
+    /** Features [B, D] a modality, in evaluation, in the current scope. */
+    private Tensor[] evaluated(Tensor[] pictures) {
+        try (Scope scope = Scope.open()) {
+            Tensor[] features =
+                    network.forward(pictures, Pass.EVALUATION, null, Probe.NONE).features();
+            return Arrays.stream(features).map(scope::keep).toArray(Tensor[]::new);
+        }
     }
 
     private void hold(HeldGradients held, Tensor leaf, Tensor[] gradients) {
@@ -402,13 +413,5 @@ public final class DadmStep implements AutoCloseable {
         Tensor[] own =
                 Arrays.stream(gradients).map(g -> g == null ? null : g.detach()).toArray(Tensor[]::new);
         held.add(trainable.get(leaf), own[3], modulated.containsKey(leaf) ? Arrays.copyOf(own, 3) : new Tensor[3]);
-    }
-
-    private static double finite(Tensor loss, String what, long step) {
-        double value = loss.item();
-        if (!Double.isFinite(value)) {
-            throw new ArithmeticException(what + " is " + value + " at step " + step);
-        }
-        return value;
     }
 }

@@ -29,12 +29,16 @@ class DadmMemoryTest {
         return usual.withFit(usual.fit().withBatch(batch));
     }
 
+    private static DadmStep fresh(Parameters parameters, DadmTrainingOptions options) {
+        DadmNetwork network = new DadmNetwork(parameters, options.config(), options.trunk());
+        parameters.initialize(DType.F32, 1);
+        return new DadmStep(network, parameters, Recipe.named(options.recipe()), null, 1);
+    }
+
     /** The step itself, on this machine's kernels; its batch is that of the rehearsal. */
     private static long counted(DadmTrainingOptions options) {
-        try (Parameters parameters = new Parameters()) {
-            DadmNetwork network = new DadmNetwork(parameters, options.config(), options.trunk());
-            parameters.initialize(DType.F32, 1);
-            DadmStep step = new DadmStep(network, parameters, Recipe.named(options.recipe()), null, 1);
+        try (Parameters parameters = new Parameters();
+                DadmStep step = fresh(parameters, options)) {
             Pool.host().trim();
             Pool.host().resetPeak();
             long before = Pool.host().liveBytes();
@@ -108,7 +112,8 @@ class DadmMemoryTest {
         Workspace gpu = Workspace.gpu(DType.BF16);
         assertThat(DadmMemory.plan(sixteen, gpu).of(DadmMemory.PLACES)).isBetween(pictures, pictures + 1_000_000);
         long official = DadmMemory.places(options(DadmConfig.BASE, "official", 16), gpu);
-        assertThat(official - DadmMemory.places(sixteen, gpu))
+        DadmTrainingOptions frozen = sixteen.withInit(Path.of("vit.safetensors")); // the same parameters learn then
+        assertThat(official - DadmMemory.places(frozen, gpu))
                 .as("infrared as prototypes see it")
                 .isEqualTo(pictures / 3);
         DadmTrainingOptions.Fit f = sixteen.fit();

@@ -23,6 +23,8 @@ import io.aegis.weights.Safetensors;
 import io.aegis.weights.SafetensorsWriter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -31,7 +33,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -70,6 +72,13 @@ class RecordedStepTest {
     private record Course(Map<String, byte[]> state, List<String> reports, List<Map<String, Integer>> launches) {
         List<Integer> graphs() {
             return launches.stream().map(m -> m.getOrDefault("graph", 0)).toList();
+        }
+
+        /** Adam's count of a parameter's updates. */
+        long count(String parameter) {
+            return ByteBuffer.wrap(state.get("adam.steps/" + parameter))
+                    .order(ByteOrder.nativeOrder())
+                    .getLong();
         }
 
         void assertSame(Course other) {
@@ -127,7 +136,21 @@ class RecordedStepTest {
         }
     }
 
-    /** Waves; every third batch lacks a domain, and with it the angles of one class. */
+    /** How many parameters learn. */
+    private long learned(DadmConfig config) {
+        try (Learner learner = Learner.fresh(DadmTrainingOptions.published(config, folder))) {
+            return learner.parameters().trainable().size();
+        }
+    }
+
+    /** Another mixture each time, of which some lack a domain, or two. */
+    private static long[] domains(int rows, int number) {
+        long[] domain = new long[rows];
+        Arrays.setAll(domain, i -> number == 2 ? 0 : (i / 2 + number) % 3);
+        return domain;
+    }
+
+    /** Waves. */
     private static Batch batch(DadmConfig config, int rows, int number) {
         Tensor[] pictures = new Tensor[3];
         int side = config.image();
@@ -139,29 +162,43 @@ class RecordedStepTest {
             }
         }
         long[] live = new long[rows];
-        long[] domain = new long[rows];
         long[] samples = new long[rows];
         Arrays.setAll(live, i -> 1 - i % 2);
-        Arrays.setAll(domain, i -> i / 2 % (number % 3 == 2 ? 2 : 3));
         Arrays.setAll(samples, i -> 100L * number + i);
-        return new Batch(pictures, null, new Labels(live, live.clone(), domain), Tensor.of(samples, rows));
+        return new Batch(
+                pictures, null, new Labels(live, live.clone(), domains(rows, number)), Tensor.of(samples, rows));
     }
 
-    /** Permutations, masks, mu, rates and missing domains change from step to step. */
+    /** Permutations, masks, mu, rates and missing domains change from step to step; the first batch lacks one as well. */
     @Test
     void noBitDependsOnTheRecording() {
-        int[] sizes = {3, 3, 3};
+        int[] sizes = {3, 3, 3, 3, 3};
         Course plain = course(gpu, TWO_LAYERS, false, -1, sizes);
         Course recorded = course(gpu, TWO_LAYERS, true, -1, sizes);
         recorded.assertSame(plain);
         assertThat(plain.graphs()).containsOnly(0);
-        assertThat(recorded.graphs()).containsExactly(0, 3, 3);
-        // So that nobody launches more beside them without noticing: the losses' own.
-        assertThat(recorded.launches.getLast().values().stream()
-                                .mapToInt(n -> n)
-                                .sum()
-                        - 3)
-                .isLessThanOrEqualTo(93);
+        assertThat(recorded.graphs()).containsExactly(0, 1, 1, 1, 1);
+        // So that nobody launches more beside it without noticing: pictures are copied to where it reads them.
+        assertThat(recorded.launches.subList(2, 5))
+                .allSatisfy(m -> assertThat(m).isEqualTo(Map.of("graph", 1, "moves16", 1)));
+    }
+
+    /** A head counts an update in steps whose batch has rows of its domain, and in no others; moments stand still meanwhile. */
+    @Test
+    void headsOfMissingDomainsStandStill() {
+        int[] sizes = {3, 3, 3, 3, 3};
+        Course recorded = course(gpu, ONE_LAYER, true, -1, sizes);
+        recorded.assertSame(course(gpu, ONE_LAYER, false, -1, sizes));
+        for (int j = 0; j < 3; j++) {
+            int domain = j;
+            long steps = IntStream.range(0, sizes.length)
+                    .filter(n -> Arrays.stream(domains(3, n)).anyMatch(d -> d == domain))
+                    .count();
+            assertThat(recorded.count("fc_d" + (j + 1) + ".weight"))
+                    .isEqualTo(steps)
+                    .isBetween(1L, 4L);
+        }
+        assertThat(recorded.count("class_token1")).isEqualTo(5);
     }
 
     @Test
@@ -170,7 +207,7 @@ class RecordedStepTest {
         Course plain = course(gpu, ONE_LAYER, false, -1, sizes);
         Course stopped = course(gpu, ONE_LAYER, true, 2, sizes);
         stopped.assertSame(plain);
-        assertThat(stopped.graphs()).containsExactly(0, 3, 0, 3, 0, 0);
+        assertThat(stopped.graphs()).containsExactly(0, 1, 0, 1, 0, 0);
     }
 
     /** What a plan says beside what the device counts, whose blocks are multiples of 512 bytes. */
@@ -178,11 +215,12 @@ class RecordedStepTest {
     void placesAreAsPlanned() {
         DadmTrainingOptions options = DadmTrainingOptions.published(TWO_LAYERS, folder);
         options = options.withFit(options.fit().withBatch(3));
+        long learned = learned(TWO_LAYERS);
         long planned = DadmMemory.places(options, Workspace.of(gpu));
         long before = gpu.memory().liveBytes();
         try (FixedTensors fixed = new FixedTensors(gpu)) {
             long blocks = gpu.memory().liveBlocks();
-            StepPlaces.of(TWO_LAYERS, 3, false, fixed);
+            StepPlaces.of(TWO_LAYERS, 3, false, learned, fixed);
             long made = gpu.memory().liveBytes() - before;
             assertThat(made).isBetween(planned, planned + 512 * (gpu.memory().liveBlocks() - blocks));
         }
@@ -198,9 +236,12 @@ class RecordedStepTest {
         assertThat(refused.graphs()).containsOnly(0);
     }
 
-    /** Where a loss is none, nothing counts as updated, although what a launch updates is counted before it. */
+    /**
+     * Where a loss is none nothing is updated, though no host stands between losses and updates, and nothing counts as updated, though
+     * it is counted before the launch.
+     */
     @Test
-    void aLossThatIsNoneCountsNothing() {
+    void aLossThatIsNoneUpdatesNothing() {
         Backends.choose(gpu);
         try (Learner learner = Learner.fresh(DadmTrainingOptions.published(ONE_LAYER, folder));
                 Arena arena = Arena.ofShared()) {
@@ -208,13 +249,51 @@ class RecordedStepTest {
                 int n = i;
                 step(learner.step(), () -> batch(ONE_LAYER, 2, n), n);
             }
+            Map<String, byte[]> state = changed(learner, arena);
             List<Long> before = counts(learner, arena);
             assertThatThrownBy(() -> step(learner.step(), () -> spoilt(batch(ONE_LAYER, 2, 2)), 2))
                     .isInstanceOf(ArithmeticException.class)
                     .hasMessageContaining("step 2");
             assertThat(before).contains(2L);
             assertThat(counts(learner, arena)).isEqualTo(before);
+            Map<String, byte[]> after = changed(learner, arena);
+            assertThat(after).hasSizeGreaterThan(200);
+            after.forEach((name, bytes) -> assertThat(bytes).as(name).isEqualTo(state.get(name)));
         }
+    }
+
+    /** All that updates change: weights, moments. Batch norm's statistics and prototypes have moved. */
+    private static Map<String, byte[]> changed(Learner learner, Arena arena) {
+        Map<String, byte[]> out = new TreeMap<>();
+        learner.tensors(arena).stream()
+                .filter(t -> !t.info().name().matches("prototypes/.*|.*(running_mean|running_var|num_batches_tracked)"))
+                .forEach(t -> out.put(t.info().name(), t.bytes().toArray(ValueLayout.JAVA_BYTE)));
+        return out;
+    }
+
+    /** As kernel by kernel, before anything is launched or counted; the step that follows goes well. */
+    @Test
+    void labelsThatAreNoneAreRefused() {
+        Backends.choose(gpu);
+        try (Learner learner = Learner.fresh(DadmTrainingOptions.published(ONE_LAYER, folder));
+                Arena arena = Arena.ofShared()) {
+            for (int i = 0; i < 3; i++) {
+                int n = i;
+                List<Long> before = counts(learner, arena);
+                assertThatThrownBy(() -> step(learner.step(), () -> mislabelled(batch(ONE_LAYER, 2, n)), n))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessage("label 2 of row 1, expected 1 for bona fide or 0 for an attack");
+                assertThat(counts(learner, arena)).isEqualTo(before);
+                step(learner.step(), () -> batch(ONE_LAYER, 2, n), n);
+                assertThat(counts(learner, arena)).contains(n + 1L);
+            }
+        }
+    }
+
+    private static Batch mislabelled(Batch batch) {
+        Labels own = batch.labels();
+        Labels wrong = new Labels(new long[] {1, 2}, own.prototype(), own.domain());
+        return new Batch(batch.pictures(), null, wrong, batch.samples());
     }
 
     private static List<Long> counts(Learner learner, Arena arena) {
@@ -229,7 +308,7 @@ class RecordedStepTest {
         return batch;
     }
 
-    /** A GPU's kernels that fail behind the last piece that is recorded. */
+    /** A GPU's kernels that fail behind what is recorded. */
     private static final class Refusing extends DerivedKernels {
         private final Kernels own;
 
@@ -243,12 +322,11 @@ class RecordedStepTest {
         }
 
         @Override
-        public List<Recording> recordInTurn(List<Runnable> works) {
-            Runnable failing = () -> {
+        public Recording record(Runnable work) {
+            return own.record(() -> {
+                work.run();
                 throw new OutOfMemoryError("of the test");
-            };
-            return own.recordInTurn(
-                    Stream.concat(works.stream(), Stream.of(failing)).toList());
+            });
         }
 
         @Override
