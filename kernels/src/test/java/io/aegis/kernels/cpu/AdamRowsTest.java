@@ -23,7 +23,8 @@ class AdamRowsTest {
     @ValueSource(booleans = {false, true})
     void bits(boolean decoupled) {
         assumeTrue(MachineCode.available(), "no machine code here");
-        AdamRows rows = new AdamRows(new Adam(0.9, 0.999, 1e-8, 5e-2, decoupled), new AdamStep(1e-3, 0.271, 2.997e-3));
+        AdamRows rows =
+                new AdamRows(new Adam(0.9, 0.999, 1e-8, 5e-2, decoupled), new AdamStep(1e-3, 0.271, 2.997e-3, true));
         Random random = new Random(5);
         for (int n = 1; n < 90; n++) {
             try (Arena arena = Arena.ofConfined()) {
