@@ -1,5 +1,8 @@
 package io.aegis.kernels;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * Scaled dot-product attention without an N x M matrix in memory: O = softmax(scale Q K^T + mask) V, row by row.
  *
@@ -19,6 +22,60 @@ public interface Attention {
      */
     void backward(
             View q, View k, View v, double scale, Mask mask, View out, View lse, View dout, View dq, View dk, View dv);
+
+    /**
+     * Attention within each of some sequences that lie one behind the other in the same rows, without padding: to what {@link
+     * #forward} gives each of them alone. Nothing of a sequence goes into another, whatever it holds.
+     *
+     * @param q [Tq, Hq, D]
+     * @param k [Tk, Hkv, D]
+     * @param v as k
+     * @param sequences which rows are whose
+     * @param causal query i of N of a sequence sees its key j of M only if j is at most i + (M - N)
+     * @param out as q; 0 where a row is no sequence's
+     * @param lse [Hq, Tq]; -inf where a row is no sequence's; or null
+     */
+    default void packed(
+            View q, View k, View v, Sequences sequences, double scale, boolean causal, View out, View lse) {
+        Mask mask = causal ? Mask.CAUSAL : Mask.NONE;
+        for (Sequence s : sequences.list(q.size(0), k.size(0))) {
+            forward(s.queries(q), s.keys(k), s.keys(v), scale, mask, s.queries(out), s.lse(lse));
+        }
+    }
+
+    /**
+     * {@link #backward} of {@link #packed}, each of whose arguments it takes. Overwrites each of dq, dk and dv unless it is null; they are 0
+     * where a row is no sequence's.
+     */
+    default void packedBackward(
+            View q,
+            View k,
+            View v,
+            Sequences sequences,
+            double scale,
+            boolean causal,
+            View out,
+            View lse,
+            View dout,
+            View dq,
+            View dk,
+            View dv) {
+        Mask mask = causal ? Mask.CAUSAL : Mask.NONE;
+        for (Sequence s : sequences.list(q.size(0), k.size(0))) {
+            backward(
+                    s.queries(q),
+                    s.keys(k),
+                    s.keys(v),
+                    scale,
+                    mask,
+                    s.queries(out),
+                    s.lse(lse),
+                    s.queries(dout),
+                    s.queries(dq),
+                    s.keys(dk),
+                    s.keys(dv));
+        }
+    }
 
     /**
      * Attention of one query a sequence over keys and values that lie in pages (Kwon et al., arXiv 2309.06180): a sequence of
@@ -98,5 +155,68 @@ public interface Attention {
 
         /** Nobody sees what comes later. */
         public static final Mask CAUSAL = new Mask(true, null);
+    }
+
+    /**
+     * Where sequences of several lengths lie in rows that they share: the queries of sequence b are rows queries[b] to queries[b + 1],
+     * its keys rows keys[b] to keys[b + 1]. Some may have no queries, no keys or neither. Rows from the last offset on are no
+     * sequence's. What is in these lists is the caller's promise: GPUs read them where they lie.
+     *
+     * @param queries I64 [B + 1], from 0, none below the one before it, the last at most Tq
+     * @param keys I64 [B + 1], likewise, of Tk; may be the same view
+     */
+    record Sequences(View queries, View keys) {
+        /** B. */
+        public int count() {
+            return Math.toIntExact(queries.size(0) - 1);
+        }
+
+        /** All of them, and behind them the rows that are no sequence's: queries without keys, and keys without queries. */
+        public List<Sequence> list(long queryRows, long keyRows) {
+            int count = count();
+            List<Sequence> all = new ArrayList<>();
+            for (int b = 0; b < count; b++) {
+                all.add(new Sequence(
+                        queries.getLong(b), queries.getLong(b + 1), keys.getLong(b), keys.getLong(b + 1)));
+            }
+            long query = queries.getLong(count);
+            long key = keys.getLong(count);
+            if (query < queryRows) {
+                all.add(new Sequence(query, queryRows, key, key));
+            }
+            if (key < keyRows) {
+                all.add(new Sequence(query, query, key, keyRows));
+            }
+            return all;
+        }
+    }
+
+    /**
+     * Rows of one of some {@link Sequences}.
+     *
+     * @param query the first of its queries
+     * @param queryEnd behind the last
+     * @param key the first of its keys
+     * @param keyEnd behind the last
+     */
+    record Sequence(long query, long queryEnd, long key, long keyEnd) {
+        /** Of q [Tq, H, D] or a null view, its own rows as {@link #forward} takes them, [1, H, N, D]. */
+        public View queries(View q) {
+            return heads(q, query, queryEnd);
+        }
+
+        /** As {@link #queries}, of k [Tk, H, D]. */
+        public View keys(View k) {
+            return heads(k, key, keyEnd);
+        }
+
+        /** Of lse [H, Tq] or null, [1, H, N]. */
+        public View lse(View lse) {
+            return lse == null ? null : lse.slice(1, query, queryEnd).unsqueeze(0);
+        }
+
+        private static View heads(View x, long from, long to) {
+            return x == null ? null : x.slice(0, from, to).transpose(0, 1).unsqueeze(0);
+        }
     }
 }

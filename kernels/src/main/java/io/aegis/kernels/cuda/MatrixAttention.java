@@ -11,7 +11,8 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * attention.cu and attention_backward.cu: 16-bit factors on the matrix units, heads of up to 128 columns, in blocks that fit
- * the device. In the way of {@link HopperAttention} and {@link HopperAttentionBackward} where those may be taken and cover the call.
+ * the device. In the way of {@link HopperAttention} and {@link HopperAttentionBackward} where those may be taken and cover the call. Packed
+ * sequences are these kernels' own on every device: the copy engine of 9.0 knows a tensor's end, but not where in it a sequence's is.
  */
 final class MatrixAttention {
     /** The widest head. */
@@ -24,6 +25,10 @@ final class MatrixAttention {
     private static final String ATTENTION = "attention_forward";
     private static final String KEY_GRADIENTS = "attention_key_gradients";
     private static final String QUERY_GRADIENT = "attention_query_gradient";
+    /** Of kernels that know packed sequences, and of their names. */
+    private static final String PACKED = "PACKED";
+
+    private static final String OF_PACKED = "_packed";
     private static final int[] DIMS = {64, 80, 96, 128};
     private static final int WARP = 32;
     private static final int QUERIES = 128;
@@ -44,7 +49,13 @@ final class MatrixAttention {
         this.hopperBackward = hopperBackward;
     }
 
-    private record Shape(DType type, int dim) {}
+    private record Shape(DType type, int dim, boolean packed) {
+        Entry entry(Cuda cuda, Variant variant, String name) {
+            return packed
+                    ? new Entry(cuda, variant.with(PACKED, 1), name + OF_PACKED)
+                    : new Entry(cuda, variant, name);
+        }
+    }
 
     private record Kernels(
             Forward forward,
@@ -60,17 +71,19 @@ final class MatrixAttention {
             Backward backward = Backward.of(shape.type, shape.dim, sharedBytes);
             return new Kernels(
                     forward,
-                    new Entry(cuda, forward.variant, ATTENTION),
-                    new Entry(cuda, variant(NOT_FINITE, shape.type, WIDEST), "attention_not_finite"),
+                    shape.entry(cuda, forward.variant, ATTENTION),
+                    shape.entry(cuda, variant(NOT_FINITE, shape.type, WIDEST), "attention_not_finite"),
                     backward,
-                    new Entry(cuda, backward.variant, KEY_GRADIENTS),
-                    new Entry(cuda, backward.variant, QUERY_GRADIENT),
-                    new Entry(cuda, variant(BACKWARD_NOT_FINITE, shape.type, WIDEST), "attention_backward_not_finite"));
+                    shape.entry(cuda, backward.variant, KEY_GRADIENTS),
+                    shape.entry(cuda, backward.variant, QUERY_GRADIENT),
+                    shape.entry(
+                            cuda, variant(BACKWARD_NOT_FINITE, shape.type, WIDEST), "attention_backward_not_finite"));
         }
     }
 
-    private Kernels kernels(DType type, int d) {
-        return kernels.computeIfAbsent(new Shape(type, dim(d)), shape -> Kernels.of(cuda, shape));
+    private Kernels kernels(DType type, AttentionCall call) {
+        return kernels.computeIfAbsent(
+                new Shape(type, dim(call.d), call.sequences != null), shape -> Kernels.of(cuda, shape));
     }
 
     /** What a device with so many bytes of shared memory for a block may ask for. */
@@ -84,6 +97,7 @@ final class MatrixAttention {
                 all.add(Backward.of(type, dim, sharedBytes).variant());
             }
         }
+        List.copyOf(all).forEach(v -> all.add(v.with(PACKED, 1)));
         return all;
     }
 
@@ -96,6 +110,9 @@ final class MatrixAttention {
                 out.of(f.variant, ATTENTION, f.shared);
                 out.of(b.variant, KEY_GRADIENTS, b.keyShared);
                 out.of(b.variant, QUERY_GRADIENT, b.queryShared);
+                out.of(f.variant.with(PACKED, 1), ATTENTION + OF_PACKED, f.shared);
+                out.of(b.variant.with(PACKED, 1), KEY_GRADIENTS + OF_PACKED, b.keyShared);
+                out.of(b.variant.with(PACKED, 1), QUERY_GRADIENT + OF_PACKED, b.queryShared);
             }
         }
     }
@@ -162,22 +179,23 @@ final class MatrixAttention {
         Operand keys = call.read(k, type);
         Operand values = call.read(v, type);
         call.prepare();
-        Operand theirs = cudnn == null ? null : cudnn.forward(call, queries, keys, values, out, lse);
+        boolean packed = call.sequences != null;
+        Operand theirs = cudnn == null || packed ? null : cudnn.forward(call, queries, keys, values, out, lse);
         Operand result = theirs == null ? call.write(out, type) : theirs;
         long seen = call.seen();
         long sums = cuda.writeOrNull(lse);
-        Kernels chosen = kernels(type, call.d);
-        if (theirs == null && hopper != null && hopper.takes(call, queries, keys, values)) {
+        Kernels chosen = kernels(type, call);
+        if (theirs == null && hopper != null && !packed && hopper.takes(call, queries, keys, values)) {
             hopper.forward(call, queries, keys, values, result, lse, sums, seen);
         } else if (theirs == null) {
             Forward f = chosen.forward;
             chosen.attention.launch(
-                    grid(blocks(call.n, QUERIES) * call.heads * call.batch, f.threads, f.shared),
+                    grid(call.blocks(call.n, QUERIES) * call.heads * call.batch, f.threads, f.shared),
                     forward(call, queries, keys, values, result, lse, sums, seen));
         }
         if (call.mask.causal() && call.n > 1 && call.m > 0) {
             chosen.notFinite.launch(
-                    grid(blocks(call.n, QUERIES) * call.heads * call.batch, 4 * WARP, 0),
+                    grid(call.blocks(call.n, QUERIES) * call.heads * call.batch, 4 * WARP, 0),
                     forward(call, queries, keys, values, result, lse, sums, seen));
         }
     }
@@ -199,7 +217,7 @@ final class MatrixAttention {
         CudaAttention.packLse(a, lse, sums);
         a.pointer(seen).i64(call.words());
         a.i32(call.heads).i32(call.group).i32(call.n).i32(call.m).i32(call.d);
-        return a.i32(call.mask.causal() ? 1 : 0).f32(call.scale);
+        return call.packSequences(a.i32(call.mask.causal() ? 1 : 0).f32(call.scale));
     }
 
     void backward(
@@ -215,7 +233,8 @@ final class MatrixAttention {
             View dk,
             View dv) {
         Operand[] in = {call.read(q, type), call.read(k, type), call.read(v, type), call.read(dout, type)};
-        boolean tries = cudnn != null && cudnn.tries(call);
+        boolean packed = call.sequences != null;
+        boolean tries = cudnn != null && !packed && cudnn.tries(call);
         Operand o = tries ? call.read(out, type) : Operand.NONE;
         call.prepare();
         if (tries && cudnn.backward(call, new Operand[] {in[0], in[1], in[2], in[3], o}, lse, dq, dk, dv)) {
@@ -224,27 +243,28 @@ final class MatrixAttention {
         Operand[] to = {call.write(dq, type), call.write(dk, type), call.write(dv, type)};
         long seen = call.seen();
         Statistics rows = call.delta(out, in[3], lse, 1 / Math.log(2));
-        Kernels chosen = kernels(type, call.d);
+        Kernels chosen = kernels(type, call);
         Backward f = chosen.backward;
         boolean ofKeys = (dk != null || dv != null) && call.m > 0;
         boolean ofQueries = dq != null && call.n > 0;
-        long queryBlocks = ofQueries ? blocks(call.n, QUERIES) * call.heads * call.batch : 0;
-        if (hopperBackward != null && hopperBackward.takes(call, in)) {
+        long queryBlocks = ofQueries ? call.blocks(call.n, QUERIES) * call.heads * call.batch : 0;
+        if (hopperBackward != null && !packed && hopperBackward.takes(call, in)) {
             hopperBackward.backward(call, in, to, rows, seen);
         } else {
             if (ofKeys) {
-                Arguments a = arguments(call, in, to, rows, seen);
-                long blocks = blocks(call.m, f.keys) * call.keyHeads * call.batch;
+                Arguments a = call.packSequences(arguments(call, in, to, rows, seen));
+                long blocks = call.blocks(call.m, f.keys) * call.keyHeads * call.batch;
                 chosen.keyGradients.launch(grid(blocks, f.keyThreads, f.keyShared), a);
             }
             if (ofQueries) {
-                Arguments a = arguments(call, in, to, rows, seen);
+                Arguments a = call.packSequences(arguments(call, in, to, rows, seen));
                 chosen.queryGradient.launch(grid(queryBlocks, f.queryThreads, f.queryShared), a);
             }
         }
         if (call.mask.causal() && call.n > 1 && call.m > 0 && (ofKeys || ofQueries)) {
-            long keyBlocks = ofKeys ? blocks(call.m, QUERIES) * call.keyHeads * call.batch : 0;
-            Arguments a = arguments(call, in, to, rows, seen).i32((int) queryBlocks);
+            long keyBlocks = ofKeys ? call.blocks(call.m, QUERIES) * call.keyHeads * call.batch : 0;
+            Arguments a =
+                    call.packSequences(arguments(call, in, to, rows, seen).i32((int) queryBlocks));
             chosen.backwardNotFinite.launch(grid(queryBlocks + keyBlocks, 4 * WARP, 0), a);
         }
     }
@@ -265,10 +285,6 @@ final class MatrixAttention {
                 .i32(call.m)
                 .i32(call.d);
         return a.i32(call.mask.causal() ? 1 : 0).i32(call.padded()).f32(call.scale);
-    }
-
-    private static long blocks(int rows, int each) {
-        return (rows + each - 1) / each;
     }
 
     private static Engine.Grid grid(long blocks, int threads, int shared) {

@@ -18,7 +18,11 @@
 // Masks     a tile that some row sees in part is computed by step<true>, with 64 bits a row. Keys that nobody sees (`seen`) are
 //           zeros in shared memory, whatever they hold. What a later query's key or value holds must be finite where
 //           an earlier query of the same 128 is to be: 0 times infinity is not 0.
+// PACKED    (defined or not) sequences in the same rows, see sequences.cuh: a block has 128 queries of one of them
 #include "attention.cuh"
+#ifdef PACKED
+#include "sequences.cuh"
+#endif
 
 enum { QUERIES = 128, KEYS = 64, WARPS = QUERIES / ROWS, THREADS = WARPS * WARP, BLOCKS = ROWS == 16 ? 1 : 2 };
 // The two registers of a factor b must be neighbours. Keys that lie exchanged are loaded so; others are moved there, a fifth of all
@@ -143,15 +147,11 @@ template <bool MASKED> DEVICE void step(Warp& w, const u8* shared, int q, int k,
     add_values(w, s, shared, k + TILE);
 }
 
-// One block for 128 queries of a head.
-KERNEL(THREADS, BLOCKS, attention_forward, Args) {
-    DYNAMIC_SHARED(shared);
+// 128 queries of a head, by a block.
+DEVICE void compute(const Args& a, u8* shared, int tile, int head, int b) {
     u8* q = shared + (HELD ? 2 : 4) * TILE;
     int place_q = lane_place() + (HELD ? 2 : 4) * TILE + warp() * ROWS * PITCH;
 
-    int tiles = (a.n + QUERIES - 1) / QUERIES;
-    int tile = (int)(blockIdx.x % tiles), head = (int)(blockIdx.x / tiles % a.heads), b = (int)(blockIdx.x / tiles / a.heads);
-    if (a.causal) tile = tiles - 1 - tile;
     int first = tile * QUERIES;
     int further = a.causal ? 1 : 0;
     int shown = a.causal ? first + a.m - a.n + 1 : a.m;             // keys that the first query sees by its place
@@ -229,3 +229,19 @@ KERNEL(THREADS, BLOCKS, attention_forward, Args) {
         }
     }
 }
+
+#ifdef PACKED
+KERNEL(THREADS, BLOCKS, attention_forward_packed, Packed<Args>) {
+    DYNAMIC_SHARED(shared);
+    int slots = a.query_slots<QUERIES>(), tile;
+    Sequence s;
+    if (!queries_at<QUERIES>(a.sequences, (int)(blockIdx.x % slots), s, tile)) return;
+    compute(forward_of(a, s), shared, a.all.causal ? (s.queries - 1) / QUERIES - tile : tile, (int)(blockIdx.x / slots), 0);
+}
+#else
+KERNEL(THREADS, BLOCKS, attention_forward, Args) {
+    DYNAMIC_SHARED(shared);
+    int tiles = (a.n + QUERIES - 1) / QUERIES, tile = (int)(blockIdx.x % tiles);
+    compute(a, shared, a.causal ? tiles - 1 - tile : tile, (int)(blockIdx.x / tiles % a.heads), (int)(blockIdx.x / tiles / a.heads));
+}
+#endif
