@@ -35,8 +35,7 @@ public interface Attention {
      * @param out as q; 0 where a row is no sequence's
      * @param lse [Hq, Tq]; -inf where a row is no sequence's; or null
      */
-    default void packed(
-            View q, View k, View v, Sequences sequences, double scale, boolean causal, View out, View lse) {
+    default void packed(View q, View k, View v, Sequences sequences, double scale, boolean causal, View out, View lse) {
         Mask mask = causal ? Mask.CAUSAL : Mask.NONE;
         for (Sequence s : sequences.list(q.size(0), k.size(0))) {
             forward(s.queries(q), s.keys(k), s.keys(v), scale, mask, s.queries(out), s.lse(lse));
@@ -176,8 +175,7 @@ public interface Attention {
             int count = count();
             List<Sequence> all = new ArrayList<>();
             for (int b = 0; b < count; b++) {
-                all.add(new Sequence(
-                        queries.getLong(b), queries.getLong(b + 1), keys.getLong(b), keys.getLong(b + 1)));
+                all.add(new Sequence(queries.getLong(b), queries.getLong(b + 1), keys.getLong(b), keys.getLong(b + 1)));
             }
             long query = queries.getLong(count);
             long key = keys.getLong(count);

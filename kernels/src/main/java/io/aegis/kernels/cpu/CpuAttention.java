@@ -114,17 +114,20 @@ final class CpuAttention implements Attention {
     }
 
     @Override
-    public void packed(
-            View q, View k, View v, Sequences sequences, double scale, boolean causal, View out, View lse) {
+    public void packed(View q, View k, View v, Sequences sequences, double scale, boolean causal, View out, View lse) {
         Mask mask = causal ? Mask.CAUSAL : Mask.NONE;
-        ofEach(sequences, q, k, (s, of, with) -> forward(
-                of.of(s.queries(q)),
-                with.of(s.keys(k)),
-                with.of(s.keys(v)),
-                scale,
-                mask,
-                of.of(s.queries(out)),
-                of.of(s.lse(lse))));
+        ofEach(
+                sequences,
+                q,
+                k,
+                (s, of, with) -> forward(
+                        of.of(s.queries(q)),
+                        with.of(s.keys(k)),
+                        with.of(s.keys(v)),
+                        scale,
+                        mask,
+                        of.of(s.queries(out)),
+                        of.of(s.lse(lse))));
     }
 
     @Override
@@ -142,18 +145,22 @@ final class CpuAttention implements Attention {
             View dk,
             View dv) {
         Mask mask = causal ? Mask.CAUSAL : Mask.NONE;
-        ofEach(sequences, q, k, (s, of, with) -> backward(
-                of.of(s.queries(q)),
-                with.of(s.keys(k)),
-                with.of(s.keys(v)),
-                scale,
-                mask,
-                of.of(s.queries(out)),
-                of.of(s.lse(lse)),
-                of.of(s.queries(dout)),
-                of.of(s.queries(dq)),
-                with.of(s.keys(dk)),
-                with.of(s.keys(dv))));
+        ofEach(
+                sequences,
+                q,
+                k,
+                (s, of, with) -> backward(
+                        of.of(s.queries(q)),
+                        with.of(s.keys(k)),
+                        with.of(s.keys(v)),
+                        scale,
+                        mask,
+                        of.of(s.queries(out)),
+                        of.of(s.lse(lse)),
+                        of.of(s.queries(dout)),
+                        of.of(s.queries(dq)),
+                        with.of(s.keys(dk)),
+                        with.of(s.keys(dv))));
     }
 
     /** What is to be done for a group of heads of one sequence. */

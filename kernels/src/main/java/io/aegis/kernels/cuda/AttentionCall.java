@@ -52,8 +52,7 @@ final class AttentionCall implements AutoCloseable {
     }
 
     /** @param sequences in a batch of one, without a key mask; or null */
-    AttentionCall(
-            Cuda cuda, Preparation preparation, View q, View k, double scale, Mask mask, Sequences sequences) {
+    AttentionCall(Cuda cuda, Preparation preparation, View q, View k, double scale, Mask mask, Sequences sequences) {
         this.cuda = cuda;
         this.preparation = preparation;
         this.scratch = cuda.scratch();

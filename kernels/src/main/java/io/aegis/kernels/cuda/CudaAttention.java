@@ -194,8 +194,7 @@ final class CudaAttention implements Attention {
     }
 
     @Override
-    public void packed(
-            View q, View k, View v, Sequences sequences, double scale, boolean causal, View out, View lse) {
+    public void packed(View q, View k, View v, Sequences sequences, double scale, boolean causal, View out, View lse) {
         Packed p = new Packed(q, k, v, out);
         if (!p.fits(sequences) || lse != null && !isLse(lse)) {
             host.packed(q, k, v, sequences, scale, causal, out, lse);

@@ -50,10 +50,31 @@ final class MatrixAttention {
     }
 
     private record Shape(DType type, int dim, boolean packed) {
-        Entry entry(Cuda cuda, Variant variant, String name) {
-            return packed
-                    ? new Entry(cuda, variant.with(PACKED, 1), name + OF_PACKED)
-                    : new Entry(cuda, variant, name);
+        static List<Shape> all() {
+            List<Shape> all = new ArrayList<>();
+            for (DType type : List.of(DType.BF16, DType.F16)) {
+                for (int dim : DIMS) {
+                    all.add(new Shape(type, dim, false));
+                    all.add(new Shape(type, dim, true));
+                }
+            }
+            return all;
+        }
+
+        String name(String entry) {
+            return packed ? entry + OF_PACKED : entry;
+        }
+
+        Variant variant(String file) {
+            Variant variant = Variant.of(file)
+                    .with("TYPE", type == DType.BF16 ? "bf16" : "f16")
+                    .with("DIM", dim);
+            return packed ? variant.with(PACKED, 1) : variant;
+        }
+
+        /** Of kernels that take heads of any width. */
+        Variant widest(String file) {
+            return new Shape(type, WIDEST, packed).variant(file);
         }
     }
 
@@ -67,17 +88,16 @@ final class MatrixAttention {
             Entry backwardNotFinite) {
         static Kernels of(Cuda cuda, Shape shape) {
             int sharedBytes = cuda.properties().sharedBytes();
-            Forward forward = Forward.of(shape.type, shape.dim, sharedBytes);
-            Backward backward = Backward.of(shape.type, shape.dim, sharedBytes);
+            Forward forward = Forward.of(shape, sharedBytes);
+            Backward backward = Backward.of(shape, sharedBytes);
             return new Kernels(
                     forward,
-                    shape.entry(cuda, forward.variant, ATTENTION),
-                    shape.entry(cuda, variant(NOT_FINITE, shape.type, WIDEST), "attention_not_finite"),
+                    new Entry(cuda, forward.variant, shape.name(ATTENTION)),
+                    new Entry(cuda, shape.widest(NOT_FINITE), shape.name("attention_not_finite")),
                     backward,
-                    shape.entry(cuda, backward.variant, KEY_GRADIENTS),
-                    shape.entry(cuda, backward.variant, QUERY_GRADIENT),
-                    shape.entry(
-                            cuda, variant(BACKWARD_NOT_FINITE, shape.type, WIDEST), "attention_backward_not_finite"));
+                    new Entry(cuda, backward.variant, shape.name(KEY_GRADIENTS)),
+                    new Entry(cuda, backward.variant, shape.name(QUERY_GRADIENT)),
+                    new Entry(cuda, shape.widest(BACKWARD_NOT_FINITE), shape.name("attention_backward_not_finite")));
         }
     }
 
@@ -89,31 +109,25 @@ final class MatrixAttention {
     /** What a device with so many bytes of shared memory for a block may ask for. */
     static List<Variant> variants(int sharedBytes) {
         List<Variant> all = new ArrayList<>();
-        for (DType type : List.of(DType.BF16, DType.F16)) {
-            all.add(variant(NOT_FINITE, type, WIDEST));
-            all.add(variant(BACKWARD_NOT_FINITE, type, WIDEST));
-            for (int dim : DIMS) {
-                all.add(Forward.of(type, dim, sharedBytes).variant());
-                all.add(Backward.of(type, dim, sharedBytes).variant());
+        for (Shape shape : Shape.all()) {
+            if (shape.dim == WIDEST) {
+                all.add(shape.variant(NOT_FINITE));
+                all.add(shape.variant(BACKWARD_NOT_FINITE));
             }
+            all.add(Forward.of(shape, sharedBytes).variant());
+            all.add(Backward.of(shape, sharedBytes).variant());
         }
-        List.copyOf(all).forEach(v -> all.add(v.with(PACKED, 1)));
         return all;
     }
 
     /** Dynamic shared memory of what {@link #variants} gives. */
     static void shared(int sharedBytes, DynamicShared out) {
-        for (DType type : List.of(DType.BF16, DType.F16)) {
-            for (int dim : DIMS) {
-                Forward f = Forward.of(type, dim, sharedBytes);
-                Backward b = Backward.of(type, dim, sharedBytes);
-                out.of(f.variant, ATTENTION, f.shared);
-                out.of(b.variant, KEY_GRADIENTS, b.keyShared);
-                out.of(b.variant, QUERY_GRADIENT, b.queryShared);
-                out.of(f.variant.with(PACKED, 1), ATTENTION + OF_PACKED, f.shared);
-                out.of(b.variant.with(PACKED, 1), KEY_GRADIENTS + OF_PACKED, b.keyShared);
-                out.of(b.variant.with(PACKED, 1), QUERY_GRADIENT + OF_PACKED, b.queryShared);
-            }
+        for (Shape shape : Shape.all()) {
+            Forward f = Forward.of(shape, sharedBytes);
+            Backward b = Backward.of(shape, sharedBytes);
+            out.of(f.variant, shape.name(ATTENTION), f.shared);
+            out.of(b.variant, shape.name(KEY_GRADIENTS), b.keyShared);
+            out.of(b.variant, shape.name(QUERY_GRADIENT), b.queryShared);
         }
     }
 
@@ -127,12 +141,6 @@ final class MatrixAttention {
         throw new IllegalArgumentException("a head of " + d + " columns, at most " + WIDEST);
     }
 
-    private static Variant variant(String file, DType type, int dim) {
-        return Variant.of(file)
-                .with("TYPE", type == DType.BF16 ? "bf16" : "f16")
-                .with("DIM", dim);
-    }
-
     /** Bytes from row to row in shared memory. */
     private static int pitch(int dim) {
         return 2 * dim + 16;
@@ -144,28 +152,30 @@ final class MatrixAttention {
     }
 
     private record Forward(Variant variant, int threads, int shared) {
-        static Forward of(DType type, int dim, int sharedBytes) {
+        /** Packed sequences' sizes lie in registers: with rows of 96 columns and more those are too few for 32 rows of a warp besides. */
+        static Forward of(Shape shape, int sharedBytes) {
+            int dim = shape.dim;
             int stages = 4 * KEYS * pitch(dim);
             int wide = dim == 64 ? stages : stages + QUERIES * pitch(dim);
-            int rows = two(wide, sharedBytes) ? 32 : 16;
+            int rows = two(wide, sharedBytes) && !(shape.packed && dim > 80) ? 32 : 16;
             return new Forward(
-                    MatrixAttention.variant(FORWARD, type, dim).with("ROWS", rows),
-                    QUERIES / rows * WARP,
-                    rows == 32 ? wide : stages);
+                    shape.variant(FORWARD).with("ROWS", rows), QUERIES / rows * WARP, rows == 32 ? wide : stages);
         }
     }
 
     /** Of the gradients of keys and values, then of the gradient of queries. */
     private record Backward(
             Variant variant, int keys, int keyThreads, int keyShared, int queryThreads, int queryShared) {
-        static Backward of(DType type, int dim, int sharedBytes) {
+        /** As {@link Forward}: packed, blocks of rows of 128 columns are those for little shared memory, which hold fewer sums. */
+        static Backward of(Shape shape, int sharedBytes) {
+            int dim = shape.dim;
             int stageKeys = dim == 128 ? 32 : 64;
             int wide = (4 * stageKeys + 2 * QUERIES) * pitch(dim);
-            boolean roomy = dim == 64 || two(wide, sharedBytes);
+            boolean roomy = dim == 64 || two(wide, sharedBytes) && !(shape.packed && dim == 128);
             int keys = roomy || dim == 80 ? 128 : 64;
             int queries = keys / 2;
             return new Backward(
-                    MatrixAttention.variant(BACKWARD, type, dim).with("ROOMY", roomy ? 1 : 0),
+                    shape.variant(BACKWARD).with("ROOMY", roomy ? 1 : 0),
                     keys,
                     keys / (dim == 64 ? 32 : 16) * WARP,
                     (2 * keys + 4 * queries) * pitch(dim) + 16 * queries,
@@ -263,8 +273,7 @@ final class MatrixAttention {
         }
         if (call.mask.causal() && call.n > 1 && call.m > 0 && (ofKeys || ofQueries)) {
             long keyBlocks = ofKeys ? call.blocks(call.m, QUERIES) * call.keyHeads * call.batch : 0;
-            Arguments a =
-                    call.packSequences(arguments(call, in, to, rows, seen).i32((int) queryBlocks));
+            Arguments a = call.packSequences(arguments(call, in, to, rows, seen).i32((int) queryBlocks));
             chosen.backwardNotFinite.launch(grid(queryBlocks + keyBlocks, 4 * WARP, 0), a);
         }
     }

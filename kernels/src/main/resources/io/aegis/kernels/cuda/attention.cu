@@ -147,11 +147,16 @@ template <bool MASKED> DEVICE void step(Warp& w, const u8* shared, int q, int k,
     add_values(w, s, shared, k + TILE);
 }
 
-// 128 queries of a head, by a block.
-DEVICE void compute(const Args& a, u8* shared, int tile, int head, int b) {
+// Which tile of queries of which head of which batch a block has.
+struct Place { int tile, head, b; };
+
+// By a block. It is told its place where it needs it, and not before: at 128 columns and 32 rows of a warp one number more in a register is spilled.
+template <class Where> DEVICE void compute(const Args& a, u8* shared, Where where) {
     u8* q = shared + (HELD ? 2 : 4) * TILE;
     int place_q = lane_place() + (HELD ? 2 : 4) * TILE + warp() * ROWS * PITCH;
 
+    Place place = where();
+    int tile = place.tile, head = place.head, b = place.b;
     int first = tile * QUERIES;
     int further = a.causal ? 1 : 0;
     int shown = a.causal ? first + a.m - a.n + 1 : a.m;             // keys that the first query sees by its place
@@ -236,12 +241,16 @@ KERNEL(THREADS, BLOCKS, attention_forward_packed, Packed<Args>) {
     int slots = a.query_slots<QUERIES>(), tile;
     Sequence s;
     if (!queries_at<QUERIES>(a.sequences, (int)(blockIdx.x % slots), s, tile)) return;
-    compute(forward_of(a, s), shared, a.all.causal ? (s.queries - 1) / QUERIES - tile : tile, (int)(blockIdx.x / slots), 0);
+    Place place = {a.all.causal ? (s.queries - 1) / QUERIES - tile : tile, (int)(blockIdx.x / slots), 0};
+    compute(forward_of(a, s), shared, [&] { return place; });
 }
 #else
 KERNEL(THREADS, BLOCKS, attention_forward, Args) {
     DYNAMIC_SHARED(shared);
-    int tiles = (a.n + QUERIES - 1) / QUERIES, tile = (int)(blockIdx.x % tiles);
-    compute(a, shared, a.causal ? tiles - 1 - tile : tile, (int)(blockIdx.x / tiles % a.heads), (int)(blockIdx.x / tiles / a.heads));
+    compute(a, shared, [&] {
+        int tiles = (a.n + QUERIES - 1) / QUERIES;
+        int tile = (int)(blockIdx.x % tiles), head = (int)(blockIdx.x / tiles % a.heads), b = (int)(blockIdx.x / tiles / a.heads);
+        return Place{a.causal ? tiles - 1 - tile : tile, head, b};
+    });
 }
 #endif

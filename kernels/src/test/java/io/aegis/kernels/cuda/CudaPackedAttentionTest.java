@@ -47,7 +47,8 @@ class CudaPackedAttentionTest {
     })
     void sequencesOfSeveralLengths(
             Precision precision, int heads, int group, int d, boolean causal, String queries, String keys) {
-        PackedHeads p = rounded(precision, PackedHeads.random(DType.F32, heads, group, d, numbers(queries), numbers(keys)));
+        PackedHeads p =
+                rounded(precision, PackedHeads.random(DType.F32, heads, group, d, numbers(queries), numbers(keys)));
         check(precision, p, causal);
     }
 
@@ -62,8 +63,9 @@ class CudaPackedAttentionTest {
                 p.spoil(value, 64 + 30, 64 + 40);
                 if (Double.isNaN(value)) {
                     View[] out = to(garbage(p.q().shape()), p.lse());
-                    CudaTwin.compare("forward", precision, unit(precision, 64), out, (kernels, to) -> kernels.attention()
-                            .packed(p.q(), p.k(), p.v(), p.sequences(), 0.125, causal, to[0], to[1]));
+                    CudaTwin.compare(
+                            "forward", precision, unit(precision, 64), out, (kernels, to) -> kernels.attention()
+                                    .packed(p.q(), p.k(), p.v(), p.sequences(), 0.125, causal, to[0], to[1]));
                 }
                 View[] gradients = gradients(precision, p, causal);
                 for (View x : new View[] {gradients[0], gradients[1], gradients[2], gradients[3]}) {
@@ -106,8 +108,7 @@ class CudaPackedAttentionTest {
             View lse = garbage(1, q.size(1), q.size(2));
             View[] alone = {out, garbage(q.shape()), garbage(k.shape()), garbage(v.shape())};
             fast.forward(q, k, v, 0.125, Mask.CAUSAL, out, lse);
-            fast.backward(
-                    q, k, v, 0.125, Mask.CAUSAL, out, lse, s.queries(p.dout()), alone[1], alone[2], alone[3]);
+            fast.backward(q, k, v, 0.125, Mask.CAUSAL, out, lse, s.queries(p.dout()), alone[1], alone[2], alone[3]);
             for (int i = 0; i < 4; i++) {
                 View packed = i < 2 ? s.queries(together[i]) : s.keys(together[i]);
                 assertThat(packed.toDoubles())
@@ -127,20 +128,17 @@ class CudaPackedAttentionTest {
             double tolerance = precision == Precision.F32 && type == DType.F32 ? CudaTwin.EXACT : 8 * UNIT;
             View out = TestViews.garbage(type, p.q().shape());
             View lse = p.lse();
-            CudaTwin.compare(
-                    type + " forward", precision, tolerance, to(out, lse), (kernels, to) -> kernels.attention()
-                            .packed(p.q(), p.k(), p.v(), p.sequences(), 0.1, true, to[0], to[1]));
+            CudaTwin.compare(type + " forward", precision, tolerance, to(out, lse), (kernels, to) -> kernels.attention()
+                    .packed(p.q(), p.k(), p.v(), p.sequences(), 0.1, true, to[0], to[1]));
             Backends.scalar().attention().packed(p.q(), p.k(), p.v(), p.sequences(), 0.1, true, out, lse);
             View[] gradients = {
                 TestViews.garbage(type, p.q().shape()),
                 TestViews.garbage(type, p.k().shape()),
                 TestViews.garbage(type, p.v().shape())
             };
-            CudaTwin.compare(
-                    type + " backward", precision, tolerance, gradients, (kernels, to) -> kernels.attention()
-                            .packedBackward(
-                                    p.q(), p.k(), p.v(), p.sequences(), 0.1, true, out, lse, p.dout(), to[0], to[1],
-                                    to[2]));
+            CudaTwin.compare(type + " backward", precision, tolerance, gradients, (kernels, to) -> kernels.attention()
+                    .packedBackward(
+                            p.q(), p.k(), p.v(), p.sequences(), 0.1, true, out, lse, p.dout(), to[0], to[1], to[2]));
         }
     }
 
@@ -149,13 +147,15 @@ class CudaPackedAttentionTest {
             value = Precision.class,
             names = {"F32", "BF16"})
     void onlyWhatIsWanted(Precision precision) {
-        PackedHeads p = rounded(precision, PackedHeads.random(DType.F32, 1, 1, 16, new int[] {20, 3}, new int[] {33, 3}));
+        PackedHeads p =
+                rounded(precision, PackedHeads.random(DType.F32, 1, 1, 16, new int[] {20, 3}, new int[] {33, 3}));
         double unit = unit(precision, 16);
         View out = garbage(p.q().shape());
         View lse = p.lse();
         Backends.scalar().attention().packed(p.q(), p.k(), p.v(), p.sequences(), 0.25, true, out, lse);
-        CudaTwin.compare("without lse", precision, unit, to(garbage(p.q().shape())), (kernels, to) -> kernels.attention()
-                .packed(p.q(), p.k(), p.v(), p.sequences(), 0.25, true, to[0], null));
+        CudaTwin.compare(
+                "without lse", precision, unit, to(garbage(p.q().shape())), (kernels, to) -> kernels.attention()
+                        .packed(p.q(), p.k(), p.v(), p.sequences(), 0.25, true, to[0], null));
         for (int wanted = 0; wanted < 3; wanted++) {
             int only = wanted;
             View gradient = garbage((only == 0 ? p.q() : p.k()).shape());
@@ -208,7 +208,17 @@ class CudaPackedAttentionTest {
                 to(garbage(p.q().shape()), garbage(p.k().shape()), garbage(p.v().shape())),
                 (kernels, to) -> kernels.attention()
                         .packedBackward(
-                                p.q(), p.k(), p.v(), p.sequences(), scale, causal, out, lse, p.dout(), to[0], to[1],
+                                p.q(),
+                                p.k(),
+                                p.v(),
+                                p.sequences(),
+                                scale,
+                                causal,
+                                out,
+                                lse,
+                                p.dout(),
+                                to[0],
+                                to[1],
                                 to[2]));
     }
 
