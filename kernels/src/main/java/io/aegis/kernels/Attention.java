@@ -159,19 +159,42 @@ public interface Attention {
     /**
      * Where sequences of several lengths lie in rows that they share: the queries of sequence b are rows queries[b] to queries[b + 1],
      * its keys rows keys[b] to keys[b + 1]. Some may have no queries, no keys or neither. Rows from the last offset on are no
-     * sequence's. What is in these lists is the caller's promise: GPUs read them where they lie.
+     * sequence's. What is in these lists is the caller's promise: GPUs read them where they lie, and only who reads them on the host finds
+     * offsets that are none.
      *
      * @param queries I64 [B + 1], from 0, none below the one before it, the last at most Tq
      * @param keys I64 [B + 1], likewise, of Tk; may be the same view
      */
     record Sequences(View queries, View keys) {
+        /** @throws IllegalArgumentException for other types or shapes */
+        public Sequences {
+            for (View offsets : new View[] {queries, keys}) {
+                if (offsets.dtype() != DType.I64 || offsets.rank() != 1 || offsets.size(0) == 0) {
+                    throw new IllegalArgumentException(
+                            "offsets of packed sequences must be I64 [B + 1], given " + offsets);
+                }
+            }
+            if (!queries.sameShape(keys)) {
+                throw new IllegalArgumentException("packed sequences have as many offsets of keys as of queries, given "
+                        + queries + " and " + keys);
+            }
+        }
+
         /** B. */
         public int count() {
             return Math.toIntExact(queries.size(0) - 1);
         }
 
-        /** All of them, and behind them the rows that are no sequence's: queries without keys, and keys without queries. */
+        /**
+         * All of them, and behind them the rows that are no sequence's: queries without keys, and keys without queries.
+         *
+         * @param queryRows Tq
+         * @param keyRows Tk
+         * @throws IllegalArgumentException when the offsets do not ascend from 0, or end beyond these rows
+         */
         public List<Sequence> list(long queryRows, long keyRows) {
+            check("queries", queries, queryRows);
+            check("keys", keys, keyRows);
             int count = count();
             List<Sequence> all = new ArrayList<>();
             for (int b = 0; b < count; b++) {
@@ -186,6 +209,18 @@ public interface Attention {
                 all.add(new Sequence(query, query, key, keyRows));
             }
             return all;
+        }
+
+        private static void check(String what, View offsets, long rows) {
+            long before = 0;
+            for (long b = 0; b < offsets.size(0); b++) {
+                long offset = offsets.getLong(b);
+                if (b == 0 ? offset != 0 : offset < before || offset > rows) {
+                    throw new IllegalArgumentException("offset " + b + " of packed " + what + " is " + offset
+                            + ", expected " + (b == 0 ? "0" : "one from " + before + " to " + rows));
+                }
+                before = offset;
+            }
         }
     }
 

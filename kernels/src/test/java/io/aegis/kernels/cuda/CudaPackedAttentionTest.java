@@ -14,6 +14,7 @@ import io.aegis.kernels.PackedHeads;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
 import java.util.Arrays;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -174,6 +175,53 @@ class CudaPackedAttentionTest {
                             only == 1 ? to[0] : null,
                             only == 2 ? to[0] : null));
         }
+    }
+
+    /** Where the kernels of 9.0 are at hand, which would take the rows as one sequence. */
+    @Test
+    void thePortableKernelsServeThemOnEveryDevice() {
+        int[] lengths = {63, 65};
+        PackedHeads p = PackedHeads.random(DType.BF16, 1, 2, 64, lengths, lengths);
+        Cuda cuda = CudaTwin.kernels(Precision.BF16).cuda();
+        HopperAttention hopper = new HopperAttention(cuda);
+        MatrixAttention matrix = new MatrixAttention(cuda, hopper, new HopperAttentionBackward(cuda, true), null);
+        View[] all = {
+            p.q(), p.k(), p.v(), garbage(p.q().shape()), p.dout(), garbage(p.q().shape()), garbage(p.k().shape())
+        };
+        View[] x = Arrays.stream(all).map(v -> v.transpose(0, 1).unsqueeze(0)).toArray(View[]::new);
+        View lse = p.lse().unsqueeze(0);
+        AttentionCall.Preparation preparation = AttentionCall.Preparation.of(cuda);
+        try (AttentionCall call = new AttentionCall(cuda, preparation, x[0], x[1], 0.125, Mask.NONE)) {
+            assertThat(hopper.takes(
+                            call,
+                            call.read(x[0], DType.BF16),
+                            call.read(x[1], DType.BF16),
+                            call.read(x[2], DType.BF16)))
+                    .isTrue();
+        }
+        assertThat(cuda.launched(() -> {
+                    try (AttentionCall call =
+                            new AttentionCall(cuda, preparation, x[0], x[1], 0.125, Mask.NONE, p.sequences())) {
+                        matrix.forward(DType.BF16, call, x[0], x[1], x[2], x[3], lse);
+                    }
+                }))
+                .isEqualTo(Map.of("attention_forward_packed", 1));
+        assertThat(cuda.launched(() -> {
+                    try (AttentionCall call =
+                            new AttentionCall(cuda, preparation, x[0], x[1], 0.125, Mask.NONE, p.sequences())) {
+                        matrix.backward(DType.BF16, call, x[0], x[1], x[2], x[3], lse, x[4], x[5], x[6], null);
+                    }
+                }))
+                .isEqualTo(Map.of(
+                        "attention_delta_packed",
+                        1,
+                        "attention_key_gradients_packed",
+                        1,
+                        "attention_query_gradient_packed",
+                        1));
+        View expected = garbage(p.q().shape());
+        Backends.scalar().attention().packed(p.q(), p.k(), p.v(), p.sequences(), 0.125, false, expected, null);
+        assertThat(all[3].toDoubles()).containsExactly(expected.toDoubles(), within(4 * UNIT));
     }
 
     /** Offsets with gaps between them are the host's. */

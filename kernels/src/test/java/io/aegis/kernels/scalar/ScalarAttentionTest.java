@@ -1,10 +1,13 @@
 package io.aegis.kernels.scalar;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.*;
 import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.Attention.Sequences;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -117,6 +120,30 @@ class ScalarAttentionTest {
             assertThat(x.slice(0, key, x.size(0)).toDoubles()).containsOnly(0);
         }
         assertThat(lse.slice(1, query, lse.size(1)).toDoubles()).containsOnly(Double.NEGATIVE_INFINITY);
+    }
+
+    @Test
+    void offsetsThatAreNoneAreRefused() {
+        View good = TestViews.indices(0, 2, 3);
+        assertThat(new Sequences(good, good).list(3, 3)).hasSize(2);
+        assertThat(new Sequences(good, good).list(4, 5)).hasSize(4);
+        refused(
+                () -> new Sequences(good, good).list(2, 3),
+                "offset 2 of packed queries is 3, expected one from 2 to 2");
+        refused(() -> new Sequences(good, good).list(3, 2), "offset 2 of packed keys is 3, expected one from 2 to 2");
+        View falling = TestViews.indices(0, 2, 1);
+        refused(
+                () -> new Sequences(good, falling).list(3, 3),
+                "offset 2 of packed keys is 1, expected one from 2 to 3");
+        View late = TestViews.indices(1, 2, 3);
+        refused(() -> new Sequences(late, good).list(3, 3), "offset 0 of packed queries is 1, expected 0");
+        refused(() -> new Sequences(good, TestViews.indices(0, 3)), "as many offsets of keys as of queries");
+        refused(() -> new Sequences(TestViews.zeros(DType.F32, 3), good), "must be I64 [B + 1]");
+        refused(() -> new Sequences(TestViews.indices(), TestViews.indices()), "must be I64 [B + 1]");
+    }
+
+    private static void refused(ThrowingCallable what, String message) {
+        assertThatThrownBy(what).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
     }
 
     /** Rows of [T, H, D] in memory of their own, [1, H, n, D]. */
