@@ -2,6 +2,7 @@ package io.aegis.tensor;
 
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.Attention.Sequences;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 
@@ -73,6 +74,73 @@ sealed interface AttentionOp extends Op {
 
         private static View heads(View x) {
             return x == null ? null : x.transpose(1, 2);
+        }
+    }
+
+    /**
+     * The same within each of some sequences that lie one behind the other: q [1, Tq, Hq, D], k, v [1, Tk, Hkv, D], and offsets of
+     * queries and of keys, I64 [B + 1] each.
+     *
+     * @param queryEnd the last offset of queries
+     * @param keyEnd the last offset of keys
+     */
+    record AttendPacked(boolean causal, long queryEnd, long keyEnd) implements AttentionOp {
+        @Override
+        public void forward(Forward f) {
+            View q = f.in(0);
+            View k = f.in(1);
+            View v = f.in(2);
+            f.require(q.rank() == 4 && k.rank() == 4 && k.sameShape(v), "q [1, Tq, Hq, D] and k, v [1, Tk, Hkv, D]");
+            f.require(q.size(0) == 1 && k.size(0) == 1, "packed sequences are a batch of one");
+            f.require(q.size(3) == k.size(3), "head sizes must agree");
+            f.require(k.size(2) > 0 && q.size(2) % k.size(2) == 0, "the key heads must divide the query heads");
+            f.require(
+                    queryEnd <= q.size(1),
+                    "the sequences' queries end at row " + queryEnd + " of " + q.size(1) + " that there are");
+            f.require(
+                    keyEnd <= k.size(1),
+                    "the sequences' keys end at row " + keyEnd + " of " + k.size(1) + " that there are");
+            View y = f.out(q.shape());
+            boolean keep = f.wants(0) || f.wants(1) || f.wants(2);
+            View lse = keep ? f.temporary(lseType(q), q.size(2), q.size(1)) : null;
+            Sequences sequences = new Sequences(f.in(3), f.in(4));
+            f.k().attention().packed(rows(q), rows(k), rows(v), sequences, scale(q), causal, rows(y), lse);
+            if (keep) {
+                f.keepInput(0);
+                f.keepInput(1);
+                f.keepInput(2);
+                f.keepInput(3);
+                f.keepInput(4);
+                f.keepOutput(0);
+                f.keep(lse);
+            }
+        }
+
+        @Override
+        public void backward(Backward b) {
+            View q = b.kept(0);
+            b.k().attention()
+                    .packedBackward(
+                            rows(q),
+                            rows(b.kept(1)),
+                            rows(b.kept(2)),
+                            new Sequences(b.kept(3), b.kept(4)),
+                            scale(q),
+                            causal,
+                            rows(b.kept(5)),
+                            b.kept(6),
+                            rows(b.dy()),
+                            rows(b.into(0)),
+                            rows(b.into(1)),
+                            rows(b.into(2)));
+        }
+
+        private static double scale(View q) {
+            return 1 / Math.sqrt(q.size(3));
+        }
+
+        private static View rows(View x) {
+            return x == null ? null : x.select(0, 0);
         }
     }
 

@@ -319,9 +319,14 @@ public final class Ops {
 
     /**
      * Attention with heads in the rows, scale 1/sqrt(D): q [B, N, Hq, D], k and v [B, M, Hkv, D] to [B, N, Hq, D]. Query head
-     * h meets key head h / (Hq / Hkv). A query that may see no key gives 0.
+     * h meets key head h / (Hq / Hkv). A query that may see no key gives 0. Of packed sequences B is 1.
      */
     public static Tensor attention(Tensor q, Tensor k, Tensor v, AttentionMask mask) {
+        AttentionMask.Packed packed = mask.packed();
+        if (packed != null) {
+            Op op = new AttentionOp.AttendPacked(mask.isCausal(), packed.queryEnd(), packed.keyEnd());
+            return apply(op, q, k, v, packed.queries(), packed.keys())[0];
+        }
         Op op = new AttentionOp.Attend(mask.isCausal());
         return (mask.keys() == null ? apply(op, q, k, v) : apply(op, q, k, v, mask.keys()))[0];
     }

@@ -129,6 +129,23 @@ class OpGradientTest {
                                 s(2, 5, 1, 3)),
                         attention("grouped queries", AttentionMask.causal(), s(2, 3, 6, 2), s(2, 3, 2, 2)),
                         new Case(
+                                "attention of packed sequences",
+                                x -> Ops.attention(
+                                        x.get(0), x.get(1), x.get(2), AttentionMask.packed(true, 0, 2, 2, 5)),
+                                s(1, 6, 4, 2),
+                                s(1, 6, 2, 2),
+                                s(1, 6, 2, 2)),
+                        new Case(
+                                "attention of packed sequences over keys of their own",
+                                x -> Ops.attention(
+                                        x.get(0),
+                                        x.get(1),
+                                        x.get(2),
+                                        AttentionMask.packed(false, new long[] {0, 1, 3}, new long[] {0, 4, 4})),
+                                s(1, 3, 2, 3),
+                                s(1, 5, 1, 3),
+                                s(1, 5, 1, 3)),
+                        new Case(
                                 "attention with hidden keys",
                                 x -> Ops.attention(x.get(0), x.get(1), x.get(2), AttentionMask.of(true, hidden())),
                                 s(2, 3, 4, 2),
@@ -417,6 +434,51 @@ class OpGradientTest {
                 assertThatThrownBy(() -> Ops.stepInPages(new Ops.Token(learned, k, v, angle, angle), pages))
                         .hasMessageContaining("no gradient goes through pages");
             }
+        }
+    }
+
+    /** Each as it is alone; offsets that are none are refused, and said. */
+    @Test
+    void packedSequencesAreWhatTheyAreAlone() {
+        try (Scope scope = Scope.open(Backends.scalar())) {
+            Tensor q = random(1, 1, 6, 4, 2);
+            Tensor k = random(2, 1, 6, 2, 2);
+            Tensor v = random(3, 1, 6, 2, 2);
+            Tensor y = Ops.attention(q, k, v, AttentionMask.packed(true, 0, 2, 2, 5));
+            for (int[] rows : new int[][] {{0, 2}, {2, 5}}) {
+                Tensor alone = Ops.attention(
+                        q.slice(1, rows[0], rows[1]),
+                        k.slice(1, rows[0], rows[1]),
+                        v.slice(1, rows[0], rows[1]),
+                        AttentionMask.causal());
+                assertThat(y.slice(1, rows[0], rows[1]).toDoubles()).isEqualTo(alone.toDoubles());
+            }
+            assertThat(y.slice(1, 5, 6).toDoubles()).containsOnly(0);
+            assertThatThrownBy(() -> Ops.attention(q, k, v, AttentionMask.packed(true, 0, 2, 7)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("queries end at row 7 of 6");
+            assertThatThrownBy(() ->
+                            Ops.attention(q, k, v, AttentionMask.packed(true, new long[] {0, 2}, new long[] {0, 8})))
+                    .hasMessageContaining("keys end at row 8 of 6");
+            Tensor two = random(1, 2, 3, 4, 2);
+            assertThatThrownBy(() -> Ops.attention(two, k, v, AttentionMask.packed(true, 0, 2)))
+                    .hasMessageContaining("batch of one");
+        }
+    }
+
+    @Test
+    void offsetsOfPackedSequencesAscendFromZero() {
+        try (Scope scope = Scope.open(Backends.scalar())) {
+            assertThatThrownBy(() -> AttentionMask.packed(true, 0, 5, 4))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("number 2 is 4 behind 5");
+            assertThatThrownBy(() -> AttentionMask.packed(true, 1, 5))
+                    .hasMessageContaining("begin with 0, given [1, 5]");
+            assertThatThrownBy(() -> AttentionMask.packed(true)).hasMessageContaining("begin with 0, given []");
+            assertThatThrownBy(() -> AttentionMask.packed(true, new long[] {0, 1}, new long[] {0, 1, 2}))
+                    .hasMessageContaining("given 2 and 3");
+            assertThatThrownBy(() -> AttentionMask.packed(true, new long[] {0, 1}, new long[] {0, -1}))
+                    .hasMessageContaining("packed keys ascend, but number 1 is -1 behind 0");
         }
     }
 

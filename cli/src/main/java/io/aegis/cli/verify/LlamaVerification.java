@@ -19,9 +19,9 @@ import java.util.Optional;
 import java.util.stream.LongStream;
 
 /**
- * Compares a Llama: rotary angles; every batch of the reference, with hidden states behind each block, logits and loss;
- * gradients {@code grads_GROUP} of a batch's loss for all weights; and greedy answers. Weights are used as they are stored,
- * but for the gradients. Padding does not count.
+ * Compares a Llama: rotary angles; every batch of the reference, with hidden states behind each block, logits and loss, and if it is
+ * padded the last states and logits of the same sequences packed; gradients {@code grads_GROUP} of a batch's loss for all weights; and
+ * greedy answers. Weights are used as they are stored, but for the gradients. Padding does not count.
  */
 final class LlamaVerification {
     private static final String IO = "io";
@@ -114,6 +114,20 @@ final class LlamaVerification {
                         network.loss(hidden, batch.labelTensor()).toDoubles(),
                         Rows.OUTPUT);
             }
+        }
+        if (batch.isPadded()) {
+            packed(network, group, batch);
+        }
+    }
+
+    /** The same without padding. */
+    private void packed(LlamaNetwork network, String group, TokenBatch batch) {
+        TokenBatch.Packed packed = batch.packed();
+        try (Scope scope = Scope.open(computing.kernels())) {
+            Tensor x = network.embed(packed.idTensor());
+            Tensor hidden = network.hidden(x, packed.positionTensor(), packed.attention(), null, Probe.NONE);
+            batch.compare(golden, rows, IO, group + ".hidden_states." + config.layers(), packed, hidden);
+            batch.compare(golden, rows, IO, group + ".logits", packed, network.logits(hidden));
         }
     }
 

@@ -67,6 +67,42 @@ record TokenBatch(int rows, int length, long[] ids, long[] mask, long[] position
         return AttentionMask.of(true, Tensor.of(DType.U8, keys, rows, length));
     }
 
+    boolean isPadded() {
+        return Arrays.stream(mask).anyMatch(m -> m == 0);
+    }
+
+    /**
+     * The same without padding, a row behind the other.
+     *
+     * @param places of each token in [B, N]
+     * @param offsets where each row begins, and where the last one ends
+     */
+    record Packed(int[] places, long[] ids, long[] positions, long[] offsets) {
+        Tensor idTensor() {
+            return Tensor.of(ids, 1, ids.length);
+        }
+
+        Tensor positionTensor() {
+            return Tensor.of(positions, positions.length);
+        }
+
+        AttentionMask attention() {
+            return AttentionMask.packed(true, offsets);
+        }
+    }
+
+    Packed packed() {
+        int[] places = IntStream.range(0, mask.length).filter(i -> mask[i] != 0).toArray();
+        long[] offsets = LongStream.rangeClosed(0, rows)
+                .map(b -> Arrays.stream(places).filter(i -> i < b * length).count())
+                .toArray();
+        return new Packed(
+                places,
+                Arrays.stream(places).mapToLong(i -> ids[i]).toArray(),
+                Arrays.stream(places).mapToLong(i -> positions[i]).toArray(),
+                offsets);
+    }
+
     /** The tokens of one row, without padding. */
     int[] prompt(int row) {
         return IntStream.range(row * length, (row + 1) * length)
@@ -77,11 +113,29 @@ record TokenBatch(int rows, int length, long[] ids, long[] mask, long[] position
 
     /** Compares what belongs to each token, [B, N, ...], leaving padding out. */
     void compare(Golden golden, Rows table, String file, String key, Tensor ours) {
+        if (golden.has(file, key)) {
+            compare(golden, table, file, key, "", ours.toDoubles());
+        }
+    }
+
+    /** As above, of what {@link #packed} gave, [1, tokens, ...]. */
+    void compare(Golden golden, Rows table, String file, String key, Packed packed, Tensor ours) {
         if (!golden.has(file, key)) {
             return;
         }
-        double[] reference = table.reference(file + ":" + key, golden.doubles(file, key));
-        boolean[] padding = new boolean[(int) ours.elements()];
+        double[] dense = ours.toDoubles();
+        int width = dense.length / packed.places.length;
+        double[] spread = new double[mask.length * width];
+        for (int i = 0; i < packed.places.length; i++) {
+            System.arraycopy(dense, i * width, spread, packed.places[i] * width, width);
+        }
+        compare(golden, table, file, key, ", packed", spread);
+    }
+
+    private void compare(Golden golden, Rows table, String file, String key, String how, double[] ours) {
+        String name = file + ":" + key + how;
+        double[] reference = table.reference(name, golden.doubles(file, key));
+        boolean[] padding = new boolean[ours.length];
         int width = padding.length / mask.length;
         double largest = 0;
         for (int i = 0; i < padding.length; i++) {
@@ -90,6 +144,6 @@ record TokenBatch(int rows, int length, long[] ids, long[] mask, long[] position
                 largest = Math.max(largest, Math.abs(reference[i]));
             }
         }
-        table.compare(file + ":" + key, reference, ours.toDoubles(), Rows.OUTPUT, 0, padding, "padding", largest);
+        table.compare(name, reference, ours, Rows.OUTPUT, 0, padding, "padding", largest);
     }
 }

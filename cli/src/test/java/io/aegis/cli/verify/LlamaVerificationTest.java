@@ -155,6 +155,7 @@ class LlamaVerificationTest {
                             "io:some.layer_out.0",
                             "io:some.layer_out.1",
                             "io:some.logits",
+                            "io:some.logits, packed",
                             "io:answer.new_tokens");
         }
     }
@@ -211,7 +212,7 @@ class LlamaVerificationTest {
         assertThat(rows.all().stream()
                         .filter(r -> r.verdict() == Row.Verdict.FAILED)
                         .map(Row::name))
-                .containsExactly("io:some.logits");
+                .containsExactly("io:some.logits", "io:some.logits, packed");
     }
 
     /** No group of 32 divides 20 or 28. */

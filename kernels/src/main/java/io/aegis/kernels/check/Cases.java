@@ -18,6 +18,8 @@ final class Cases {
             AttentionCases::attention,
             AttentionCases::attention,
             AttentionCases::attentionBackward,
+            PackedAttentionCases::packed,
+            PackedAttentionCases::packedBackward,
             AttentionCases::decode,
             AttentionCases::paged,
             AttentionCases::append,

@@ -112,6 +112,15 @@ final class Draw {
         return v;
     }
 
+    /** Where sequences of these lengths begin, one behind the other, and where the last one ends. */
+    View offsets(long... lengths) {
+        View v = View.allocate(arena, DType.I64, lengths.length + 1L);
+        for (int i = 0; i < lengths.length; i++) {
+            v.setLongAt(i + 1L, v.getLongAt(i) + lengths[i]);
+        }
+        return v;
+    }
+
     /** A permutation of 0..n-1. */
     View permutation(int n) {
         View v = indices(1, n);

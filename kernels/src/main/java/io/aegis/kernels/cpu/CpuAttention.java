@@ -3,6 +3,7 @@ package io.aegis.kernels.cpu;
 import io.aegis.kernels.Attention;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
+import java.util.List;
 
 /**
  * Attention in blocks, a head of a sequence a task: {@link AttentionForward} and {@link AttentionBackward}; a single query, as
@@ -12,6 +13,8 @@ import io.aegis.kernels.View;
  *
  * <p>Where the product takes operands of bfloat16, a head's keys and values are rounded once, queries, probabilities and slopes
  * as they come; scores, exponentials and sums are float32 either way.
+ *
+ * <p>Of packed sequences each has the bits that it has alone.
  */
 final class CpuAttention implements Attention {
     /** Queries of the largest block. */
@@ -107,6 +110,84 @@ final class CpuAttention implements Attention {
                 head.query(head(q, b, g), head(out, b, g), head(lse, b, g), head(dout, b, g), head(dq, b, g));
             }
             head.clearHidden();
+        });
+    }
+
+    @Override
+    public void packed(View q, View k, View v, Sequences sequences, double scale, boolean causal, View out, View lse) {
+        Mask mask = causal ? Mask.CAUSAL : Mask.NONE;
+        ofEach(
+                sequences,
+                q,
+                k,
+                (s, of, with) -> forward(
+                        of.of(s.queries(q)),
+                        with.of(s.keys(k)),
+                        with.of(s.keys(v)),
+                        scale,
+                        mask,
+                        of.of(s.queries(out)),
+                        of.of(s.lse(lse))));
+    }
+
+    @Override
+    public void packedBackward(
+            View q,
+            View k,
+            View v,
+            Sequences sequences,
+            double scale,
+            boolean causal,
+            View out,
+            View lse,
+            View dout,
+            View dq,
+            View dk,
+            View dv) {
+        Mask mask = causal ? Mask.CAUSAL : Mask.NONE;
+        ofEach(
+                sequences,
+                q,
+                k,
+                (s, of, with) -> backward(
+                        of.of(s.queries(q)),
+                        with.of(s.keys(k)),
+                        with.of(s.keys(v)),
+                        scale,
+                        mask,
+                        of.of(s.queries(out)),
+                        of.of(s.lse(lse)),
+                        of.of(s.queries(dout)),
+                        of.of(s.queries(dq)),
+                        with.of(s.keys(dk)),
+                        with.of(s.keys(dv))));
+    }
+
+    /** What is to be done for a group of heads of one sequence. */
+    @FunctionalInterface
+    private interface Alone {
+        /**
+         * @param of the heads of queries
+         * @param with the head of keys
+         */
+        void run(Sequence sequence, Heads of, Heads with);
+    }
+
+    /** Some of the heads of [1, H, ...]. */
+    private record Heads(long from, long to) {
+        View of(View x) {
+            return x == null ? null : x.slice(1, from, to);
+        }
+    }
+
+    /** A sequence's head of keys a task: sequences differ in length, and a thread that is done with a short one takes the next. */
+    private static void ofEach(Sequences sequences, View q, View k, Alone work) {
+        List<Sequence> all = sequences.list(q.size(0), k.size(0));
+        int heads = (int) k.size(1);
+        long group = q.size(1) / heads;
+        Workers.run(all.size() * heads, task -> {
+            long h = task % heads;
+            work.run(all.get(task / heads), new Heads(h * group, (h + 1) * group), new Heads(h, h + 1));
         });
     }
 

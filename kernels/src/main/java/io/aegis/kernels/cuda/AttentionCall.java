@@ -1,6 +1,7 @@
 package io.aegis.kernels.cuda;
 
 import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.Attention.Sequences;
 import io.aegis.kernels.DType;
 import io.aegis.kernels.View;
 import java.util.ArrayList;
@@ -18,12 +19,13 @@ final class AttentionCall implements AutoCloseable {
     private static final int CASTS = 4;
 
     /** The kernels of attention_prepare.cu. */
-    record Preparation(Entry cast, Entry seen, Entry delta) {
+    record Preparation(Entry cast, Entry seen, Entry delta, Entry packedDelta) {
         static Preparation of(Cuda cuda) {
             return new Preparation(
                     new Entry(cuda, PREPARE, "attention_cast"),
                     new Entry(cuda, PREPARE, "attention_seen"),
-                    new Entry(cuda, PREPARE, "attention_delta"));
+                    new Entry(cuda, PREPARE, "attention_delta"),
+                    new Entry(cuda, PREPARE, "attention_delta_packed"));
         }
     }
 
@@ -42,8 +44,15 @@ final class AttentionCall implements AutoCloseable {
     final int d;
     final Mask mask;
     final float scale;
+    /** Whose the rows of a batch of one are; null where they are not several sequences'. */
+    final Sequences sequences;
 
     AttentionCall(Cuda cuda, Preparation preparation, View q, View k, double scale, Mask mask) {
+        this(cuda, preparation, q, k, scale, mask, null);
+    }
+
+    /** @param sequences in a batch of one, without a key mask; or null */
+    AttentionCall(Cuda cuda, Preparation preparation, View q, View k, double scale, Mask mask, Sequences sequences) {
         this.cuda = cuda;
         this.preparation = preparation;
         this.scratch = cuda.scratch();
@@ -56,6 +65,7 @@ final class AttentionCall implements AutoCloseable {
         this.d = (int) q.size(3);
         this.mask = mask;
         this.scale = (float) scale;
+        this.sequences = sequences;
     }
 
     /**
@@ -234,9 +244,27 @@ final class AttentionCall implements AutoCloseable {
         cast(casts);
     }
 
-    /** Rows of {@link #delta}, a head: whole blocks of 128 queries. */
+    /** Rows of {@link #delta}, a head: whole blocks of 128 queries, of a sequence each. */
     int padded() {
-        return (n + 127) / 128 * 128;
+        return (int) blocks(n, 128) * 128;
+    }
+
+    /** Blocks of a kernel for so many rows of a head: of packed sequences as sequences.cuh counts them, with some to spare. */
+    long blocks(int rows, int each) {
+        return sequences == null ? (rows + each - 1) / each : rows / each + sequences.count() + 1;
+    }
+
+    /** Behind the arguments of a kernel those of {@code Packed}, if it is to know sequences. */
+    Arguments packSequences(Arguments a) {
+        if (sequences == null) {
+            return a;
+        }
+        return a.pointer(cuda.read(sequences.queries()))
+                .pointer(cuda.read(sequences.keys()))
+                .i32(sequences.count())
+                .i32(n)
+                .i32(m)
+                .i32(0);
     }
 
     /**
@@ -262,7 +290,8 @@ final class AttentionCall implements AutoCloseable {
                 .i32(padded())
                 .i32(d);
         a.f32(unit);
-        preparation.delta.launch(Engine.Grid.cover(rows * 32, THREADS), a);
+        Entry kernel = sequences == null ? preparation.delta : preparation.packedDelta;
+        kernel.launch(Engine.Grid.cover(rows * 32, THREADS), packSequences(a));
         return new Statistics(scaled, delta);
     }
 

@@ -10,7 +10,7 @@ import java.util.List;
 /**
  * Attention in one of three ways: up to {@value DecodeAttention#MOST_QUERIES} queries a sequence by {@link DecodeAttention}, whatever
  * the precision, also where keys lie in pages; more of them by {@link MatrixAttention} (or {@link HopperAttention}, {@link HopperAttentionBackward} in its place) where the precision is 16-bit,
- * else by {@link ExactAttention}.
+ * else by {@link ExactAttention}. Packed sequences go the latter two ways, however few their queries.
  * Views may be F32, BF16 or F16 in any layout. Sums have a fixed order everywhere, unless {@link Hopper#isOrdered} was told otherwise.
  */
 final class CudaAttention implements Attention {
@@ -191,6 +191,82 @@ final class CudaAttention implements Attention {
                 matrix.backward(factors(q), call, q, k, v, out, lse, dout, dq, dk, dv);
             }
         }
+    }
+
+    @Override
+    public void packed(View q, View k, View v, Sequences sequences, double scale, boolean causal, View out, View lse) {
+        Packed p = new Packed(q, k, v, out);
+        if (!p.fits(sequences) || lse != null && !isLse(lse)) {
+            host.packed(q, k, v, sequences, scale, causal, out, lse);
+            return;
+        }
+        if (out.elements() == 0) {
+            return;
+        }
+        Mask mask = causal ? Mask.CAUSAL : Mask.NONE;
+        View sums = lse == null ? null : lse.unsqueeze(0);
+        try (AttentionCall call = new AttentionCall(cuda, preparation, p.q, p.k, scale, mask, sequences)) {
+            if (isForMatrixUnits(p.q, scale)) {
+                matrix.forward(factors(q), call, p.q, p.k, p.v, p.out, sums);
+            } else {
+                exact.forward(call, p.q, p.k, p.v, p.out, sums);
+            }
+        }
+    }
+
+    @Override
+    public void packedBackward(
+            View q,
+            View k,
+            View v,
+            Sequences sequences,
+            double scale,
+            boolean causal,
+            View out,
+            View lse,
+            View dout,
+            View dq,
+            View dk,
+            View dv) {
+        Packed p = new Packed(q, k, v, out);
+        View g = heads(dout);
+        View gq = heads(dq);
+        View gk = heads(dk);
+        View gv = heads(dv);
+        if (!p.fits(sequences) || !isLse(lse) || !fits(p.q, p.k, p.v, g, gq, gk, gv)) {
+            host.packedBackward(q, k, v, sequences, scale, causal, out, lse, dout, dq, dk, dv);
+            return;
+        }
+        Mask mask = causal ? Mask.CAUSAL : Mask.NONE;
+        View sums = lse.unsqueeze(0);
+        try (AttentionCall call = new AttentionCall(cuda, preparation, p.q, p.k, scale, mask, sequences)) {
+            if (isForMatrixUnits(p.q, scale)) {
+                matrix.backward(factors(q), call, p.q, p.k, p.v, p.out, sums, g, gq, gk, gv);
+            } else {
+                exact.backward(call, p.q, p.k, p.v, p.out, sums, g, gq, gk, gv);
+            }
+        }
+    }
+
+    /** Operands [T, H, D] as a batch of one, [1, H, T, D]. */
+    private record Packed(View q, View k, View v, View out) {
+        Packed {
+            q = heads(q);
+            k = heads(k);
+            v = heads(v);
+            out = heads(out);
+        }
+
+        boolean fits(Sequences sequences) {
+            return isList(sequences.queries())
+                    && isList(sequences.keys())
+                    && CudaAttention.fits(q, k, v, out)
+                    && (q.size(2) + 128L * (sequences.count() + 2)) * q.size(1) < 1L << 31;
+        }
+    }
+
+    private static View heads(View x) {
+        return x == null ? null : x.transpose(0, 1).unsqueeze(0);
     }
 
     private static boolean isShort(View q) {

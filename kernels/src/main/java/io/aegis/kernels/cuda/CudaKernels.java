@@ -193,7 +193,10 @@ final class CudaKernels implements Kernels, AutoCloseable {
         return List.of(
                 choice("matmul", products + "; " + library()),
                 choice("matmul of 8 and 4 bits", "up to 64 rows in float32; more as matmul, of widened weights"),
-                choice("attention", products + ", no N x M matrix; few queries over a cache in float32" + cudnn()),
+                choice(
+                        "attention",
+                        products + ", no N x M matrix; few queries over a cache in float32; packed sequences by the"
+                                + " portable kernels" + cudnn()),
                 choice("rotary embedding", ""),
                 choice("normalization", ""),
                 choice(

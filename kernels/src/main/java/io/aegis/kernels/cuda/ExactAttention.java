@@ -23,21 +23,34 @@ final class ExactAttention {
     private final Cuda cuda;
     /** By columns, then by kernel. */
     private final Entry[][] entries = new Entry[DIMS.length][];
+    /** The same of packed sequences. */
+    private final Entry[][] packed = new Entry[DIMS.length][];
 
     ExactAttention(Cuda cuda) {
         this.cuda = cuda;
-        Arrays.setAll(entries, i -> Stream.of(
-                        "attention_forward_f32", "attention_query_gradient_f32", "attention_key_gradients_f32")
-                .map(name -> new Entry(cuda, variant(DIMS[i]), name))
-                .toArray(Entry[]::new));
+        Arrays.setAll(entries, i -> entries(variant(DIMS[i]), ""));
+        Arrays.setAll(packed, i -> entries(packed(DIMS[i]), "_packed"));
+    }
+
+    private Entry[] entries(Variant variant, String ending) {
+        return Stream.of("attention_forward_f32", "attention_query_gradient_f32", "attention_key_gradients_f32")
+                .map(name -> new Entry(cuda, variant, name + ending))
+                .toArray(Entry[]::new);
     }
 
     static List<Variant> variants() {
-        return Arrays.stream(DIMS).mapToObj(ExactAttention::variant).toList();
+        return Arrays.stream(DIMS)
+                .boxed()
+                .flatMap(dim -> Stream.of(variant(dim), packed(dim)))
+                .toList();
     }
 
     private static Variant variant(int dim) {
         return Variant.of("attention_f32.cu").with("DIM", dim);
+    }
+
+    private static Variant packed(int dim) {
+        return variant(dim).with("PACKED", 1);
     }
 
     void forward(AttentionCall call, View q, View k, View v, View out, View lse) {
@@ -82,8 +95,10 @@ final class ExactAttention {
                 .i32(call.d);
         a.i32(call.mask.causal() ? 1 : 0).i32(call.padded()).f32(call.scale);
         boolean byKeys = kernel == KEY_GRADIENTS;
-        long tiles = ((byKeys ? call.m : call.n) + TILE - 1) / TILE;
+        long tiles = call.blocks(byKeys ? call.m : call.n, TILE);
         long blocks = tiles * (byKeys ? call.keyHeads : call.heads) * call.batch;
-        entries[call.d <= 64 ? 0 : call.d <= 128 ? 1 : 2][kernel].launch(Engine.Grid.of(blocks, THREADS), a);
+        Entry[][] some = call.sequences == null ? entries : packed;
+        some[call.d <= 64 ? 0 : call.d <= 128 ? 1 : 2][kernel].launch(
+                Engine.Grid.of(blocks, THREADS), call.packSequences(a));
     }
 }

@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Attention forward of 16-bit operands on compute capability 9.0 (attention_sm90a.cu), in the place of attention.cu. */
+/**
+ * Attention forward of 16-bit operands on compute capability 9.0 (attention_sm90a.cu), in the place of attention.cu, but not of packed sequences:
+ * a map's rows end where the tensor's do, so that a tile at a sequence's end would bring the next one's rows, whatever they hold.
+ */
 final class HopperAttention {
     static final String FILE = "attention_sm90a.cu";
 

@@ -6,7 +6,7 @@ public enum Route {
     BEST,
     /** The kernels that every device has. */
     PORTABLE,
-    /** Those of compute capability 9.0 alone, left out or not, where they take a call; else the portable ones. */
+    /** Those of compute capability 9.0 alone, left out or not, where they take a call; else, and for packed sequences, the portable ones. */
     HOPPER,
     /** The toolkit's cuBLASLt for products that it can compute; else the portable ones. */
     LIBRARY,

@@ -18,7 +18,11 @@
 // Masks     a tile that some row sees in part is computed by step<true>, with 64 bits a row. Keys that nobody sees (`seen`) are
 //           zeros in shared memory, whatever they hold. What a later query's key or value holds must be finite where
 //           an earlier query of the same 128 is to be: 0 times infinity is not 0.
+// PACKED    (defined or not) sequences in the same rows, see sequences.cuh: a block has 128 queries of one of them
 #include "attention.cuh"
+#ifdef PACKED
+#include "sequences.cuh"
+#endif
 
 enum { QUERIES = 128, KEYS = 64, WARPS = QUERIES / ROWS, THREADS = WARPS * WARP, BLOCKS = ROWS == 16 ? 1 : 2 };
 // The two registers of a factor b must be neighbours. Keys that lie exchanged are loaded so; others are moved there, a fifth of all
@@ -143,25 +147,39 @@ template <bool MASKED> DEVICE void step(Warp& w, const u8* shared, int q, int k,
     add_values(w, s, shared, k + TILE);
 }
 
-// One block for 128 queries of a head.
+// One block for 128 queries of a head; x is what a call of its batch, or of its sequence alone, is given. As a function that two entries call
+// it was spilled by nvcc on sm_100a.
+#ifdef PACKED
+KERNEL(THREADS, BLOCKS, attention_forward_packed, Packed<Args>) {
+#else
 KERNEL(THREADS, BLOCKS, attention_forward, Args) {
+#endif
     DYNAMIC_SHARED(shared);
     u8* q = shared + (HELD ? 2 : 4) * TILE;
     int place_q = lane_place() + (HELD ? 2 : 4) * TILE + warp() * ROWS * PITCH;
 
-    int tiles = (a.n + QUERIES - 1) / QUERIES;
-    int tile = (int)(blockIdx.x % tiles), head = (int)(blockIdx.x / tiles % a.heads), b = (int)(blockIdx.x / tiles / a.heads);
-    if (a.causal) tile = tiles - 1 - tile;
+#ifdef PACKED
+    int slots = a.query_slots<QUERIES>(), tile, head = (int)(blockIdx.x / slots), b = 0;
+    Sequence s;
+    if (!queries_at<QUERIES>(a.sequences, (int)(blockIdx.x % slots), s, tile)) return;
+    const Args x = forward_of(a, s);
+    int tiles = (x.n + QUERIES - 1) / QUERIES;
+#else
+    const Args& x = a;
+    int tiles = (x.n + QUERIES - 1) / QUERIES;
+    int tile = (int)(blockIdx.x % tiles), head = (int)(blockIdx.x / tiles % x.heads), b = (int)(blockIdx.x / tiles / x.heads);
+#endif
+    if (x.causal) tile = tiles - 1 - tile;
     int first = tile * QUERIES;
-    int further = a.causal ? 1 : 0;
-    int shown = a.causal ? first + a.m - a.n + 1 : a.m;             // keys that the first query sees by its place
-    int end = a.causal ? min(a.m, shown + QUERIES - 1) : a.m;       // keys that some query sees
+    int further = x.causal ? 1 : 0;
+    int shown = x.causal ? first + x.m - x.n + 1 : x.m;             // keys that the first query sees by its place
+    int end = x.causal ? min(x.m, shown + QUERIES - 1) : x.m;       // keys that some query sees
     int steps = (max(end, 0) + KEYS - 1) / KEYS;
 
-    const TYPE* k = head_of(a.k, b, head / a.group);
-    const TYPE* v = head_of(a.v, b, head / a.group);
-    const u32* seen = a.seen ? a.seen + b * a.words : nullptr;
-    float c = a.scale * LOG2_E;
+    const TYPE* k = head_of(x.k, b, head / x.group);
+    const TYPE* v = head_of(x.v, b, head / x.group);
+    const u32* seen = x.seen ? x.seen + b * x.words : nullptr;
+    float c = x.scale * LOG2_E;
 
     Warp w;
 #pragma unroll
@@ -173,9 +191,9 @@ KERNEL(THREADS, BLOCKS, attention_forward, Args) {
     }
 
     if (steps > 0) {
-        copy_rows<QUERIES, THREADS>(q, head_of(a.q, b, head), a.q.row, first, a.n, a.d, nullptr);
-        copy_rows<KEYS, THREADS, EXCHANGED>(shared, k, a.k.row, (steps - 1) * KEYS, a.m, a.d, seen);
-        copy_rows<KEYS, THREADS>(shared + TILE, v, a.v.row, (steps - 1) * KEYS, a.m, a.d, seen);
+        copy_rows<QUERIES, THREADS>(q, head_of(x.q, b, head), x.q.row, first, x.n, x.d, nullptr);
+        copy_rows<KEYS, THREADS, EXCHANGED>(shared, k, x.k.row, (steps - 1) * KEYS, x.m, x.d, seen);
+        copy_rows<KEYS, THREADS>(shared + TILE, v, x.v.row, (steps - 1) * KEYS, x.m, x.d, seen);
         copies_commit();
         copies_wait<0>();
         barrier();
@@ -189,14 +207,14 @@ KERNEL(THREADS, BLOCKS, attention_forward, Args) {
         int place_k = lane_place() + stage * 2 * TILE;
         if (j > 0) {
             u8* next = shared + (stage ^ 1) * 2 * TILE;
-            copy_rows<KEYS, THREADS, EXCHANGED>(next, k, a.k.row, (j - 1) * KEYS, a.m, a.d, seen);
-            copy_rows<KEYS, THREADS>(next + TILE, v, a.v.row, (j - 1) * KEYS, a.m, a.d, seen);
+            copy_rows<KEYS, THREADS, EXCHANGED>(next, k, x.k.row, (j - 1) * KEYS, x.m, x.d, seen);
+            copy_rows<KEYS, THREADS>(next + TILE, v, x.v.row, (j - 1) * KEYS, x.m, x.d, seen);
             copies_commit();
         }
-        u32 bits[2] = {lowest(a.m - j * KEYS), lowest(a.m - j * KEYS - 32)};
-        if (a.seen) {  // indexed anew: a pointer kept across the tiles was spilled on sm_100a
-            bits[0] = a.seen[b * a.words + 2 * j];
-            bits[1] = a.seen[b * a.words + 2 * j + 1];
+        u32 bits[2] = {lowest(x.m - j * KEYS), lowest(x.m - j * KEYS - 32)};
+        if (x.seen) {  // indexed anew: a pointer kept across the tiles was spilled on sm_100a
+            bits[0] = x.seen[b * x.words + 2 * j];
+            bits[1] = x.seen[b * x.words + 2 * j + 1];
         }
         int limit = shown - j * KEYS;
         if ((bits[0] & bits[1]) == 0xffffffffu && limit >= KEYS) {
@@ -219,11 +237,11 @@ KERNEL(THREADS, BLOCKS, attention_forward, Args) {
             sum += shuffle_xor(sum, 2);
             float share = sum == 0 ? 0 : 1 / sum;
             int i = first + warp() * ROWS + 16 * band + 8 * half + lane() / 4;
-            if (i < a.n) {
-                store_row(a.out, b, head, i, a.d, w.o[band], half, share);
-                if (a.lse && lane() % 4 == 0) {
-                    a.lse[b * a.lse_batch + head * a.lse_head + i * a.lse_row] =
-                        sum == 0 ? -INFINITE : w.max[band][half] * a.scale + logf(sum);
+            if (i < x.n) {
+                store_row(x.out, b, head, i, x.d, w.o[band], half, share);
+                if (x.lse && lane() % 4 == 0) {
+                    x.lse[b * x.lse_batch + head * x.lse_head + i * x.lse_row] =
+                        sum == 0 ? -INFINITE : w.max[band][half] * x.scale + logf(sum);
                 }
             }
         }

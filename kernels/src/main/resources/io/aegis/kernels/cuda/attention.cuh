@@ -22,6 +22,7 @@ struct Rows {
 };
 
 DEVICE const TYPE* head_of(const Rows& x, int b, int h) { return x.data + b * x.batch + h * x.head; }
+DEVICE void move(Rows& x, int rows) { x.data += (i64)rows * x.row; }
 
 // Starts the copies of rows first .. first + COUNT - 1 of a head, by all threads of the block. What lies behind `end` rows,
 // behind d columns, or at a row whose bit of `seen` (one a row of the head) is 0, becomes zero and is not read. A pass of the
@@ -78,6 +79,10 @@ struct Output {
     i32 wide;   // float32, else TYPE
     i32 pairs;  // rows start at even elements of a buffer that starts at an even one
 };
+
+DEVICE void move(Output& x, int rows) {
+    if (x.data) x.data += rows * x.row * (x.wide ? 4 : 2);
+}
 
 // Row `half` (0: the upper 8, 1: the lower) of accumulators of 16 rows and DIM columns, times `by`.
 DEVICE void store_row(const Output& to, int b, int h, int row, int d, const float (&x)[DIM / 8][4], int half, float by) {

@@ -20,7 +20,11 @@
 // Barriers  one a stage: the next one is on its way while this one is computed
 // Masks     rows that see nothing have lse' = +inf, and so P = 0. Of the keys' gradients only a causal mask needs more: what
 //           keys nobody sees get is not stored. Of the queries' gradient, hidden keys have P = 0 by 32 bits a row.
+// PACKED    (defined or not) sequences in the same rows, see sequences.cuh: a block has keys or queries of one of them
 #include "attention.cuh"
+#ifdef PACKED
+#include "sequences.cuh"
+#endif
 
 enum { KEY_BANDS = DIM == 64 ? 2 : 1, KEYS = ROOMY || DIM <= 80 ? 128 : 64, QUERIES = KEYS / 2, CHUNK = 32 };
 enum { KEY_THREADS = KEYS / (16 * KEY_BANDS) * WARP, KEY_BLOCKS = KEY_THREADS == 128 ? 2 : 1, KEYS_HELD = DIM == 80 || DIM == 96 };
@@ -104,11 +108,9 @@ DEVICE void copy_queries(u8* stage, const Args& a, int b, int h, int first) {
     copies_commit();
 }
 
-KERNEL(KEY_THREADS, KEY_BLOCKS, attention_key_gradients, Args) {
-    DYNAMIC_SHARED(shared);
+// KEYS keys of a head, by a block.
+DEVICE void key_gradients(const Args& a, u8* shared, int first, int head, int b) {
     enum { STAGE = 2 * QUERIES * PITCH + 8 * QUERIES, STAGES = 2 * KEYS * PITCH, HOLD = KEYS_HELD ? SLICES : 1 };
-    int tiles = (a.m + KEYS - 1) / KEYS, heads = a.heads / a.group;
-    int first = (int)(blockIdx.x % tiles) * KEYS, head = (int)(blockIdx.x / tiles % heads), b = (int)(blockIdx.x / tiles / heads);
     const u32* seen = a.seen ? a.seen + (i64)b * a.words : nullptr;
     int own = first + warp() * 16 * KEY_BANDS + lane() / 4;                              // key of this lane's first row
     int start = a.causal ? max(0, first - (a.m - a.n)) / QUERIES * QUERIES : 0;          // earlier queries see none of these keys
@@ -190,13 +192,9 @@ KERNEL(KEY_THREADS, KEY_BLOCKS, attention_key_gradients, Args) {
     }
 }
 
-KERNEL(QUERY_THREADS, QUERY_BLOCKS, attention_query_gradient, Args) {
-    DYNAMIC_SHARED(shared);
+// 128 queries of a head, by a block.
+DEVICE void query_gradient(const Args& a, u8* shared, int first, int head, int b) {
     enum { STAGE = 2 * STAGE_KEYS * PITCH, HOLD = QUERIES_HELD ? SLICES : 1, Q = QUERIES_HELD ? 0 : 2 * STAGE };
-    int tiles = (a.n + 127) / 128;
-    int tile = (int)(blockIdx.x % tiles), head = (int)(blockIdx.x / tiles % a.heads), b = (int)(blockIdx.x / tiles / a.heads);
-    if (a.causal) tile = tiles - 1 - tile;
-    int first = tile * 128;
     int further = a.causal ? 1 : 0;
     int shown = a.causal ? first + a.m - a.n + 1 : a.m;        // keys that the first query sees by its place
     int end = a.causal ? min(a.m, shown + 127) : a.m;          // keys that some query sees
@@ -278,3 +276,31 @@ KERNEL(QUERY_THREADS, QUERY_BLOCKS, attention_query_gradient, Args) {
         if (row < a.n) store_row(a.dq, b, head, row, a.d, dq[i / 2], i % 2, a.scale);
     }
 }
+
+#ifdef PACKED
+KERNEL(KEY_THREADS, KEY_BLOCKS, attention_key_gradients_packed, Packed<Args>) {
+    DYNAMIC_SHARED(shared);
+    int slots = a.key_slots<KEYS>(), tile;
+    Sequence s;
+    if (!keys_at<KEYS>(a.sequences, (int)(blockIdx.x % slots), s, tile)) return;
+    key_gradients(backward_of(a, s), shared, tile * KEYS, (int)(blockIdx.x / slots), 0);
+}
+KERNEL(QUERY_THREADS, QUERY_BLOCKS, attention_query_gradient_packed, Packed<Args>) {
+    DYNAMIC_SHARED(shared);
+    int slots = a.query_slots<128>(), tile;
+    Sequence s;
+    if (!queries_at<128>(a.sequences, (int)(blockIdx.x % slots), s, tile)) return;
+    query_gradient(backward_of(a, s), shared, (a.all.causal ? (s.queries - 1) / 128 - tile : tile) * 128, (int)(blockIdx.x / slots), 0);
+}
+#else
+KERNEL(KEY_THREADS, KEY_BLOCKS, attention_key_gradients, Args) {
+    DYNAMIC_SHARED(shared);
+    int tiles = (a.m + KEYS - 1) / KEYS, heads = a.heads / a.group;
+    key_gradients(a, shared, (int)(blockIdx.x % tiles) * KEYS, (int)(blockIdx.x / tiles % heads), (int)(blockIdx.x / tiles / heads));
+}
+KERNEL(QUERY_THREADS, QUERY_BLOCKS, attention_query_gradient, Args) {
+    DYNAMIC_SHARED(shared);
+    int tiles = (a.n + 127) / 128, tile = (int)(blockIdx.x % tiles);
+    query_gradient(a, shared, (a.causal ? tiles - 1 - tile : tile) * 128, (int)(blockIdx.x / tiles % a.heads), (int)(blockIdx.x / tiles / a.heads));
+}
+#endif

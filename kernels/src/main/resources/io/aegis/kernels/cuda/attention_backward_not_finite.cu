@@ -12,7 +12,11 @@
 // Tile      128 queries of a head, where dQ is wanted, and in the blocks behind those 128 keys of a head; 4 warps
 // Shared    a word a warp: whether it has found something
 // Barriers  one, behind those words
+// PACKED    as attention_backward.cu
 #include "attention.cuh"
+#ifdef PACKED
+#include "sequences.cuh"
+#endif
 
 enum { ROWS = 128, WARPS = 4, THREADS = WARPS * WARP, COLUMNS = DIM / WARP };
 
@@ -149,22 +153,44 @@ DEVICE bool meets_queries(const Args& a, int b, int head, int first) {
     return found;
 }
 
+DEVICE void examine_queries(const Args& a, u32* room, int first, int head, int b) {
+    const u32* seen = a.seen ? a.seen + (i64)b * a.words : nullptr;
+    if (!anybody(meets_keys(a, b, head, first, seen), room)) return;
+    for (int i = first + warp(); i < min(a.n, first + ROWS); i += WARPS) compute_query(a, b, head, i, seen);
+}
+DEVICE void examine_keys(const Args& a, u32* room, int first, int head, int b) {
+    const u32* seen = a.seen ? a.seen + (i64)b * a.words : nullptr;
+    if (!anybody(meets_queries(a, b, head, first), room)) return;
+    for (int key = first + warp(); key < min(a.m, first + ROWS); key += WARPS) {
+        if (sees(seen, key)) compute_key(a, b, head, key);
+    }
+}
+
+#ifdef PACKED
+KERNEL(THREADS, 1, attention_backward_not_finite_packed, Packed<Args>) {
+    SHARED(u32, room, WARPS);
+    int block = (int)blockIdx.x, queries = a.all.query_blocks, tile;
+    Sequence s;
+    if (block < queries) {
+        int slots = a.query_slots<ROWS>();
+        if (queries_at<ROWS>(a.sequences, block % slots, s, tile)) examine_queries(backward_of(a, s), room, tile * ROWS, block / slots, 0);
+    } else {
+        block -= queries;
+        int slots = a.key_slots<ROWS>();
+        if (keys_at<ROWS>(a.sequences, block % slots, s, tile)) examine_keys(backward_of(a, s), room, tile * ROWS, block / slots, 0);
+    }
+}
+#else
 KERNEL(THREADS, 1, attention_backward_not_finite, Args) {
     SHARED(u32, room, WARPS);
     int block = (int)blockIdx.x, tiles = (a.n + ROWS - 1) / ROWS, queries = a.query_blocks;
     if (block < queries) {
-        int first = block % tiles * ROWS, head = block / tiles % a.heads, b = block / tiles / a.heads;
-        const u32* seen = a.seen ? a.seen + (i64)b * a.words : nullptr;
-        if (!anybody(meets_keys(a, b, head, first, seen), room)) return;
-        for (int i = first + warp(); i < min(a.n, first + ROWS); i += WARPS) compute_query(a, b, head, i, seen);
+        examine_queries(a, room, block % tiles * ROWS, block / tiles % a.heads, block / tiles / a.heads);
     } else {
         block -= queries;
         tiles = (a.m + ROWS - 1) / ROWS;
-        int heads = a.heads / a.group, first = block % tiles * ROWS, head = block / tiles % heads, b = block / tiles / heads;
-        const u32* seen = a.seen ? a.seen + (i64)b * a.words : nullptr;
-        if (!anybody(meets_queries(a, b, head, first), room)) return;
-        for (int key = first + warp(); key < min(a.m, first + ROWS); key += WARPS) {
-            if (sees(seen, key)) compute_key(a, b, head, key);
-        }
+        int heads = a.heads / a.group;
+        examine_keys(a, room, block % tiles * ROWS, block / tiles % heads, block / tiles / heads);
     }
 }
+#endif

@@ -13,7 +13,11 @@
 // Blocks    attention_forward_f32 and attention_query_gradient_f32 have 64 queries, attention_key_gradients_f32 has 64 keys and goes
 //           through the queries of all heads of their group: nothing is added by two blocks, so results never vary
 // Masks     keys that nobody sees are read as zeros; what a query does not see is left out of its sums, whatever it holds
+// PACKED    (defined or not) sequences in the same rows, see sequences.cuh: a block has 64 queries or keys of one of them
 #include "common.cuh"
+#ifdef PACKED
+#include "sequences.cuh"
+#endif
 
 enum { TILE = 64, THREADS = 256, SLICE = 32, SLICE_PITCH = SLICE + 4, FACTOR_PITCH = TILE + 4, GROUPS = DIM / 64, BLOCKS = DIM <= 128 ? 2 : 1 };
 #define INFINITE as_float(0x7f800000u)
@@ -25,6 +29,9 @@ struct Heads {
     i32 row, unused;
 };
 DEVICE float* head_of(const Heads& x, int b, int h) { return x.data + b * x.batch + h * x.head; }
+DEVICE void move(Heads& x, int rows) {
+    if (x.data) x.data += (i64)rows * x.row;
+}
 
 struct Args {
     Heads q, k, v, out, dout, dq, dk, dv;  // results that nobody wants have data 0
@@ -172,13 +179,8 @@ DEVICE bool sees(const Args& a, const u32* seen, int query, int key) {
 // Keys that the queries from `first` on, 64 of them, look at: those below this one.
 DEVICE int keys_of(const Args& a, int first) { return a.causal ? max(0, min(a.m, first + TILE + a.m - a.n)) : a.m; }
 
-KERNEL(THREADS, BLOCKS, attention_forward_f32, Args) {
-    SHARED(float, stage, 2 * TILE * SLICE_PITCH);
-    SHARED(float, factor, TILE * FACTOR_PITCH);
-    Room room = {stage, factor};
-    int tiles = (a.n + TILE - 1) / TILE;
-    int first = (int)(blockIdx.x % tiles) * TILE, h = (int)(blockIdx.x / tiles % a.heads), b = (int)(blockIdx.x / tiles / a.heads);
-    if (a.causal) first = (tiles - 1) * TILE - first;
+// 64 queries of a head, by a block.
+DEVICE void forward(const Args& a, const Room& room, int first, int h, int b) {
     const u32* seen = a.seen ? a.seen + b * a.words : nullptr;
     Strip q = {head_of(a.q, b, h), a.q.row, first, a.n, nullptr};
 
@@ -224,19 +226,7 @@ KERNEL(THREADS, BLOCKS, attention_forward_f32, Args) {
     store(o, head_of(a.out, b, h), a.out.row, first, a.n, a.d, share);
 }
 
-// Under 8.0 the compiler spills at 128 registers what it does not elsewhere.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ == 800
-enum { GRADIENT_BLOCKS = 1 };
-#else
-enum { GRADIENT_BLOCKS = BLOCKS };
-#endif
-KERNEL(THREADS, GRADIENT_BLOCKS, attention_query_gradient_f32, Args) {
-    SHARED(float, stage, 2 * TILE * SLICE_PITCH);
-    SHARED(float, factor, TILE * FACTOR_PITCH);
-    Room room = {stage, factor};
-    int tiles = (a.n + TILE - 1) / TILE;
-    int first = (int)(blockIdx.x % tiles) * TILE, h = (int)(blockIdx.x / tiles % a.heads), b = (int)(blockIdx.x / tiles / a.heads);
-    if (a.causal) first = (tiles - 1) * TILE - first;
+DEVICE void query_gradient(const Args& a, const Room& room, int first, int h, int b) {
     const u32* seen = a.seen ? a.seen + b * a.words : nullptr;
     Strip q = {head_of(a.q, b, h), a.q.row, first, a.n, nullptr};
     Strip dout = {head_of(a.dout, b, h), a.dout.row, first, a.n, nullptr};
@@ -266,12 +256,8 @@ KERNEL(THREADS, GRADIENT_BLOCKS, attention_query_gradient_f32, Args) {
     store(dq, head_of(a.dq, b, h), a.dq.row, first, a.n, a.d, one);
 }
 
-KERNEL(THREADS, 1, attention_key_gradients_f32, Args) {
-    SHARED(float, stage, 2 * TILE * SLICE_PITCH);
-    SHARED(float, factor, TILE * FACTOR_PITCH);
-    Room room = {stage, factor};
-    int tiles = (a.m + TILE - 1) / TILE, heads = a.heads / a.group;
-    int first = (int)(blockIdx.x % tiles) * TILE, h = (int)(blockIdx.x / tiles % heads), b = (int)(blockIdx.x / tiles / heads);
+// 64 keys of a head, by a block.
+DEVICE void key_gradients(const Args& a, const Room& room, int first, int h, int b) {
     const u32* seen = a.seen ? a.seen + b * a.words : nullptr;
     Strip k = {head_of(a.k, b, h), a.k.row, first, a.m, seen};
     Strip v = {head_of(a.v, b, h), a.v.row, first, a.m, seen};
@@ -326,3 +312,74 @@ KERNEL(THREADS, 1, attention_key_gradients_f32, Args) {
     if (a.dv.data) store(dv, head_of(a.dv, b, h), a.dv.row, first, a.m, a.d, one);
     if (a.dk.data) store(dk, head_of(a.dk, b, h), a.dk.row, first, a.m, a.d, one);
 }
+
+// Under 8.0 the compiler spills at 128 registers what it does not elsewhere.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ == 800
+enum { GRADIENT_BLOCKS = 1 };
+#else
+enum { GRADIENT_BLOCKS = BLOCKS };
+#endif
+
+#ifdef PACKED
+DEVICE int place_of(const Args& a, const Sequence& s, int tile) { return (a.causal ? (s.queries - 1) / TILE - tile : tile) * TILE; }
+DEVICE Args all_of(const Packed<Args>& packed, const Sequence& s) {
+    Args a = backward_of(packed, s);
+    move(a.out, s.query);
+    if (a.lse) a.lse += s.query * a.lse_row;
+    return a;
+}
+KERNEL(THREADS, BLOCKS, attention_forward_f32_packed, Packed<Args>) {
+    SHARED(float, stage, 2 * TILE * SLICE_PITCH);
+    SHARED(float, factor, TILE * FACTOR_PITCH);
+    Room room = {stage, factor};
+    int slots = a.query_slots<TILE>(), tile;
+    Sequence s;
+    if (!queries_at<TILE>(a.sequences, (int)(blockIdx.x % slots), s, tile)) return;
+    forward(all_of(a, s), room, place_of(a.all, s, tile), (int)(blockIdx.x / slots), 0);
+}
+KERNEL(THREADS, GRADIENT_BLOCKS, attention_query_gradient_f32_packed, Packed<Args>) {
+    SHARED(float, stage, 2 * TILE * SLICE_PITCH);
+    SHARED(float, factor, TILE * FACTOR_PITCH);
+    Room room = {stage, factor};
+    int slots = a.query_slots<TILE>(), tile;
+    Sequence s;
+    if (!queries_at<TILE>(a.sequences, (int)(blockIdx.x % slots), s, tile)) return;
+    query_gradient(all_of(a, s), room, place_of(a.all, s, tile), (int)(blockIdx.x / slots), 0);
+}
+KERNEL(THREADS, 1, attention_key_gradients_f32_packed, Packed<Args>) {
+    SHARED(float, stage, 2 * TILE * SLICE_PITCH);
+    SHARED(float, factor, TILE * FACTOR_PITCH);
+    Room room = {stage, factor};
+    int slots = a.key_slots<TILE>(), tile;
+    Sequence s;
+    if (!keys_at<TILE>(a.sequences, (int)(blockIdx.x % slots), s, tile)) return;
+    key_gradients(all_of(a, s), room, tile * TILE, (int)(blockIdx.x / slots), 0);
+}
+#else
+// This block's tile of queries.
+DEVICE int place_of(const Args& a, int tiles) {
+    int tile = (int)(blockIdx.x % tiles);
+    return (a.causal ? tiles - 1 - tile : tile) * TILE;
+}
+KERNEL(THREADS, BLOCKS, attention_forward_f32, Args) {
+    SHARED(float, stage, 2 * TILE * SLICE_PITCH);
+    SHARED(float, factor, TILE * FACTOR_PITCH);
+    Room room = {stage, factor};
+    int tiles = (a.n + TILE - 1) / TILE;
+    forward(a, room, place_of(a, tiles), (int)(blockIdx.x / tiles % a.heads), (int)(blockIdx.x / tiles / a.heads));
+}
+KERNEL(THREADS, GRADIENT_BLOCKS, attention_query_gradient_f32, Args) {
+    SHARED(float, stage, 2 * TILE * SLICE_PITCH);
+    SHARED(float, factor, TILE * FACTOR_PITCH);
+    Room room = {stage, factor};
+    int tiles = (a.n + TILE - 1) / TILE;
+    query_gradient(a, room, place_of(a, tiles), (int)(blockIdx.x / tiles % a.heads), (int)(blockIdx.x / tiles / a.heads));
+}
+KERNEL(THREADS, 1, attention_key_gradients_f32, Args) {
+    SHARED(float, stage, 2 * TILE * SLICE_PITCH);
+    SHARED(float, factor, TILE * FACTOR_PITCH);
+    Room room = {stage, factor};
+    int tiles = (a.m + TILE - 1) / TILE, heads = a.heads / a.group;
+    key_gradients(a, room, (int)(blockIdx.x % tiles) * TILE, (int)(blockIdx.x / tiles % heads), (int)(blockIdx.x / tiles / heads));
+}
+#endif

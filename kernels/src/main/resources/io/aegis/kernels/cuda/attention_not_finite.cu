@@ -11,7 +11,11 @@
 // Tile      128 queries of a head, 4 warps
 // Shared    a word a warp: whether it has found something
 // Barriers  one, behind those words
+// PACKED    as attention.cu
 #include "attention.cuh"
+#ifdef PACKED
+#include "sequences.cuh"
+#endif
 
 enum { QUERIES = 128, KEYS = 128 /* of a tile, at the most */, WARPS = 4, THREADS = WARPS * WARP, COLUMNS = DIM / WARP };
 
@@ -75,11 +79,8 @@ DEVICE void compute(const Args& a, int b, int head, int i, const u32* seen) {
     if (a.lse && lane() == 0) a.lse[b * a.lse_batch + head * a.lse_head + i * a.lse_row] = sum == 0 ? -INFINITE : max + logf(sum);
 }
 
-KERNEL(THREADS, 1, attention_not_finite, Args) {
-    SHARED(u32, spoilt, WARPS);
-    int tiles = (a.n + QUERIES - 1) / QUERIES;
-    int first = (int)(blockIdx.x % tiles) * QUERIES, head = (int)(blockIdx.x / tiles % a.heads), b = (int)(blockIdx.x / tiles / a.heads);
-    int last = min(a.n, first + QUERIES) - 1;
+DEVICE void examine(const Args& a, u32* spoilt, int tile, int head, int b) {
+    int first = tile * QUERIES, last = min(a.n, first + QUERIES) - 1;
     const u32* seen = a.seen ? a.seen + b * a.words : nullptr;
     const TYPE* v = head_of(a.v, b, head / a.group);
     int shown = first + a.m - a.n + 1, end = (max(0, shown + QUERIES - 1) + KEYS - 1) / KEYS * KEYS;
@@ -92,3 +93,19 @@ KERNEL(THREADS, 1, attention_not_finite, Args) {
     if (!(spoilt[0] | spoilt[1] | spoilt[2] | spoilt[3])) return;
     for (int i = first + warp(); i <= last; i += WARPS) compute(a, b, head, i, seen);
 }
+
+#ifdef PACKED
+KERNEL(THREADS, 1, attention_not_finite_packed, Packed<Args>) {
+    SHARED(u32, spoilt, WARPS);
+    int slots = a.query_slots<QUERIES>(), tile;
+    Sequence s;
+    if (!queries_at<QUERIES>(a.sequences, (int)(blockIdx.x % slots), s, tile)) return;
+    examine(forward_of(a, s), spoilt, tile, (int)(blockIdx.x / slots), 0);
+}
+#else
+KERNEL(THREADS, 1, attention_not_finite, Args) {
+    SHARED(u32, spoilt, WARPS);
+    int tiles = (a.n + QUERIES - 1) / QUERIES;
+    examine(a, spoilt, (int)(blockIdx.x % tiles), (int)(blockIdx.x / tiles % a.heads), (int)(blockIdx.x / tiles / a.heads));
+}
+#endif

@@ -6,12 +6,14 @@
 //   attention_delta     for the backward pass, of every query: delta = rowsum(dO * O), and lse times `unit`, where +inf stands for the
 //                       rows that see no key, so that exp(s - lse) is 0 there; both [B, H, padded] float32, and 0 and +inf
 //                       from N on. A warp a row
+//   attention_delta_packed   the same of sequences in the same rows: [Hq, padded], each by tiles of its own (sequences.cuh)
 //
 // Shapes   x, y [B, H, N, D] of float32, bf16 or f16, any strides; mask u8 [B, M], any strides; O, dO [B, H, N, D] of those types, any
 //          strides; lse float32 [B, H, N]
 // Tiles    256 threads a block. cast: eight neighbours a thread where both views have them in words of 16 bytes, else an element
 // Shared   none   Barriers none: a warp's lanes meet in votes and shuffles
 #include "attention_any.cuh"
+#include "sequences.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / WARP };
 #define INFINITE as_float(0x7f800000u)
@@ -72,12 +74,10 @@ struct DeltaArgs {
     float unit;
 };
 
-KERNEL(THREADS, 4, attention_delta, DeltaArgs) {
-    i64 row = (i64)blockIdx.x * WARPS + warp();
-    if (row >= a.rows) return;
-    i64 i = row % a.padded, h = row / a.padded % a.heads, b = row / a.padded / a.heads;
+// Of query i, which has lse (+inf where there is none), written to a row.
+DEVICE void delta_of(const DeltaArgs& a, i64 row, bool there, i64 b, i64 h, i64 i) {
     float sum = 0, lse = INFINITE;
-    if (i < a.n) {
+    if (there) {
         i64 o = place(a.out, b, h, i, 0), g = place(a.dout, b, h, i, 0);
         for (int c = lane(); c < a.d; c += WARP) sum = fmaf(get(a.out, o + c * a.out.column), get(a.dout, g + c * a.dout.column), sum);
         lse = a.lse[b * a.lse_batch + h * a.lse_head + i * a.lse_row];
@@ -88,4 +88,21 @@ KERNEL(THREADS, 4, attention_delta, DeltaArgs) {
         a.delta[row] = sum;
         a.scaled[row] = lse;
     }
+}
+
+KERNEL(THREADS, 4, attention_delta, DeltaArgs) {
+    i64 row = (i64)blockIdx.x * WARPS + warp();
+    if (row >= a.rows) return;
+    i64 i = row % a.padded;
+    delta_of(a, row, i < a.n, row / a.padded / a.heads, row / a.padded % a.heads, i);
+}
+
+KERNEL(THREADS, 4, attention_delta_packed, Packed<DeltaArgs>) {
+    i64 row = (i64)blockIdx.x * WARPS + warp();
+    if (row >= a.all.rows) return;
+    int at = (int)(row % a.all.padded), tile;
+    Sequence s;
+    bool there = queries_at<128>(a.sequences, at / 128, s, tile);
+    int i = tile * 128 + at % 128;
+    delta_of(a.all, row, there && i < s.queries, 0, row / a.all.padded, s.query + i);
 }

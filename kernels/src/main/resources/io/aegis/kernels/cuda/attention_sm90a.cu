@@ -27,6 +27,7 @@
 // Masks     a tile of keys that somebody sees in part is masked in registers. What nobody sees (`seen`, a bit a key) may hold anything,
 //           and 0 times infinity is not 0: warp 1 clears such rows of V, and v_clear[s] says so. Tiles that nobody sees are
 //           left out. What attention.cu says of later queries' values is so here too.
+// Packed    sequences in the same rows are attention.cu's: a map's zeros begin where the tensor ends, not where one of its sequences does.
 #include "attention_sm90a.cuh"
 
 enum {

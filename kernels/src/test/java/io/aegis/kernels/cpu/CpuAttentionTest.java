@@ -9,9 +9,11 @@ import io.aegis.kernels.Attention;
 import io.aegis.kernels.Attention.Mask;
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
+import io.aegis.kernels.PackedHeads;
 import io.aegis.kernels.PagedKeys;
 import io.aegis.kernels.TestViews;
 import io.aegis.kernels.View;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -117,6 +119,78 @@ class CpuAttentionTest {
             assertThat(out.select(0, b).toDoubles())
                     .as("bits of sequence %d", b)
                     .isEqualTo(alone.toDoubles());
+        }
+    }
+
+    /** Beside the plain kernels, and each with the bits that it has alone; rows behind the last sequence are NaN. */
+    @ParameterizedTest(name = "{0} heads of {1} queries, D{2} causal {3}, lengths {4} over {5}")
+    @CsvSource({
+        "1, 1, 13, false, 1 63 0 64 65, 1 63 0 64 65",
+        "2, 2, 72, true, 65 1 64 63, 65 1 64 63",
+        "1, 4, 128, true, 5 0 130 1 33, 7 3 145 0 130",
+        "2, 3, 64, false, 300, 577",
+        "1, 2, 16, true, 0 0, 0 0",
+        "1, 2, 16, true, 0, 20",
+        "1, 2, 16, false, 20, 0",
+    })
+    void packedSequences(int heads, int group, int d, boolean causal, String queries, String keys) {
+        PackedHeads p = PackedHeads.random(DType.F32, heads, group, d, numbers(queries), numbers(keys));
+        double scale = 1 / Math.sqrt(d);
+        View out = garbage(p.q().shape());
+        View lse = p.lse();
+        View[] gradients = {garbage(p.q().shape()), garbage(p.k().shape()), garbage(p.v().shape())};
+        Twin.compare("forward", to(out, lse), (kernels, to) -> kernels.attention()
+                .packed(p.q(), p.k(), p.v(), p.sequences(), scale, causal, to[0], to[1]));
+        Backends.scalar().attention().packed(p.q(), p.k(), p.v(), p.sequences(), scale, causal, out, lse);
+        Twin.compare("backward", gradients, (kernels, to) -> kernels.attention()
+                .packedBackward(
+                        p.q(), p.k(), p.v(), p.sequences(), scale, causal, out, lse, p.dout(), to[0], to[1], to[2]));
+        Attention fast = Twin.fast().attention();
+        fast.packed(p.q(), p.k(), p.v(), p.sequences(), scale, causal, out, lse);
+        for (Attention.Sequence s : p.sequences().list(p.q().size(0), p.k().size(0))) {
+            View alone = garbage(s.queries(p.q()).shape());
+            fast.forward(
+                    s.queries(p.q()),
+                    s.keys(p.k()),
+                    s.keys(p.v()),
+                    scale,
+                    causal ? Mask.CAUSAL : Mask.NONE,
+                    alone,
+                    null);
+            assertThat(s.queries(out).toDoubles()).as("bits of %s", s).isEqualTo(alone.toDoubles());
+        }
+    }
+
+    private static int[] numbers(String line) {
+        return Arrays.stream(line.split(" ")).mapToInt(Integer::parseInt).toArray();
+    }
+
+    /** What is not finite reaches what sees it, in its own sequence. */
+    @Test
+    void packedSequencesSeeNothingOfOthers() {
+        int[] lengths = {64, 70, 65};
+        for (boolean causal : new boolean[] {true, false}) {
+            PackedHeads p = PackedHeads.random(DType.F32, 1, 2, 24, lengths, lengths);
+            p.spoil(Double.NaN, 64 + 30, 64 + 40);
+            View[] out = to(garbage(p.q().shape()), p.lse());
+            Twin.compare("forward", out, (kernels, to) -> kernels.attention()
+                    .packed(p.q(), p.k(), p.v(), p.sequences(), 0.2, causal, to[0], to[1]));
+            Backends.scalar().attention().packed(p.q(), p.k(), p.v(), p.sequences(), 0.2, causal, out[0], out[1]);
+            View[] gradients = to(garbage(p.q().shape()), garbage(p.k().shape()), garbage(p.v().shape()));
+            Twin.compare("backward", gradients, (kernels, to) -> kernels.attention()
+                    .packedBackward(
+                            p.q(),
+                            p.k(),
+                            p.v(),
+                            p.sequences(),
+                            0.2,
+                            causal,
+                            out[0],
+                            out[1],
+                            p.dout(),
+                            to[0],
+                            to[1],
+                            to[2]));
         }
     }
 

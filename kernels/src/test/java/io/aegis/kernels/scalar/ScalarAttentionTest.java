@@ -1,13 +1,17 @@
 package io.aegis.kernels.scalar;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.*;
 import io.aegis.kernels.Attention.Mask;
+import io.aegis.kernels.Attention.Sequences;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ScalarAttentionTest {
     private final Attention attention = Backends.scalar().attention();
@@ -59,6 +63,123 @@ class ScalarAttentionTest {
             p.alone(attention, b, q.select(0, b), 0.7, alone);
             assertThat(out.select(0, b).toDoubles()).as("sequence %d", b).isEqualTo(alone.toDoubles());
         }
+    }
+
+    /** Sequences in the same rows are each what it is in rows of its own, and rows behind the last are nobody's. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void packedSequences(boolean causal) {
+        int[] queries = {1, 4, 0, 3, 2};
+        int[] keys = {2, 4, 3, 0, 5};
+        PackedHeads p = PackedHeads.random(DType.F64, 2, 3, 4, queries, keys);
+        View out = TestViews.garbage(DType.F64, p.q().shape());
+        View lse = TestViews.garbage(DType.F64, 6, p.q().size(0));
+        View dq = TestViews.garbage(DType.F64, p.q().shape());
+        View dk = TestViews.garbage(DType.F64, p.k().shape());
+        View dv = TestViews.garbage(DType.F64, p.v().shape());
+        attention.packed(p.q(), p.k(), p.v(), p.sequences(), 0.7, causal, out, lse);
+        attention.packedBackward(p.q(), p.k(), p.v(), p.sequences(), 0.7, causal, out, lse, p.dout(), dq, dk, dv);
+        int query = 0;
+        int key = 0;
+        for (int b = 0; b < queries.length; b++) {
+            View q = own(p.q(), query, queries[b]);
+            View k = own(p.k(), key, keys[b]);
+            View v = own(p.v(), key, keys[b]);
+            View o = TestViews.garbage(DType.F64, q.shape());
+            View l = TestViews.garbage(DType.F64, 1, 6, queries[b]);
+            View[] gradients = {
+                TestViews.garbage(DType.F64, q.shape()),
+                TestViews.garbage(DType.F64, k.shape()),
+                TestViews.garbage(DType.F64, v.shape())
+            };
+            attention.forward(q, k, v, 0.7, causal ? Mask.CAUSAL : Mask.NONE, o, l);
+            attention.backward(
+                    q,
+                    k,
+                    v,
+                    0.7,
+                    causal ? Mask.CAUSAL : Mask.NONE,
+                    o,
+                    l,
+                    own(p.dout(), query, queries[b]),
+                    gradients[0],
+                    gradients[1],
+                    gradients[2]);
+            assertSame(b, out, query, o);
+            assertSame(b, dq, query, gradients[0]);
+            assertSame(b, dk, key, gradients[1]);
+            assertSame(b, dv, key, gradients[2]);
+            assertThat(lse.slice(1, query, query + queries[b]).toDoubles()).isEqualTo(l.toDoubles());
+            query += queries[b];
+            key += keys[b];
+        }
+        for (View x : new View[] {out, dq}) {
+            assertThat(x.slice(0, query, x.size(0)).toDoubles()).containsOnly(0);
+        }
+        for (View x : new View[] {dk, dv}) {
+            assertThat(x.slice(0, key, x.size(0)).toDoubles()).containsOnly(0);
+        }
+        assertThat(lse.slice(1, query, lse.size(1)).toDoubles()).containsOnly(Double.NEGATIVE_INFINITY);
+    }
+
+    @Test
+    void offsetsThatAreNoneAreRefused() {
+        View good = TestViews.indices(0, 2, 3);
+        assertThat(new Sequences(good, good).list(3, 3)).hasSize(2);
+        assertThat(new Sequences(good, good).list(4, 5)).hasSize(4);
+        refused(
+                () -> new Sequences(good, good).list(2, 3),
+                "offset 2 of packed queries is 3, expected one from 2 to 2");
+        refused(() -> new Sequences(good, good).list(3, 2), "offset 2 of packed keys is 3, expected one from 2 to 2");
+        View falling = TestViews.indices(0, 2, 1);
+        refused(
+                () -> new Sequences(good, falling).list(3, 3),
+                "offset 2 of packed keys is 1, expected one from 2 to 3");
+        View late = TestViews.indices(1, 2, 3);
+        refused(() -> new Sequences(late, good).list(3, 3), "offset 0 of packed queries is 1, expected 0");
+        refused(() -> new Sequences(good, TestViews.indices(0, 3)), "as many offsets of keys as of queries");
+        refused(() -> new Sequences(TestViews.zeros(DType.F32, 3), good), "must be I64 [B + 1]");
+        refused(() -> new Sequences(TestViews.indices(), TestViews.indices()), "must be I64 [B + 1]");
+    }
+
+    private static void refused(ThrowingCallable what, String message) {
+        assertThatThrownBy(what).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
+    }
+
+    /** Rows of [T, H, D] in memory of their own, [1, H, n, D]. */
+    private static View own(View x, int from, int n) {
+        return TestViews.dense(x.slice(0, from, from + n)).transpose(0, 1).unsqueeze(0);
+    }
+
+    private static void assertSame(int b, View packed, int from, View alone) {
+        long n = alone.size(2);
+        assertThat(packed.slice(0, from, from + n).transpose(0, 1).toDoubles())
+                .as("sequence %d", b)
+                .isEqualTo(alone.toDoubles());
+    }
+
+    @Test
+    void gradientsOfPackedSequencesMatchFiniteDifferences() {
+        PackedHeads p = PackedHeads.random(DType.F64, 1, 2, 3, new int[] {2, 0, 3}, new int[] {3, 2, 3});
+        View q = TestViews.dense(p.q().slice(0, 0, 5));
+        View k = TestViews.dense(p.k().slice(0, 0, 8));
+        View v = TestViews.dense(p.v().slice(0, 0, 8));
+        View dout = TestViews.dense(p.dout().slice(0, 0, 5));
+        View out = TestViews.garbage(DType.F64, q.shape());
+        View lse = TestViews.garbage(DType.F64, 2, 5);
+        View dq = TestViews.garbage(DType.F64, q.shape());
+        View dk = TestViews.garbage(DType.F64, k.shape());
+        View dv = TestViews.garbage(DType.F64, v.shape());
+        attention.packed(q, k, v, p.sequences(), 0.7, true, out, lse);
+        attention.packedBackward(q, k, v, p.sequences(), 0.7, true, out, lse, dout, dq, dk, dv);
+        new GradientCheck(
+                        "packed attention",
+                        out,
+                        dout,
+                        () -> attention.packed(q, k, v, p.sequences(), 0.7, true, out, null))
+                .input("q", q, dq)
+                .input("k", k, dk)
+                .input("v", v, dv);
     }
 
     @Test

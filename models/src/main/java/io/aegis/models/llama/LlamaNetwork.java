@@ -23,6 +23,10 @@ import java.util.stream.LongStream;
  *
  * <p>Every row of a batch may be padded on either side: the mask says which keys exist, the positions where the others
  * are. What comes out at padding means nothing.
+ *
+ * <p>Or sequences of several lengths lie one behind the other in a batch of one, and nothing is computed for padding: the mask is {@link
+ * AttentionMask#packed}, positions begin anew with each sequence, and in a loss the label of each one's first token is {@link #IGNORED},
+ * since the row before it is another's.
  */
 public final class LlamaNetwork {
     /** A label that no loss looks at. */

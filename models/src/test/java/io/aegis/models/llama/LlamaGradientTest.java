@@ -3,6 +3,7 @@ package io.aegis.models.llama;
 import static io.aegis.models.llama.TinyLlama.ids;
 import static io.aegis.models.llama.TinyLlama.prompt;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.aegis.kernels.Backends;
 import io.aegis.kernels.DType;
@@ -96,6 +97,62 @@ class LlamaGradientTest {
                             Pass.EVALUATION,
                             false),
                     x);
+        }
+    }
+
+    /** The gradients of all weights, of prompts one behind the other and of the same ones padded. */
+    @Test
+    void packedPromptsTeachWhatPaddedOnesDo() {
+        int[][] prompts = {prompt(6, 9), prompt(2, 4), prompt(4, 1)};
+        int[] packed = new int[12];
+        long[] positions = new long[12];
+        long[] labels = new long[12];
+        int[][] padded = new int[3][6];
+        double[] mask = new double[3 * 6];
+        long[] paddedLabels = new long[3 * 6];
+        Arrays.fill(paddedLabels, LlamaNetwork.IGNORED);
+        int at = 0;
+        for (int b = 0; b < 3; b++) {
+            for (int i = 0; i < prompts[b].length; i++, at++) {
+                packed[at] = padded[b][i] = prompts[b][i];
+                positions[at] = i;
+                // The first token of a prompt is behind none of its own.
+                labels[at] = i == 0 ? LlamaNetwork.IGNORED : prompts[b][i];
+                paddedLabels[6 * b + i] = prompts[b][i];
+                mask[6 * b + i] = 1;
+            }
+        }
+        try (TinyLlama own = new TinyLlama(TinyLlama.CONFIG, DType.F32, false);
+                Scope scope = Scope.open()) {
+            double[][] ours = gradients(
+                    own,
+                    ids(packed),
+                    Tensor.of(positions, 12),
+                    AttentionMask.packed(true, 0, 6, 8, 12),
+                    Tensor.of(labels, 1, 12));
+            double[][] expected = gradients(
+                    own,
+                    ids(padded),
+                    LlamaNetwork.positions(0, 6),
+                    AttentionMask.of(true, Tensor.of(DType.U8, mask, 3, 6)),
+                    Tensor.of(paddedLabels, 3, 6));
+            for (int i = 0; i < expected.length; i++) {
+                double largest = Arrays.stream(expected[i]).map(Math::abs).max().orElse(0);
+                assertThat(largest).isPositive();
+                assertThat(ours[i]).as("weight %d", i).containsExactly(expected[i], within(1e-4 * largest));
+            }
+        }
+    }
+
+    private static double[][] gradients(
+            TinyLlama own, Tensor ids, Tensor positions, AttentionMask mask, Tensor labels) {
+        try (Tape tape = Tape.record()) {
+            Tensor hidden = own.network.hidden(own.network.embed(ids), positions, mask, Pass.EVALUATION, true);
+            List<Tensor> leaves = new ArrayList<>();
+            own.parameters.trainable().forEach(p -> leaves.add(p.tensor()));
+            try (Gradients g = tape.gradients(own.network.loss(hidden, labels), leaves)) {
+                return leaves.stream().map(l -> g.of(l).toDoubles()).toArray(double[][]::new);
+            }
         }
     }
 

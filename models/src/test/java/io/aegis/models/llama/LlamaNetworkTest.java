@@ -140,6 +140,45 @@ class LlamaNetworkTest {
         }
     }
 
+    /** Prompts of several lengths one behind the other, instead of each padded to the longest. */
+    @Test
+    void packedPromptsAreWhatTheyArePadded() {
+        int[] lengths = {5, 1, 8, 3};
+        try (Scope scope = Scope.open()) {
+            int[][] padded = new int[4][8];
+            double[] mask = new double[4 * 8];
+            int[] packed = new int[17];
+            long[] positions = new long[17];
+            long[] offsets = new long[5];
+            for (int b = 0; b < 4; b++) {
+                int[] prompt = prompt(lengths[b], 5 + b);
+                offsets[b + 1] = offsets[b] + lengths[b];
+                for (int i = 0; i < lengths[b]; i++) {
+                    padded[b][i] = prompt[i];
+                    mask[8 * b + i] = 1;
+                    packed[(int) offsets[b] + i] = prompt[i];
+                    positions[(int) offsets[b] + i] = i;
+                }
+            }
+            double[][] expected = rows(llama.network.hidden(
+                    llama.network.embed(ids(padded)),
+                    LlamaNetwork.positions(0, 8),
+                    AttentionMask.of(true, Tensor.of(DType.U8, mask, 4, 8)),
+                    null,
+                    Probe.NONE));
+            double[][] ours = rows(llama.network.hidden(
+                    llama.network.embed(ids(packed)),
+                    Tensor.of(positions, 17),
+                    AttentionMask.packed(true, offsets),
+                    null,
+                    Probe.NONE));
+            for (int b = 0; b < 4; b++) {
+                int from = (int) offsets[b];
+                assertSame(Arrays.copyOfRange(ours, from, from + lengths[b]), expected, 8 * b);
+            }
+        }
+    }
+
     @Test
     void nothingSeesWhatComesLater() {
         int[] one = prompt(8, 6);

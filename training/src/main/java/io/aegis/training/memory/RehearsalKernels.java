@@ -81,6 +81,7 @@ final class RehearsalKernels extends DerivedKernels {
             case QuantizedWeight w -> ledger.seen(w.codes().buffer(), kind);
             case QuantizedMatmul.Linear p -> see(List.of(p.w(), p.y()), kind);
             case Optimizer.Correction c -> see(List.of(c.out()), kind);
+            case Attention.Sequences s -> see(List.of(s.queries(), s.keys()), kind);
             case Attention.Token t -> see(List.of(t.q(), t.k(), t.v(), t.cos(), t.sin()), kind);
             case Collection<?> several -> several.forEach(each -> see(each, kind));
             case View[] several -> see(Arrays.asList(several), kind);

@@ -92,6 +92,8 @@ public interface Workspace {
                 case View a when method.equals("multiply") && arguments[1] instanceof View b -> product(a, b);
                 case View q
                 when arguments.length > 4 && arguments[4] instanceof Attention.Mask -> 4 * copied(q, precision);
+                case View q
+                when arguments.length > 4 && arguments[3] instanceof Attention.Sequences -> 4 * copied(q, precision);
                 default -> 0;
             };
         }
