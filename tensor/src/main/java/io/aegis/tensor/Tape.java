@@ -322,9 +322,14 @@ public final class Tape implements AutoCloseable {
 
     static Adjoint one(DType dtype, long[] shape) {
         Storage s = Storage.allocate(dtype.bytes());
-        View v = View.of(s.buffer(), dtype, shape);
-        Scope.current().kernels().elementwise().fill(v, 1); // not by the host, so that it may be recorded
-        return new Adjoint(v, s);
+        Adjoint one = new Adjoint(View.of(s.buffer(), dtype, shape), s);
+        try {
+            Scope.current().kernels().elementwise().fill(one.view(), 1); // not by the host, so that it may be recorded
+            return one;
+        } catch (RuntimeException | Error e) {
+            one.release();
+            throw e;
+        }
     }
 
     @Override
