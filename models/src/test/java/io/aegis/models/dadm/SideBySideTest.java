@@ -146,7 +146,7 @@ class SideBySideTest {
      * So that nobody adds launches to a layer without noticing. Two layers, the last one of class tokens, took 267 and 1255 with each
      * pair, each modality and each norm by itself. Four of those now are copies of biases' gradients that another tensor's is, too: a
      * gradient that is handed out may be written into. In training a stage of the masks is a convolution that gathers the statistics of
-     * its batch norm, and one pass for all that follows.
+     * its batch norm, and one pass for all that follows. The first gradient is filled by the device, so that a step can be recorded.
      */
     @Test
     void launchesAreCounted() {
@@ -169,7 +169,7 @@ class SideBySideTest {
         launches[1] = training.values().stream().mapToInt(i -> i).sum();
         assertThat(training).doesNotContainKey("batch_statistics").containsEntry("batch_norm", 12);
         assertThat(launches[0]).as("scoring").isLessThanOrEqualTo(111);
-        assertThat(launches[1]).as("forward and one backward pass").isLessThanOrEqualTo(555);
+        assertThat(launches[1]).as("forward and one backward pass").isLessThanOrEqualTo(556);
     }
 
     private static int count(Runnable work) {
