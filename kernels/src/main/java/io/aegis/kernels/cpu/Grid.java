@@ -43,7 +43,12 @@ record Grid(long m, long n, int down, int across) {
 
     /** Cut along the columns only, so that every column of b belongs to one part. */
     static Grid columns(long m, long n, long k) {
-        long across = Math.max(Math.ceilDiv(n, SIDE), wanted(m * n * k));
+        return columns(m, n, k, SIDE);
+    }
+
+    /** As above, no part wider than a side. */
+    static Grid columns(long m, long n, long k, long side) {
+        long across = Math.max(Math.ceilDiv(n, side), wanted(m * n * k));
         return new Grid(m, n, 1, parts(n, across));
     }
 
