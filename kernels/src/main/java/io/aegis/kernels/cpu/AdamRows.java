@@ -47,85 +47,46 @@ final class AdamRows {
         eps = (float) k.eps();
     }
 
-    /** A row of n: parameter, gradient and both moments, each from an element on. */
-    void step(
-            MemorySegment p,
-            long ip,
-            MemorySegment g,
-            long ig,
-            MemorySegment m,
-            long im,
-            MemorySegment v,
-            long iv,
-            int n) {
+    /** A row of n floats, at the start of each: parameter, gradient, first and second moment. */
+    void step(MemorySegment p, MemorySegment g, MemorySegment m, MemorySegment v, int n) {
         if (MachineCode.available()) {
-            machine(p, ip, g, ig, m, im, v, iv, n);
+            machine(p, g, m, v, n);
         } else {
-            vectors(p, ip, g, ig, m, im, v, iv, n);
+            vectors(p, g, m, v, n);
         }
     }
 
-    private void machine(
-            MemorySegment p,
-            long ip,
-            MemorySegment g,
-            long ig,
-            MemorySegment m,
-            long im,
-            MemorySegment v,
-            long iv,
-            int n) {
+    private void machine(MemorySegment p, MemorySegment g, MemorySegment m, MemorySegment v, int n) {
         int rest = n % AdamRow.LANES;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment constants = arena.allocateFrom(
                     ValueLayout.JAVA_FLOAT, decay, shrink, beta1, beta2, rest1, rest2, rate, root, eps);
-            MachineCode.adam()
-                    .call(
-                            row(p, ip, n),
-                            row(g, ig, n),
-                            row(m, im, n),
-                            row(v, iv, n),
-                            n / AdamRow.LANES,
-                            rest == 0 ? 0 : MachineCode.mask(rest).address(),
-                            constants.address(),
-                            0);
+            long mask = rest == 0 ? 0 : MachineCode.mask(rest).address();
+            MachineCode.adam().call(p, g, m, v, n / AdamRow.LANES, mask, constants.address(), 0);
         }
-    }
-
-    private static MemorySegment row(MemorySegment m, long at, int n) {
-        return m.asSlice(at << 2, (long) n << 2);
     }
 
     /** The loop of vectors; what does not fill one, one by one. */
-    void vectors(
-            MemorySegment p,
-            long ip,
-            MemorySegment g,
-            long ig,
-            MemorySegment m,
-            long im,
-            MemorySegment v,
-            long iv,
-            int n) {
+    void vectors(MemorySegment p, MemorySegment g, MemorySegment m, MemorySegment v, int n) {
         int i = 0;
         for (; i < Lanes.bound(n); i += Lanes.N) {
-            FloatVector w = load(p, ip + i);
-            FloatVector d = w.fma(broadcast(decay), load(g, ig + i));
-            FloatVector m1 = load(m, im + i).mul(beta1).add(d.mul(rest1));
-            FloatVector v1 = load(v, iv + i).mul(beta2).add(d.mul(d).mul(rest2));
+            FloatVector w = load(p, i);
+            FloatVector d = w.fma(broadcast(decay), load(g, i));
+            FloatVector m1 = load(m, i).mul(beta1).add(d.mul(rest1));
+            FloatVector v1 = load(v, i).mul(beta2).add(d.mul(d).mul(rest2));
             FloatVector move = m1.mul(rate).div(v1.sqrt().mul(root).add(eps));
-            store(w.mul(shrink).sub(move), p, ip + i);
-            store(m1, m, im + i);
-            store(v1, v, iv + i);
+            store(w.mul(shrink).sub(move), p, i);
+            store(m1, m, i);
+            store(v1, v, i);
         }
         for (; i < n; i++) {
-            float w = get(p, ip + i);
-            float d = Math.fma(w, decay, get(g, ig + i));
-            float m1 = get(m, im + i) * beta1 + d * rest1;
-            float v1 = get(v, iv + i) * beta2 + d * d * rest2;
-            set(p, ip + i, w * shrink - m1 * rate / ((float) Math.sqrt(v1) * root + eps));
-            set(m, im + i, m1);
-            set(v, iv + i, v1);
+            float w = get(p, i);
+            float d = Math.fma(w, decay, get(g, i));
+            float m1 = get(m, i) * beta1 + d * rest1;
+            float v1 = get(v, i) * beta2 + d * d * rest2;
+            set(p, i, w * shrink - m1 * rate / ((float) Math.sqrt(v1) * root + eps));
+            set(m, i, m1);
+            set(v, i, v1);
         }
     }
 }

@@ -30,26 +30,23 @@ final class CpuOptimizer implements Optimizer {
         if (!now.applies()) {
             return;
         }
-        MemorySegment p = parameter.buffer().memory();
-        MemorySegment g = gradient.buffer().memory();
-        MemorySegment m = first.buffer().memory();
-        MemorySegment v = second.buffer().memory();
         AdamRows rows = new AdamRows(k, now);
         long n = parameter.elements();
         Workers.grains(n, CHUNK, CHUNK, (from, to) -> {
             for (long at = from; at < to; at += CHUNK) {
+                int length = (int) Math.min(CHUNK, to - at);
                 rows.step(
-                        p,
-                        parameter.offset() + at,
-                        g,
-                        gradient.offset() + at,
-                        m,
-                        first.offset() + at,
-                        v,
-                        second.offset() + at,
-                        (int) Math.min(CHUNK, to - at));
+                        row(parameter, at, length),
+                        row(gradient, at, length),
+                        row(first, at, length),
+                        row(second, at, length),
+                        length);
             }
         });
+    }
+
+    private static MemorySegment row(View flat, long at, int length) {
+        return flat.buffer().memory().asSlice((flat.offset() + at) << 2, (long) length << 2);
     }
 
     @Override

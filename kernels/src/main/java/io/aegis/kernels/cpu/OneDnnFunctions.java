@@ -12,10 +12,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
-/**
- * The functions of oneDNN that products need, for who has found the library. They are constants, because a handle that the
- * compiler does not know costs more to call than the function behind it.
- */
+/** The functions of oneDNN that products need, for who has found the library. */
 final class OneDnnFunctions {
     private static final AddressLayout P = ADDRESS;
     private static final OneDnnLibrary LIBRARY = OneDnnLibrary.find();
@@ -44,7 +41,6 @@ final class OneDnnFunctions {
     static final MethodHandle CREATE = status("dnnl_primitive_create", P, P);
     static final MethodHandle DESTROY_PRIMITIVE = status("dnnl_primitive_destroy", P);
     static final MethodHandle CREATE_MEMORY = status("dnnl_memory_create", P, P, P, P);
-    static final MethodHandle SET_DATA = status("dnnl_memory_set_data_handle", P, P);
     static final MethodHandle DESTROY_MEMORY = status("dnnl_memory_destroy", P);
     static final MethodHandle EXECUTE = status("dnnl_primitive_execute", P, P, JAVA_INT, P);
 
@@ -66,10 +62,5 @@ final class OneDnnFunctions {
         } catch (Throwable t) {
             throw new IllegalStateException(t);
         }
-    }
-
-    /** @throws IllegalStateException when a call did not succeed */
-    static void check(String what, int status) {
-        OneDnnLibrary.check(what, status);
     }
 }

@@ -1,8 +1,8 @@
 package io.aegis.kernels.cpu;
 
-import static io.aegis.kernels.cpu.OneDnnFunctions.check;
 import static io.aegis.kernels.cpu.OneDnnFunctions.free;
 import static io.aegis.kernels.cpu.OneDnnFunctions.owned;
+import static io.aegis.kernels.cpu.OneDnnLibrary.check;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
